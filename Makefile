@@ -1,0 +1,34 @@
+# make report VARIANT=1 [PHOTOS=folder-or-zip]    make test    (README.md shows the same without make)
+PYTHON ?= python3
+VARIANT ?= 1
+PHOTOS ?=
+WEIGHTS ?= auto
+STUDENT ?=
+GROUP ?=
+RUN = .venv/bin/python
+
+.PHONY: report test lint install benchmark clean
+
+report: .venv/installed
+	@$(RUN) -m labkit report "$(VARIANT)" --weights "$(WEIGHTS)" --student "$(STUDENT)" --group "$(GROUP)" \
+		$(if $(PHOTOS),--photos "$(PHOTOS)")
+
+test: .venv/installed
+	$(RUN) -m pytest
+
+lint: .venv/installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+benchmark: .venv/installed
+	$(RUN) tests/benchmarks/segment_speed.py
+
+install: .venv/installed
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+clean:
+	rm -rf .venv reports

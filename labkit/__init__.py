@@ -1,0 +1,34 @@
+"""labkit: a lab-report kit for image segmentation. The public names; torch is imported only when a model is loaded."""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "LabkitError": "labkit.errors",
+    "Photo": "labkit.images",
+    "Segment": "labkit.segmentation",
+    "Segmentation": "labkit.segmentation",
+    "figures": "labkit.figures",
+    "load_model": "labkit.models",
+    "load_photos": "labkit.images",
+    "load_segmentation": "labkit.segmentation",
+    "provenance": "labkit.report.provenance",
+    "show": "labkit.viewer",
+    "summary": "labkit.figures",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"labkit has no {name!r}; it has {', '.join(_HOME)}")
+    module = importlib.import_module(_HOME[name])
+    return module if module.__name__ == f"labkit.{name}" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,174 @@
+"""The command line: `python -m labkit COMMAND`, also installed as `labkit`.
+
+Exit codes: 0 all done; 1 something failed (named on stderr, the rest is written); 2 the call was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labkit import __version__
+from labkit.errors import LabkitError
+from labkit.texts import text
+
+__all__ = ["main"]
+
+_VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (LabkitError, FileNotFoundError, ModuleNotFoundError) as error:
+        print(f"labkit: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"labkit: {text('cli.interrupted')}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="labkit", description="Image segmentation in six variants, and its report.")
+    parser.add_argument("--version", action="version", version=f"labkit {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name, run, help):
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(run=run)
+        return added
+
+    segment = command("segment", _segment, "Segment photos: for each, NAME.json, NAME.ids.png and NAME.classes.png.")
+    segment.add_argument("variant", metavar="VARIANT", help=_VARIANT)
+    segment.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders or zip archives")
+    segment.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the results are written")
+    _model_options(segment)
+
+    report = command("report", _report, "Run a variant's notebook on photos and export one self-contained HTML file.")
+    report.add_argument("variant", metavar="VARIANT", help=_VARIANT)
+    report.add_argument("--photos", metavar="PATH", help="folder, file or zip (default: the kit's ten photos)")
+    report.add_argument("--out", metavar="DIR", type=Path, default=Path("reports"), help="default: reports")
+    report.add_argument("--student", default="", help="name for the title")
+    report.add_argument("--group", default="", help="group for the title")
+    _model_options(report)
+
+    evaluate = command("evaluate", _evaluate, "Score a model against reference masks (IoU of each class).")
+    evaluate.add_argument("variant", metavar="VARIANT", help=_VARIANT)
+    _dataset_options(evaluate)
+    evaluate.add_argument("--split", metavar="FILE", required=True, help="names, one a line; for instance val.txt")
+    evaluate.add_argument("--json", action="store_true", help="print JSON")
+    _model_options(evaluate)
+
+    train = command("train", _train, "Train or fine-tune embedded-size weights.")
+    train.add_argument("variant", metavar="VARIANT", help=f"{_VARIANT}; several, joined by commas, share one encoder")
+    _dataset_options(train)
+    train.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="weights file (several variants: folder)"
+    )
+    train.add_argument("--minutes", metavar="M", type=float, default=30.0, help="training time (default 30)")
+    train.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint")
+    train.add_argument("--start", choices=("embedded", "imagenet"), default="embedded", help="starting weights")
+    train.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
+    train.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
+
+    weights = command("weights", _weights, "List or verify the weights that travel with the kit.")
+    weights.add_argument("action", nargs="?", choices=("list", "verify"), default="list")
+    return parser
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", metavar="W", default="auto", help="auto, embedded or a .safetensors file")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
+
+
+def _dataset_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", metavar="DIR", type=Path, required=True, help="images/, semantic/, *.txt")
+
+
+def _segment(arguments: argparse.Namespace) -> int:
+    from labkit.images import load_photos
+    from labkit.models import load_model
+
+    photos = load_photos(arguments.photos, quiet=True)
+    model = load_model(arguments.variant, arguments.weights, arguments.device)
+    failed = [(skipped.name, skipped.reason) for skipped in photos.skipped]
+    for name, reason in failed:
+        print(text("model.failed", name=name, reason=reason), file=sys.stderr)
+    print(text("weights.taken", name=model.weights.name, reason=model.weights.reason))
+    for photo in photos:
+        try:
+            for path in model.segment(photo).save(arguments.out):
+                print(path)
+        except Exception as error:  # one photo's failure must not cost the others
+            failed.append((photo.name, str(error)))
+            print(text("model.failed", name=photo.name, reason=error), file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from labkit.report import make_report
+
+    report = make_report(
+        arguments.variant,
+        photos=arguments.photos,
+        weights=arguments.weights,
+        device=arguments.device,
+        out=arguments.out,
+        student=arguments.student,
+        group=arguments.group,
+    )
+    print(report.notebook)
+    print(report.html)
+    if report.error:
+        print(f"labkit: {report.error}", file=sys.stderr)
+    return 1 if report.error else 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from labkit.models import load_model
+    from labkit.training.evaluate import evaluate, score_table
+
+    model = load_model(arguments.variant, arguments.weights, arguments.device)
+    scores = evaluate(model, arguments.dataset, arguments.split)
+    print(json.dumps(scores, ensure_ascii=False, indent=1) if arguments.json else score_table(scores))
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from labkit.training import train_variants
+    from labkit.training.loop import Recipe
+
+    paths = train_variants(
+        arguments.variant.split(","),
+        arguments.dataset,
+        arguments.out,
+        Recipe(minutes=arguments.minutes),
+        resume=arguments.resume,
+        start=arguments.start,
+        split=arguments.split,
+        device=arguments.device,
+        say=lambda line: print(line, flush=True),
+    )
+    for path in paths:
+        print(path)
+    return 0
+
+
+def _weights(arguments: argparse.Namespace) -> int:
+    from labkit.weights import EMBEDDED, embedded_path, find_weights
+
+    for name, digest in EMBEDDED.items():
+        if arguments.action == "verify":
+            find_weights(name, "embedded")
+        size = embedded_path(name).stat().st_size / 1e6
+        print(f"embedded/{name}  {size:.1f} MB  sha256 {digest}{'  ok' if arguments.action == 'verify' else ''}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

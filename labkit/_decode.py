@@ -1,0 +1,193 @@
+"""One image file to upright RGB pixels, at a cost in memory that is known before a pixel is decoded.
+
+`images` finds the files and says what became of them; the pixels are made here.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+__all__ = ["Decoded", "Unreadable", "decode"]
+
+# Plugins of other formats stay shut: EPS starts Ghostscript, and some take almost any file for theirs.
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
+_BAND = 4_000_000
+"""How many pixels are converted at a time."""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112
+_LOCK = threading.RLock()
+
+
+class Unreadable(Exception):
+    """Why a file gives no photo: a key of `texts` and its values, so that it can be said in any language."""
+
+    def __init__(self, key: str, **values: object):
+        super().__init__(key, values)
+        self.key, self.values = key, values
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """`pixels` is `HxWx3` uint8 RGB, upright; `original_size` is (H, W) before scaling; `notes` are keys of `texts`."""
+
+    pixels: np.ndarray
+    original_size: tuple[int, int]
+    notes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+
+def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
+    """Reads an open file of any common format; the longest side of the result is at most `max_side`.
+
+    EXIF rotation is applied, transparency lies over white, 16 bits are scaled to 8 over their full range. A JPEG is
+    scaled down while it is decoded; of any other format the whole raster stands in memory once. Unreadable where the
+    file is empty, no image, cut off or of more than `max_pixels`; other errors of Pillow for a damaged file pass.
+    """
+    head = file.read(12)
+    file.seek(0)
+    if not head:
+        raise Unreadable("photos.empty")
+    is_heif = head[4:8] == b"ftyp"
+    can_heif = is_heif and _register_heif()
+    with _our_limits():
+        try:
+            with Image.open(file, formats=_formats()) as image:
+                return _decode(image, max_side, max_pixels)
+        except UnidentifiedImageError:
+            raise Unreadable("photos.heif" if is_heif and not can_heif else "photos.not_image") from None
+        except OSError as error:
+            if "truncated" in str(error).lower():
+                raise Unreadable("photos.truncated") from error
+            raise
+        except (EOFError, struct.error) as error:
+            raise Unreadable("photos.truncated") from error
+
+
+def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
+    width, height = image.size
+    longest = max(width, height)
+    if width * height > max_pixels:
+        megapixels, limit = width * height / 1e6, max_pixels / 1e6
+        raise Unreadable(
+            "photos.too_large", width=width, height=height, megapixels=f"{megapixels:g}", limit=f"{limit:g}"
+        )
+    size = width, height
+    if longest > max_side:
+        size = max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
+    # An MPO is how phones write an ordinary photo with a depth map or preview behind it.
+    frames = image.format != "MPO" and getattr(image, "is_animated", False)
+    image.draft(None, size)
+    image.load()
+    # TIFF turns itself upright while it loads, so the tag and the size are read only now.
+    orientation = _orientation(image)
+    if image.size == (height, width):
+        width, height, size = height, width, size[::-1]
+    rgb = _to_rgb(image, max(1, max(image.size) // max_side))
+    if rgb.size != size:
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
+    if orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[orientation])
+    if orientation in (5, 6, 7, 8):
+        width, height = height, width
+    notes: list[tuple[str, dict[str, object]]] = [("photos.frames", {})] if frames else []
+    if longest > max_side:
+        new = {"new_width": rgb.width, "new_height": rgb.height}
+        notes.append(("photos.scaled", {"width": width, "height": height, **new}))
+    return Decoded(np.array(rgb), (height, width), notes)
+
+
+def _to_rgb(image: Image.Image, factor: int) -> Image.Image:
+    """RGB, each `factor x factor` block averaged; band by band, so that no second whole raster stands in memory."""
+    width, height = image.size
+    span = _value_range(image)
+    rgb = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top, bottom in _bands(image, factor):
+        band = _band_to_rgb(image.crop((0, top, width, bottom)), span)
+        rgb.paste(band.reduce(factor) if factor > 1 else band, (0, top // factor))
+    return rgb
+
+
+def _band_to_rgb(band: Image.Image, span: tuple[float, float] | None) -> Image.Image:
+    if span is not None:
+        low, high = span
+        values = np.nan_to_num(np.asarray(band, np.float32), nan=low, posinf=high, neginf=low)
+        grey = (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
+        band = Image.fromarray(np.rint(grey).clip(0, 255).astype(np.uint8))
+    elif band.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in band.info:
+        band = (band.convert("LA") if band.mode == "La" else band).convert("RGBA")
+        band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
+    return band.convert("RGB")
+
+
+def _value_range(image: Image.Image) -> tuple[float, float] | None:
+    """What becomes black and white in a grey image of more than 8 bits; None for every other mode."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    if image.mode not in ("I", "F"):
+        return None
+    low, high = np.inf, -np.inf
+    for top, bottom in _bands(image, 1):
+        values = np.asarray(image.crop((0, top, image.width, bottom)))
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+    if low > high:
+        return 0.0, 0.0
+    # Older Pillow opens 16-bit PNG as 32-bit integers.
+    return (0.0, 65535.0) if image.mode == "I" and 0 <= low and high <= 65535 else (low, high)
+
+
+def _bands(image: Image.Image, factor: int) -> Iterator[tuple[int, int]]:
+    rows = factor * max(1, _BAND // (image.width * factor))
+    for top in range(0, image.height, rows):
+        yield top, min(top + rows, image.height)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # a broken EXIF block, of which Pillow raises many kinds, costs the rotation and not the photo
+        return 1
+
+
+def _register_heif() -> bool:
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _formats() -> list[str]:
+    Image.init()
+    return [name for name in _FORMATS if name in Image.OPEN]
+
+
+@contextmanager
+def _our_limits() -> Iterator[None]:
+    """Puts Pillow's global check of sizes, which warns on stderr and stops at 179 megapixels, aside for ours."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

@@ -1,0 +1,125 @@
+"""Static figures for print: photo, mask and overlay side by side with a legend; text stays text (vector)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from PIL import Image
+
+from labkit.drawing import colors_of, mask_image, overlay_image
+from labkit.segmentation import Segmentation
+from labkit.texts import text
+
+__all__ = ["display_comparison", "display_figures", "figure", "legend_rows", "summary", "svg"]
+
+_PANEL = 3.1
+_IMAGE_SIDE = 420
+_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
+
+
+def legend_rows(result: Segmentation, language: str | None = None) -> list[tuple[str, str, float, float]]:
+    """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1]."""
+    colors = colors_of(result)
+    rows = []
+    for segment in sorted(result.segments, key=lambda s: -s.area):
+        if result.classes is not None:
+            name = result.classes.label(segment.label_id, text("language", language))
+        else:
+            name = f"{text('figures.object', language)} {segment.id}"
+        rows.append((colors[segment.id], name, segment.area / result.ids.size, segment.score))
+    return rows
+
+
+def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, language: str | None = None) -> Figure:
+    """One photo as a matplotlib figure: photo, mask, overlay, and the legend below them."""
+    with matplotlib.rc_context(_SETTINGS):
+        height, width = result.ids.shape
+        panel_height = _PANEL * min(height / width, 1.6)
+        rows = legend_rows(result, language)[:12]
+        legend_height = 0.3 + 0.2 * -(-max(len(rows), 1) // 3)
+        drawn = Figure(figsize=(3 * _PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
+        axes = drawn.subplots(1, 3)
+        images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
+        titles = (result.photo.name, text("figures.mask", language), text("figures.overlay", language))
+        for ax, image, title in zip(axes, images, titles, strict=True):
+            ax.imshow(_small(image), interpolation="nearest")
+            ax.set_title(title, fontsize=10, parse_math=False)
+            ax.set_axis_off()
+        patches = [
+            Patch(facecolor=color, edgecolor="#444444", label=f"{name}: {share:.0%}, {score:.2f}")
+            for color, name, share, score in rows
+        ]
+        if patches:
+            drawn.legend(handles=patches, loc="outside lower left", ncols=3, frameon=False)
+        else:
+            drawn.supxlabel(text("figures.nothing", language), x=0.01, ha="left", fontsize=9)
+        return drawn
+
+
+def svg(drawn: Figure) -> str:
+    """A figure as SVG: text as text, photos as JPEG (a tenth of the PNG's size), the same bytes at every run."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context(_SETTINGS):
+        drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=144)
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_jpeg, buffer.getvalue())
+
+
+def display_figures(results: Sequence[Segmentation], language: str | None = None) -> None:
+    """Shows the figure of each result in the notebook."""
+    from IPython.display import SVG, display
+
+    if not results:
+        print(text("figures.no_results", language))
+    for result in results:
+        display(SVG(svg(figure(result, language=language))))
+
+
+def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], language: str | None = None) -> None:
+    """Shows several results of one photo as overlays beside each other, each under its title."""
+    from IPython.display import SVG, display
+
+    with matplotlib.rc_context(_SETTINGS):
+        height, width = results[0].ids.shape
+        drawn = Figure(figsize=(_PANEL * len(results), _PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
+        for ax, result, title in zip(drawn.subplots(1, len(results), squeeze=False)[0], results, titles, strict=True):
+            ax.imshow(_small(overlay_image(result, 0.6)), interpolation="nearest")
+            ax.set_title(title, fontsize=10, parse_math=False)
+            ax.set_axis_off()
+        display(SVG(svg(drawn)))
+
+
+def summary(results: Sequence[Segmentation], language: str | None = None) -> str:
+    """A table in plain text: for each photo the classes found, their share of the area and their mean confidence."""
+    head = [text(f"figures.{key}", language) for key in ("photo", "found", "share", "confidence")]
+    rows = []
+    for result in results:
+        found = [row for row in legend_rows(result, language) if row[2] >= 0.005]
+        for n, (_, name, share, score) in enumerate(found):
+            rows.append([result.photo.name if n == 0 else "", name, f"{share:.0%}", f"{score:.2f}"])
+        if not found:
+            rows.append([result.photo.name, text("figures.nothing", language), "", ""])
+    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(4)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
+    return "\n".join(line.rstrip() for line in [lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+
+
+def _small(pixels):
+    """At most 420 pixels a side: what a panel can show."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((_IMAGE_SIDE, _IMAGE_SIDE), Image.Resampling.LANCZOS)
+    return image
+
+
+def _as_jpeg(match: re.Match[str]) -> str:
+    image = Image.open(io.BytesIO(base64.b64decode(match[1])))
+    if image.getextrema()[-1] != (255, 255) and image.mode == "RGBA":
+        return match[0]
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,89 @@
+"""Variant 3: FCN-32s, FCN-16s and FCN-8s (Long et al., 2015, section 4.2 and figure 3).
+
+The classifier of the backbone becomes a 1x1 convolution that scores every place of the stride-32 features.
+Finer scores from strides 16 and 8 are summed in, and transposed convolutions bring the sum to the size of the photo.
+"""
+
+from __future__ import annotations
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import nn
+
+from labkit.models.backbone import BN_EPS, ENCODER
+
+__all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
+
+HEAD_CHANNELS = 1280
+"""The width of EfficientNet-Lite0's own last layer before its classifier, kept so that both can be taken over."""
+
+
+def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
+    """A learned transposed convolution that starts as bilinear interpolation (Long et al., section 3.3).
+
+    Each channel has a kernel of its own: `BxCxHxW` to `BxCx(factor*H)x(factor*W)`. `factor` is even.
+    """
+    size = 2 * factor
+    layer = nn.ConvTranspose2d(
+        channels, channels, size, stride=factor, padding=factor // 2, groups=channels, bias=False
+    )
+    ramp = 1 - ((torch.arange(size) + 0.5) / factor - 1).abs()
+    with torch.no_grad():
+        layer.weight.copy_(ramp[:, None] * ramp[None, :])
+    return layer
+
+
+class FCNDecoder(nn.Module):
+    """Scores at strides 32, 16 and 8, summed from coarse to fine.
+
+    `finest` is the stride of the finest score that takes part: 8 (FCN-8s), 16 (FCN-16s) or 32 (FCN-32s).
+    """
+
+    def __init__(self, encoder_channels: list[int], classes: int):
+        super().__init__()
+        *_, at8, at16, at32 = encoder_channels
+        self.head = nn.Sequential(
+            nn.Conv2d(at32, HEAD_CHANNELS, 1, bias=False),
+            nn.BatchNorm2d(HEAD_CHANNELS, eps=BN_EPS),
+            nn.ReLU6(),
+            nn.Dropout2d(0.2),
+        )
+        self.score32 = nn.Conv2d(HEAD_CHANNELS, classes, 1)
+        self.score16 = nn.Conv2d(at16, classes, 1)
+        self.score8 = nn.Conv2d(at8, classes, 1)
+        for skip in (self.score16, self.score8):  # section 4.2: zero, so that training starts from the coarser net
+            nn.init.zeros_(skip.weight)
+            nn.init.zeros_(skip.bias)
+        self.up32to16 = bilinear_upsampling(classes, 2)
+        self.up16to8 = bilinear_upsampling(classes, 2)
+        self.up = nn.ModuleDict({str(stride): bilinear_upsampling(classes, stride) for stride in (8, 16, 32)})
+        self.finest = 8
+
+    def scores(self, features: list[torch.Tensor]) -> dict[int, torch.Tensor]:
+        """The summed scores at strides 32, 16 and 8: `{stride: BxCx(H/stride)x(W/stride)}`."""
+        *_, at8, at16, at32 = features
+        sum32 = self.score32(self.head(at32))
+        sum16 = self.up32to16(sum32) + self.score16(at16)
+        sum8 = self.up16to8(sum16) + self.score8(at8)
+        return {32: sum32, 16: sum16, 8: sum8}
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        return self.up[str(self.finest)](self.scores(features)[self.finest])
+
+
+class FCN(nn.Module):
+    """The encoder and the decoder above; `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
+
+    def __init__(self, classes: int = 21):
+        super().__init__()
+        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None, bn_eps=BN_EPS)
+        self.decoder = FCNDecoder(self.encoder.out_channels, classes)
+        self.segmentation_head = nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.segmentation_head(self.decoder(self.encoder(x)))
+
+
+def build(classes: int = 21) -> nn.Module:
+    """The network with random weights; set `network.decoder.finest` for FCN-16s or FCN-32s."""
+    return FCN(classes)

@@ -1,0 +1,77 @@
+"""The executed notebook as one HTML file: no network, no kernel, code folded away, provenance at the top."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+
+import nbformat
+from nbconvert import HTMLExporter
+
+from labkit.report.provenance import MIME, Provenance
+from labkit.texts import text
+from labkit.variants import Variant
+
+__all__ = ["external_links", "render", "write_page"]
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_FETCHED = re.compile(
+    r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc\s*=\s*["']?(?:https?:)?//[^"'\s>]+"""
+    r"""|<link\b[^>]*\bhref\s*=\s*["']?(?:https?:)?//[^"'\s>]+"""
+    r"""|@import\s+(?:url\()?["']?(?:https?:)?//[^"')\s]+"""
+    r"""|url\(\s*["']?(?:https?:)?//[^"')\s]+""",
+    re.IGNORECASE,
+)
+
+
+def write_page(notebook: nbformat.NotebookNode, path: Path, variant: Variant, error: str | None = None) -> None:
+    """Writes the report of an executed notebook; a half-written file is never left behind."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(render(notebook, variant, error), encoding="utf-8")
+    part.replace(path)
+
+
+def render(notebook: nbformat.NotebookNode, variant: Variant, error: str | None = None) -> str:
+    """The page as HTML text."""
+    notebook = copy.deepcopy(notebook)
+    facts = _take_provenance(notebook)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "data" in output and _WIDGET in output.data:
+                del output.data[_WIDGET]
+    exporter = HTMLExporter(
+        template_name="labkit",
+        extra_template_basedirs=[str(Path(__file__).parent / "template")],
+        require_js_url="",
+        mathjax_url="",
+        jquery_url="",
+        mermaid_js_url="",
+        widget_renderer_url="",
+        embed_images=True,
+        language_code="ru",
+    )
+    labels = {key: text(f"report.{key}") for key in ("show_code", "hide_code", "heading", "unfinished")}
+    resources = {
+        "metadata": {"name": f"{variant.number}. {variant.title}"},
+        "labkit": {"labels": labels, "variant": variant, "error": error, "facts": facts.to_html() if facts else ""},
+    }
+    page, _ = exporter.from_notebook_node(notebook, resources)
+    return page
+
+
+def external_links(page: str) -> list[str]:
+    """What a browser would fetch from a network to show the page: must be empty."""
+    return _FETCHED.findall(page)
+
+
+def _take_provenance(notebook: nbformat.NotebookNode) -> Provenance | None:
+    """Moves the provenance out of the notebook's outputs, since the page shows it at the top."""
+    found = None
+    for cell in notebook.cells:
+        for output in list(cell.get("outputs", [])):
+            if "data" in output and MIME in output.data:
+                found = Provenance(output.data[MIME])
+                cell.outputs.remove(output)
+    return found

@@ -1,0 +1,45 @@
+"""Runs the committed notebooks again, in place, with outputs that differ only where a result does.
+
+python -m labkit.report.refresh notebooks/*.ipynb
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+
+from labkit.report.run import run_notebook
+
+__all__ = ["refresh", "steady"]
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def refresh(path: Path) -> str | None:
+    """Executes one notebook and writes it back; returns where it stopped, None if it did not (then it is written)."""
+    notebook = nbformat.read(path, 4)
+    if error := run_notebook(notebook, path.parent, path.stem):
+        return error
+    nbformat.write(steady(notebook), path)
+    return None
+
+
+def steady(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Takes out what changes at every run: widget ids and state, times of cells, the versions of the interpreter."""
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata["language_info"] = {"name": "python"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(_WIDGET, None)
+            output.pop("transient", None)
+    return notebook
+
+
+if __name__ == "__main__":
+    failed = {path: error for path in map(Path, sys.argv[1:]) if (error := refresh(path))}
+    for path, error in failed.items():
+        print(f"{path}: {error}", file=sys.stderr)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,122 @@
+"""From a variant and a folder of photos to the executed notebook and the report."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from tqdm import tqdm
+
+from labkit.errors import LabkitError
+from labkit.images import load_photos
+from labkit.report.page import write_page
+from labkit.texts import text
+from labkit.variants import Variant, find_variant
+from labkit.weights import find_weights
+
+__all__ = ["Report", "find_notebook", "make_report", "run_notebook"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The files that were written; `error` says in one line where the run stopped, None if it did not."""
+
+    html: Path
+    notebook: Path
+    error: str | None = None
+
+
+def make_report(
+    variant: int | str | Variant,
+    photos: str | Path | None = None,
+    weights: str | Path = "auto",
+    device: str = "auto",
+    out: str | Path = "reports",
+    student: str = "",
+    group: str = "",
+) -> Report:
+    """Runs the variant's notebook and writes `variant_N.html` and `variant_N.ipynb` into `out`.
+
+    A failing cell or Ctrl-C leaves a report that shows where it stopped. LabkitError, before anything runs, for wrong
+    arguments: what a student would otherwise meet as a traceback in the middle of a notebook.
+    """
+    row = find_variant(variant)
+    if weights != "official":
+        found = find_weights(row, weights)
+        weights = weights if weights in ("auto", "embedded") else str(found.path.resolve())
+    source = find_notebook(row)
+    parameters: dict[str, Any] = {"weights": str(weights), "device": device, "student": student, "group": group}
+    if photos is not None:
+        load_photos(photos, quiet=True)
+        parameters["photos_path"] = str(Path(photos).resolve())
+    _check_device(device)
+    notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
+    error = run_notebook(notebook, source.parent, row.title)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    report = Report(out / f"variant_{row.number}.html", out / f"variant_{row.number}.ipynb", error)
+    nbformat.write(notebook, report.notebook)
+    write_page(notebook, report.html, row, error)
+    return report
+
+
+def find_notebook(variant: Variant) -> Path:
+    """The variant's notebook in the clone that this package lies in, or in `notebooks/` of the current folder."""
+    places = [Path(__file__).parents[2] / "notebooks", Path.cwd() / "notebooks"]
+    for place in places:
+        if (place / variant.notebook).is_file():
+            return place / variant.notebook
+    raise LabkitError(text("report.no_notebook", name=variant.notebook))
+
+
+def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> str | None:
+    """Executes a notebook in place, in `folder`; returns None, or where and why it stopped, in one line."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    code = [n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    client = NotebookClient(
+        notebook,
+        timeout=3600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        store_widget_state=False,
+        extra_arguments=["--log-level=40"],  # the kernel warns of its own loopback port
+    )
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "PYTHONPATH": path}
+    bar = tqdm(total=len(code), desc=title, leave=False, disable=None)
+    client.on_cell_executed = lambda **_: bar.update()
+    try:
+        with bar:
+            client.execute(env=environment)
+    except CellExecutionError as error:
+        reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
+    except (CellTimeoutError, DeadKernelError) as error:
+        reason = str(error).splitlines()[0]
+    except KeyboardInterrupt:
+        reason = text("cli.interrupted")
+    else:
+        return None
+    return text("report.stopped", cell=1 + sum(1 for n in code if _finished(notebook.cells[n])), reason=reason)
+
+
+def _finished(cell: nbformat.NotebookNode) -> bool:
+    """Whether a code cell ran to its end."""
+    failed = any(output.output_type == "error" for output in cell.outputs)
+    return cell.execution_count is not None and not failed
+
+
+def _check_device(device: str) -> None:
+    if device not in ("auto", "cpu"):
+        from labkit.models import pick_device
+
+        pick_device(device)

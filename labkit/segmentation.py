@@ -1,0 +1,180 @@
+"""The result of a model: one type for semantic, instance and prompted segmentation.
+
+It is the panoptic form (Kirillov et al., 2019, section 3): a segment id for each pixel and a list of segments.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from labkit.classes import VOC, LabelSet
+
+if TYPE_CHECKING:
+    from labkit.images import Photo
+
+__all__ = ["Segment", "Segmentation", "load_segmentation"]
+
+_LABEL_SETS = {VOC.name: VOC}
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """One object, or all pixels of one class.
+
+    `id` is at least 1; `score` lies in [0, 1]; `area` is in pixels; `box` is `x0, y0, x1, y1` in pixels with an
+    exclusive end; `mask` is `HxW` bool and whole, also where another segment lies over it in `ids`.
+    """
+
+    id: int
+    label_id: int
+    label: str
+    score: float
+    mask: np.ndarray
+
+    @property
+    def area(self) -> int:
+        return int(np.count_nonzero(self.mask))
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
+        if len(rows) == 0:
+            return (0, 0, 0, 0)
+        return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What a model says of a photo.
+
+    `ids` is `HxW` int32, 0 where there is no segment; `confidence` is `HxW` float32 in [0, 1]; `classes` is None for a
+    model that knows none; `made_by` says which model, weights, device and settings made it, in JSON's types.
+    """
+
+    photo: Photo
+    ids: np.ndarray
+    confidence: np.ndarray
+    segments: list[Segment]
+    classes: LabelSet | None = VOC
+    made_by: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_labels(
+        cls,
+        photo: Photo,
+        labels: np.ndarray,
+        confidence: np.ndarray | None = None,
+        classes: LabelSet = VOC,
+        made_by: dict[str, Any] | None = None,
+    ) -> Segmentation:
+        """A semantic result: one segment a class that occurs, its score the mean confidence of its pixels.
+
+        `labels` is `HxW` label ids (0 and 255 belong to no segment); without `confidence` every pixel has 1.
+        """
+        if confidence is None:
+            confidence = np.ones(labels.shape, np.float32)
+        ids = np.zeros(labels.shape, np.int32)
+        segments = []
+        present = np.flatnonzero(np.bincount(labels.ravel(), minlength=len(classes))[: len(classes)])
+        for number, label_id in enumerate(present[present > 0].tolist(), start=1):
+            mask = labels == label_id
+            ids[mask] = number
+            score = float(confidence[mask].mean(dtype=np.float64))
+            segments.append(Segment(number, label_id, classes.names[label_id], score, mask))
+        return cls(photo, ids, confidence.astype(np.float32, copy=False), segments, classes, made_by or {})
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label id of each pixel, `HxW` uint8, 0 where there is no segment."""
+        table = np.zeros(max((s.id for s in self.segments), default=0) + 1, np.uint8)
+        for segment in self.segments:
+            table[segment.id] = segment.label_id
+        return table[self.ids]
+
+    def mask_of(self, label: str) -> np.ndarray:
+        """All pixels of a class (by its Russian or English name), `HxW` bool, whole masks joined."""
+        if self.classes is None:
+            raise ValueError("this model knows no classes; take the masks of its segments one by one")
+        label_id = self.classes.id(label)
+        masks = [segment.mask for segment in self.segments if segment.label_id == label_id]
+        return np.logical_or.reduce(masks) if masks else np.zeros(self.ids.shape, bool)
+
+    def record(self) -> dict[str, Any]:
+        """The result in JSON's types, masks as COCO run-length encoding."""
+        return {
+            "photo": self.photo.name,
+            "size": list(self.ids.shape),
+            "made_by": self.made_by,
+            "segments": [
+                {
+                    "id": segment.id,
+                    "label_id": segment.label_id,
+                    "label": segment.label,
+                    "score": round(segment.score, 6),
+                    "area": segment.area,
+                    "box": list(segment.box),
+                    "rle": _encode(segment.mask),
+                }
+                for segment in self.segments
+            ],
+        }
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Writes `NAME.json`, `NAME.ids.png` (16-bit) and, with classes, `NAME.classes.png`; returns their paths."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = folder / self.photo.name
+        paths = [Path(f"{stem}.json"), Path(f"{stem}.ids.png")]
+        paths[0].write_text(json.dumps(self.record(), ensure_ascii=False, indent=1), encoding="utf-8")
+        Image.fromarray(self.ids.astype(np.uint16)).save(paths[1])
+        if self.classes is not None:
+            image = Image.fromarray(self.labels)
+            image.putpalette(bytes.fromhex("".join(color[1:] for color in self.classes.colors)))
+            paths.append(Path(f"{stem}.classes.png"))
+            image.save(paths[-1])
+        return paths
+
+
+def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:
+    """Reads what `save` wrote (the path of the JSON file) for its photo.
+
+    The files keep one score a segment, so that is the confidence of its pixels. ValueError where the file is another
+    photo's, of another size or broken.
+    """
+    path = Path(path)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        size = tuple(record["size"])
+        rows = [(row, _decode(row["rle"], size)) for row in record["segments"]]
+        segments = [Segment(r["id"], r["label_id"], r["label"], float(r["score"]), mask) for r, mask in rows]
+        classes = _LABEL_SETS.get(record["made_by"].get("classes"))
+        made_by = record["made_by"]
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is no segmentation of labkit ({error!r}); write it again with `save`") from error
+    if size != photo.pixels.shape[:2]:
+        height, width = photo.pixels.shape[:2]
+        raise ValueError(f"{path} is for {size[0]}x{size[1]} pixels, the photo {photo.name} has {height}x{width}")
+    with Image.open(path.with_name(path.name.removesuffix(".json") + ".ids.png")) as image:
+        ids = np.array(image).astype(np.int32)
+    confidence = np.zeros(size, np.float32)
+    for segment in segments:
+        confidence[ids == segment.id] = segment.score
+    return Segmentation(photo, ids, confidence, segments, classes, made_by)
+
+
+def _encode(mask: np.ndarray) -> dict[str, Any]:
+    rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
+
+
+def _decode(rle: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
+    if tuple(rle["size"]) != size:
+        raise TypeError(f"a mask of {rle['size']} in a photo of {list(size)}")
+    return coco_mask.decode({"size": rle["size"], "counts": rle["counts"].encode("ascii")}).astype(bool)

@@ -1,0 +1,259 @@
+"""Everything that a student reads: one table, Russian first, the same keys in English."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["TEXTS", "text"]
+
+TEXTS: dict[str, dict[str, str]] = {
+    "ru": {
+        "cli.interrupted": "остановлено с клавиатуры",
+        "figures.confidence": "увер.",
+        "figures.found": "найдено",
+        "figures.mask": "маска",
+        "figures.no_results": "Показывать нечего: нет ни одного результата.",
+        "figures.nothing": "ничего не найдено",
+        "figures.object": "объект",
+        "figures.overlay": "наложение",
+        "figures.photo": "фото",
+        "figures.share": "площадь",
+        "language": "ru",
+        "model.device": (
+            'Устройства {given!r} здесь нет. Есть auto и cpu, при видеокарте NVIDIA ещё cuda; попробуйте device="auto".'
+        ),
+        "model.failed": "{name}: не обработано: {reason}",
+        "model.finest": "finest = {given!r}: можно 8 (FCN-8s), 16 (FCN-16s) или 32 (FCN-32s).",
+        "model.progress": "Сегментация",
+        "model.setting": "Нет такой настройки: {given}. У этой модели есть: {valid}.",
+        "model.working_side": "working_side = {given!r}: нужно целое число пикселей от 64 до 2048, обычно 384.",
+        "photos.bad_pixels": (
+            "Пиксели фото «{name}»: {got}. Нужен массив numpy формы (высота, ширина, 3), uint8, RGB от 0 до "
+            "255, хотя бы 1×1; серое превратит в RGB np.stack([x] * 3, axis=-1), доли от 0 до 1 — (x * "
+            "255).astype(np.uint8)."
+        ),
+        "photos.bad_reference": "эталонная маска не прочитана: {error}",
+        "photos.bad_size": "{name} = {given!r}: нужно целое число не меньше 1, например {default}.",
+        "photos.bad_source": (
+            "load_photos получила {given}. Подходят путь к папке, к файлу или к zip-архиву либо их список, "
+            'например load_photos("data/images"); массив numpy превратит в фото Photo.from_pixels(имя, '
+            "пиксели)."
+        ),
+        "photos.bad_zip": "zip-архив не открывается ({error}); соберите его заново",
+        "photos.broken_link": "битая ссылка: файла, на который она указывает, нет",
+        "photos.damaged": "файл повреждён или записан необычно ({error})",
+        "photos.duplicate": "то же содержимое, что у «{other}»",
+        "photos.empty": "пустой файл (0 байт)",
+        "photos.folder": "это папка с именем файла; переименуйте её или передайте отдельно",
+        "photos.found_nothing": "Файлов с фото там нет.",
+        "photos.frames": "в файле несколько кадров или страниц: взят первый",
+        "photos.heif": (
+            "для HEIC/HEIF/AVIF нужен ещё один пакет: pip install pillow-heif; либо сохраните фото как JPEG"
+        ),
+        "photos.loaded": "Загружено {count} фото",
+        "photos.mask": "это маска, а не фото: она читается вместе со своим фото",
+        "photos.missing": "такого файла или папки нет",
+        "photos.more": "… и ещё {count}",
+        "photos.nested_zip": "архив внутри папки или архива не раскрывается: передайте его отдельно",
+        "photos.no_permission": "нет прав на чтение",
+        "photos.not_file": "это не обычный файл",
+        "photos.not_image": "не похоже на изображение известного формата (или повреждено самое начало файла)",
+        "photos.nothing": (
+            "Не загружено ни одного фото. Дано: {given}.\n{found}\nПодходят папка, файл, zip-архив или их "
+            "список; форматы: JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC, AVIF.\nПроверьте путь или положите туда "
+            "хотя бы одно фото (например, .jpg) и запустите снова."
+        ),
+        "photos.scaled": "уменьшено с {width}×{height} до {new_width}×{new_height} пикселей",
+        "photos.skipped": "Пропущено файлов: {count}",
+        "photos.too_large": (
+            "{width}×{height} — это {megapixels} Мпикс, больше предела в {limit}; уменьшите фото в редакторе"
+        ),
+        "photos.truncated": "файл обрывается на середине; скопируйте или скачайте его заново",
+        "photos.url": "это адрес в интернете: скачайте фото и передайте путь к файлу",
+        "photos.zip_encrypted": "файл в архиве под паролем; соберите архив без пароля",
+        "photos.zip_member_size": "файл в архиве больше предела в {limit} МБ",
+        "photos.zip_members": "в архиве {count} файлов, больше предела в {limit}; разделите его на части",
+        "photos.zip_ratio": "файл сжат подозрительно сильно (в {ratio} раз), он не раскрыт",
+        "photos.zip_total": "фото в архиве больше предела в {limit} МБ; разделите его на части",
+        "report.device": "Устройство",
+        "report.group": "Группа",
+        "report.heading": "Вариант",
+        "report.hide_code": "Скрыть код",
+        "report.no_notebook": (
+            "Тетрадь {name} не найдена: запустите команду в папке набора (там, где лежит notebooks/)."
+        ),
+        "report.photos": "Фото и их sha256",
+        "report.settings": "Настройки",
+        "report.sha256": "sha256 весов",
+        "report.show_code": "Показать код",
+        "report.stopped": "ячейка с кодом № {cell}: {reason}",
+        "report.student": "Студент",
+        "report.unfinished": "Выполнение остановилось:",
+        "report.variant": "Вариант",
+        "report.versions": "Версии",
+        "report.weights": "Веса",
+        "train.one_from_embedded": (
+            "От встроенных весов дообучается одна модель за раз; несколько вместе начинают с ImageNet: --start "
+            "imagenet."
+        ),
+        "variant.no_network": "{variant} в этой версии набора ещё нет. Готовы: {valid}.",
+        "variant.unknown": "Нет варианта {given!r}. Есть: {valid}.",
+        "viewer.opacity": "Непрозрачность",
+        "viewer.photo": "Фото",
+        "viewer.static": "Ползунки работают в открытой тетради; здесь — рисунки выше.",
+        "viewer.threshold": "Порог уверенности",
+        "weights.auto_reason": "выбраны сами: они есть всегда и не требуют сети",
+        "weights.broken": (
+            'Файл весов {path} повреждён или не подходит ({error}). Возьмите его заново или укажите weights="embedded".'
+        ),
+        "weights.embedded_reason": "так указано",
+        "weights.file_reason": "указан файл",
+        "weights.foreign": (
+            "{path} — не файл весов labkit. Подходит .safetensors, который записала команда labkit train; либо "
+            'weights="embedded".'
+        ),
+        "weights.hash": (
+            "Встроенный файл {path} изменён: ожидался sha256 {expected}, а у него {got}. Установите labkit заново."
+        ),
+        "weights.missing": "Файла весов {path} нет. Укажите embedded, auto или путь к файлу .safetensors.",
+        "weights.no_official": (
+            "Официальных весов для {variant} в этой версии каталога ещё нет. Укажите embedded или файл .safetensors."
+        ),
+        "weights.not_embedded": "Для {variant} встроенных весов в этой версии ещё нет. Готовы: {ready}.",
+        "weights.other_variant": (
+            '{path} — веса модели {found}, а нужна {variant}. Укажите файл этой модели или weights="embedded".'
+        ),
+        "weights.taken": "Веса: {name} ({reason})",
+    },
+    "en": {
+        "cli.interrupted": "stopped from the keyboard",
+        "figures.confidence": "conf.",
+        "figures.found": "found",
+        "figures.mask": "mask",
+        "figures.no_results": "Nothing to show: there is no result.",
+        "figures.nothing": "nothing found",
+        "figures.object": "object",
+        "figures.overlay": "overlay",
+        "figures.photo": "photo",
+        "figures.share": "area",
+        "language": "en",
+        "model.device": (
+            'There is no device {given!r} here. Valid are auto and cpu, and cuda with an NVIDIA GPU; try device="auto".'
+        ),
+        "model.failed": "{name}: not done: {reason}",
+        "model.finest": "finest = {given!r}: it must be 8 (FCN-8s), 16 (FCN-16s) or 32 (FCN-32s).",
+        "model.progress": "Segmenting",
+        "model.setting": "No such setting: {given}. This model has: {valid}.",
+        "model.working_side": (
+            "working_side = {given!r}: it must be a whole number of pixels from 64 to 2048, usually 384."
+        ),
+        "photos.bad_pixels": (
+            "The pixels of the photo {name!r}: {got}. They must be a numpy array of shape (height, width, 3), "
+            "uint8, RGB in 0 to 255, at least 1×1; np.stack([x] * 3, axis=-1) makes RGB of grey, (x * "
+            "255).astype(np.uint8) of 0 to 1."
+        ),
+        "photos.bad_reference": "its reference mask could not be read: {error}",
+        "photos.bad_size": "{name} = {given!r}: it must be a whole number of at least 1, for example {default}.",
+        "photos.bad_source": (
+            "load_photos was given {given}. It takes the path of a folder, a file or a zip, or a list of "
+            'these, for example load_photos("data/images"); Photo.from_pixels(name, pixels) makes a photo of a '
+            "numpy array."
+        ),
+        "photos.bad_zip": "the zip does not open ({error}); make it again",
+        "photos.broken_link": "a broken link: the file that it points to is not there",
+        "photos.damaged": "the file is damaged or written in an unusual way ({error})",
+        "photos.duplicate": "has the same content as {other!r}",
+        "photos.empty": "an empty file (0 bytes)",
+        "photos.folder": "a folder named like a file; rename it or pass it by itself",
+        "photos.found_nothing": "There are no photo files there.",
+        "photos.frames": "several frames or pages in the file: the first was taken",
+        "photos.heif": ("HEIC/HEIF/AVIF needs one more package: pip install pillow-heif; or save the photo as JPEG"),
+        "photos.loaded": "Photos loaded: {count}",
+        "photos.mask": "a mask, not a photo: it is read together with its photo",
+        "photos.missing": "there is no such file or folder",
+        "photos.more": "… and {count} more",
+        "photos.nested_zip": "a zip inside a folder or a zip is not opened: pass it by itself",
+        "photos.no_permission": "no permission to read it",
+        "photos.not_file": "not a regular file",
+        "photos.not_image": "not an image of a known format (or damaged at its very start)",
+        "photos.nothing": (
+            "No photo was loaded. Given: {given}.\n{found}\nValid are a folder, a file, a zip or a list of "
+            "these; formats: JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC, AVIF.\nCheck the path, or put at least one "
+            "photo (a .jpg, say) there, and run this again."
+        ),
+        "photos.scaled": "scaled down from {width}×{height} to {new_width}×{new_height} pixels",
+        "photos.skipped": "Files skipped: {count}",
+        "photos.too_large": (
+            "{width}×{height} is {megapixels} megapixels, above the limit of {limit}; make the photo smaller "
+            "in an editor"
+        ),
+        "photos.truncated": "the file ends in the middle; copy or download it again",
+        "photos.url": "an internet address: download the photo and pass the path of the file",
+        "photos.zip_encrypted": "this file in the zip has a password; make the zip without one",
+        "photos.zip_member_size": "this file in the zip is above the limit of {limit} MB",
+        "photos.zip_members": "the zip holds {count} files, above the limit of {limit}; split it",
+        "photos.zip_ratio": "compressed suspiciously well ({ratio} times), so it was not opened",
+        "photos.zip_total": "the photos in the zip are above the limit of {limit} MB; split it",
+        "report.device": "Device",
+        "report.group": "Group",
+        "report.heading": "Variant",
+        "report.hide_code": "Hide code",
+        "report.no_notebook": (
+            "The notebook {name} was not found: run this in the kit's folder (where notebooks/ is)."
+        ),
+        "report.photos": "Photos and their sha256",
+        "report.settings": "Settings",
+        "report.sha256": "sha256 of the weights",
+        "report.show_code": "Show code",
+        "report.stopped": "code cell {cell}: {reason}",
+        "report.student": "Student",
+        "report.unfinished": "The run stopped:",
+        "report.variant": "Variant",
+        "report.versions": "Versions",
+        "report.weights": "Weights",
+        "train.one_from_embedded": (
+            "One model at a time is fine-tuned from embedded weights; several start from ImageNet: --start imagenet."
+        ),
+        "variant.no_network": "{variant} is not in this version of the kit yet. Ready: {valid}.",
+        "variant.unknown": "There is no variant {given!r}. Valid: {valid}.",
+        "viewer.opacity": "Opacity",
+        "viewer.photo": "Photo",
+        "viewer.static": "The sliders work in an open notebook; here, see the figures above.",
+        "viewer.threshold": "Confidence threshold",
+        "weights.auto_reason": "chosen by itself: they are always there and need no network",
+        "weights.broken": (
+            'The weights file {path} is damaged or does not fit ({error}). Get it again or use weights="embedded".'
+        ),
+        "weights.embedded_reason": "as asked",
+        "weights.file_reason": "a file was named",
+        "weights.foreign": (
+            "{path} is no weights file of labkit. Valid is a .safetensors that labkit train wrote, or "
+            'weights="embedded".'
+        ),
+        "weights.hash": (
+            "The embedded file {path} was changed: expected sha256 {expected}, got {got}. Install labkit again."
+        ),
+        "weights.missing": ("There is no weights file {path}. Give embedded, auto or the path of a .safetensors file."),
+        "weights.no_official": (
+            "This version's catalogue has no official weights for {variant} yet. Give embedded or a .safetensors file."
+        ),
+        "weights.not_embedded": "There are no embedded weights for {variant} in this version yet. Ready: {ready}.",
+        "weights.other_variant": (
+            '{path} holds weights of {found}, but {variant} is wanted. Give that model\'s file or weights="embedded".'
+        ),
+        "weights.taken": "Weights: {name} ({reason})",
+    },
+}
+
+_DEFAULT = os.environ.get("LABKIT_LANGUAGE", "ru")
+
+
+def text(key: str, /, language: str | None = None, **values: object) -> str:
+    """The text of a key in `language` (`"ru"`, `"en"`, or None: `LABKIT_LANGUAGE`, else Russian), `values` filled in.
+
+    ValueError names the valid languages; KeyError for a key that is not in the table.
+    """
+    language = language or _DEFAULT
+    if language not in TEXTS:
+        raise ValueError(f"нет языка {language!r} (no such language); есть (valid): {', '.join(TEXTS)}")
+    return TEXTS[language][key].format(**values)

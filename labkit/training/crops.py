@@ -1,0 +1,154 @@
+"""Training crops: class-balanced, at several scales, with objects of other photos pasted in.
+
+Balance: the class of a crop is drawn with probability ~ (photos that show it)^0.35 and the crop is centred on it.
+Copy-paste: Ghiasi et al. (2021), "Simple Copy-Paste"; the class of a pasted object is drawn ~ (objects)^0.2.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+
+from labkit.classes import IGNORE, VOC
+from labkit.training.dataset import Dataset, Instance
+
+__all__ = ["Crops"]
+
+_MIN_CLASS_PIXELS = 200
+_MIN_OBJECT_PIXELS = 900
+
+
+class Crops(torch.utils.data.IterableDataset):
+    """An endless stream of `(pixels, labels)`: `3xSxS` uint8 and `SxS` uint8 (255: ignored).
+
+    `side` is S; the photo's longest side is scaled to between `scales[0]` and `scales[1]` pixels first.
+    """
+
+    def __init__(self, dataset: Dataset, side: int = 256, scales: tuple[int, int] = (232, 560), seed: int = 0):
+        self.dataset, self.side, self.scales, self.seed = dataset, side, scales, seed
+        self._photos = {name: np.asarray(dataset.image(name)) for name in dataset.names}
+        self._labels = {name: dataset.semantic(name) for name in dataset.names}
+        self._by_class: dict[int, list[str]] = defaultdict(list)
+        for name, labels in self._labels.items():
+            counts = np.bincount(labels.ravel(), minlength=256)
+            for label_id in range(1, len(VOC)):
+                if counts[label_id] >= _MIN_CLASS_PIXELS:
+                    self._by_class[label_id].append(name)
+        self._objects: dict[int, list[Instance]] = defaultdict(list)
+        for instance in dataset.instances():
+            if instance.label_id and instance.area >= _MIN_OBJECT_PIXELS:
+                self._objects[instance.label_id].append(instance)
+        self._numbers = {
+            name: dataset.instance_numbers(name)
+            for name in {i.name for objects in self._objects.values() for i in objects}
+        }
+        self._photo_weights = np.array([0.5 if name.startswith("pet_") else 1.0 for name in dataset.names])
+        self._photo_weights /= self._photo_weights.sum()
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        while True:
+            yield self.draw(rng)
+
+    def draw(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """One crop."""
+        label_id = None
+        if self._by_class and rng.random() < 0.75:
+            label_id = _draw_class(rng, self._by_class, 0.35)
+            name = self._by_class[label_id][rng.integers(len(self._by_class[label_id]))]
+        else:
+            name = self.dataset.names[rng.choice(len(self.dataset.names), p=self._photo_weights)]
+        image, labels = self._crop(rng, name, label_id)
+        image = _jitter(rng, image)
+        if self._objects:
+            for _ in range(rng.choice(3, p=(0.4, 0.4, 0.2))):
+                image, labels = self._paste(rng, image, labels)
+        if rng.random() < 0.1:
+            image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))
+        pixels = np.array(image)
+        if rng.random() < 0.05:
+            pixels[:] = pixels.mean(axis=2, keepdims=True).astype(np.uint8)
+        if rng.random() < 0.5:
+            pixels, labels = pixels[:, ::-1], labels[:, ::-1]
+        return (
+            torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1))),
+            torch.from_numpy(np.ascontiguousarray(labels)),
+        )
+
+    def _crop(self, rng, name: str, label_id: int | None) -> tuple[Image.Image, np.ndarray]:
+        photo, labels = self._photos[name], self._labels[name]
+        height, width = labels.shape
+        low, high = self.scales
+        scale = np.exp(rng.uniform(np.log(low), np.log(high))) / max(height, width)
+        stretch = np.exp(rng.uniform(-0.12, 0.12))
+        crop_w, crop_h = self.side / (scale * stretch), self.side / (scale / stretch)
+        if label_id is None:
+            centre_x, centre_y = rng.uniform(0, width), rng.uniform(0, height)
+        else:
+            rows, columns = np.nonzero(labels[::4, ::4] == label_id)
+            if len(rows) == 0:
+                rows, columns = np.array([height // 8]), np.array([width // 8])
+            pick = rng.integers(len(rows))
+            centre_x = columns[pick] * 4 + rng.normal(0, crop_w / 6)
+            centre_y = rows[pick] * 4 + rng.normal(0, crop_h / 6)
+        x0, y0 = _place(rng, centre_x, crop_w, width), _place(rng, centre_y, crop_h, height)
+        left, top = int(np.floor(min(x0, 0))), int(np.floor(min(y0, 0)))
+        right, bottom = int(np.ceil(max(x0 + crop_w, width))), int(np.ceil(max(y0 + crop_h, height)))
+        window = (x0 - left, y0 - top, x0 - left + crop_w, y0 - top + crop_h)
+        if (left, top, right, bottom) != (0, 0, width, height):
+            pad = ((-top, bottom - height), (-left, right - width))
+            photo = np.pad(photo, (*pad, (0, 0)), constant_values=127)
+            labels = np.pad(labels, pad, constant_values=IGNORE)
+        size = (self.side, self.side)
+        image = Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR, box=window)
+        return image, np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST, box=window))
+
+    def _paste(self, rng, image: Image.Image, labels: np.ndarray) -> tuple[Image.Image, np.ndarray]:
+        label_id = _draw_class(rng, self._objects, 0.2)
+        objects = self._objects[label_id]
+        instance = objects[rng.integers(len(objects))]
+        x0, y0, x1, y1 = instance.box
+        mask = (self._numbers[instance.name][y0:y1, x0:x1] == instance.number).astype(np.uint8) * 255
+        patch = Image.fromarray(self._photos[instance.name][y0:y1, x0:x1])
+        scale = self.side * rng.uniform(0.22, 0.75) / max(mask.shape)
+        scale = min(scale, 2.5)
+        size = (max(8, round((x1 - x0) * scale)), max(8, round((y1 - y0) * scale)))
+        patch = _jitter(rng, patch.resize(size, Image.Resampling.BILINEAR))
+        alpha = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)
+        if rng.random() < 0.5:
+            patch, alpha = (i.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for i in (patch, alpha))
+        x = int(rng.uniform(-0.25 * size[0], self.side - 0.75 * size[0]))
+        y = int(rng.uniform(-0.25 * size[1], self.side - 0.75 * size[1]))
+        image = image.copy()
+        image.paste(patch, (x, y), alpha.filter(ImageFilter.GaussianBlur(0.7)))
+        cover = Image.new("L", image.size)
+        cover.paste(alpha, (x, y))
+        return image, np.where(np.asarray(cover) > 127, np.uint8(label_id), labels)
+
+
+def _draw_class(rng, groups: dict[int, list], power: float) -> int:
+    ids = list(groups)
+    weights = np.array([len(groups[i]) for i in ids], float) ** power
+    return ids[rng.choice(len(ids), p=weights / weights.sum())]
+
+
+def _place(rng, centre: float, extent: float, available: int) -> float:
+    """Where a window of this extent starts: inside the photo where it fits, else anywhere that shows all of it."""
+    if extent >= available:
+        return rng.uniform(available - extent, 0)
+    return float(np.clip(centre - extent / 2, 0, available - extent))
+
+
+def _jitter(rng, image: Image.Image) -> Image.Image:
+    """Random brightness, contrast and colour balance."""
+    gain = rng.uniform(0.75, 1.25) * rng.uniform(0.93, 1.07, 3)
+    offset = rng.uniform(-18, 18)
+    saturation = rng.uniform(0.6, 1.3)
+    pixels = np.asarray(image).astype(np.float32)
+    grey = pixels.mean(axis=2, keepdims=True)
+    pixels = (grey + (pixels - grey) * saturation - 127) * gain + 127 + offset
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
