@@ -6,6 +6,7 @@ Exit codes: 0 all done; 1 something failed (named on stderr, the rest is written
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ _VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows a question mark
+            stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
         return arguments.run(arguments)

@@ -55,8 +55,8 @@ def _table(result: Segmentation) -> np.ndarray:
 def _borders(ids: np.ndarray, width: int) -> np.ndarray:
     """The pixels within `width` of another segment, `HxW` bool."""
     edge = np.zeros(ids.shape, bool)
-    for step in range(1, min(width + 1, *ids.shape)):
-        for axis in (0, 1):
+    for axis in (0, 1):
+        for step in range(1, min(width + 1, ids.shape[axis])):
             forward, back = [slice(None)] * 2, [slice(None)] * 2
             forward[axis], back[axis] = slice(step, None), slice(None, -step)
             differs = ids[tuple(forward)] != ids[tuple(back)]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
@@ -20,19 +21,27 @@ __all__ = ["display_comparison", "display_figures", "figure", "legend_rows", "su
 
 _PANEL = 3.1
 _IMAGE_SIDE = 420
+_LEGEND_ROWS = 12
+_TITLE_LENGTH = 36
 _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
 
 
-def legend_rows(result: Segmentation, language: str | None = None) -> list[tuple[str, str, float, float]]:
-    """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1]."""
+def legend_rows(
+    result: Segmentation, language: str | None = None, threshold: float = 0.0
+) -> list[tuple[str, str, float, float]]:
+    """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1].
+
+    The share is that of the pixels whose confidence is at least `threshold`.
+    """
     colors = colors_of(result)
+    sure = result.confidence >= threshold
     rows = []
     for segment in sorted(result.segments, key=lambda s: -s.area):
         if result.classes is not None:
             name = result.classes.label(segment.label_id, text("language", language))
         else:
             name = f"{text('figures.object', language)} {segment.id}"
-        rows.append((colors[segment.id], name, segment.area / result.ids.size, segment.score))
+        rows.append((colors[segment.id], name, np.count_nonzero(segment.mask & sure) / sure.size, segment.score))
     return rows
 
 
@@ -41,20 +50,24 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, l
     with matplotlib.rc_context(_SETTINGS):
         height, width = result.ids.shape
         panel_height = _PANEL * min(height / width, 1.6)
-        rows = legend_rows(result, language)[:12]
-        legend_height = 0.3 + 0.2 * -(-max(len(rows), 1) // 3)
+        rows = legend_rows(result, language, threshold)
+        patches = [
+            Patch(facecolor=color, edgecolor="#444444", label=f"{name}: {share:.0%}, {score:.2f}")
+            for color, name, share, score in rows[:_LEGEND_ROWS]
+        ]
+        if left := len(rows) - len(patches):
+            patches.append(Patch(facecolor="none", label=text("figures.more", language, count=left)))
+        legend_height = 0.3 + 0.2 * -(-max(len(patches), 1) // 3)
         drawn = Figure(figsize=(3 * _PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
         axes = drawn.subplots(1, 3)
         images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
-        titles = (result.photo.name, text("figures.mask", language), text("figures.overlay", language))
+        name = result.photo.name
+        name = name if len(name) <= _TITLE_LENGTH else f"{name[: _TITLE_LENGTH - 1]}…"
+        titles = (name, text("figures.mask", language), text("figures.overlay", language))
         for ax, image, title in zip(axes, images, titles, strict=True):
             ax.imshow(_small(image), interpolation="nearest")
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.set_axis_off()
-        patches = [
-            Patch(facecolor=color, edgecolor="#444444", label=f"{name}: {share:.0%}, {score:.2f}")
-            for color, name, share, score in rows
-        ]
         if patches:
             drawn.legend(handles=patches, loc="outside lower left", ncols=3, frameon=False)
         else:
@@ -84,6 +97,9 @@ def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], l
     """Shows several results of one photo as overlays beside each other, each under its title."""
     from IPython.display import SVG, display
 
+    if not results:
+        print(text("figures.no_results", language))
+        return
     with matplotlib.rc_context(_SETTINGS):
         height, width = results[0].ids.shape
         drawn = Figure(figsize=(_PANEL * len(results), _PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
@@ -118,7 +134,7 @@ def _small(pixels):
 
 def _as_jpeg(match: re.Match[str]) -> str:
     image = Image.open(io.BytesIO(base64.b64decode(match[1])))
-    if image.getextrema()[-1] != (255, 255) and image.mode == "RGBA":
+    if image.mode == "RGBA" and image.getextrema()[3] != (255, 255):
         return match[0]
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "JPEG", quality=88)

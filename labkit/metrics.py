@@ -28,12 +28,18 @@ def confusion(labels: np.ndarray, reference: np.ndarray, classes: int) -> np.nda
     """`CxC` int64: how many pixels of reference class i (row) were given class j (column).
 
     Both are `HxW` label ids; pixels where the reference is 255 do not count. The matrices of photos add up.
+    Raises ValueError where the shapes differ or a label that counts is not in 0 to `classes` - 1.
     """
     if labels.shape != reference.shape:
         raise ValueError(f"the labels are {labels.shape}, the reference {reference.shape}: they must be of one size")
     valid = reference != IGNORE
-    pairs = reference[valid].astype(np.int64) * classes + labels[valid]
-    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+    rows, columns = reference[valid].astype(np.int64), labels[valid].astype(np.int64)
+    for name, ids in (("labels", columns), ("reference", rows)):
+        if ids.size and not 0 <= ids.min() <= ids.max() < classes:
+            raise ValueError(
+                f"the {name} have the ids {ids.min()} to {ids.max()}; {classes} classes have 0 to {classes - 1}"
+            )
+    return np.bincount(rows * classes + columns, minlength=classes * classes).reshape(classes, classes)
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
@@ -44,8 +50,11 @@ def class_iou(matrix: np.ndarray) -> np.ndarray:
 
 
 def mean_iou(matrix: np.ndarray) -> float:
-    """The mean of `class_iou` over all classes; one that the reference does not show counts 0 if it was predicted."""
-    return float(np.nanmean(class_iou(matrix)))
+    """The mean of `class_iou` over all classes; one that the reference does not show counts 0 if it was predicted.
+
+    NaN where no pixel counts.
+    """
+    return float(np.nanmean(class_iou(matrix))) if matrix.sum() else float("nan")
 
 
 def pixel_accuracy(matrix: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
@@ -28,7 +29,8 @@ def track(items: Sequence[T], label: str) -> Iterator[T]:
     from IPython.display import HTML, display
 
     def bar(done: int) -> HTML:
-        return HTML(f'{label}: <progress value="{done}" max="{len(items)}"></progress> {done} / {len(items)}')
+        state = f'<progress value="{done}" max="{len(items)}"></progress> {done} / {len(items)}'
+        return HTML(f"{html.escape(label)}: {state}")
 
     handle = display(bar(0), display_id=True)
     for done, item in enumerate(items, start=1):

@@ -44,15 +44,18 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         scale_x, scale_y = width / record["imageWidth"], height / record["imageHeight"]
-        shapes = [(s["label"], [(x * scale_x, y * scale_y) for x, y in s["points"]]) for s in record["shapes"]]
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        shapes = [(str(s["label"]), [(x * scale_x, y * scale_y) for x, y in s["points"]]) for s in record["shapes"]]
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OSError) as error:
         raise ValueError(f"{path} is no labelme file ({error!r}); it needs shapes, imageWidth, imageHeight") from error
     ids = np.zeros((height, width), np.int32)
     segments = []
     for number, (label, points) in enumerate(shapes, start=1):
         if len(points) < 3:
             raise ValueError(f"{path}: the outline {number} ({label}) has {len(points)} points; 3 or more make a mask")
-        label_id = classes.id(label)
+        try:
+            label_id = classes.id(label)
+        except ValueError as error:
+            raise ValueError(f"{path}: the outline {number}: {error}") from error
         canvas = Image.new("1", (width, height))
         ImageDraw.Draw(canvas).polygon(points, fill=1)
         mask = np.array(canvas)
@@ -62,7 +65,10 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
 
 
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
-    """An index PNG: the label id of each pixel, 255 where nobody labelled; scaled to the photo's working size."""
+    """An index PNG: the label id of each pixel, scaled to the photo's working size.
+
+    Where nobody labelled (255) there is no segment and the confidence is 0, everywhere else it is 1.
+    """
     path = Path(path)
     height, width = photo.pixels.shape[:2]
     try:
@@ -74,4 +80,5 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         raise ValueError(f"{path} is no label mask: {error}") from error
     if unknown := sorted(set(np.unique(labels).tolist()) - set(range(len(classes))) - {IGNORE}):
         raise ValueError(f"{path} has the labels {unknown}; {classes.name} has 0 to {len(classes) - 1}, and 255")
-    return Segmentation.from_labels(photo, labels, classes=classes, made_by={"reference": path.name})
+    known = (labels != IGNORE).astype(np.float32)
+    return Segmentation.from_labels(photo, labels, known, classes, made_by={"reference": path.name})

@@ -111,7 +111,7 @@ class Segmentation:
         return {
             "photo": self.photo.name,
             "size": list(self.ids.shape),
-            "made_by": self.made_by,
+            "made_by": {**self.made_by, "classes": self.classes.name} if self.classes is not None else self.made_by,
             "segments": [
                 {
                     "id": segment.id,
@@ -145,24 +145,23 @@ class Segmentation:
 def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:
     """Reads what `save` wrote (the path of the JSON file) for its photo.
 
-    The files keep one score a segment, so that is the confidence of its pixels. ValueError where the file is another
-    photo's, of another size or broken.
+    The files keep one score a segment, so that is the confidence of its pixels. ValueError, naming the file, where it
+    is another photo's, of another size, broken or not there.
     """
     path = Path(path)
+    size = photo.pixels.shape[:2]
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        size = tuple(record["size"])
-        rows = [(row, _decode(row["rle"], size)) for row in record["segments"]]
-        segments = [Segment(r["id"], r["label_id"], r["label"], float(r["score"]), mask) for r, mask in rows]
-        classes = _LABEL_SETS.get(record["made_by"].get("classes"))
+        if (record["photo"], *record["size"]) != (photo.name, *size):
+            made_for = f"{record['photo']}, {record['size']}"
+            raise ValueError(f"it was made for {made_for}; this photo is {photo.name}, {list(size)}")
+        segments = [_read_segment(row, size) for row in record["segments"]]
         made_by = record["made_by"]
-    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no segmentation of labkit ({error!r}); write it again with `save`") from error
-    if size != photo.pixels.shape[:2]:
-        height, width = photo.pixels.shape[:2]
-        raise ValueError(f"{path} is for {size[0]}x{size[1]} pixels, the photo {photo.name} has {height}x{width}")
-    with Image.open(path.with_name(path.name.removesuffix(".json") + ".ids.png")) as image:
-        ids = np.array(image).astype(np.int32)
+        classes = _LABEL_SETS.get(made_by.get("classes"))
+        ids = _read_ids(path.with_name(path.name.removesuffix(".json") + ".ids.png"), size, segments)
+    except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        reason = error if isinstance(error, (ValueError, OSError)) else repr(error)
+        raise ValueError(f"{path} is no segmentation of this photo ({reason}); write it again with `save`") from error
     confidence = np.zeros(size, np.float32)
     for segment in segments:
         confidence[ids == segment.id] = segment.score
@@ -174,7 +173,19 @@ def _encode(mask: np.ndarray) -> dict[str, Any]:
     return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
 
 
-def _decode(rle: dict[str, Any], size: tuple[int, ...]) -> np.ndarray:
-    if tuple(rle["size"]) != size:
-        raise TypeError(f"a mask of {rle['size']} in a photo of {list(size)}")
-    return coco_mask.decode({"size": rle["size"], "counts": rle["counts"].encode("ascii")}).astype(bool)
+def _read_segment(row: dict[str, Any], size: tuple[int, int]) -> Segment:
+    rle = {"size": list(size), "counts": row["rle"]["counts"].encode("ascii")}
+    mask = coco_mask.decode(rle).astype(bool)
+    if _encode(mask) != row["rle"]:  # one that was cut decodes, its end being whatever was in memory
+        raise ValueError(f"the mask of segment {row['id']} is damaged or of another size")
+    return Segment(row["id"], row["label_id"], row["label"], float(row["score"]), mask)
+
+
+def _read_ids(path: Path, size: tuple[int, int], segments: list[Segment]) -> np.ndarray:
+    with Image.open(path) as image:
+        ids = np.array(image).astype(np.int32)
+    if ids.shape != size:
+        raise ValueError(f"{path.name} is {list(ids.shape)}")
+    if unknown := set(np.flatnonzero(np.bincount(ids.ravel())).tolist()) - {0, *(s.id for s in segments)}:
+        raise ValueError(f"{path.name} has the ids {sorted(unknown)[:5]}, which are no segments")
+    return ids

@@ -12,6 +12,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "figures.confidence": "увер.",
         "figures.found": "найдено",
         "figures.mask": "маска",
+        "figures.more": "… и ещё {count}",
         "figures.no_results": "Показывать нечего: нет ни одного результата.",
         "figures.nothing": "ничего не найдено",
         "figures.object": "объект",
@@ -130,6 +131,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "figures.confidence": "conf.",
         "figures.found": "found",
         "figures.mask": "mask",
+        "figures.more": "… and {count} more",
         "figures.no_results": "Nothing to show: there is no result.",
         "figures.nothing": "nothing found",
         "figures.object": "object",
@@ -245,7 +247,7 @@ TEXTS: dict[str, dict[str, str]] = {
     },
 }
 
-_DEFAULT = os.environ.get("LABKIT_LANGUAGE", "ru")
+_DEFAULT = os.environ.get("LABKIT_LANGUAGE") or "ru"
 
 
 def text(key: str, /, language: str | None = None, **values: object) -> str:

@@ -71,7 +71,8 @@ def load_model(variant: int | str | Variant, weights: str | Path = "auto", devic
     network = build_network(found.variant)
     try:
         state = safetensors.torch.load_file(found.path)
-        network.load_state_dict({name: tensor.float() for name, tensor in state.items()}, strict=False)
+        # the plain method: smp's own only warns of tensors that do not fit
+        nn.Module.load_state_dict(network, {name: tensor.float() for name, tensor in state.items()}, strict=False)
         missing = [n for n in network.state_dict() if n not in state and not n.endswith("num_batches_tracked")]
         if missing:
             raise RuntimeError(f"{len(missing)} tensors are missing, {missing[0]} the first")
@@ -95,7 +96,7 @@ def pick_device(device: str = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         place = torch.device(device)
-        torch.zeros(1, device=place)
+        torch.zeros(1, device=place).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise LabkitError(text("model.device", given=device)) from error
     return place

@@ -22,11 +22,10 @@ from labkit.segmentation import Segmentation
 from labkit.texts import text
 from labkit.weights import Weights
 
-__all__ = ["SemanticModel"]
+__all__ = ["SemanticModel", "network_input", "pad", "versions"]
 
 _SMALLEST_SIDE = 256
 _GPU_BATCH = 8
-_BAND = 256
 
 
 class SemanticModel:
@@ -63,7 +62,7 @@ class SemanticModel:
         size = photos[0].pixels.shape[:2]
         inputs = [network_input(photo.pixels, settings["working_side"]) for photo in photos]
         height, width = inputs[0].shape[1:]
-        x = torch.stack([_pad(i) for i in inputs]).to(self.device, memory_format=torch.channels_last)
+        x = torch.stack([pad(i) for i in inputs]).to(self.device, memory_format=torch.channels_last)
         if "finest" in settings:
             self.network.decoder.finest = settings["finest"]
         logits = self.network(x)[:, :, :height, :width]
@@ -110,7 +109,7 @@ def network_input(pixels: np.ndarray, working_side: int) -> torch.Tensor:
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float().div_(255 * STD).sub_(MEAN / STD)
 
 
-def _pad(x: torch.Tensor) -> torch.Tensor:
+def pad(x: torch.Tensor) -> torch.Tensor:
     """Grey to the right and below up to multiples of the stride, as in training."""
     height, width = x.shape[1:]
     right, below = (math.ceil(n / STRIDE) * STRIDE - n for n in (width, height))
@@ -120,21 +119,17 @@ def _pad(x: torch.Tensor) -> torch.Tensor:
 def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Logits `Cxhxw` to label ids (uint8) and confidence (softmax, float32) of the photo's `HxW`.
 
-    The logits are brought to the photo's size in bands of rows, so that a large photo costs little memory.
+    Only classes that win somewhere are brought to the photo's size, and with them the logarithm of the softmax's
+    denominator: the work of a handful of classes instead of 21.
     """
-    height, width = size
-    labels, confidence = np.empty(size, np.uint8), np.empty(size, np.float32)
-    wide = F.interpolate(logits[None], (logits.shape[1], width), mode="bilinear")[0].contiguous()
-    rows = ((torch.arange(height, device=logits.device) + 0.5) * (logits.shape[1] / height) - 0.5).clamp(min=0)
-    above = rows.long()
-    below, weight = (above + 1).clamp(max=logits.shape[1] - 1), (rows - above).unsqueeze(1)
-    for top in range(0, height, _BAND):
-        band = slice(top, top + _BAND)
-        scores = torch.lerp(wide[:, above[band]], wide[:, below[band]], weight[band])
-        best, label = scores.max(0)
-        labels[band] = label.to(torch.uint8).cpu().numpy()
-        confidence[band] = scores.sub_(best).exp_().sum(0).reciprocal_().cpu().numpy()
-    return labels, confidence
+    best, winner = logits.max(0)
+    denominator = (logits - best).exp_().sum(0).log_().add_(best)
+    classes = winner.to(torch.uint8).unique()  # sorted
+    few = torch.cat([logits[classes.long()], denominator[None]])[None]
+    large = F.interpolate(few, size, mode="bilinear")[0]
+    best, place = large[:-1].max(0)
+    confidence = best.sub_(large[-1]).exp_().clamp_(max=1)
+    return classes[place].cpu().numpy(), confidence.cpu().numpy()
 
 
 def versions() -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
@@ -16,13 +17,9 @@ from labkit.variants import Variant
 __all__ = ["external_links", "render", "write_page"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_FETCHED = re.compile(
-    r"""<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc\s*=\s*["']?(?:https?:)?//[^"'\s>]+"""
-    r"""|<link\b[^>]*\bhref\s*=\s*["']?(?:https?:)?//[^"'\s>]+"""
-    r"""|@import\s+(?:url\()?["']?(?:https?:)?//[^"')\s]+"""
-    r"""|url\(\s*["']?(?:https?:)?//[^"')\s]+""",
-    re.IGNORECASE,
-)
+_CSS = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE)
+_REMOTE = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
+_FETCHED = {"background", "data", "href", "poster", "src", "srcset", "xlink:href"}
 
 
 def write_page(notebook: nbformat.NotebookNode, path: Path, variant: Variant, error: str | None = None) -> None:
@@ -50,7 +47,7 @@ def render(notebook: nbformat.NotebookNode, variant: Variant, error: str | None 
         mermaid_js_url="",
         widget_renderer_url="",
         embed_images=True,
-        language_code="ru",
+        language_code=text("language"),
     )
     labels = {key: text(f"report.{key}") for key in ("show_code", "hide_code", "heading", "unfinished")}
     resources = {
@@ -62,8 +59,38 @@ def render(notebook: nbformat.NotebookNode, variant: Variant, error: str | None 
 
 
 def external_links(page: str) -> list[str]:
-    """What a browser would fetch from a network to show the page: must be empty."""
-    return _FETCHED.findall(page)
+    """The addresses that a browser would fetch from a network to show the page: must be empty."""
+    parser = _Links()
+    parser.feed(page)
+    parser.close()
+    return parser.found
+
+
+class _Links(HTMLParser):
+    """Finds remote addresses in tags that load something (an `<a>` only leads there), in CSS and in inner pages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.in_style = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.in_style = tag == "style"
+        for name, value in attrs:
+            if name == "style":
+                self.found += _CSS.findall(value or "")
+            elif name == "srcdoc":
+                self.found += external_links(value or "")
+            elif name in _FETCHED and tag not in ("a", "area"):
+                addresses = (value or "").split(",") if name == "srcset" else [value or ""]
+                self.found += [address.strip() for address in addresses if _REMOTE.match(address)]
+
+    def handle_data(self, data: str) -> None:
+        if self.in_style:
+            self.found += _CSS.findall(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.in_style = False
 
 
 def _take_provenance(notebook: nbformat.NotebookNode) -> Provenance | None:

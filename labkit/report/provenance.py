@@ -27,16 +27,18 @@ class Provenance:
         versions = ", ".join(f"{name} {number}" for name, number in made_by.get("versions", {}).items())
         settings = ", ".join(f"{name} = {value}" for name, value in made_by.get("settings", {}).items())
         values = {
-            "student": self.data.get("student") or "—",
-            "group": self.data.get("group") or "—",
-            "variant": f"{self.data.get('variant_number', '')} {self.data.get('variant_title', '')}".strip() or "—",
-            "weights": made_by.get("weights", "—"),
-            "sha256": made_by.get("sha256", "—"),
-            "device": made_by.get("device", "—"),
-            "settings": settings or "—",
-            "versions": versions or "—",
+            "student": self.data.get("student"),
+            "group": self.data.get("group"),
+            "variant": " ".join(
+                str(self.data[key]) for key in ("variant_number", "variant_title") if self.data.get(key)
+            ),
+            "weights": made_by.get("weights"),
+            "sha256": made_by.get("sha256"),
+            "device": made_by.get("device"),
+            "settings": settings,
+            "versions": versions,
         }
-        return [(text(f"report.{name}", language), value) for name, value in values.items()]
+        return [(text(f"report.{name}", language), str(value or "—")) for name, value in values.items()]
 
     def photo_rows(self) -> list[tuple[str, str]]:
         """Each photo's name and the sha256 of its file."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,9 +51,8 @@ def make_report(
     arguments: what a student would otherwise meet as a traceback in the middle of a notebook.
     """
     row = find_variant(variant)
-    if weights != "official":
-        found = find_weights(row, weights)
-        weights = weights if weights in ("auto", "embedded") else str(found.path.resolve())
+    found = find_weights(row, weights)
+    weights = weights if weights in ("auto", "embedded") else found.path.resolve()
     source = find_notebook(row)
     parameters: dict[str, Any] = {"weights": str(weights), "device": device, "student": student, "group": group}
     if photos is not None:
@@ -92,27 +94,53 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
     )
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path}
-    bar = tqdm(total=len(code), desc=title, leave=False, disable=None)
-    client.on_cell_executed = lambda **_: bar.update()
-    try:
-        with bar:
-            client.execute(env=environment)
-    except CellExecutionError as error:
-        reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
-    except (CellTimeoutError, DeadKernelError) as error:
-        reason = str(error).splitlines()[0]
-    except KeyboardInterrupt:
-        reason = text("cli.interrupted")
-    else:
-        return None
-    return text("report.stopped", cell=1 + sum(1 for n in code if _finished(notebook.cells[n])), reason=reason)
+    number = 0
+    with tqdm(total=len(code), desc=title, leave=False, disable=None) as bar:
+
+        def count(**_: Any) -> None:
+            nonlocal number
+            number += 1
+            bar.update()
+
+        client.on_cell_execute = count
+        try:
+            _execute(client, {**os.environ, "PYTHONPATH": path})
+        except CellExecutionError as error:
+            interrupted = error.ename == "KeyboardInterrupt"
+            told = f"{error.ename}: {' '.join(str(error.evalue).split())}"
+            reason = text("cli.interrupted") if interrupted else told
+        except _Stopped:
+            reason = text("cli.interrupted")
+        except (CellTimeoutError, DeadKernelError) as error:
+            reason = str(error).splitlines()[0]
+        else:
+            return None
+    return text("report.stopped", cell=number, reason=reason)
 
 
-def _finished(cell: nbformat.NotebookNode) -> bool:
-    """Whether a code cell ran to its end."""
-    failed = any(output.output_type == "error" for output in cell.outputs)
-    return cell.execution_count is not None and not failed
+class _Stopped(Exception):
+    """Ctrl-C came between two cells."""
+
+
+def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
+    """Runs the notebook in a thread: in the main one nbclient would answer Ctrl-C by dropping the cell's output."""
+    stopped = threading.Event()
+
+    def check(**_: Any) -> None:
+        if stopped.is_set():
+            raise _Stopped
+
+    client.on_cell_start = check
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(client.execute, env=environment)
+        while not run.done():
+            try:
+                wait([run], timeout=0.5)
+            except KeyboardInterrupt:
+                stopped.set()
+                if client.km is not None and client.km.has_kernel:
+                    asyncio.run(client.km.interrupt_kernel())
+        run.result()
 
 
 def _check_device(device: str) -> None:

@@ -49,7 +49,8 @@ def train_variants(
     encoder = dilated[0] if dilated else build_network("deeplab").encoder
     if start == "embedded":
         state = safetensors.torch.load_file(find_weights(names[0], "embedded").path)
-        networks[names[0]].load_state_dict({key: value.float() for key, value in state.items()}, strict=False)
+        state = {key: value.float() for key, value in state.items()}
+        nn.Module.load_state_dict(networks[names[0]], state, strict=False)
         encoder.load_state_dict(networks[names[0]].encoder.state_dict())
     else:
         start_from_imagenet(encoder, {name: network.decoder for name, network in networks.items()}, VOC.names)

@@ -2,6 +2,8 @@
 
 Balance: the class of a crop is drawn with probability ~ (photos that show it)^0.35 and the crop is centred on it.
 Copy-paste: Ghiasi et al. (2021), "Simple Copy-Paste"; the class of a pasted object is drawn ~ (objects)^0.2.
+Both teach the rare classes and make them look more frequent than they are, so both fade out as training goes on: the
+last crops are nearly those of the photos themselves, drawn in proportion to their pixels, as the score counts them.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ from labkit.training.dataset import Dataset, Instance
 
 __all__ = ["Crops"]
 
+_BALANCED = (0.75, 0.25)
+_PASTED = (0.45, 0.12)
+"""Shares at the start and at the end: crops drawn by class; chances of each of two objects to be pasted."""
+
 _MIN_CLASS_PIXELS = 200
 _MIN_OBJECT_PIXELS = 900
 
@@ -29,6 +35,7 @@ class Crops(torch.utils.data.IterableDataset):
 
     def __init__(self, dataset: Dataset, side: int = 256, scales: tuple[int, int] = (232, 560), seed: int = 0):
         self.dataset, self.side, self.scales, self.seed = dataset, side, scales, seed
+        self.progress = torch.zeros(1).share_memory_()  # in [0, 1]: the loop moves it, the worker reads it
         self._photos = {name: np.asarray(dataset.image(name)) for name in dataset.names}
         self._labels = {name: dataset.semantic(name) for name in dataset.names}
         self._by_class: dict[int, list[str]] = defaultdict(list)
@@ -45,7 +52,8 @@ class Crops(torch.utils.data.IterableDataset):
             name: dataset.instance_numbers(name)
             for name in {i.name for objects in self._objects.values() for i in objects}
         }
-        self._photo_weights = np.array([0.5 if name.startswith("pet_") else 1.0 for name in dataset.names])
+        sizes = [self._labels[name].size * (0.5 if name.startswith("pet_") else 1.0) for name in dataset.names]
+        self._photo_weights = np.array(sizes)
         self._photo_weights /= self._photo_weights.sum()
 
     def __iter__(self):
@@ -56,8 +64,9 @@ class Crops(torch.utils.data.IterableDataset):
 
     def draw(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """One crop."""
-        label_id = None
-        if self._by_class and rng.random() < 0.75:
+        label_id, progress = None, self.progress.item()
+        balanced, pasted = (start + (end - start) * progress for start, end in (_BALANCED, _PASTED))
+        if self._by_class and rng.random() < balanced:
             label_id = _draw_class(rng, self._by_class, 0.35)
             name = self._by_class[label_id][rng.integers(len(self._by_class[label_id]))]
         else:
@@ -65,7 +74,7 @@ class Crops(torch.utils.data.IterableDataset):
         image, labels = self._crop(rng, name, label_id)
         image = _jitter(rng, image)
         if self._objects:
-            for _ in range(rng.choice(3, p=(0.4, 0.4, 0.2))):
+            for _ in range(rng.binomial(2, pasted)):
                 image, labels = self._paste(rng, image, labels)
         if rng.random() < 0.1:
             image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5)))

@@ -145,6 +145,7 @@ def train(
         step, seconds = state["step"], state["seconds"]
         say(f"resumed at step {step}, {seconds / 60:.1f} min")
     crops.seed = recipe.seed + step
+    crops.progress.fill_(min(1.0, seconds / (recipe.minutes * 60)))
     loader = iter(torch.utils.data.DataLoader(crops, batch_size=recipe.batch, num_workers=1, prefetch_factor=4))
     rng = torch.Generator().manual_seed(recipe.seed + step)
     running, saved = {}, seconds
@@ -152,6 +153,7 @@ def train(
     while seconds < recipe.minutes * 60:
         started = time.monotonic()
         done = seconds / (recipe.minutes * 60)
+        crops.progress.fill_(done)
         factor = min(1.0, (done + 1e-4) / recipe.warmup) * (1 - done) ** 0.9
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor

@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import ipywidgets
 import numpy as np
 from PIL import Image
 
-from labkit.drawing import colors_of, mask_image, overlay_image, visible_ids
+from labkit.drawing import mask_image, overlay_image
+from labkit.figures import legend_rows
 from labkit.segmentation import Segmentation
 from labkit.texts import text
 
@@ -72,8 +74,6 @@ def _shrunk(result: Segmentation) -> Segmentation:
     factor = max(1, -(-max(height, width) // (2 * _SIDE)))
     if factor == 1:
         return result
-    from dataclasses import replace
-
     step = (slice(None, None, factor), slice(None, None, factor))
     photo = replace(result.photo, pixels=np.ascontiguousarray(result.photo.pixels[step]), reference=None)
     return replace(result, photo=photo, ids=result.ids[step], confidence=result.confidence[step])
@@ -81,14 +81,8 @@ def _shrunk(result: Segmentation) -> Segmentation:
 
 def _legend(result: Segmentation, threshold: float, language: str | None) -> str:
     """The legend as HTML: colour, name, and the share of the area that the threshold leaves."""
-    counts = np.bincount(visible_ids(result, threshold).ravel(), minlength=1)
-    colors, rows = colors_of(result), []
-    for segment in sorted(result.segments, key=lambda s: -s.area):
-        share = (counts[segment.id] if segment.id < len(counts) else 0) / result.ids.size
-        if result.classes is not None:
-            name = result.classes.label(segment.label_id, text("language", language))
-        else:
-            name = f"{text('figures.object', language)} {segment.id}"
-        swatch = f'<span style="background:{colors[segment.id]};padding:0 .7em;margin-right:.4em"></span>'
-        rows.append(f"<div>{swatch}{html.escape(name)}: {share:.1%}, {segment.score:.2f}</div>")
+    rows = []
+    for color, name, share, score in legend_rows(result, language, threshold):
+        swatch = f'<span style="background:{color};padding:0 .7em;margin-right:.4em"></span>'
+        rows.append(f"<div>{swatch}{html.escape(name)}: {share:.1%}, {score:.2f}</div>")
     return "".join(rows) or html.escape(text("figures.nothing", language))

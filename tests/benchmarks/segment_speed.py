@@ -1,0 +1,86 @@
+"""Seconds to segment ten photos of 480 px, labkit's whole way against the bare eager library call.
+
+    python tests/benchmarks/segment_speed.py [--rounds 7]
+
+Bare: the same network with the same weights, not folded, contiguous memory, called on tensors of the same photos at the
+same size that are ready beforehand; nothing is decoded, resized or turned into masks. labkit: `segment`, from pixels to
+`Segmentation`. Both take turns in one run, and the medians are compared: the ratio must be at most 0.85.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from PIL import Image
+from torch import nn
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from labkit.images import Photo, load_photos  # noqa: E402
+from labkit.models import SEMANTIC, build_network, load_model  # noqa: E402
+from labkit.models.semantic import network_input, pad  # noqa: E402
+
+SIDE = 480
+
+
+def main() -> int:
+    """Prints the table; exit code 1 where a ratio is above 0.85 or ten photos take more than 6 s."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    photos = [_at_480(photo) for photo in load_photos(ROOT / "data" / "images", quiet=True)]
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {len(photos)} photos, {rounds} rounds")
+    print(f"{'variant':9} {'bare s':>8} {'labkit s':>9} {'ratio':>6}")
+    good = True
+    for name in SEMANTIC:
+        bare, ours = times(name, photos, rounds)
+        print(f"{name:9} {bare:8.2f} {ours:9.2f} {ours / bare:6.2f}")
+        good &= ours / bare <= 0.85 and ours <= 6
+    return 0 if good else 1
+
+
+def times(name: str, photos: list[Photo], rounds: int) -> tuple[float, float]:
+    """Median seconds for all photos: the bare network, and `segment`."""
+    model = load_model(name, "embedded", "cpu")
+    plain = build_network(name).eval()
+    state = safetensors.torch.load_file(model.weights.path)
+    nn.Module.load_state_dict(plain, {key: value.float() for key, value in state.items()}, strict=False)
+    side = model.defaults["working_side"]
+    inputs = [pad(network_input(photo.pixels, side))[None].contiguous() for photo in photos]
+
+    def bare() -> None:
+        with torch.no_grad():
+            for x in inputs:
+                plain(x)
+
+    def ours() -> None:
+        for photo in photos:
+            model.segment(photo)
+
+    took: dict[str, list[float]] = {"bare": [], "ours": []}
+    for turn in range(rounds + 1):  # the first turn warms up
+        for key, run in (("bare", bare), ("ours", ours)):
+            started = time.perf_counter()
+            run()
+            if turn:
+                took[key].append(time.perf_counter() - started)
+    return statistics.median(took["bare"]), statistics.median(took["ours"])
+
+
+def _at_480(photo: Photo) -> Photo:
+    image = Image.fromarray(photo.pixels)
+    factor = SIDE / max(image.size)
+    image = image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS)
+    return Photo.from_pixels(photo.name, np.array(image))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

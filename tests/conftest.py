@@ -1,0 +1,85 @@
+"""What many tests need: the photos and the models of the kit, each loaded once."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the clone."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def default_photos():
+    """The ten photos that travel with the kit, by name."""
+    from labkit.images import load_photos
+
+    return {photo.name: photo for photo in load_photos(ROOT / "data" / "images", quiet=True)}
+
+
+@pytest.fixture(scope="session")
+def load():
+    """`load_model` on the CPU with the embedded weights, each variant once."""
+    from labkit.models import load_model
+
+    return cache(lambda variant: load_model(variant, "embedded", "cpu"))
+
+
+@pytest.fixture
+def tiny_dataset(tmp_path, default_photos, root):
+    """Six of the kit's photos in the layout of the training data, their outlines as labels."""
+    from labkit.references import find_reference
+
+    folder = tmp_path / "набор"
+    for name in ("images", "semantic", "instances"):
+        (folder / name).mkdir(parents=True)
+    names = ["cat_chelsea", "cat_kitten", "astronaut", "dog_shepherd", "officer", "cat_yarn"]
+    rows = []
+    for name in names:
+        photo = default_photos[name]
+        reference = find_reference(photo, root / "data" / "outlines")
+        Image.fromarray(photo.pixels).save(folder / "images" / f"{name}.jpg", quality=90)
+        Image.fromarray(reference.labels).save(folder / "semantic" / f"{name}.png")
+        Image.fromarray(reference.ids.astype(np.uint8)).save(folder / "instances" / f"{name}.png")
+        for s in reference.segments:
+            rows.append([name, s.id, s.label, s.label_id, s.area, *s.box])
+    with (folder / "instances.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow("image,instance,category,voc_id,area_px,x0,y0,x1,y1".split(","))
+        writer.writerows(rows)
+    (folder / "train.txt").write_text("\n".join(names[:4]))
+    (folder / "val.txt").write_text("\n".join(names[4:]))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def outlined(default_photos, root):
+    """A result to show: the outlined cat of a photo, found with a confidence that rises from 0 at the left to 1."""
+    from labkit.references import find_reference
+    from labkit.segmentation import Segmentation
+
+    photo = default_photos["cat_chelsea"]
+    labels = find_reference(photo, root / "data" / "outlines").labels
+    confidence = np.tile(np.linspace(0, 1, labels.shape[1], dtype=np.float32), (labels.shape[0], 1))
+    return Segmentation.from_labels(photo, labels, confidence)
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """IPython without a notebook: it displays bundles as a notebook would."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    InteractiveShell.clear_instance()
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()

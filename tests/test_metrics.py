@@ -1,0 +1,106 @@
+"""The scores agree with scikit-learn's, and at the edges with their definitions."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
+
+from labkit.classes import IGNORE, VOC
+from labkit.metrics import class_iou, confusion, dice, iou, mean_iou, pixel_accuracy
+from labkit.references import find_reference
+
+
+@pytest.fixture(scope="module")
+def cat(default_photos, root):
+    """The outlined cat of a photo, `HxW` bool."""
+    return find_reference(default_photos["cat_yarn"], root / "data" / "outlines").mask_of("cat")
+
+
+@pytest.fixture(scope="module")
+def labels():
+    """Two random label maps of five classes; the second is partly unlabelled, and class 4 occurs in neither."""
+    random = np.random.default_rng(7)
+    predicted, reference = random.integers(0, 4, (2, 40, 50)).astype(np.uint8)
+    reference[random.random(reference.shape) < 0.1] = IGNORE
+    return predicted, reference
+
+
+@pytest.mark.parametrize("step", [(0, 0), (3, 0), (-40, 25), (300, 0)])
+def test_iou_and_dice(cat, step):
+    """On the cat and its shifted copy: as scikit-learn counts, the same both ways, and Dice = 2·IoU / (1 + IoU)."""
+    moved = np.roll(cat, step, axis=(0, 1))
+    assert iou(moved, cat) == iou(cat, moved) == pytest.approx(jaccard_score(cat.ravel(), moved.ravel()))
+    assert dice(moved, cat) == dice(cat, moved) == pytest.approx(f1_score(cat.ravel(), moved.ravel()))
+    assert dice(moved, cat) == pytest.approx(2 * iou(moved, cat) / (1 + iou(moved, cat)))
+    assert (iou(moved, cat) == 1) == (step == (0, 0))
+
+
+@pytest.mark.parametrize("score", [iou, dice])
+def test_empty_masks(cat, score):
+    """Two empty masks agree; one empty mask and the complement have nothing in common with the cat."""
+    empty = np.zeros_like(cat)
+    assert score(empty, empty) == 1.0
+    assert score(empty, cat) == score(cat, empty) == score(~cat, cat) == 0.0
+    assert score(cat.astype(np.uint8) * 255, cat) == 1.0  # any number but 0 is in the mask
+
+
+@pytest.mark.parametrize("score", [iou, dice, lambda a, b: confusion(a, b, 2)], ids=["iou", "dice", "confusion"])
+def test_shapes_differ(score):
+    """Both shapes are named, also where NumPy would broadcast them."""
+    with pytest.raises(ValueError, match=r"\(1, 5\).*\(4, 5\)"):
+        score(np.zeros((1, 5), np.uint8), np.zeros((4, 5), np.uint8))
+
+
+def test_confusion(labels):
+    """Rows are the reference, columns the prediction; unlabelled pixels do not count; photos add up."""
+    predicted, reference = labels
+    known = reference != IGNORE
+    expected = confusion_matrix(reference[known], predicted[known], labels=range(5))
+    matrix = confusion(predicted, reference, 5)
+    assert np.array_equal(matrix, expected) and matrix.dtype == np.int64 and matrix.sum() == known.sum()
+    halves = [confusion(predicted[half], reference[half], 5) for half in (np.s_[:13], np.s_[13:])]
+    assert np.array_equal(sum(halves), matrix)
+    predicted = np.where(known, predicted, 200)  # under an unlabelled pixel anything may stand
+    assert np.array_equal(confusion(predicted, reference, 5), expected)
+
+
+@pytest.mark.parametrize("wrong", [5, 254, IGNORE])
+def test_labels_out_of_range(wrong):
+    """A label that no class has must not be counted as another one's."""
+    fine, bad = np.zeros((4, 5), np.uint8), np.full((4, 5), wrong, np.uint8)
+    with pytest.raises(ValueError, match=f"labels.*{wrong}.*0 to 4"):
+        confusion(bad, fine, 5)
+    if wrong != IGNORE:
+        with pytest.raises(ValueError, match=f"reference.*{wrong}.*0 to 4"):
+            confusion(fine, bad, 5)
+
+
+def test_scores_of_a_set(labels):
+    """IoU, its mean and the accuracy as scikit-learn counts them; a class that occurs nowhere has no score."""
+    predicted, reference = labels
+    matrix = confusion(predicted, reference, 5)
+    known = reference != IGNORE
+    truth, given = reference[known], predicted[known]
+    assert class_iou(matrix)[:4] == pytest.approx(jaccard_score(truth, given, average=None))
+    assert np.isnan(class_iou(matrix)[4])
+    assert mean_iou(matrix) == pytest.approx(jaccard_score(truth, given, average="macro"))
+    assert pixel_accuracy(matrix) == pytest.approx(accuracy_score(truth, given))
+
+
+def test_class_invented_by_the_model():
+    """A class that only the prediction has counts 0 in the mean; one that neither has does not count."""
+    reference, predicted = np.zeros((2, 10, 10), np.uint8)
+    predicted[0] = 1
+    matrix = confusion(predicted, reference, 3)
+    assert class_iou(matrix)[:2].tolist() == [0.9, 0] and mean_iou(matrix) == pytest.approx(0.45)
+
+
+def test_nothing_labelled():
+    """Where no pixel counts the scores are NaN, without a warning."""
+    matrix = confusion(np.zeros((4, 5), np.uint8), np.full((4, 5), IGNORE, np.uint8), len(VOC))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(class_iou(matrix)).all() and np.isnan(mean_iou(matrix)) and np.isnan(pixel_accuracy(matrix))

@@ -1,0 +1,205 @@
+"""The result: made from labels, and through its files without loss."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from labkit.classes import VOC
+from labkit.drawing import rgb
+from labkit.images import Photo
+from labkit.segmentation import Segment, Segmentation, load_segmentation
+
+CAT, DOG = VOC.id("cat"), VOC.id("dog")
+
+
+@pytest.fixture
+def overlapping(default_photos):
+    """Two dogs on one photo, the second lying partly over the first, as an instance model says it."""
+    photo = default_photos["dog_shepherd"]
+    masks = np.zeros((2, *photo.pixels.shape[:2]), bool)
+    masks[0, 100:400, 50:500], masks[1, 300:600, 400:800] = True, True
+    ids = np.where(masks[1], 2, masks[0]).astype(np.int32)
+    segments = [Segment(n, DOG, "dog", score, masks[n - 1]) for n, score in ((1, 0.75), (2, 0.5))]
+    return Segmentation(photo, ids, np.where(ids > 0, 0.5, 0).astype(np.float32), segments)
+
+
+def test_from_labels(default_photos):
+    """One segment a class that occurs, in the order of the classes; 0 and 255 are no segment."""
+    photo = default_photos["sheep"]
+    labels = np.zeros(photo.pixels.shape[:2], np.uint8)
+    labels[:100], labels[200:300, 5:9], labels[-1] = DOG, CAT, 255
+    confidence = np.where(labels == CAT, 0.25, 1).astype(np.float32)
+    result = Segmentation.from_labels(photo, labels, confidence)
+    assert [(s.id, s.label_id, s.label, s.score, s.area) for s in result.segments] == [
+        (1, CAT, "cat", 0.25, 400),
+        (2, DOG, "dog", 1.0, 100 * labels.shape[1]),
+    ]
+    assert result.ids.dtype == np.int32 and np.array_equal(
+        result.ids, np.select([labels == CAT, labels == DOG], [1, 2])
+    )
+    assert np.array_equal(result.labels, np.where(labels == 255, 0, labels)) and result.labels.dtype == np.uint8
+    assert np.array_equal(Segmentation.from_labels(photo, labels).confidence, np.ones_like(confidence))
+
+
+def test_box_ends_outside():
+    """A box cuts its object out of the photo as a slice; one pixel has a box of 1×1, nothing has none."""
+    mask = np.zeros((8, 9), bool)
+    assert Segment(1, 1, "x", 1.0, mask).box == (0, 0, 0, 0)
+    mask[7, 8] = True
+    assert Segment(1, 1, "x", 1.0, mask).box == (8, 7, 9, 8)
+    mask[2, 3] = True
+    x0, y0, x1, y1 = Segment(1, 1, "x", 1.0, mask).box
+    assert (x0, y0, x1, y1) == (3, 2, 9, 8) and np.count_nonzero(mask[y0:y1, x0:x1]) == 2
+
+
+def test_overlapping_masks_stay_whole(overlapping, tmp_path):
+    """What lies under another segment keeps its whole mask, in memory and in the file; `mask_of` joins them."""
+    first = overlapping.segments[0]
+    assert first.area == 300 * 450 > np.count_nonzero(overlapping.ids == 1)
+    assert np.array_equal(overlapping.mask_of("собака"), overlapping.ids > 0)
+    overlapping.save(tmp_path)
+    loaded = load_segmentation(tmp_path / "dog_shepherd.json", overlapping.photo)
+    assert np.array_equal(loaded.segments[0].mask, first.mask) and loaded.segments[0].box == (50, 100, 500, 400)
+
+
+def test_mask_of(outlined):
+    """A class that is not there has an empty mask, an unknown one is an error, and so is any without classes."""
+    assert np.array_equal(outlined.mask_of("cat"), outlined.segments[0].mask)
+    assert outlined.mask_of("dog").shape == outlined.ids.shape and not outlined.mask_of("dog").any()
+    with pytest.raises(ValueError, match="tiger"):
+        outlined.mask_of("tiger")
+    with pytest.raises(ValueError, match="no classes"):
+        replace(outlined, classes=None).mask_of("cat")
+
+
+def test_the_three_files(overlapping, tmp_path):
+    """Exactly the documented files in the documented formats, readable without labkit."""
+    paths = overlapping.save(tmp_path / "new" / "folder")
+    folder = tmp_path / "new" / "folder"
+    names = ["dog_shepherd.json", "dog_shepherd.ids.png", "dog_shepherd.classes.png"]
+    assert [path.name for path in paths] == names and {path.name for path in folder.iterdir()} == set(names)
+
+    record = json.loads((folder / names[0]).read_text(encoding="utf-8"))
+    assert list(record) == ["photo", "size", "made_by", "segments"]
+    assert record["photo"] == "dog_shepherd" and record["size"] == [600, 800]
+    for row, segment in zip(record["segments"], overlapping.segments, strict=True):
+        assert list(row) == ["id", "label_id", "label", "score", "area", "box", "rle"]
+        assert (row["id"], row["label_id"], row["label"], row["score"]) == (segment.id, DOG, "dog", segment.score)
+        assert np.array_equal(coco_mask.decode(row["rle"]), segment.mask)
+        assert row["area"] == coco_mask.area(row["rle"])
+        x, y, width, height = coco_mask.toBbox(row["rle"]).tolist()
+        assert row["box"] == [x, y, x + width, y + height]
+
+    with Image.open(folder / names[1]) as image:
+        assert image.mode.startswith("I") and np.array_equal(np.array(image), overlapping.ids)
+    assert (folder / names[1]).read_bytes()[24:26] == b"\x10\x00"  # IHDR: 16 bits, grey
+    with Image.open(folder / names[2]) as image:
+        assert image.mode == "P" and np.array_equal(np.array(image), overlapping.labels)
+        assert image.convert("RGB").getpixel((60, 110)) == rgb(VOC.colors[DOG])
+
+
+@pytest.mark.parametrize("name", ["кот на диване", "two words", "a.json", "a.ids", "100% {x}", "ёж’"])
+def test_round_trip(outlined, tmp_path, name):
+    """A saved result comes back whole under any name; the pixels have the score of their segment."""
+    photo = Photo.from_pixels(name, outlined.photo.pixels)
+    result = replace(outlined, photo=photo, made_by={"variant": "fcn", "settings": {"finest": 8}})
+    loaded = load_segmentation(result.save(tmp_path)[0], photo)
+    assert np.array_equal(loaded.ids, result.ids) and loaded.ids.dtype == np.int32
+    assert loaded.classes is VOC and loaded.made_by == {**result.made_by, "classes": "PASCAL VOC"}
+    (got,), (expected,) = loaded.segments, result.segments
+    assert (got.id, got.label_id, got.label) == (expected.id, expected.label_id, expected.label)
+    assert np.array_equal(got.mask, expected.mask) and got.score == pytest.approx(expected.score, abs=1e-6)
+    assert np.array_equal(loaded.confidence, np.where(got.mask, np.float32(got.score), np.float32(0)))
+    assert loaded.record() == result.record()
+
+
+def test_many_segments_without_classes(default_photos, tmp_path):
+    """More than 255 segments keep their ids; a model without classes writes no classes file."""
+    photo = default_photos["sheep"]
+    ids = np.zeros(photo.pixels.shape[:2], np.int32)
+    ids[:400, :400] = np.kron(np.arange(1, 401).reshape(20, 20), np.ones((20, 20)))
+    segments = [Segment(n, 0, "", 0.5, ids == n) for n in range(1, 401)]
+    result = Segmentation(photo, ids, np.ones(ids.shape, np.float32), segments, None)
+    assert [path.name for path in result.save(tmp_path)] == ["sheep.json", "sheep.ids.png"]
+    assert len(list(tmp_path.iterdir())) == 2
+    loaded = load_segmentation(tmp_path / "sheep.json", photo)
+    assert loaded.classes is None and loaded.ids.max() == 400 and np.array_equal(loaded.ids, ids)
+
+
+def test_empty_result(default_photos, tmp_path):
+    """Nothing found is a result like any other."""
+    photo = default_photos["horses"]
+    result = Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))
+    loaded = load_segmentation(result.save(tmp_path)[0], photo)
+    assert result.segments == loaded.segments == [] and not loaded.ids.any() and not loaded.labels.any()
+
+
+def edit(change):
+    """A change of the JSON file."""
+
+    def apply(folder):
+        path = folder / "cat_chelsea.json"
+        record = json.loads(path.read_text(encoding="utf-8"))
+        change(record)
+        path.write_text(json.dumps(record), encoding="utf-8")
+
+    return apply
+
+
+def rewrite(name, content):
+    """A change of a file's bytes, `content` a function of them."""
+    return lambda folder: (folder / name).write_bytes(content((folder / name).read_bytes()))
+
+
+DAMAGE = {
+    "empty": rewrite("cat_chelsea.json", lambda data: b""),
+    "cut": rewrite("cat_chelsea.json", lambda data: data[: len(data) // 2]),
+    "not text": rewrite("cat_chelsea.json", lambda data: b"\xff\xfe" + data),
+    "a list": rewrite("cat_chelsea.json", lambda data: b"[]"),
+    "labelme": rewrite("cat_chelsea.json", lambda data: b'{"shapes": [], "imageWidth": 451, "imageHeight": 300}'),
+    "another photo": edit(lambda record: record.update(photo="cat_kitten")),
+    "another size": edit(lambda record: record.update(size=[300, 450])),
+    "no segments": edit(lambda record: record.update(segments=None)),
+    "made by nobody": edit(lambda record: record.update(made_by=None)),
+    "segment without score": edit(lambda record: record["segments"][0].pop("score")),
+    "mask of another size": edit(lambda record: record["segments"][0]["rle"].update(size=[30, 45])),
+    "mask cut": edit(
+        lambda record: record["segments"][0]["rle"].update(counts=record["segments"][0]["rle"]["counts"][:99])
+    ),
+    "mask empty": edit(lambda record: record["segments"][0]["rle"].update(counts="")),
+    "mask too long": edit(lambda record: record["segments"][0]["rle"].update(counts="PPPP" * 9)),
+    "mask not a string": edit(lambda record: record["segments"][0]["rle"].update(counts=[1, 2])),
+    "segment of no id": edit(lambda record: record["segments"].clear()),
+    "ids missing": lambda folder: (folder / "cat_chelsea.ids.png").unlink(),
+    "ids cut": rewrite("cat_chelsea.ids.png", lambda data: data[: len(data) // 2]),
+    "ids no image": rewrite("cat_chelsea.ids.png", lambda data: b"<html>"),
+    "ids of another size": lambda folder: Image.new("I;16", (30, 45)).save(folder / "cat_chelsea.ids.png"),
+    "ids in colour": lambda folder: Image.new("RGB", (451, 300)).save(folder / "cat_chelsea.ids.png"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_files(outlined, tmp_path, damage):
+    """Whatever is wrong with the files: a ValueError that names the file and what to do."""
+    path = outlined.save(tmp_path)[0]
+    load_segmentation(path, outlined.photo)
+    damage(tmp_path)
+    with pytest.raises(ValueError, match="write it again") as caught:
+        load_segmentation(path, outlined.photo)
+    assert str(path) in str(caught.value)
+
+
+def test_importing_needs_no_torch(root):
+    """Results, figures, viewer and reports are there at once: none of them imports torch."""
+    modules = ["labkit", *(f"labkit.{name}" for name in ("segmentation", "references", "figures", "viewer", "report"))]
+    command = f"import {', '.join(modules)}, sys; print(*sorted({{'torch', 'torchvision', 'timm'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")

@@ -1,0 +1,134 @@
+"""The shared model test: every semantic variant passes it, with its embedded weights, on the kit's photos."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from torch.nn import functional as F
+
+from labkit.errors import LabkitError
+from labkit.images import Photo
+from labkit.metrics import iou
+from labkit.models import SEMANTIC, build_network, load_model
+from labkit.models.semantic import network_input
+from labkit.references import find_reference
+
+BARS = {"cat": 0.80, "person": 0.75}
+
+
+@pytest.fixture(params=SEMANTIC)
+def model(request, load):
+    """Each semantic variant in turn."""
+    return load(request.param)
+
+
+@pytest.mark.parametrize("name", ["cat_chelsea", "cat_kitten", "cat_yarn", "astronaut", "officer", "cameraman"])
+def test_agrees_with_hand_drawn_outlines(model, default_photos, root, name):
+    """The cats and the people of the kit's photos are found as a person drew them."""
+    photo = default_photos[name]
+    reference = find_reference(photo, root / "data" / "outlines")
+    label = reference.segments[0].label
+    assert iou(model.segment(photo).mask_of(label), reference.mask_of(label)) >= BARS[label]
+
+
+def test_result_is_complete(model, default_photos):
+    """Every part of the result has the documented type, range and size, and `made_by` says how it came to be."""
+    photo = default_photos["dog_shepherd"]
+    result = model.segment(photo)
+    size = photo.pixels.shape[:2]
+    assert result.photo is photo and result.ids.shape == result.confidence.shape == size
+    assert result.ids.dtype == np.int32 and result.confidence.dtype == np.float32
+    assert 0 <= result.confidence.min() and result.confidence.max() <= 1
+    assert sorted(s.id for s in result.segments) == sorted(set(np.unique(result.ids)) - {0})
+    for segment in result.segments:
+        assert np.array_equal(segment.mask, result.ids == segment.id)
+        assert segment.label == result.classes.names[segment.label_id] and 0 < segment.score <= 1
+    assert result.made_by["variant"] == model.variant.name and result.made_by["sha256"] == model.weights.sha256
+    assert result.made_by["device"] == "cpu" and result.made_by["settings"] == model.defaults
+    assert result.made_by["seconds"] > 0 and "torch" in result.made_by["versions"]
+
+
+def test_same_photo_same_mask(model, default_photos):
+    """A second run, and a second model, give the same bits."""
+    photo = default_photos["sheep"]
+    first, second = model.segment(photo), load_model(model.variant, "embedded", "cpu").segment(photo)
+    assert np.array_equal(first.ids, second.ids) and np.array_equal(first.confidence, second.confidence)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 40), (33, 257), (2048, 300), (700, 31)])
+def test_any_size(model, default_photos, size):
+    """Masks come back at the photo's own size, whatever it is."""
+    pixels = np.resize(default_photos["cat_kitten"].pixels, (*size, 3))
+    assert model.segment(Photo.from_pixels("odd", pixels)).ids.shape == size
+
+
+def test_nothing_is_stretched(model, default_photos):
+    """A photo with grey below it gives nearly the same mask as the photo alone."""
+    pixels = default_photos["cat_kitten"].pixels[:, 100:800]
+    alone = model.segment(Photo.from_pixels("alone", pixels), working_side=350)
+    taller = np.concatenate([pixels, np.full((25, 700, 3), 127, np.uint8)])
+    with_grey = model.segment(Photo.from_pixels("taller", taller), working_side=350)
+    assert iou(alone.mask_of("cat"), with_grey.mask_of("cat")[:675]) > 0.97
+
+
+def test_settings_are_checked(model, default_photos):
+    """An unknown setting or a value out of range is named together with the valid ones."""
+    photo = default_photos["sheep"]
+    with pytest.raises(LabkitError, match="score.*working_side"):
+        model.segment(photo, score=0.5)
+    with pytest.raises(LabkitError, match="64"):
+        model.segment(photo, working_side=10)
+
+
+def test_one_bad_photo_stops_nothing(model, default_photos, capsys):
+    """A photo that cannot be segmented is named; the others are done."""
+    broken = Photo.from_pixels("битое", default_photos["sheep"].pixels)
+    object.__setattr__(broken, "pixels", None)
+    results = model.segment_all([default_photos["sheep"], broken, default_photos["officer"]])
+    assert [result.photo.name for result in results] == ["sheep", "officer"]
+    assert [name for name, _ in results.failed] == ["битое"] and "битое" in capsys.readouterr().out
+
+
+def test_batches_agree_with_single_photos(model, default_photos, monkeypatch):
+    """What a GPU does (photos of one size together) gives the masks of one photo at a time."""
+    pixels = default_photos["sheep"].pixels
+    photos = [Photo.from_pixels(str(n), np.roll(pixels, 100 * n, axis=1)) for n in range(3)]
+    alone = [model.segment(photo) for photo in photos]
+    monkeypatch.setattr(model, "batch", 2)
+    together = model.segment_all(photos)
+    assert [result.photo.name for result in together] == ["0", "1", "2"]
+    for one, other in zip(alone, together, strict=True):
+        assert (one.ids == other.ids).mean() > 0.999
+
+
+def test_logits_are_the_library_s(model, default_photos):
+    """Folding, memory format and padding change no label against the plain network at the same input."""
+    photo = default_photos["cat_yarn"]
+    import safetensors.torch
+
+    plain = build_network(model.variant).eval()
+    state = {name: t.float() for name, t in safetensors.torch.load_file(model.weights.path).items()}
+    plain.load_state_dict(state, strict=False)
+    x = network_input(photo.pixels, 384)[None]  # 288x384: nothing to pad
+    with torch.inference_mode():
+        expected, got = plain(x), model.network(x)
+    assert (expected - got).abs().max() < 1e-3 * expected.abs().max()
+    upright = F.interpolate(expected, photo.pixels.shape[:2], mode="bilinear")[0].argmax(0).numpy()
+    assert (upright == model.segment(photo).labels).mean() > 0.9999
+
+
+def test_architectures():
+    """DeepLab, U-Net and PSPNet are the library's own classes, on the same encoder as FCN."""
+    classes = {"deeplab": smp.DeepLabV3Plus, "unet": smp.Unet, "pspnet": smp.PSPNet}
+    networks = {name: build_network(name) for name in SEMANTIC}
+    assert all(type(networks[name]) is cls for name, cls in classes.items())
+    encoders = [network.encoder.state_dict() for network in networks.values()]
+    assert all(encoder.keys() == encoders[0].keys() for encoder in encoders)
+    assert {name: network.encoder.output_stride for name, network in networks.items()} == {
+        "deeplab": 16,
+        "unet": 32,
+        "fcn": 32,
+        "pspnet": 16,
+    }

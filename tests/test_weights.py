@@ -1,0 +1,85 @@
+"""The catalogue: embedded files are whole, small and the ones that it names; other files are checked before use."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+import safetensors.torch
+import torch
+
+from labkit.errors import LabkitError
+from labkit.weights import EMBEDDED, embedded_path, find_weights, read_header, sha256_of
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_files(name):
+    """At most 10 MB, fp16 throughout, the right sha256, and the variant's name inside."""
+    path = embedded_path(name)
+    assert path.stat().st_size <= 10_000_000
+    assert sha256_of(path) == EMBEDDED[name]
+    assert read_header(path)["variant"] == name
+    assert {tensor.dtype for tensor in safetensors.torch.load_file(path).values()} == {torch.float16}
+
+
+def test_all_share_one_encoder():
+    """The encoders' weights are equal bit for bit: what differs between the variants is the decoder."""
+    states = [safetensors.torch.load_file(embedded_path(name)) for name in EMBEDDED]
+    names = [name for name in states[0] if name.startswith("encoder.")]
+    assert len(names) > 200
+    assert all(torch.equal(state[name], states[0][name]) for state in states for name in names)
+
+
+def test_changed_embedded_file(tmp_path, monkeypatch):
+    """One flipped byte in the package is found, and both hashes are said."""
+    data = bytearray(embedded_path("fcn").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "fcn.safetensors").write_bytes(data)
+    monkeypatch.setattr("labkit.weights.embedded_path", lambda row: tmp_path / f"{row.name}.safetensors")
+    with pytest.raises(LabkitError, match=EMBEDDED["fcn"]):
+        find_weights("fcn")
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 64, b"<html>404</html>" * 8, struct.pack("<Q", 2) + b"[]"])
+def test_broken_files(tmp_path, content):
+    """Empty, short, random or HTML in place of weights: named as broken."""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(LabkitError, match="w.safetensors"):
+        find_weights("fcn", path)
+
+
+def test_truncated_file(tmp_path):
+    """A file that was cut off is found before torch sees it."""
+    path = tmp_path / "half.safetensors"
+    path.write_bytes(embedded_path("fcn").read_bytes()[:-1000])
+    with pytest.raises(LabkitError, match="half.safetensors"):
+        find_weights("fcn", path)
+
+
+def test_foreign_and_missing(tmp_path):
+    """A safetensors file of somebody else, another variant's, and none at all."""
+    foreign = tmp_path / "foreign.safetensors"
+    safetensors.torch.save_file({"a": torch.zeros(2)}, foreign)
+    with pytest.raises(LabkitError, match="labkit train"):
+        find_weights("fcn", foreign)
+    with pytest.raises(LabkitError, match="unet"):
+        find_weights("fcn", embedded_path("unet"))
+    with pytest.raises(LabkitError, match="nowhere"):
+        find_weights("fcn", tmp_path / "nowhere.safetensors")
+
+
+def test_what_is_not_there_yet():
+    """Variants without embedded weights and official weights say what can be used instead."""
+    with pytest.raises(LabkitError, match="deeplab"):
+        find_weights("sam")
+    with pytest.raises(LabkitError, match="embedded"):
+        find_weights("fcn", "official")
+
+
+def test_header_is_json(tmp_path):
+    """The header that we read is the one that safetensors wrote."""
+    with embedded_path("unet").open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        assert json.loads(file.read(length))["__metadata__"] == read_header(embedded_path("unet"))
