@@ -50,7 +50,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, l
     with matplotlib.rc_context(_SETTINGS):
         height, width = result.ids.shape
         panel_height = _PANEL * min(height / width, 1.6)
-        rows = legend_rows(result, language, threshold)
+        rows = _worth_saying(legend_rows(result, language, threshold))
         patches = [
             Patch(facecolor=color, edgecolor="#444444", label=f"{name}: {share:.0%}, {score:.2f}")
             for color, name, share, score in rows[:_LEGEND_ROWS]
@@ -115,7 +115,7 @@ def summary(results: Sequence[Segmentation], language: str | None = None) -> str
     head = [text(f"figures.{key}", language) for key in ("photo", "found", "share", "confidence")]
     rows = []
     for result in results:
-        found = [row for row in legend_rows(result, language) if row[2] >= 0.005]
+        found = _worth_saying(legend_rows(result, language))
         for n, (_, name, share, score) in enumerate(found):
             rows.append([result.photo.name if n == 0 else "", name, f"{share:.0%}", f"{score:.2f}"])
         if not found:
@@ -123,6 +123,11 @@ def summary(results: Sequence[Segmentation], language: str | None = None) -> str
     widths = [max(len(row[n]) for row in [head, *rows]) for n in range(4)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
     return "\n".join(line.rstrip() for line in [lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+
+
+def _worth_saying(rows: list[tuple[str, str, float, float]]) -> list[tuple[str, str, float, float]]:
+    """The rows of at least half a per cent of the area; where all are smaller, all of them."""
+    return [row for row in rows if row[2] >= 0.005] or rows
 
 
 def _small(pixels):

@@ -1,0 +1,76 @@
+"""What the project's own files promise: floors that Colab meets, tested versions, photos, files that travel along."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+from packaging.requirements import Requirement
+
+from labkit.weights import EMBEDDED
+
+
+def read(root, name: str) -> list[str]:
+    """The lines of a requirements file, without comments and options."""
+    lines = (root / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "-"))]
+
+
+def runtime(root) -> list[Requirement]:
+    """The runtime dependencies of pyproject.toml."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    block = text.split("dependencies = [", 1)[1].split("]", 1)[0]
+    return [Requirement(found) for found in re.findall(r'"([^"]+)"', block)]
+
+
+def test_floors_not_pins(root):
+    """Runtime dependencies have a floor and nothing else, so that no environment is taken apart."""
+    for requirement in [*runtime(root), *map(Requirement, read(root, "requirements.txt"))]:
+        assert [s.operator for s in requirement.specifier] == [">="], requirement
+
+
+def test_tested_versions_meet_the_floors(root):
+    """constraints.txt names a version of every dependency, at or above its floor."""
+    tested = dict(line.lower().split("==") for line in read(root, "constraints.txt"))
+    for requirement in [*runtime(root), *map(Requirement, read(root, "requirements.txt"))]:
+        assert requirement.specifier.contains(tested[requirement.name]), requirement
+
+
+def test_colab_reinstalls_nothing_that_matters(root):
+    """What Colab ships meets the floors; only packages that it lacks are installed."""
+    freeze = root.parent / "shared" / "colab-pip-freeze.gpu.txt"
+    if not freeze.exists():
+        pytest.skip("Colab's package list is not part of the kit; put it at ../shared/colab-pip-freeze.gpu.txt")
+    pairs = (line.split("==") for line in freeze.read_text().splitlines() if "==" in line)
+    shipped = {name.lower(): version.split("+")[0] for name, version in pairs}
+    missing = {r.name for r in runtime(root) if r.name not in shipped}
+    assert missing == {"segmentation-models-pytorch", "papermill"}
+    for requirement in runtime(root):
+        if requirement.name in shipped:
+            assert requirement.specifier.contains(shipped[requirement.name]), requirement
+
+
+def test_what_travels_with_the_package(root):
+    """The weights and the report's template are package data; the ten photos are in the clone."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert "embedded/*" in text and "report/template/*/*" in text
+    files = {path.name for path in (root / "labkit" / "embedded").iterdir()}
+    assert {f"{name}.safetensors" for name in EMBEDDED} | {"MODEL_CARD.md"} <= files
+    photos = sorted((root / "data" / "images").iterdir())
+    listed = (root / "data" / "README.md").read_text(encoding="utf-8")
+    assert len(photos) == 10 and all(photo.name in listed for photo in photos)
+
+
+def test_ci_runs_what_the_readme_says(root):
+    """.ci/run calls `make test`, which the README names, and nothing else."""
+    lines = (root / ".ci" / "run").read_text().splitlines()
+    commands = [line for line in lines if line and not line.startswith(("#", "set ", "cd "))]
+    assert commands == ["make test"]
+    assert "make test" in (root / "README.md").read_text(encoding="utf-8")
+
+
+def test_python_floor(root):
+    """This interpreter is one that the package allows."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'requires-python = ">=3.10"' in text and sys.version_info >= (3, 10)
