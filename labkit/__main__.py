@@ -117,6 +117,10 @@ def _segment(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from labkit.report import make_report
 
+    if arguments.device not in ("auto", "cpu"):
+        from labkit.models import pick_device
+
+        pick_device(arguments.device)
     report = make_report(
         arguments.variant,
         photos=arguments.photos,

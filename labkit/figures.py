@@ -59,6 +59,9 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, l
             patches.append(Patch(facecolor="none", label=text("figures.more", language, count=left)))
         legend_height = 0.3 + 0.2 * -(-max(len(patches), 1) // 3)
         drawn = Figure(figsize=(3 * _PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
+        drawn.set_label(
+            f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing', language)}"
+        )
         axes = drawn.subplots(1, 3)
         images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
         name = result.photo.name
@@ -79,8 +82,11 @@ def svg(drawn: Figure) -> str:
     """A figure as SVG: text as text, photos as JPEG (a tenth of the PNG's size), the same bytes at every run."""
     buffer = io.StringIO()
     with matplotlib.rc_context(_SETTINGS):
-        drawn.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=144)
-    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_jpeg, buffer.getvalue())
+        drawn.savefig(
+            buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": drawn.get_label()}, dpi=144
+        )
+    written = buffer.getvalue().replace("<svg ", '<svg role="img" ', 1)
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_jpeg, written)
 
 
 def display_figures(results: Sequence[Segmentation], language: str | None = None) -> None:
@@ -103,6 +109,7 @@ def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], l
     with matplotlib.rc_context(_SETTINGS):
         height, width = results[0].ids.shape
         drawn = Figure(figsize=(_PANEL * len(results), _PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
+        drawn.set_label(f"{results[0].photo.name}: {', '.join(titles)}")
         for ax, result, title in zip(drawn.subplots(1, len(results), squeeze=False)[0], results, titles, strict=True):
             ax.imshow(_small(overlay_image(result, 0.6)), interpolation="nearest")
             ax.set_title(title, fontsize=10, parse_math=False)

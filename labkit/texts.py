@@ -103,7 +103,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "viewer.photo": "Фото",
         "viewer.static": "Ползунки работают в открытой тетради; здесь — рисунки выше.",
         "viewer.threshold": "Порог уверенности",
-        "weights.auto_reason": "выбраны сами: они есть всегда и не требуют сети",
+        "weights.auto_reason": "выбраны автоматически: они всегда под рукой и не требуют сети",
         "weights.broken": (
             'Файл весов {path} повреждён или не подходит ({error}). Возьмите его заново или укажите weights="embedded".'
         ),
@@ -222,7 +222,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "viewer.photo": "Photo",
         "viewer.static": "The sliders work in an open notebook; here, see the figures above.",
         "viewer.threshold": "Confidence threshold",
-        "weights.auto_reason": "chosen by itself: they are always there and need no network",
+        "weights.auto_reason": "chosen automatically: they are always there and need no network",
         "weights.broken": (
             'The weights file {path} is damaged or does not fit ({error}). Get it again or use weights="embedded".'
         ),

@@ -68,6 +68,7 @@ def test_bad_photo_costs_only_itself(tmp_path, root, capsys):
         ["segment", "1", "{photo}", "--out", "{out}", "--device", "cuda:77"],
         ["segment", "4", "{photo}", "--out", "{out}"],
         ["report", "1", "--photos", "{out}", "--out", "{out}"],
+        ["report", "1", "--device", "cuda:77", "--out", "{out}"],
         ["evaluate", "1", "--dataset", "{out}", "--split", "val.txt"],
         ["train", "1", "--dataset", "{out}", "--out", "{out}/w.safetensors"],
     ],

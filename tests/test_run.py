@@ -92,7 +92,6 @@ def test_interrupt_leaves_a_report(tmp_path, two_photos, root):
         {"variant": 9},
         {"photos": "нет такой папки"},
         {"weights": "нет.safetensors"},
-        {"device": "cuda:99"},
         {"weights": "official"},
     ],
 )

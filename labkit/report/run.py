@@ -58,7 +58,6 @@ def make_report(
     if photos is not None:
         load_photos(photos, quiet=True)
         parameters["photos_path"] = str(Path(photos).resolve())
-    _check_device(device)
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
     error = run_notebook(notebook, source.parent, row.title)
     out = Path(out)
@@ -141,10 +140,3 @@ def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
                 if client.km is not None and client.km.has_kernel:
                     asyncio.run(client.km.interrupt_kernel())
         run.result()
-
-
-def _check_device(device: str) -> None:
-    if device not in ("auto", "cpu"):
-        from labkit.models import pick_device
-
-        pick_device(device)
