@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="weights file (several variants: folder)"
     )
-    train.add_argument("--minutes", metavar="M", type=float, default=30.0, help="training time (default 30)")
+    train.add_argument("--minutes", metavar="M", type=_minutes, default=30.0, help="training time (default 30)")
     train.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint")
     train.add_argument("--start", choices=("embedded", "imagenet"), default="embedded", help="starting weights")
     train.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
@@ -92,6 +92,13 @@ def _model_options(parser: argparse.ArgumentParser) -> None:
 
 def _dataset_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", metavar="DIR", type=Path, required=True, help="images/, semantic/, *.txt")
+
+
+def _minutes(given: str) -> float:
+    minutes = float(given)
+    if not 0 < minutes < 1e6:
+        raise ValueError
+    return minutes
 
 
 def _segment(arguments: argparse.Namespace) -> int:

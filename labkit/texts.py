@@ -9,6 +9,14 @@ __all__ = ["TEXTS", "text"]
 TEXTS: dict[str, dict[str, str]] = {
     "ru": {
         "cli.interrupted": "остановлено с клавиатуры",
+        "dataset.empty": "В {path} нет ни одного имени; нужно по имени фото в строке, без .jpg.",
+        "dataset.labels": (
+            "{path}: номера классов {found} не из набора; "
+            "нужен одноканальный PNG с номерами от 0 до {last} и 255 (не размечено)."
+        ),
+        "dataset.layout": "Нет {path}. В наборе данных есть images/, semantic/ и список имён, например train.txt.",
+        "dataset.photo": "В {split} есть имя {name}, но нет файла {path}; уберите имя или добавьте фото.",
+        "dataset.size": "{name}: фото {photo}, разметка {labels}, а размеры должны совпадать: semantic/{name}.png.",
         "figures.confidence": "увер.",
         "figures.found": "найдено",
         "figures.mask": "маска",
@@ -128,6 +136,14 @@ TEXTS: dict[str, dict[str, str]] = {
     },
     "en": {
         "cli.interrupted": "stopped from the keyboard",
+        "dataset.empty": "{path} lists no photo; it should hold one name a line, without .jpg.",
+        "dataset.labels": (
+            "{path}: the label ids {found} are none of the set; "
+            "valid is a one-channel PNG of 0 to {last} and 255 (not labelled)."
+        ),
+        "dataset.layout": "{path} is missing. A dataset has images/, semantic/ and a list of names such as train.txt.",
+        "dataset.photo": "{split} names {name}, but there is no {path}; take the name out or add the photo.",
+        "dataset.size": "{name}: the photo is {photo}, its labels {labels}; they must agree: mend semantic/{name}.png.",
         "figures.confidence": "conf.",
         "figures.found": "found",
         "figures.mask": "mask",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from labkit.errors import LabkitError
+from labkit.training.crops import Crops
 from labkit.training.dataset import Dataset
 
 
@@ -30,13 +33,26 @@ def test_without_instances(tiny_dataset):
 
 def test_what_is_missing_is_named(tmp_path, tiny_dataset):
     """A folder that is no dataset, a split that is not there, a photo that is not there, an empty split."""
-    with pytest.raises(FileNotFoundError, match="images"):
+    with pytest.raises(LabkitError, match="images"):
         Dataset(tmp_path / "nowhere", "train.txt")
-    with pytest.raises(FileNotFoundError, match="test.txt"):
+    with pytest.raises(LabkitError, match="test.txt"):
         Dataset(tiny_dataset, "test")
     (tiny_dataset / "odd.txt").write_text("cat_chelsea nobody")
-    with pytest.raises(FileNotFoundError, match="nobody"):
+    with pytest.raises(LabkitError, match="nobody"):
         Dataset(tiny_dataset, "odd.txt")
     (tiny_dataset / "empty.txt").write_text("")
-    with pytest.raises(ValueError, match="empty.txt"):
+    with pytest.raises(LabkitError, match="empty.txt"):
         Dataset(tiny_dataset, "empty.txt")
+
+
+def test_labels_are_checked(tiny_dataset):
+    """A label that is no class, a colour mask, and labels of another size than their photo are named."""
+    path = tiny_dataset / "semantic" / "astronaut.png"
+    good = Image.open(path)
+    for bad in (good.point(lambda label: label and 77), good.convert("RGB")):
+        bad.save(path)
+        with pytest.raises(LabkitError, match="astronaut"):
+            Dataset(tiny_dataset, "train").semantic("astronaut")
+    good.resize((100, 100), 0).save(path)
+    with pytest.raises(LabkitError, match="astronaut"):
+        Crops(Dataset(tiny_dataset, "train"))

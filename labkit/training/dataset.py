@@ -16,6 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from labkit.classes import IGNORE, VOC
+from labkit.errors import LabkitError
+from labkit.texts import text
+
 __all__ = ["Dataset", "Instance", "read_split"]
 
 
@@ -31,15 +35,15 @@ class Instance:
 
 
 def read_split(path: Path) -> list[str]:
-    """The names listed in a split file; ValueError where it holds none."""
+    """The names listed in a split file; LabkitError where it holds none."""
     names = path.read_text(encoding="utf-8").split()
     if not names:
-        raise ValueError(f"{path} lists no photo; it should hold one name a line, without .jpg")
+        raise LabkitError(text("dataset.empty", path=path))
     return names
 
 
 class Dataset:
-    """The photos of one split. Raises FileNotFoundError, naming the path, where the layout is not as above."""
+    """The photos of one split. Raises LabkitError, naming the path, where the layout is not as above."""
 
     def __init__(self, root: str | Path, split: str | Path):
         self.root = Path(root)
@@ -50,13 +54,11 @@ class Dataset:
             split = self.root / split
         for needed in (self.root / "images", self.root / "semantic", split):
             if not needed.exists():
-                raise FileNotFoundError(
-                    f"{needed} is missing; a dataset has images/, semantic/ and a split file such as train.txt"
-                )
+                raise LabkitError(text("dataset.layout", path=needed))
         self.names = read_split(split)
         missing = [name for name in self.names if not self.image_path(name).exists()]
         if missing:
-            raise FileNotFoundError(f"{split} names {missing[0]}, but {self.image_path(missing[0])} does not exist")
+            raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=self.image_path(missing[0])))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,9 +72,20 @@ class Dataset:
             return image.convert("RGB")
 
     def semantic(self, name: str) -> np.ndarray:
-        """The label id of each pixel, `HxW` uint8, 255 where nobody labelled."""
-        with Image.open(self.root / "semantic" / f"{name}.png") as image:
-            return np.array(image)
+        """The label id of each pixel, `HxW` uint8, 255 where nobody labelled; LabkitError for other ids or another size."""
+        path = self.root / "semantic" / f"{name}.png"
+        if not path.exists():
+            raise LabkitError(text("dataset.layout", path=path))
+        with Image.open(path) as image:
+            labels = np.array(image)
+        unknown = np.setdiff1d(labels, [*range(len(VOC)), IGNORE])
+        if labels.ndim != 2 or len(unknown):
+            raise LabkitError(text("dataset.labels", path=path, found=unknown[:5].tolist(), last=len(VOC) - 1))
+        with Image.open(self.image_path(name)) as photo:
+            size = (photo.height, photo.width)
+        if labels.shape != size:
+            raise LabkitError(text("dataset.size", name=name, photo=size, labels=labels.shape))
+        return labels
 
     def instance_numbers(self, name: str) -> np.ndarray:
         """The instance number of each pixel, `HxW` uint8, 0 where there is none, 255 where nobody labelled."""
