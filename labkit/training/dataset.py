@@ -72,7 +72,10 @@ class Dataset:
             return image.convert("RGB")
 
     def semantic(self, name: str) -> np.ndarray:
-        """The label id of each pixel, `HxW` uint8, 255 where nobody labelled; LabkitError for other ids or another size."""
+        """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.
+
+        LabkitError for other ids or a size that is not the photo's.
+        """
         path = self.root / "semantic" / f"{name}.png"
         if not path.exists():
             raise LabkitError(text("dataset.layout", path=path))
