@@ -21,10 +21,10 @@ FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
 
 EMBEDDED: dict[str, str] = {
-    "deeplab": "f617a6ca63b45771226c8f1c4b88506108bcebf1b2d203501ada93da6fcbd200",
-    "fcn": "9662f78a828c582348e1829207ff5d115943f7cfd49139b0167ce0a3951175d4",
-    "pspnet": "b643e0b3f4c2f8946fe7d949ac02a84e38bea9f4634a94b66382d0c8e22914ed",
-    "unet": "620b69a84349b2a413d7b5e93c59343691cd7bb1e817a003b2f24df3fe2c1107",
+    "deeplab": "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
+    "unet": "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
+    "fcn": "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
+    "pspnet": "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
 }
 """The sha256 of each variant's embedded file."""
 

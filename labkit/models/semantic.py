@@ -26,6 +26,7 @@ __all__ = ["SemanticModel", "network_input", "pad", "versions"]
 
 _SMALLEST_SIDE = 256
 _GPU_BATCH = 8
+_BAND = 32
 
 
 class SemanticModel:
@@ -122,14 +123,19 @@ def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np
     Only classes that win somewhere are brought to the photo's size, and with them the logarithm of the softmax's
     denominator: the work of a handful of classes instead of 21.
     """
-    best, winner = logits.max(0)
-    denominator = (logits - best).exp_().sum(0).log_().add_(best)
-    classes = winner.to(torch.uint8).unique()  # sorted
-    few = torch.cat([logits[classes.long()], denominator[None]])[None]
+    wins = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
+    denominator = torch.empty(logits.shape[1:], device=logits.device)
+    for top in range(0, logits.shape[1], _BAND):  # in bands that fit the processor's cache
+        band = logits[:, top : top + _BAND].clone(memory_format=torch.contiguous_format)
+        best = band.amax(0)
+        wins |= (band == best).flatten(1).any(1)
+        denominator[top : top + _BAND] = band.sub_(best).exp_().sum(0).log_().add_(best)
+    classes = wins.nonzero()[:, 0]
+    few = torch.cat([logits[classes], denominator[None]])[None]
     large = F.interpolate(few, size, mode="bilinear")[0]
     best, place = large[:-1].max(0)
     confidence = best.sub_(large[-1]).exp_().clamp_(max=1)
-    return classes[place].cpu().numpy(), confidence.cpu().numpy()
+    return classes.to(torch.uint8)[place].cpu().numpy(), confidence.cpu().numpy()
 
 
 def versions() -> dict[str, str]:
