@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
@@ -104,10 +103,11 @@ def network_input(pixels: np.ndarray, working_side: int) -> torch.Tensor:
     height, width = pixels.shape[:2]
     longest = max(height, width)
     target = min(max(longest, min(_SMALLEST_SIDE, working_side)), working_side)
+    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
     if target != longest:
-        size = (max(1, round(width * target / longest)), max(1, round(height * target / longest)))
-        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
-    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float().div_(255 * STD).sub_(MEAN / STD)
+        size = (max(1, round(height * target / longest)), max(1, round(width * target / longest)))
+        x = F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
+    return x.float().div_(255 * STD).sub_(MEAN / STD)
 
 
 def pad(x: torch.Tensor) -> torch.Tensor:
@@ -128,8 +128,8 @@ def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np
     for top in range(0, logits.shape[1], _BAND):  # in bands that fit the processor's cache
         band = logits[:, top : top + _BAND].clone(memory_format=torch.contiguous_format)
         best = band.amax(0)
-        wins |= (band == best).flatten(1).any(1)
-        denominator[top : top + _BAND] = band.sub_(best).exp_().sum(0).log_().add_(best)
+        wins |= band.sub_(best).flatten(1).amax(1) == 0
+        denominator[top : top + _BAND] = band.exp_().sum(0).log_().add_(best)
     classes = wins.nonzero()[:, 0]
     few = torch.cat([logits[classes], denominator[None]])[None]
     large = F.interpolate(few, size, mode="bilinear")[0]
