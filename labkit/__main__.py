@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return arguments.run(arguments)
     except (LabkitError, FileNotFoundError, ModuleNotFoundError) as error:
-        print(f"labkit: {' '.join(str(error).split())}", file=sys.stderr)
+        lines = [" ".join(line.split()).rstrip(".") for line in str(error).splitlines()]
+        print(f"labkit: {'; '.join(lines)}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"labkit: {text('cli.interrupted')}", file=sys.stderr)
