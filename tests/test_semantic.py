@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from labkit.errors import LabkitError
 from labkit.images import Photo
 from labkit.metrics import iou
-from labkit.models import SEMANTIC, build_network, load_model
+from labkit.models import SEMANTIC, build_network, load_model, load_weights
 from labkit.models.semantic import network_input
 from labkit.references import find_reference
 
@@ -108,11 +108,8 @@ def test_batches_agree_with_single_photos(model, default_photos, monkeypatch):
 def test_logits_are_the_library_s(model, default_photos):
     """Folding, memory format and padding change no label against the plain network at the same input."""
     photo = default_photos["cat_yarn"]
-    import safetensors.torch
-
     plain = build_network(model.variant).eval()
-    state = {name: t.float() for name, t in safetensors.torch.load_file(model.weights.path).items()}
-    plain.load_state_dict(state, strict=False)
+    load_weights(plain, model.weights.path)
     x = network_input(photo.pixels, 384)[None]  # 288x384: nothing to pad
     with torch.inference_mode():
         expected, got = plain(x), model.network(x)

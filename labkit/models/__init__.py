@@ -18,12 +18,12 @@ from labkit.models.semantic import SemanticModel
 from labkit.progress import track
 from labkit.segmentation import Segmentation
 from labkit.texts import text
-from labkit.variants import Variant, find_variant
+from labkit.variants import VARIANTS, Variant, find_variant
 from labkit.weights import find_weights
 
-__all__ = ["SEMANTIC", "Results", "build_network", "load_model", "pick_device"]
+__all__ = ["SEMANTIC", "Results", "build_network", "load_model", "load_weights", "pick_device"]
 
-SEMANTIC = ("deeplab", "unet", "fcn", "pspnet")
+SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")
 """The variants whose network `build_network` makes."""
 
 
@@ -48,17 +48,20 @@ class Model(SemanticModel):
         self._check(settings)
         results = Results()
         for group in track(_same_size(photos, self.batch), text("model.progress")):
-            try:
-                results += self.segment_batch(group, **settings)
-            except Exception:
-                for photo in group:
-                    try:
-                        results.append(self.segment(photo, **settings))
-                    except Exception as error:  # whatever one photo does, the others are still segmented
-                        results.failed.append((photo.name, str(error) or type(error).__name__))
+            self._segment_group(group, settings, results)
         for name, reason in results.failed:
             print(text("model.failed", name=name, reason=reason))
         return results
+
+    def _segment_group(self, group: list[Photo], settings: dict[str, Any], results: Results) -> None:
+        try:
+            results += self.segment_batch(group, **settings)
+        except Exception as error:  # whatever one photo does, the others are still segmented
+            if len(group) == 1:
+                results.failed.append((group[0].name, str(error) or type(error).__name__))
+                return
+            for photo in group:
+                self._segment_group([photo], settings, results)
 
 
 def load_model(variant: int | str | Variant, weights: str | Path = "auto", device: str = "auto") -> Model:
@@ -69,8 +72,14 @@ def load_model(variant: int | str | Variant, weights: str | Path = "auto", devic
     found = find_weights(variant, weights)
     place = pick_device(device)
     network = build_network(found.variant)
+    load_weights(network, found.path)
+    return Model(network, found, place)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Puts the tensors of a safetensors file into a network; LabkitError where one is missing or does not fit."""
     try:
-        state = safetensors.torch.load_file(found.path)
+        state = safetensors.torch.load_file(path)
         # the plain method: smp's own only warns of tensors that do not fit
         nn.Module.load_state_dict(network, {name: tensor.float() for name, tensor in state.items()}, strict=False)
         missing = [n for n in network.state_dict() if n not in state and not n.endswith("num_batches_tracked")]
@@ -78,8 +87,7 @@ def load_model(variant: int | str | Variant, weights: str | Path = "auto", devic
             raise RuntimeError(f"{len(missing)} tensors are missing, {missing[0]} the first")
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
         reason = str(error).splitlines()[0]
-        raise LabkitError(text("weights.broken", path=found.path, error=reason)) from error
-    return Model(network, found, place)
+        raise LabkitError(text("weights.broken", path=path, error=reason)) from error
 
 
 def build_network(variant: int | str | Variant) -> nn.Module:

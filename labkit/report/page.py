@@ -14,7 +14,7 @@ from labkit.report.provenance import MIME, Provenance
 from labkit.texts import text
 from labkit.variants import Variant
 
-__all__ = ["external_links", "render", "write_page"]
+__all__ = ["drop_widgets", "external_links", "render", "write_page"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _CSS = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE)
@@ -33,11 +33,7 @@ def render(notebook: nbformat.NotebookNode, variant: Variant, error: str | None 
     """The page as HTML text."""
     notebook = copy.deepcopy(notebook)
     facts = _take_provenance(notebook)
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "data" in output and _WIDGET in output.data:
-                del output.data[_WIDGET]
+    drop_widgets(notebook)
     exporter = HTMLExporter(
         template_name="labkit",
         extra_template_basedirs=[str(Path(__file__).parent / "template")],
@@ -56,6 +52,14 @@ def render(notebook: nbformat.NotebookNode, variant: Variant, error: str | None 
     }
     page, _ = exporter.from_notebook_node(notebook, resources)
     return page
+
+
+def drop_widgets(notebook: nbformat.NotebookNode) -> None:
+    """Takes widget views and their state, which mean nothing without a kernel, out of a notebook, in place."""
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(_WIDGET, None)
 
 
 def external_links(page: str) -> list[str]:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import nbformat
 
+from labkit.report.page import drop_widgets
 from labkit.report.run import run_notebook
 
 __all__ = ["refresh", "steady"]
-
-_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def refresh(path: Path) -> str | None:
@@ -28,12 +27,11 @@ def refresh(path: Path) -> str | None:
 
 def steady(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Takes out what changes at every run: widget ids and state, times of cells, the versions of the interpreter."""
-    notebook.metadata.pop("widgets", None)
+    drop_widgets(notebook)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(_WIDGET, None)
             output.pop("transient", None)
     return notebook
 

