@@ -77,7 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--minutes", metavar="M", type=_minutes, default=30.0, help="training time (default 30)")
     train.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint")
-    train.add_argument("--start", choices=("embedded", "imagenet"), default="embedded", help="starting weights")
+    train.add_argument(
+        "--start",
+        choices=("embedded", "encoder", "imagenet"),
+        default="embedded",
+        help="starting weights: the variant's embedded ones, the encoder of the embedded U-Net, or ImageNet's",
+    )
     train.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
     train.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
 
@@ -156,14 +161,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from labkit.training import train_variants
-    from labkit.training.loop import Recipe
+    from labkit.training import recipe_for, train_variants
 
+    variants = arguments.variant.split(",")
     paths = train_variants(
-        arguments.variant.split(","),
+        variants,
         arguments.dataset,
         arguments.out,
-        Recipe(minutes=arguments.minutes),
+        recipe_for(variants[0], arguments.minutes),
         resume=arguments.resume,
         start=arguments.start,
         split=arguments.split,

@@ -19,7 +19,7 @@ from labkit.classes import VOC, LabelSet
 if TYPE_CHECKING:
     from labkit.images import Photo
 
-__all__ = ["Segment", "Segmentation", "load_segmentation"]
+__all__ = ["Segment", "Segmentation", "encode_mask", "load_segmentation"]
 
 _LABEL_SETS = {VOC.name: VOC}
 
@@ -120,7 +120,7 @@ class Segmentation:
                     "score": round(segment.score, 6),
                     "area": segment.area,
                     "box": list(segment.box),
-                    "rle": _encode(segment.mask),
+                    "rle": encode_mask(segment.mask),
                 }
                 for segment in self.segments
             ],
@@ -168,7 +168,8 @@ def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:
     return Segmentation(photo, ids, confidence, segments, classes, made_by)
 
 
-def _encode(mask: np.ndarray) -> dict[str, Any]:
+def encode_mask(mask: np.ndarray) -> dict[str, Any]:
+    """A mask (`HxW` bool) as COCO run-length encoding in JSON's types."""
     rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
     return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
 
@@ -176,7 +177,7 @@ def _encode(mask: np.ndarray) -> dict[str, Any]:
 def _read_segment(row: dict[str, Any], size: tuple[int, int]) -> Segment:
     rle = {"size": list(size), "counts": row["rle"]["counts"].encode("ascii")}
     mask = coco_mask.decode(rle).astype(bool)
-    if _encode(mask) != row["rle"]:  # one that was cut decodes, its end being whatever was in memory
+    if encode_mask(mask) != row["rle"]:  # one that was cut decodes, its end being whatever was in memory
         raise ValueError(f"the mask of segment {row['id']} is damaged or of another size")
     return Segment(row["id"], row["label_id"], row["label"], float(row["score"]), mask)
 

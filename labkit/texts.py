@@ -15,6 +15,9 @@ TEXTS: dict[str, dict[str, str]] = {
             "нужен одноканальный PNG с номерами от 0 до {last} и 255 (не размечено)."
         ),
         "dataset.layout": "Нет {path}. В наборе данных есть images/, semantic/ и список имён, например train.txt.",
+        "dataset.no_instances": (
+            "В {path} не описано ни одного объекта. Для вариантов 4 и 6 нужны instances.csv и instances/ИМЯ.png."
+        ),
         "dataset.photo": "В {split} есть имя {name}, но нет файла {path}; уберите имя или добавьте фото.",
         "dataset.size": "{name}: фото {photo}, разметка {labels}, а размеры должны совпадать: semantic/{name}.png.",
         "figures.confidence": "увер.",
@@ -28,14 +31,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "figures.photo": "фото",
         "figures.share": "площадь",
         "language": "ru",
+        "model.choice": "{name} = {given!r}: можно {valid}.",
         "model.device": (
             'Устройства {given!r} здесь нет. Есть auto и cpu, при видеокарте NVIDIA ещё cuda; попробуйте device="auto".'
         ),
         "model.failed": "{name}: не обработано: {reason}",
-        "model.finest": "finest = {given!r}: можно 8 (FCN-8s), 16 (FCN-16s) или 32 (FCN-32s).",
         "model.progress": "Сегментация",
+        "model.range": "{name} = {given!r}: нужно число от {low} до {high}, обычно {value}.",
         "model.setting": "Нет такой настройки: {given}. У этой модели есть: {valid}.",
-        "model.working_side": "working_side = {given!r}: нужно целое число пикселей от 64 до 2048, обычно 384.",
         "photos.bad_pixels": (
             "Пиксели фото «{name}»: {got}. Нужен массив numpy формы (высота, ширина, 3), uint8, RGB от 0 до "
             "255, хотя бы 1×1; серое превратит в RGB np.stack([x] * 3, axis=-1), доли от 0 до 1 — (x * "
@@ -84,6 +87,23 @@ TEXTS: dict[str, dict[str, str]] = {
         "photos.zip_members": "в архиве {count} файлов, больше предела в {limit}; разделите его на части",
         "photos.zip_ratio": "файл сжат подозрительно сильно (в {ratio} раз), он не раскрыт",
         "photos.zip_total": "фото в архиве больше предела в {limit} МБ; разделите его на части",
+        "prompt.both": "Даны и mask, и polygon; контур сам становится маской — оставьте что-то одно.",
+        "prompt.box": (
+            "Рамка {given} пуста: нужны x0 < x1 и y0 < y1 внутри фото {width}×{height}, например (10, 10, 100, 100)."
+        ),
+        "prompt.label_value": "Метка точки {given!r}: нужна 1 (точка на объекте) или 0 (точка на фоне).",
+        "prompt.labels": "Точек {points}, а меток {labels}: нужна одна метка на точку, 1 — объект, 0 — фон.",
+        "prompt.mask": "Маска формы {given}, а фото {valid}: маска нужна того же размера, что и фото.",
+        "prompt.mask_empty": "В маске нет ни одного пикселя; отметьте в ней объект или задайте точку или рамку.",
+        "prompt.no_photo": "Сначала выберите фото: model.set_photo(photo), затем model.prompt(points=[(x, y)]).",
+        "prompt.nothing": "Подсказки нет. Задайте points=[(x, y)], box=(x0, y0, x1, y1), polygon=[…] или mask.",
+        "prompt.only_background": "Все точки — на фоне; добавьте рамку или хотя бы одну точку с меткой 1 на объекте.",
+        "prompt.outside": (
+            "Точка ({x}, {y}) вне фото {width}×{height}: x считается от левого края, y — от верхнего, в пикселях."
+        ),
+        "prompt.polygon": "В контуре точек: {count}, а нужно не меньше трёх: polygon=[(x, y), (x, y), (x, y)].",
+        "prompt.polygon_empty": "Внутри контура нет ни одного пикселя фото {width}×{height}; обведите объект.",
+        "prompt.shape": "Не понимаю подсказку {given}: нужно {shape}, числа в пикселях.",
         "report.device": "Устройство",
         "report.group": "Группа",
         "report.heading": "Вариант",
@@ -101,11 +121,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "report.variant": "Вариант",
         "report.versions": "Версии",
         "report.weights": "Веса",
+        "train.one": "Вместе обучаются только 1, 2, 3 и 5 (общий кодировщик); 4 и 6 — по одной: labkit train 6.",
         "train.one_from_embedded": (
             "От встроенных весов дообучается одна модель за раз; несколько вместе начинают с ImageNet: --start "
             "imagenet."
         ),
-        "variant.no_network": "{variant} в этой версии набора ещё нет. Готовы: {valid}.",
         "variant.unknown": "Нет варианта {given!r}. Есть: {valid}.",
         "viewer.opacity": "Непрозрачность",
         "viewer.photo": "Фото",
@@ -142,6 +162,9 @@ TEXTS: dict[str, dict[str, str]] = {
             "valid is a one-channel PNG of 0 to {last} and 255 (not labelled)."
         ),
         "dataset.layout": "{path} is missing. A dataset has images/, semantic/ and a list of names such as train.txt.",
+        "dataset.no_instances": (
+            "{path} describes no object. Variants 4 and 6 need instances.csv and instances/NAME.png."
+        ),
         "dataset.photo": "{split} names {name}, but there is no {path}; take the name out or add the photo.",
         "dataset.size": "{name}: the photo is {photo}, its labels {labels}; they must agree: mend semantic/{name}.png.",
         "figures.confidence": "conf.",
@@ -155,16 +178,14 @@ TEXTS: dict[str, dict[str, str]] = {
         "figures.photo": "photo",
         "figures.share": "area",
         "language": "en",
+        "model.choice": "{name} = {given!r}: valid are {valid}.",
         "model.device": (
             'There is no device {given!r} here. Valid are auto and cpu, and cuda with an NVIDIA GPU; try device="auto".'
         ),
         "model.failed": "{name}: not done: {reason}",
-        "model.finest": "finest = {given!r}: it must be 8 (FCN-8s), 16 (FCN-16s) or 32 (FCN-32s).",
         "model.progress": "Segmenting",
+        "model.range": "{name} = {given!r}: it must be a number from {low} to {high}, usually {value}.",
         "model.setting": "No such setting: {given}. This model has: {valid}.",
-        "model.working_side": (
-            "working_side = {given!r}: it must be a whole number of pixels from 64 to 2048, usually 384."
-        ),
         "photos.bad_pixels": (
             "The pixels of the photo {name!r}: {got}. They must be a numpy array of shape (height, width, 3), "
             "uint8, RGB in 0 to 255, at least 1×1; np.stack([x] * 3, axis=-1) makes RGB of grey, (x * "
@@ -212,6 +233,27 @@ TEXTS: dict[str, dict[str, str]] = {
         "photos.zip_members": "the zip holds {count} files, above the limit of {limit}; split it",
         "photos.zip_ratio": "compressed suspiciously well ({ratio} times), so it was not opened",
         "photos.zip_total": "the photos in the zip are above the limit of {limit} MB; split it",
+        "prompt.both": "Both mask and polygon are given; a polygon becomes a mask itself: leave one of them.",
+        "prompt.box": (
+            "The box {given} is empty: x0 < x1 and y0 < y1 are needed within the photo of {width}x{height}, "
+            "for instance (10, 10, 100, 100)."
+        ),
+        "prompt.label_value": "A point's label is {given!r}; it must be 1 (in the object) or 0 (in the background).",
+        "prompt.labels": "{points} points have {labels} labels; one each: 1 for the object, 0 for the background.",
+        "prompt.mask": "The mask is {given}, the photo {valid}: a mask of the photo's size is needed.",
+        "prompt.mask_empty": "The mask has no pixel; mark the object in it, or give a point or a box.",
+        "prompt.no_photo": "Choose a photo first: model.set_photo(photo), then model.prompt(points=[(x, y)]).",
+        "prompt.nothing": "There is no prompt. Give points=[(x, y)], box=(x0, y0, x1, y1), polygon=[...] or mask.",
+        "prompt.only_background": (
+            "All points mark the background; add at least one with the label 1 on the object, or a box."
+        ),
+        "prompt.outside": (
+            "The point ({x}, {y}) is outside the photo of {width}x{height}: x counts from the left, y from the top, "
+            "in pixels."
+        ),
+        "prompt.polygon": "The contour has {count} points; three are needed: polygon=[(x, y), (x, y), (x, y)].",
+        "prompt.polygon_empty": "No pixel of the {width}x{height} photo is inside the contour; go around the object.",
+        "prompt.shape": "The prompt {given} is not understood: {shape} is needed, numbers in pixels.",
         "report.device": "Device",
         "report.group": "Group",
         "report.heading": "Variant",
@@ -229,10 +271,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "report.variant": "Variant",
         "report.versions": "Versions",
         "report.weights": "Weights",
+        "train.one": "Only 1, 2, 3 and 5 train together (on one encoder); 4 and 6 one at a time: labkit train 6.",
         "train.one_from_embedded": (
             "One model at a time is fine-tuned from embedded weights; several start from ImageNet: --start imagenet."
         ),
-        "variant.no_network": "{variant} is not in this version of the kit yet. Ready: {valid}.",
         "variant.unknown": "There is no variant {given!r}. Valid: {valid}.",
         "viewer.opacity": "Opacity",
         "viewer.photo": "Photo",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,53 +11,41 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.classes import VOC
-from labkit.errors import LabkitError
 from labkit.images import Photo
 from labkit.models.backbone import MEAN, STD, STRIDE, WORKING_SIDE
-from labkit.models.folding import fold_batchnorm
+from labkit.models.model import Model, Setting
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 from labkit.weights import Weights
 
-__all__ = ["SemanticModel", "network_input", "pad", "versions"]
+__all__ = ["SemanticModel", "network_input", "pad"]
 
 _SMALLEST_SIDE = 256
 _GPU_BATCH = 8
 _BAND = 32
 
 
-class SemanticModel:
+class SemanticModel(Model):
     """A network that gives a class to each pixel.
 
-    `network` maps `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits; it is folded and owned by the model.
+    `network` maps `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits.
     """
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
-        self.variant, self.weights, self.device, self.classes = weights.variant, weights, device, VOC
-        network = fold_batchnorm(network.eval()).requires_grad_(False)
-        self.network = network.to(device, memory_format=torch.channels_last)
+        super().__init__(network, weights, device)
         self.batch = _GPU_BATCH if device.type == "cuda" else 1
 
     @property
-    def defaults(self) -> dict[str, Any]:
-        """The settings of `segment` and their values when nothing is said.
+    def settings(self) -> dict[str, Setting]:
+        """`working_side`: the longest side, in pixels, at which the network sees the photo.
 
-        `working_side`: the longest side, in pixels, at which the network sees the photo (64 to 2048). FCN besides:
-        `finest`: 8, 16 or 32 for FCN-8s, FCN-16s, FCN-32s.
+        FCN besides: `finest`: 8, 16 or 32 for FCN-8s, FCN-16s, FCN-32s.
         """
-        fcn = {"finest": 8} if self.variant.name == "fcn" else {}
-        return {"working_side": WORKING_SIDE, **fcn}
+        fcn = {"finest": Setting(8, choices=(8, 16, 32))} if self.variant.name == "fcn" else {}
+        return {"working_side": Setting(WORKING_SIDE, 64, 2048), **fcn}
 
-    def segment(self, photo: Photo, **settings: Any) -> Segmentation:
-        """Segments one photo; settings as in `defaults`, LabkitError names the valid ones."""
-        return self.segment_batch([photo], **settings)[0]
-
-    @torch.inference_mode()
-    def segment_batch(self, photos: Sequence[Photo], **settings: Any) -> list[Segmentation]:
-        """Segments photos in one pass of the network; they must have the same size."""
-        settings = self._check(settings)
-        started = time.perf_counter()
+    def _predict(
+        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
+    ) -> list[Segmentation]:
         size = photos[0].pixels.shape[:2]
         inputs = [network_input(photo.pixels, settings["working_side"]) for photo in photos]
         height, width = inputs[0].shape[1:]
@@ -66,43 +53,20 @@ class SemanticModel:
         if "finest" in settings:
             self.network.decoder.finest = settings["finest"]
         logits = self.network(x)[:, :, :height, :width]
-        results = [_labels(one, size) for one in logits]
-        seconds = (time.perf_counter() - started) / len(photos)
-        made_by = {
-            "variant": self.variant.name,
-            "weights": self.weights.name,
-            "sha256": self.weights.sha256,
-            "classes": self.classes.name,
-            "device": str(self.device),
-            "settings": settings,
-            "seconds": round(seconds, 4),
-            "versions": versions(),
-        }
         return [
-            Segmentation.from_labels(photo, labels, confidence, self.classes, dict(made_by))
-            for photo, (labels, confidence) in zip(photos, results, strict=True)
+            Segmentation.from_labels(photo, *_labels(one, size), self.classes, dict(made_by))
+            for photo, one in zip(photos, logits, strict=True)
         ]
 
-    def _check(self, settings: dict[str, Any]) -> dict[str, Any]:
-        defaults = self.defaults
-        if unknown := settings.keys() - defaults.keys():
-            raise LabkitError(text("model.setting", given=", ".join(sorted(unknown)), valid=", ".join(defaults)))
-        settings = {**defaults, **settings}
-        if not 64 <= settings["working_side"] <= 2048:
-            raise LabkitError(text("model.working_side", given=settings["working_side"]))
-        if settings.get("finest", 8) not in (8, 16, 32):
-            raise LabkitError(text("model.finest", given=settings["finest"]))
-        return settings
 
-
-def network_input(pixels: np.ndarray, working_side: int) -> torch.Tensor:
+def network_input(pixels: np.ndarray, working_side: int, least: int = _SMALLEST_SIDE) -> torch.Tensor:
     """A photo (`HxWx3` uint8) at the network's size: `3xhxw` float32 in [-1, 1], the sides in proportion.
 
-    The longest side becomes `working_side` where it is longer; a tiny photo is enlarged to 256 pixels.
+    The longest side becomes `working_side` where it is longer; a tiny photo is enlarged to `least` pixels.
     """
     height, width = pixels.shape[:2]
     longest = max(height, width)
-    target = min(max(longest, min(_SMALLEST_SIDE, working_side)), working_side)
+    target = min(max(longest, min(least, working_side)), working_side)
     x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
     if target != longest:
         size = (max(1, round(height * target / longest)), max(1, round(width * target / longest)))
@@ -136,14 +100,3 @@ def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np
     best, place = large[:-1].max(0)
     confidence = best.sub_(large[-1]).exp_().clamp_(max=1)
     return classes.to(torch.uint8)[place].cpu().numpy(), confidence.cpu().numpy()
-
-
-def versions() -> dict[str, str]:
-    """The versions of what computes the masks."""
-    import segmentation_models_pytorch as smp
-    import timm
-
-    from labkit import __version__
-
-    modules = {"torch": torch, "segmentation-models-pytorch": smp, "timm": timm}
-    return {"labkit": __version__, **{name: module.__version__ for name, module in modules.items()}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import safetensors.torch
@@ -12,16 +12,35 @@ from torch import nn
 
 from labkit.classes import VOC
 from labkit.errors import LabkitError
-from labkit.models import build_network, load_weights, pick_device
+from labkit.models import SEMANTIC, build_network, load_weights, pick_device
 from labkit.texts import text
 from labkit.training.crops import Crops
 from labkit.training.dataset import Dataset
-from labkit.training.imagenet import start_from_imagenet
+from labkit.training.detection import MaskRCNNLearner
+from labkit.training.imagenet import load_imagenet, start_from_imagenet
 from labkit.training.loop import Recipe, train
+from labkit.training.prompting import SamLearner
+from labkit.training.scenes import Scenes
+from labkit.training.shared_encoder import SharedEncoder
 from labkit.variants import find_variant
 from labkit.weights import FORMAT, find_weights
 
-__all__ = ["export", "train_variants"]
+__all__ = ["RECIPES", "STARTS", "export", "recipe_for", "train_variants"]
+
+STARTS = ("embedded", "encoder", "imagenet")
+"""From a variant's embedded weights (fine-tuning); from the encoder of the embedded U-Net; from ImageNet."""
+
+RECIPES = {
+    "semantic": Recipe(),
+    "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
+    "prompted": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
+}
+"""How the embedded weights of each kind of variant were trained."""
+
+
+def recipe_for(variant: str, minutes: float) -> Recipe:
+    """The recipe of a variant's kind over so many minutes."""
+    return replace(RECIPES[find_variant(variant).kind], minutes=minutes)
 
 
 def train_variants(
@@ -35,37 +54,69 @@ def train_variants(
     device: str = "auto",
     say=print,
 ) -> list[Path]:
-    """Trains variants together on one encoder and writes their weights; returns the paths.
+    """Trains variants and writes their weights; returns the paths. Several semantic ones share one encoder.
 
-    `start` is `imagenet` (how the embedded weights were made) or `embedded` (fine-tuning from those). `out` is a
-    file for one variant, a folder for several; `OUT.checkpoint` beside it is what `resume` goes on from.
+    `start` is one of `STARTS`. `out` is a file for one variant, a folder for several; `OUT.checkpoint` beside it is
+    what `resume` goes on from.
     """
     names = [find_variant(variant).name for variant in variants]
-    if start == "embedded" and len(names) > 1:
-        raise LabkitError(text("train.one_from_embedded"))
+    if len(names) > 1 and (start == "embedded" or not set(names) <= set(SEMANTIC)):
+        raise LabkitError(text("train.one" if start != "embedded" else "train.one_from_embedded"))
     torch.manual_seed(recipe.seed)
     networks = {name: build_network(name) for name in names}
-    dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
-    encoder = dilated[0] if dilated else build_network("deeplab").encoder
     if start == "embedded":
         load_weights(networks[names[0]], find_weights(names[0], "embedded").path)
-        encoder.load_state_dict(networks[names[0]].encoder.state_dict())
+    data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
+    place = pick_device(device).type
+    if names[0] in SEMANTIC:
+        _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say)
     else:
-        start_from_imagenet(encoder, {name: network.decoder for name, network in networks.items()}, VOC.names)
-    crops = Crops(Dataset(dataset, split), side=recipe.side)
-    checkpoint = out.with_name(out.name + ".checkpoint")
-    place = pick_device(device)
-    average = train(networks, encoder, crops, recipe, checkpoint, resume, place.type, say)
+        _train_objects(names[0], networks[names[0]], data, recipe, start, checkpoint, resume, place, say)
     note = {"recipe": str(asdict(recipe)), "start": start, "trained_together": ",".join(names)}
     paths = []
     for name, network in networks.items():
-        network.encoder.load_state_dict(average.encoder.state_dict())
-        network.decoder.load_state_dict(average.decoders[name].state_dict())
-        network.segmentation_head.load_state_dict(average.heads[name].state_dict())
         path = out if len(names) == 1 else out / f"{name}.safetensors"
         export(network, name, path, note)
         paths.append(path)
     return paths
+
+
+def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say) -> None:
+    dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
+    encoder = dilated[0] if dilated else build_network("deeplab").encoder
+    if start == "embedded":
+        encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
+    elif start == "encoder":
+        _load_encoder(encoder)
+    else:
+        start_from_imagenet(encoder, {name: network.decoder for name, network in networks.items()}, VOC.names)
+    learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
+    average = train(learner, Crops(data, side=recipe.side), recipe, checkpoint, resume, place, say)
+    for name, network in networks.items():
+        network.encoder.load_state_dict(average.encoder.state_dict())
+        network.decoder.load_state_dict(average.decoders[name].state_dict())
+        network.segmentation_head.load_state_dict(average.heads[name].state_dict())
+
+
+def _train_objects(name, network, data, recipe, start, checkpoint, resume, place, say) -> None:
+    encoder = network.backbone.encoder if name == "mask_rcnn" else network.image_encoder.encoder
+    if start == "encoder":
+        _load_encoder(encoder)
+    elif start == "imagenet":
+        load_imagenet(encoder)
+    if name == "mask_rcnn":
+        learner = MaskRCNNLearner(network, recipe.frozen_stages)
+        scenes = Scenes(data, recipe.side, scales=(320, 720), by_class=True)
+    else:
+        learner = SamLearner(network, recipe.frozen_stages)
+        scenes = Scenes(data, recipe.side, scales=(400, 800), by_class=False, centred=0.7, pasted=0.1)
+    train(learner, scenes, recipe, checkpoint, resume, place, say)
+
+
+def _load_encoder(encoder: nn.Module) -> None:
+    unet = build_network("unet")
+    load_weights(unet, find_weights("unet", "embedded").path)
+    encoder.load_state_dict(unet.encoder.state_dict())
 
 
 def export(network: nn.Module, variant: str, path: Path, note: dict[str, str] | None = None) -> str:
@@ -76,7 +127,8 @@ def export(network: nn.Module, variant: str, path: Path, note: dict[str, str] | 
         for name, tensor in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    metadata = {"format": FORMAT, "variant": variant, "classes": VOC.name, **(note or {})}
+    classes = "" if variant == "sam" else VOC.name
+    metadata = {"format": FORMAT, "variant": variant, "classes": classes, **(note or {})}
     data = safetensors.torch.save(state, metadata)
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)

@@ -10,7 +10,7 @@ import timm
 import torch
 from torch import nn
 
-__all__ = ["imagenet_state", "start_from_imagenet"]
+__all__ = ["imagenet_state", "load_imagenet", "start_from_imagenet"]
 
 VOC_IN_IMAGENET = {
     "aeroplane": [404, 895],
@@ -56,14 +56,20 @@ def imagenet_state() -> dict[str, torch.Tensor]:
     return dict(zip(ours, theirs.values(), strict=True))
 
 
+def load_imagenet(encoder: nn.Module) -> dict[str, torch.Tensor]:
+    """Puts ImageNet's weights into the encoder; returns them all, the classifier's too."""
+    state = imagenet_state()
+    known = set(encoder.model.state_dict())
+    encoder.model.load_state_dict({name: value for name, value in state.items() if name in known})
+    return state
+
+
 def start_from_imagenet(encoder: nn.Module, decoders: dict[str, nn.Module], names: tuple[str, ...]) -> None:
     """Puts ImageNet's weights into the encoder, and its head and classifier into FCN's stride-32 scores.
 
     A class scores as the mean of its ImageNet classes, the background as the mean of all (Long et al., section 4.1).
     """
-    state = imagenet_state()
-    known = set(encoder.model.state_dict())
-    encoder.model.load_state_dict({name: value for name, value in state.items() if name in known})
+    state = load_imagenet(encoder)
     if "fcn" not in decoders:
         return
     fcn = decoders["fcn"]

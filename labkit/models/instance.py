@@ -1,0 +1,92 @@
+"""The instance variant: Mask R-CNN's detections as segments, each with its own mask, score and box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torchvision.models.detection.image_list import ImageList
+
+from labkit.images import Photo
+from labkit.models.mask_rcnn import SIDE
+from labkit.models.model import Model, Setting
+from labkit.models.semantic import network_input, pad
+from labkit.segmentation import Segment, Segmentation
+
+__all__ = ["InstanceModel", "paste"]
+
+
+class InstanceModel(Model):
+    """A network that finds objects: torchvision's `MaskRCNN`, its parts called one after the other."""
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """`working_side`: the longest side, in pixels, at which the network sees the photo.
+
+        `score_threshold`: the least class score of an object. `nms_threshold`: of two boxes of one class with a larger
+        IoU the one with the lower score is dropped. `mask_threshold`: the least probability of a mask's pixel.
+        `max_detections`: at most so many objects, the best ones.
+        """
+        return {
+            "working_side": Setting(SIDE, 64, 2048),
+            "score_threshold": Setting(0.5),
+            "nms_threshold": Setting(0.5),
+            "mask_threshold": Setting(0.5),
+            "max_detections": Setting(100, 1, 1000),
+        }
+
+    def _predict(
+        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
+    ) -> list[Segmentation]:
+        return [self._find(photo, settings, dict(made_by)) for photo in photos]
+
+    def _find(self, photo: Photo, settings: dict[str, Any], made_by: dict[str, Any]) -> Segmentation:
+        heads = self.network.roi_heads
+        heads.score_thresh, heads.nms_thresh = settings["score_threshold"], settings["nms_threshold"]
+        heads.detections_per_img = settings["max_detections"]
+        x = network_input(photo.pixels, settings["working_side"])
+        size = tuple(x.shape[1:])
+        padded = pad(x)[None].to(self.device, memory_format=torch.channels_last)
+        features = self.network.backbone(padded)
+        proposals, _ = self.network.rpn(ImageList(padded, [size]), features)
+        (found,), _ = heads(features, proposals, [size])
+        height, width = photo.pixels.shape[:2]
+        boxes = found["boxes"].cpu() * torch.tensor([width / size[1], height / size[0]] * 2)
+        masks, scores = found["masks"][:, 0].cpu(), found["scores"].tolist()
+        ids = np.zeros((height, width), np.int32)
+        confidence = np.zeros((height, width), np.float32)
+        segments: list[Segment] = []
+        for box, probabilities, score, label_id in zip(boxes, masks, scores, found["labels"].tolist(), strict=True):
+            rows, columns, pasted = paste(probabilities, box.tolist(), (height, width))
+            inside = pasted >= settings["mask_threshold"]
+            if not inside.any():
+                continue
+            number = len(segments) + 1
+            mask = np.zeros((height, width), bool)
+            mask[rows, columns] = inside
+            free = inside & (ids[rows, columns] == 0)  # best first: what lies below keeps its whole mask all the same
+            ids[rows, columns][free] = number
+            confidence[rows, columns][free] = score * pasted[free]
+            segments.append(Segment(number, label_id, self.classes.names[label_id], score, mask))
+        return Segmentation(photo, ids, confidence, segments, self.classes, made_by)
+
+
+def paste(probabilities: torch.Tensor, box: Sequence[float], size: tuple[int, int]) -> tuple[slice, slice, np.ndarray]:
+    """A box's mask (`MxM` float, on the CPU) at its place in a photo of `size` (HxW).
+
+    Returns the rows and columns it covers and its probabilities there, `hxw` float32. As in torchvision, the mask gets
+    a border of zeros and the box grows with it, so that it fades out at its edge.
+    """
+    side = probabilities.shape[-1]
+    x0, y0, x1, y1 = box
+    grow_x, grow_y = (x1 - x0) / side, (y1 - y0) / side
+    left, top = int(x0 - grow_x), int(y0 - grow_y)
+    width = max(1, int(x1 + grow_x) - left + 1)
+    height = max(1, int(y1 + grow_y) - top + 1)
+    large = F.interpolate(F.pad(probabilities, (1, 1, 1, 1))[None, None], (height, width), mode="bilinear")[0, 0]
+    rows = slice(max(top, 0), max(min(top + height, size[0]), 0))
+    columns = slice(max(left, 0), max(min(left + width, size[1]), 0))
+    return rows, columns, large[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left].numpy()

@@ -1,0 +1,163 @@
+"""What every loaded model is: its settings, one photo or a set of them in, `Segmentation` out."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from labkit.classes import VOC, LabelSet
+from labkit.errors import LabkitError
+from labkit.images import Photo
+from labkit.models.folding import fold_batchnorm
+from labkit.progress import track
+from labkit.segmentation import Segmentation
+from labkit.texts import text
+from labkit.weights import Weights
+
+__all__ = ["Model", "Results", "Setting", "versions"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting's value when nothing is said, and what is valid: the range `low` to `high`, or one of `choices`."""
+
+    value: float
+    low: float = 0.0
+    high: float = 1.0
+    choices: tuple[float, ...] = ()
+
+    def check(self, name: str, given: Any) -> None:
+        """LabkitError, with what is valid, for another type (a whole number where `value` is one) or another value."""
+        kinds = int if isinstance(self.value, int) else (int, float)
+        fits = isinstance(given, kinds) and not isinstance(given, bool)
+        if self.choices and not (fits and given in self.choices):
+            valid = ", ".join(str(choice) for choice in self.choices)
+            raise LabkitError(text("model.choice", name=name, given=given, valid=valid))
+        if not self.choices and not (fits and self.low <= given <= self.high):
+            raise LabkitError(
+                text("model.range", name=name, given=given, low=self.low, high=self.high, value=self.value)
+            )
+
+
+class Results(list[Segmentation]):
+    """The segmentations of a set; `failed` has the name and the reason of each photo that could not be done."""
+
+    failed: list[tuple[str, str]]
+
+    def __init__(self, results: Sequence[Segmentation] = (), failed: Sequence[tuple[str, str]] = ()):
+        super().__init__(results)
+        self.failed = list(failed)
+
+
+class Model(ABC):
+    """A loaded model: `segment(photo)` for one photo, `segment_all(photos)` for a set.
+
+    `network` is folded and owned by the model; `batch` is how many photos of one size go through it together.
+    """
+
+    classes: LabelSet | None = VOC
+    batch = 1
+
+    def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
+        self.variant, self.weights, self.device = weights.variant, weights, device
+        network = fold_batchnorm(network.eval()).requires_grad_(False)
+        self.network = network.to(device, memory_format=torch.channels_last)
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Setting]:
+        """The settings of `segment` by name."""
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings of `segment` and their values when nothing is said."""
+        return {name: setting.value for name, setting in self.settings.items()}
+
+    @abstractmethod
+    def _predict(
+        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
+    ) -> list[Segmentation]:
+        """The results of photos of one size; each gets its own copy of `made_by`."""
+
+    def segment(self, photo: Photo, **settings: Any) -> Segmentation:
+        """Segments one photo; settings as in `defaults`, LabkitError names the valid ones."""
+        return self.segment_batch([photo], **settings)[0]
+
+    @torch.inference_mode()
+    def segment_batch(self, photos: Sequence[Photo], **settings: Any) -> list[Segmentation]:
+        """Segments photos of one size together."""
+        settings = self._check(settings)
+        started = time.perf_counter()
+        results = self._predict(photos, settings, self._made_by(settings))
+        for result in results:
+            result.made_by["seconds"] = round((time.perf_counter() - started) / len(photos), 4)
+        return results
+
+    def segment_all(self, photos: Sequence[Photo], **settings: Any) -> Results:
+        """Segments a set with a progress bar; a photo that fails is named and stops none of the others.
+
+        On a GPU, neighbours of one size go through the network together; on a CPU one at a time is faster.
+        """
+        self._check(settings)
+        results = Results()
+        for group in track(_same_size(photos, self.batch), text("model.progress")):
+            self._segment_group(group, settings, results)
+        for name, reason in results.failed:
+            print(text("model.failed", name=name, reason=reason))
+        return results
+
+    def _segment_group(self, group: list[Photo], settings: dict[str, Any], results: Results) -> None:
+        try:
+            results += self.segment_batch(group, **settings)
+        except Exception as error:  # whatever one photo does, the others are still segmented
+            if len(group) == 1:
+                results.failed.append((group[0].name, str(error) or type(error).__name__))
+                return
+            for photo in group:
+                self._segment_group([photo], settings, results)
+
+    def _check(self, given: dict[str, Any]) -> dict[str, Any]:
+        settings = self.settings
+        if unknown := given.keys() - settings.keys():
+            raise LabkitError(text("model.setting", given=", ".join(sorted(unknown)), valid=", ".join(settings)))
+        for name, value in given.items():
+            settings[name].check(name, value)
+        return {**self.defaults, **given}
+
+    def _made_by(self, settings: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "variant": self.variant.name,
+            "weights": self.weights.name,
+            "sha256": self.weights.sha256,
+            **({"classes": self.classes.name} if self.classes is not None else {}),
+            "device": str(self.device),
+            "settings": settings,
+            "versions": versions(self.variant.name),
+        }
+
+
+def versions(variant: str) -> dict[str, str]:
+    """The versions of what computes the masks of a variant."""
+    from importlib.metadata import version
+
+    from labkit import __version__
+
+    own = {"sam": ["segment-anything"], "mask_rcnn": ["torchvision"]}.get(variant, [])
+    return {
+        "labkit": __version__,
+        **{name: version(name) for name in ("torch", "segmentation-models-pytorch", "timm", *own)},
+    }
+
+
+def _same_size(photos: Sequence[Photo], most: int) -> list[list[Photo]]:
+    groups: list[list[Photo]] = []
+    for photo in photos:
+        fits = groups and len(groups[-1]) < most and groups[-1][0].pixels.shape == photo.pixels.shape
+        groups[-1].append(photo) if fits else groups.append([photo])
+    return groups

@@ -1,0 +1,252 @@
+"""The prompted variant: SAM segments everything, or what points, a box or a contour ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from segment_anything import SamAutomaticMaskGenerator
+from torch import nn
+from torch.nn import functional as F
+
+from labkit.errors import LabkitError
+from labkit.images import Photo
+from labkit.models.model import Model, Setting
+from labkit.models.sam import OUTLINE_LOGIT, SIDE
+from labkit.models.semantic import network_input
+from labkit.segmentation import Segment, Segmentation, encode_mask
+from labkit.texts import text
+from labkit.weights import Weights
+
+__all__ = ["PromptedModel"]
+
+_LABEL = "object"
+
+
+class PromptedModel(Model):
+    """Segment Anything: `segment` finds everything; `set_photo`, once a photo, then `prompt`, which is cheap."""
+
+    classes = None
+
+    def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
+        super().__init__(network, weights, device)
+        self._photo: Photo | None = None
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The settings of the automatic mode, those of segment_anything's `SamAutomaticMaskGenerator`.
+
+        `points_per_side`: a grid of so many points by so many asks for objects. `score_threshold`: the least IoU that
+        SAM predicts for its mask. `stability_threshold`: the least IoU of the masks cut at a logit of +1 and -1.
+        `nms_threshold`: of two masks whose boxes have a larger IoU the one with the lower score is dropped.
+        """
+        return {
+            "points_per_side": Setting(16, 1, 64),
+            "score_threshold": Setting(0.7),
+            "stability_threshold": Setting(0.8),
+            "nms_threshold": Setting(0.7),
+        }
+
+    def _predict(
+        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
+    ) -> list[Segmentation]:
+        return [self._everything(photo, settings, dict(made_by)) for photo in photos]
+
+    def _everything(self, photo: Photo, settings: dict[str, Any], made_by: dict[str, Any]) -> Segmentation:
+        generator = SamAutomaticMaskGenerator(
+            self.network,
+            points_per_side=settings["points_per_side"],
+            pred_iou_thresh=settings["score_threshold"],
+            stability_score_thresh=settings["stability_threshold"],
+            box_nms_thresh=settings["nms_threshold"],
+        )
+        height, width = photo.pixels.shape[:2]
+        scale = SIDE / max(height, width)
+        small = Image.fromarray(photo.pixels).resize((max(1, round(width * scale)), max(1, round(height * scale))))
+        found = generator.generate(np.array(small))
+        found.sort(key=lambda row: -row["predicted_iou"])
+        masks = [
+            np.array(Image.fromarray(row["segmentation"].astype(np.uint8) * 255).resize((width, height))) > 127
+            for row in found
+        ]
+        return self._result(photo, masks, [row["predicted_iou"] for row in found], None, made_by)
+
+    @torch.inference_mode()
+    def set_photo(self, photo: Photo) -> None:
+        """Embeds a photo: the dear step, once a photo."""
+        x = network_input(photo.pixels, SIDE, least=SIDE)
+        self._size = tuple(x.shape[1:])
+        padded = F.pad(x, (0, SIDE - x.shape[2], 0, SIDE - x.shape[1]))[None]
+        self._embedding = self.network.image_encoder(padded.to(self.device, memory_format=torch.channels_last))
+        self._places = self.network.prompt_encoder.get_dense_pe()
+        self._photo = photo
+
+    @torch.inference_mode()
+    def prompt(
+        self,
+        points: Sequence[Sequence[float]] | np.ndarray | None = None,
+        point_labels: Sequence[int] | np.ndarray | None = None,
+        box: Sequence[float] | np.ndarray | None = None,
+        mask: np.ndarray | None = None,
+        polygon: Sequence[Sequence[float]] | np.ndarray | None = None,
+        answers: int | None = None,
+    ) -> Segmentation:
+        """What the prompts ask for in the photo that was set: the answers as segments, best first.
+
+        `points` are `(x, y)` in pixels of the photo, `point_labels` 1 (in the object, the default) or 0 (not in it),
+        `box` is `x0, y0, x1, y1`, `mask` an `HxW` bool mask to start from, `polygon` a contour of at least three
+        points: it goes in as a mask and its box. `answers` is 3 or 1; where nothing is said, one lone point, which may
+        mean a part or the whole, gets three. `score` is the IoU that SAM predicts. LabkitError, with what is valid,
+        for prompts that ask for nothing and before `set_photo`.
+        """
+        if self._photo is None:
+            raise LabkitError(text("prompt.no_photo"))
+        started = time.perf_counter()
+        height, width = self._photo.pixels.shape[:2]
+        asked: dict[str, Any] = {}
+        if points is not None and len(points):
+            asked["points"], asked["point_labels"] = _points(points, point_labels, height, width)
+        elif point_labels is not None and len(point_labels):
+            raise LabkitError(text("prompt.labels", points=0, labels=len(point_labels)))
+        if polygon is not None:
+            if mask is not None:
+                raise LabkitError(text("prompt.both"))
+            asked["polygon"], mask = _polygon(polygon, height, width)
+        if mask is not None:
+            mask = _mask(mask, height, width)
+            if polygon is None:
+                asked["mask"] = encode_mask(mask)
+            if box is None:
+                box = Segment(1, 0, _LABEL, 1.0, mask).box
+        if box is not None:
+            asked["box"] = _box(box, height, width)
+        if not asked:
+            raise LabkitError(text("prompt.nothing"))
+        if not any(asked.get("point_labels", ())) and "box" not in asked:
+            raise LabkitError(text("prompt.only_background"))
+        if answers is None:
+            answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
+        if answers not in (1, 3):
+            raise LabkitError(text("model.choice", name="answers", given=answers, valid="1, 3"))
+        logits, scores = self._answer(asked, mask, answers)
+        order = np.argsort(-scores, kind="stable")
+        result = self._result(
+            self._photo,
+            [logits[n] > 0 for n in order],
+            [float(scores[n]) for n in order],
+            [1 / (1 + np.exp(-logits[n])) for n in order],
+            {**self._made_by({"answers": answers}), "prompts": asked},
+        )
+        result.made_by["seconds"] = round(time.perf_counter() - started, 4)
+        return result
+
+    def _answer(self, asked: dict[str, Any], mask: np.ndarray | None, answers: int) -> tuple[np.ndarray, np.ndarray]:
+        """The answers' logits, `AxHxW` at the photo's size, and their predicted IoU."""
+        size = self._photo.pixels.shape[:2]
+        scale = torch.tensor([self._size[1] / size[1], self._size[0] / size[0]])
+        points = boxes = dense = None
+        if "points" in asked:
+            points = (
+                (torch.tensor(asked["points"]) * scale)[None].to(self.device),
+                torch.tensor(asked["point_labels"])[None].to(self.device),
+            )
+        if "box" in asked:
+            boxes = (torch.tensor(asked["box"], dtype=torch.float32) * scale.repeat(2))[None].to(self.device)
+        if mask is not None:
+            inner = [max(1, -(-side // 2)) for side in self._size]
+            small = F.interpolate(torch.from_numpy(mask)[None, None].float(), inner, mode="area")
+            small = F.pad(small, (0, SIDE // 2 - inner[1], 0, SIDE // 2 - inner[0]))
+            dense = ((small * 2 - 1) * OUTLINE_LOGIT).to(self.device)
+        sparse, dense = self.network.prompt_encoder(points=points, boxes=boxes, masks=dense)
+        low, scores = self.network.mask_decoder(self._embedding, self._places, sparse, dense, answers == 3)
+        logits = self.network.postprocess_masks(low, self._size, size)
+        return logits[0].cpu().numpy(), scores[0].cpu().numpy()
+
+    def _result(
+        self,
+        photo: Photo,
+        masks: list[np.ndarray],
+        scores: list[float],
+        probabilities: list[np.ndarray] | None,
+        made_by: dict[str, Any],
+    ) -> Segmentation:
+        """Masks, best first, as a result; without probabilities smaller masks lie on top, else better ones do."""
+        segments: list[Segment] = []
+        kept: list[np.ndarray | float] = []
+        for n, (mask, score) in enumerate(zip(masks, scores, strict=True)):
+            if mask.any():
+                score = min(max(score, 0.0), 1.0)
+                segments.append(Segment(len(segments) + 1, 0, _LABEL, score, mask))
+                kept.append(score * probabilities[n] if probabilities is not None else score)
+        ids = np.zeros(photo.pixels.shape[:2], np.int32)
+        confidence = np.zeros(ids.shape, np.float32)
+        order = segments[::-1] if probabilities is not None else sorted(segments, key=lambda s: -s.area)
+        for segment in order:
+            sure = kept[segment.id - 1]
+            ids[segment.mask] = segment.id
+            confidence[segment.mask] = sure[segment.mask] if isinstance(sure, np.ndarray) else sure
+        return Segmentation(photo, ids, confidence, segments, None, made_by)
+
+
+def _numbers(given: Any, shape: str, columns: int | None) -> np.ndarray:
+    """An array of finite numbers, `Nxcolumns` or of 4; LabkitError shows what was given."""
+    try:
+        array = np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        array = np.full((1,), np.nan)
+    if columns is not None:
+        array = np.atleast_2d(array)
+    fits = array.shape == (4,) if columns is None else array.ndim == 2 and array.shape[1] == columns
+    if not fits or not np.isfinite(array).all():
+        raise LabkitError(text("prompt.shape", given=str(given)[:80], shape=shape))
+    return array
+
+
+def _points(points: Any, labels: Any, height: int, width: int) -> tuple[list[list[float]], list[int]]:
+    array = _numbers(points, "[(x, y), …]", 2)
+    for x, y in array:
+        if not (0 <= x < width and 0 <= y < height):
+            raise LabkitError(text("prompt.outside", x=f"{x:g}", y=f"{y:g}", width=width, height=height))
+    signs = [1] * len(array) if labels is None else np.ravel(np.asarray(labels)).tolist()
+    if len(signs) != len(array):
+        raise LabkitError(text("prompt.labels", points=len(array), labels=len(signs)))
+    if wrong := [sign for sign in signs if sign not in (0, 1)]:
+        raise LabkitError(text("prompt.label_value", given=wrong[0]))
+    return array.tolist(), [int(sign) for sign in signs]
+
+
+def _box(box: Any, height: int, width: int) -> list[float]:
+    """The part of a box that lies in the photo."""
+    x0, y0, x1, y1 = _numbers(box, "(x0, y0, x1, y1)", None).tolist()
+    x0, x1, y0, y1 = max(x0, 0.0), min(x1, float(width)), max(y0, 0.0), min(y1, float(height))
+    if x0 >= x1 or y0 >= y1:
+        raise LabkitError(text("prompt.box", given=str(list(box)), width=width, height=height))
+    return [x0, y0, x1, y1]
+
+
+def _polygon(polygon: Any, height: int, width: int) -> tuple[list[list[float]], np.ndarray]:
+    """The contour's points and the mask of what is inside."""
+    array = _numbers(polygon, "[(x, y), …]", 2)
+    if len(array) < 3:
+        raise LabkitError(text("prompt.polygon", count=len(array)))
+    image = Image.new("1", (width, height))
+    ImageDraw.Draw(image).polygon([tuple(point) for point in array], fill=1)
+    x, y = array.T
+    area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    mask = np.array(image)
+    if area == 0 or not mask.any():
+        raise LabkitError(text("prompt.polygon_empty", width=width, height=height))
+    return array.tolist(), mask
+
+
+def _mask(mask: Any, height: int, width: int) -> np.ndarray:
+    array = np.asarray(mask)
+    if array.shape != (height, width):
+        raise LabkitError(text("prompt.mask", given=array.shape, valid=(height, width)))
+    if not array.any():
+        raise LabkitError(text("prompt.mask_empty"))
+    return array.astype(bool)

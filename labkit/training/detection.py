@@ -1,0 +1,127 @@
+"""Training Mask R-CNN: torchvision's own losses, with places that nobody labelled left out of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.image_list import ImageList
+
+from labkit.classes import IGNORE
+from labkit.models.backbone import MEAN, STD
+from labkit.training.loop import Recipe, freeze_stages
+from labkit.training.scenes import Scene
+
+__all__ = ["MaskRCNNLearner"]
+
+_UNLABELLED = 0.4
+"""A proposal of which more than this share is not labelled counts as neither object nor background."""
+
+
+class MaskRCNNLearner(nn.Module):
+    """Mask R-CNN with its losses on scenes (Ren et al., 2015, equation 1; He et al., 2017, section 3)."""
+
+    def __init__(self, network: MaskRCNN, frozen_stages: int):
+        super().__init__()
+        self.network = network
+        freeze_stages(network.backbone.encoder, frozen_stages)
+        network.rpn._pre_nms_top_n = {"training": 600, "testing": 500}
+        network.rpn._post_nms_top_n = {"training": 300, "testing": 300}
+        network.roi_heads.fg_bg_sampler.batch_size_per_image = 96
+        self._unlabelled: list[torch.Tensor] = []
+        _leave_out(network.rpn, "assign_targets_to_anchors", lambda anchors, *_: anchors, self._shares)
+        _leave_out(network.roi_heads, "assign_targets_to_proposals", lambda proposals, *_: proposals, self._shares)
+        for part in (network.backbone.fpn, network.rpn.head, network.roi_heads.box_head, network.roi_heads.mask_head):
+            _in_bfloat16(part)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        self.network.backbone.encoder.eval()
+        return self
+
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float]]:
+        """The parts and their learning rates."""
+        heads = (self.network.backbone.fpn, self.network.rpn, self.network.roi_heads)
+        return [(self.network.backbone.encoder, recipe.encoder_rate), *((h, recipe.decoder_rate) for h in heads)]
+
+    def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
+        """The five losses: objectness and boxes of the proposals; class, box and mask of the heads."""
+        device = next(self.parameters()).device
+        pixels = torch.stack([scene.pixels for scene in batch]).to(device)
+        x = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+        targets = [_target(scene, device) for scene in batch]
+        self._unlabelled[:] = [_integral(scene.numbers.to(device) == IGNORE) for scene in batch]
+        images = ImageList(x, [tuple(x.shape[-2:])] * len(batch))
+        features = self.network.backbone(x)
+        proposals, first = self.network.rpn(images, features, targets)
+        _, second = self.network.roi_heads(features, [p.detach() for p in proposals], images.image_sizes, targets)
+        return {name.removeprefix("loss_"): value for name, value in {**first, **second}.items()}
+
+    def _shares(self, boxes: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [_share(table, own) for table, own in zip(self._unlabelled, boxes, strict=True)]
+
+
+def _target(scene: Scene, device: torch.device) -> dict[str, torch.Tensor]:
+    masks = [scene.numbers == number for number in scene.objects()]
+    side = scene.numbers.shape[-1]
+    if not masks:
+        return {
+            "boxes": torch.zeros(0, 4, device=device),
+            "labels": torch.zeros(0, dtype=torch.int64, device=device),
+            "masks": torch.zeros(0, side, side, dtype=torch.uint8, device=device),
+        }
+    boxes = []
+    for mask in masks:
+        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+        boxes.append([columns[0].item(), rows[0].item(), columns[-1].item() + 1.0, rows[-1].item() + 1.0])
+    return {
+        "boxes": torch.tensor(boxes, device=device),
+        "labels": scene.labels[scene.objects()].long().to(device),
+        "masks": torch.stack(masks).to(device, torch.uint8),
+    }
+
+
+def _integral(unlabelled: torch.Tensor) -> torch.Tensor:
+    """The summed-area table of a mask, one row and column larger."""
+    return nn.functional.pad(unlabelled.float().cumsum(0).cumsum(1), (1, 0, 1, 0))
+
+
+def _share(table: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    """Which share of each box (`xyxy`) is not labelled."""
+    side = table.shape[0] - 1
+    x0, y0, x1, y1 = boxes.detach().round().long().clamp(0, side).unbind(1)
+    inside = table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
+    return inside / ((x1 - x0) * (y1 - y0)).clamp(min=1)
+
+
+def _leave_out(part: nn.Module, method: str, boxes_of, shares) -> None:
+    """Makes an assignment of labels to boxes answer -1 (left out) for background that is not labelled."""
+    assign = getattr(part, method)
+
+    def assigned(*args):
+        first, second = assign(*args)
+        labels = first if method == "assign_targets_to_anchors" else second
+        for own, share in zip(labels, shares(boxes_of(*args)), strict=True):
+            own[(own == 0) & (share > _UNLABELLED)] = -1
+        return first, second
+
+    setattr(part, method, assigned)
+
+
+def _in_bfloat16(part: nn.Module) -> None:
+    """Lets a part compute in bfloat16 and answer in float32: half the time where it is made of dense convolutions."""
+    forward = part.forward
+
+    def faster(x):
+        with torch.autocast(next(part.parameters()).device.type, torch.bfloat16):
+            return _floats(forward(x))
+
+    part.forward = faster
+
+
+def _floats(value):
+    if isinstance(value, torch.Tensor):
+        return value.float()
+    if isinstance(value, dict):
+        return {name: one.float() for name, one in value.items()}
+    return type(value)(_floats(one) for one in value)

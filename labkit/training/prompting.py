@@ -1,0 +1,210 @@
+"""Training SAM: every object of a scene is asked for by simulated prompts, again and again (Kirillov et al., 2023, A).
+
+A first prompt (a box, a point, several points, a rough outline) is followed, half of the time, by points where the
+answer was wrong, with the answer itself as a mask prompt. All four masks learn from each prompt: the best of the
+three answers, and the single one.
+"""
+
+from __future__ import annotations
+
+import torch
+from segment_anything.modeling import Sam
+from torch import nn
+from torch.nn import functional as F
+
+from labkit.classes import IGNORE
+from labkit.models.backbone import MEAN, STD
+from labkit.models.sam import OUTLINE_LOGIT
+from labkit.training.loop import Recipe, freeze_stages
+from labkit.training.scenes import Scene
+
+__all__ = ["SamLearner", "box_prompt", "correction", "mask_loss", "outline_prompt", "point_prompt"]
+
+_OBJECTS = 4
+_KINDS = {"box": 0.4, "point": 0.35, "points": 0.15, "outline": 0.1}
+_CORRECTIONS = (0.6, 0.25, 0.15)
+"""Chances of none, one and two corrections after the first prompt."""
+
+_WINDOW = 64
+
+
+class SamLearner(nn.Module):
+    """SAM with its losses on scenes, class-agnostic."""
+
+    def __init__(self, network: Sam, frozen_stages: int):
+        super().__init__()
+        self.network = network
+        freeze_stages(network.image_encoder.encoder, frozen_stages)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        self.network.image_encoder.encoder.eval()
+        return self
+
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float]]:
+        """The parts and their learning rates."""
+        image, rate = self.network.image_encoder, recipe.decoder_rate
+        rest = (image.fine, image.laterals, image.neck, self.network.prompt_encoder, self.network.mask_decoder)
+        return [(image.encoder, recipe.encoder_rate), *((part, rate) for part in rest)]
+
+    def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
+        """The losses of the best of three masks, of the single mask, and of the predicted IoU."""
+        image = self.network.image_encoder
+        device = next(self.parameters()).device
+        pixels = torch.stack([scene.pixels for scene in batch]).to(device)
+        x = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+        features = image.encoder(x)[2:]
+        with torch.autocast(device.type, torch.bfloat16):
+            embeddings = image.join(features).float()
+        parts: dict[str, list[torch.Tensor]] = {"best": [], "single": [], "iou": []}
+        for scene, embedding in zip(batch, embeddings, strict=True):
+            objects = scene.objects()
+            if not objects:
+                continue
+            chosen = torch.randperm(len(objects), generator=rng)[:_OBJECTS].tolist()
+            masks = torch.stack([scene.numbers == objects[i] for i in chosen]).to(device)
+            self._ask(embedding[None], masks, (scene.numbers != IGNORE).to(device), rng, parts)
+        zero = embeddings.sum() * 0
+        return {name: torch.stack(values).mean() if values else zero for name, values in parts.items()}
+
+    def _ask(self, embedding, masks, valid, rng, parts) -> None:
+        kind = list(_KINDS)[torch.multinomial(torch.tensor(list(_KINDS.values())), 1, generator=rng).item()]
+        count = len(masks)
+        points = torch.zeros(count, 0, 2, device=masks.device)
+        labels = torch.zeros(count, 0, device=masks.device)
+        boxes, previous = None, None
+        if kind == "box":
+            boxes = box_prompt(masks, rng)
+        elif kind == "outline":
+            boxes, previous = box_prompt(masks, rng, noise=0.02), outline_prompt(masks, rng)
+        else:
+            more = 1 if kind == "point" else torch.randint(2, 5, (1,), generator=rng).item()
+            points, labels = point_prompt(masks, more, rng)
+        corrections = torch.multinomial(torch.tensor(_CORRECTIONS), 1, generator=rng).item()
+        for turn in range(corrections + 1):
+            logits, scores = self._answer(embedding, points, labels, boxes, previous)
+            loss, iou = mask_loss(logits, masks, valid, rng)
+            parts["best"].append(loss[:, 1:].amin(1).mean())
+            parts["single"].append(loss[:, 0].mean())
+            parts["iou"].append(F.mse_loss(scores, iou))
+            if turn == corrections:
+                break
+            lone = points.shape[1] == 1 and boxes is None
+            best = scores[:, 1:].argmax(1) + 1 if lone else torch.zeros(count, dtype=torch.int64, device=masks.device)
+            previous = logits.detach()[torch.arange(count), best][:, None].clamp(-32, 32)
+            more, signs = correction(previous, masks & valid, valid, rng)
+            points, labels = torch.cat([points, more[:, None]], 1), torch.cat([labels, signs[:, None]], 1)
+
+    def _answer(self, embedding, points, labels, boxes, previous):
+        network = self.network
+        with torch.autocast(embedding.device.type, torch.bfloat16):
+            asked = (points, labels) if points.shape[1] else None
+            sparse, dense = network.prompt_encoder(points=asked, boxes=boxes, masks=previous)
+            logits, scores = network.mask_decoder.predict_masks(
+                embedding, network.prompt_encoder.get_dense_pe(), sparse, dense
+            )
+        return logits.float(), scores.float()
+
+
+def box_prompt(masks: torch.Tensor, rng: torch.Generator, noise: float = 0.1) -> torch.Tensor:
+    """The boxes (`Nx4`, xyxy) of masks `NxSxS` bool, each side moved by about `noise` of the box, at most 20 px."""
+    boxes = []
+    for mask in masks:
+        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+        boxes.append([columns[0].item(), rows[0].item(), columns[-1].item() + 1.0, rows[-1].item() + 1.0])
+    boxes = torch.tensor(boxes, device=masks.device)
+    extent = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    moved = torch.randn(boxes.shape, generator=rng).to(masks.device) * noise * extent
+    return (boxes + moved.clamp(-20, 20)).clamp(0, masks.shape[-1])
+
+
+def point_prompt(masks: torch.Tensor, count: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points (`NxKx2`, xy) and their labels (`NxK`): the first in the object, the others in it or around it.
+
+    Half of the first points are the place of the object that is nearest to its middle.
+    """
+    boxes = box_prompt(masks, rng, noise=0.0)
+    points, labels = [], []
+    for mask, box in zip(masks, boxes, strict=True):
+        inside = mask.nonzero().flip(1).float()
+        own = inside[torch.randint(len(inside), (count,), generator=rng)]
+        if torch.rand(1, generator=rng) < 0.5:
+            own[0] = inside[(inside - inside.mean(0)).square().sum(1).argmin()]
+        sign = torch.ones(count, device=masks.device)
+        for k in range(1, count):
+            if torch.rand(1, generator=rng) < 0.4:
+                extent = box[2:] - box[:2]
+                near = box[:2] - 0.25 * extent + torch.rand(2, generator=rng).to(box) * 1.5 * extent
+                column, row = near.long().clamp(0, mask.shape[-1] - 1).tolist()
+                own[k], sign[k] = near.clamp(0, mask.shape[-1] - 1), float(mask[row, column])
+        points.append(own)
+        labels.append(sign)
+    return torch.stack(points), torch.stack(labels)
+
+
+def outline_prompt(masks: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """A rough outline as a mask prompt: `Nx1xMxM` logits, M = S/2, of the masks coarsened to a few cells a side."""
+    rough = []
+    for mask, (x0, y0, x1, y1) in zip(masks, box_prompt(masks, rng, noise=0.0).long().tolist(), strict=True):
+        cells = torch.randint(5, 16, (1,), generator=rng).item()
+        part = mask[y0:y1, x0:x1][None, None].float()
+        coarse = F.interpolate(F.adaptive_avg_pool2d(part, cells), part.shape[-2:], mode="bilinear")
+        whole = torch.zeros(mask.shape, device=masks.device)
+        whole[y0:y1, x0:x1] = (coarse[0, 0] > 0.5).float()
+        rough.append(whole)
+    half = F.avg_pool2d(torch.stack(rough)[:, None], 2)
+    return (half * 2 - 1) * OUTLINE_LOGIT
+
+
+def correction(
+    logits: torch.Tensor, masks: torch.Tensor, valid: torch.Tensor, rng: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each object a point (`Nx2`, xy) where the answer is wrong, and its label; in the object where nothing is."""
+    answer = F.interpolate(logits, masks.shape[-2:], mode="bilinear")[:, 0] > 0
+    points, labels = [], []
+    for given, wanted in zip(answer, masks, strict=True):
+        places = ((given != wanted) & valid).nonzero()
+        if len(places) == 0:
+            places = wanted.nonzero()
+        if len(places) == 0:
+            places = torch.zeros(1, 2, dtype=torch.int64, device=masks.device)
+        row, column = places[torch.randint(len(places), (1,), generator=rng).item()].tolist()
+        points.append([float(column), float(row)])
+        labels.append(float(wanted[row, column]))
+    return torch.tensor(points, device=masks.device), torch.tensor(labels, device=masks.device)
+
+
+def mask_loss(
+    logits: torch.Tensor, masks: torch.Tensor, valid: torch.Tensor, rng: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss and the true IoU of each answer, both `NxA`, for logits `NxAxMxM` and masks `NxSxS` bool.
+
+    Cross entropy and Dice on 64x64 places of a window twice the object's box, so that a small object weighs as much
+    as a large one, and cross entropy on a coarse grid over all of the photo. `valid` is `SxS` bool.
+    """
+    side = masks.shape[-1]
+    truth = torch.stack([masks.float(), valid.float().expand_as(masks)], 1)
+    boxes = box_prompt(masks, rng, noise=0.0)
+    centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2])
+    half = torch.clamp(extent * 1.0, min=24)
+    steps = (torch.arange(_WINDOW, device=masks.device) + 0.5) / _WINDOW * 2 - 1
+    xs = (centre[:, :1] + half[:, :1] * steps) / side * 2 - 1
+    ys = (centre[:, 1:] + half[:, 1:] * steps) / side * 2 - 1
+    grid = torch.stack([xs[:, None, :].expand(-1, _WINDOW, -1), ys[:, :, None].expand(-1, -1, _WINDOW)], -1)
+    near = F.grid_sample(logits, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    wanted = F.grid_sample(truth, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    target, weight = wanted[:, :1], (wanted[:, 1:] > 0.99).float()
+    total = weight.sum((2, 3)).clamp(min=1)
+    entropy = (F.binary_cross_entropy_with_logits(near, target.expand_as(near), reduction="none") * weight).sum((2, 3))
+    probability = near.sigmoid() * weight
+    overlap = (probability * target).sum((2, 3))
+    dice = 1 - (2 * overlap + 1) / (probability.sum((2, 3)) + (target * weight).sum((2, 3)) + 1)
+    row, column = torch.randint(8, (2,), generator=rng).tolist()
+    far, seen = logits[:, :, row // 2 :: 4, column // 2 :: 4], truth[:, :, row::8, column::8]
+    coarse = F.binary_cross_entropy_with_logits(far, seen[:, :1].expand_as(far), reduction="none") * seen[:, 1:]
+    loss = entropy / total + dice + coarse.mean((2, 3))
+    with torch.no_grad():
+        answer = (logits > 0) & valid[::2, ::2]
+        object_ = (masks & valid)[:, None, ::2, ::2]
+        iou = (answer & object_).sum((2, 3)) / (answer | object_).sum((2, 3)).clamp(min=1)
+    return loss, iou

@@ -1,0 +1,144 @@
+"""Training scenes: crops in which every object is known, with objects of other photos pasted in.
+
+What a crop is to the semantic variants, a scene is to Mask R-CNN and SAM: pixels, the number of the object at each
+pixel, and what each object is. Copy-paste: Ghiasi et al. (2021).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+
+from labkit.classes import IGNORE
+from labkit.errors import LabkitError
+from labkit.texts import text
+from labkit.training.crops import cut, draw_class, finish, jitter, paste
+from labkit.training.dataset import Dataset, Instance
+
+__all__ = ["Scene", "Scenes"]
+
+_PASTE_FROM = 900
+"""The least area, in pixels, of an object that is pasted."""
+
+_LEAST = 24
+"""An object of fewer visible pixels counts as not labelled."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`pixels` is `3xSxS` uint8; `numbers` `SxS` uint8 (0 no object, 255 not labelled); `labels` 256 label ids."""
+
+    pixels: torch.Tensor
+    numbers: torch.Tensor
+    labels: torch.Tensor
+
+    def objects(self) -> list[int]:
+        """The numbers that are visible."""
+        return [n for n in torch.unique(self.numbers).tolist() if 0 < n < IGNORE]
+
+
+class Scenes(torch.utils.data.IterableDataset):
+    """An endless stream of `Scene`.
+
+    A share `centred` of the scenes is centred on an object. With `by_class` that is one of a VOC class, drawn
+    ~ (objects)^0.4, and objects without a VOC class are background; without it every object counts, and all alike.
+    `pasted` is the chance of each of three objects to be pasted in.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        side: int,
+        scales: tuple[int, int],
+        by_class: bool,
+        centred: float = 0.6,
+        pasted: float = 0.25,
+        seed: int = 0,
+    ):
+        self.dataset, self.side, self.scales, self.seed = dataset, side, scales, seed
+        self.progress = torch.zeros(1).share_memory_()
+        self._centred, self._pasted = centred, pasted
+        self._objects: dict[int, list[Instance]] = defaultdict(list)
+        self._labels: dict[str, np.ndarray] = {name: np.zeros(256, np.uint8) for name in dataset.names}
+        unwanted: dict[str, list[int]] = defaultdict(list)
+        for instance in dataset.instances():
+            if by_class and not instance.label_id:
+                unwanted[instance.name].append(instance.number)
+                continue
+            self._labels[instance.name][instance.number] = instance.label_id
+            self._objects[instance.label_id if by_class else 0].append(instance)
+        if not self._objects:
+            raise LabkitError(text("dataset.no_instances", path=dataset.root))
+        self._photos = {name: np.asarray(dataset.image(name)) for name in dataset.names}
+        self._numbers = {}
+        for name in dataset.names:
+            numbers = dataset.instance_numbers(name)
+            if name.startswith("pet_"):
+                numbers = _close_ring(numbers)
+            numbers[np.isin(numbers, unwanted[name])] = 0
+            self._numbers[name] = numbers
+        self._pasteable = {
+            label: large
+            for label, group in self._objects.items()
+            if (large := [instance for instance in group if instance.area >= _PASTE_FROM])
+        }
+        weights = np.array([0.5 if name.startswith("pet_") else 1.0 for name in dataset.names])
+        self._photo_weights = weights / weights.sum()
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        while True:
+            yield self.draw(rng)
+
+    def draw(self, rng: np.random.Generator) -> Scene:
+        """One scene."""
+        if rng.random() < self._centred:
+            group = self._objects[draw_class(rng, self._objects, 0.4)]
+            instance = group[rng.integers(len(group))]
+            name, spread = instance.name, 0.2
+            x0, y0, x1, y1 = instance.box
+            centre = (x0 + x1) / 2, (y0 + y1) / 2
+        else:
+            name, spread = self.dataset.names[rng.choice(len(self.dataset.names), p=self._photo_weights)], 0.0
+            height, width = self._numbers[name].shape
+            centre = rng.uniform(0, width), rng.uniform(0, height)
+        image, numbers = cut(rng, self._photos[name], self._numbers[name], self.side, self.scales, centre, spread)
+        image, labels = jitter(rng, image), self._labels[name].copy()
+        for _ in range(rng.binomial(3, self._pasted) if self._pasteable else 0):
+            image, numbers = self._paste(rng, image, numbers, labels)
+        counts = np.bincount(numbers.ravel(), minlength=256)
+        numbers = np.where((counts < _LEAST)[numbers], np.uint8(IGNORE), numbers)
+        pixels, numbers = finish(rng, image, numbers)
+        return Scene(pixels, numbers, torch.from_numpy(labels))
+
+    def _paste(self, rng, image: Image.Image, numbers: np.ndarray, labels: np.ndarray):
+        group = self._pasteable[draw_class(rng, self._pasteable, 0.4)]
+        instance = group[rng.integers(len(group))]
+        number = int(numbers[numbers < IGNORE].max(initial=0)) + 1
+        if number == IGNORE:
+            return image, numbers
+        x0, y0, x1, y1 = instance.box
+        mask = (self._numbers[instance.name][y0:y1, x0:x1] == instance.number).astype(np.uint8) * 255
+        share = np.exp(rng.uniform(np.log(0.06), np.log(0.7)))
+        scale = min(self.side * share / max(mask.shape), 2.0)
+        size = (max(6, round((x1 - x0) * scale)), max(6, round((y1 - y0) * scale)))
+        patch = Image.fromarray(self._photos[instance.name][y0:y1, x0:x1]).resize(size, Image.Resampling.BILINEAR)
+        alpha = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)
+        labels[number] = instance.label_id
+        return paste(rng, image, numbers, patch, alpha, number)
+
+
+def _close_ring(numbers: np.ndarray) -> np.ndarray:
+    """A pet's outline lies in the middle of a band of 255: the inner half goes to the animal, the outer to the rest."""
+    inside, band = numbers == 1, numbers == IGNORE
+    grown = Image.fromarray(inside.astype(np.uint8) * 255)
+    for _ in range(20):
+        if (band & (np.asarray(grown) > 0)).sum() * 2 >= band.sum():
+            break
+        grown = grown.filter(ImageFilter.MaxFilter(3))
+    return (np.asarray(grown) > 0).astype(np.uint8)

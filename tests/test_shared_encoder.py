@@ -1,0 +1,54 @@
+"""The shared encoder: the loss, and its equality with each variant's own forward pass."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from labkit.classes import IGNORE
+from labkit.models import SEMANTIC, build_network
+from labkit.models.backbone import MEAN, STD
+from labkit.training.shared_encoder import SharedEncoder, loss
+
+
+def test_loss_against_plain_formulas():
+    """Cross entropy is the library's; Dice is 1 - 2|A∩B| / (|A| + |B|), the mean over the classes shown."""
+    torch.manual_seed(0)
+    logits, labels = torch.randn(2, 5, 8, 8), torch.randint(0, 3, (2, 8, 8))
+    labels[0, :2] = IGNORE
+    plain = F.cross_entropy(logits, labels, ignore_index=IGNORE)
+    assert torch.allclose(loss(logits, labels, 0.0, 0.0), plain)
+    valid = (labels != IGNORE).numpy()
+    probabilities = logits.softmax(1).numpy()
+    terms = []
+    for label_id in range(3):
+        p, t = probabilities[:, label_id][valid], (labels.numpy() == label_id)[valid]
+        terms.append(1 - (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1))
+    assert loss(logits, labels, 1.0, 0.0).item() == pytest.approx(plain.item() + np.mean(terms), abs=1e-5)
+
+
+def test_ignored_pixels_carry_no_gradient():
+    """Where nobody labelled, nothing is learned."""
+    logits = torch.randn(1, 4, 4, 4, requires_grad=True)
+    labels = torch.full((1, 4, 4), IGNORE)
+    labels[0, 0, 0] = 1
+    loss(logits, labels, 0.5, 0.02).backward()
+    assert logits.grad[:, :, 1:].abs().max() == 0 and logits.grad[:, :, 0, 0].abs().max() > 0
+
+
+def test_shared_encoder_is_each_variant_s_own():
+    """Logits from the one dilated encoder equal those of every network run by itself (algorithme à trous)."""
+    torch.manual_seed(0)
+    networks = {name: build_network(name) for name in SEMANTIC}
+    encoder = networks["deeplab"].encoder
+    model = SharedEncoder(networks, encoder, frozen_stages=2).eval()
+    pixels = torch.randint(0, 256, (1, 3, 128, 160), dtype=torch.uint8)
+    with torch.inference_mode():
+        together = model(pixels)
+        for name, network in networks.items():
+            network.encoder.load_state_dict(encoder.state_dict())
+            alone = network.eval()((pixels.float() / 255 - MEAN) / STD)
+            assert (together[name] - alone).abs().max() < 0.05 * alone.abs().max(), name  # decoders run in bfloat16
+    assert {"fcn-16s", "fcn-32s", "unet-0", "unet-2"} <= together.keys()
