@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from labkit.texts import text
 __all__ = ["main"]
 
 _VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
+_PROMPTS = ("--point", "--background-point", "--box")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows a question mark
             stream.reconfigure(errors="replace")
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
         return arguments.run(arguments)
     except (LabkitError, FileNotFoundError, ModuleNotFoundError) as error:
@@ -36,6 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"labkit: {text('cli.interrupted')}", file=sys.stderr)
         return 1
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """`--point -5,3` as `--point=-5,3`: argparse takes a value that begins with a minus for an option."""
+    joined: list[str] = []
+    for given in argv:
+        if joined and joined[-1] in _PROMPTS and re.match(r"-[\d.]", given):
+            joined[-1] += f"={given}"
+        else:
+            joined.append(given)
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,11 +62,20 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    segment = command("segment", _segment, "Segment photos: for each, NAME.json, NAME.ids.png and NAME.classes.png.")
+    segment = command(
+        "segment", _segment, "Segment photos: for each, NAME.json, NAME.ids.png and, but for 4, NAME.classes.png."
+    )
     segment.add_argument("variant", metavar="VARIANT", help=_VARIANT)
     segment.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders or zip archives")
     segment.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the results are written")
     _model_options(segment)
+    prompts = segment.add_argument_group(
+        "prompts", "For variant 4, in pixels from the left and the top; without any it segments everything."
+    )
+    repeated = {"metavar": "X,Y", "type": _point, "action": "append", "default": []}
+    prompts.add_argument("--point", help="a point on the object; may be repeated", **repeated)
+    prompts.add_argument("--background-point", help="a point that is not on it; may be repeated", **repeated)
+    prompts.add_argument("--box", metavar="X0,Y0,X1,Y1", type=_box, help="a box around the object")
 
     report = command("report", _report, "Run a variant's notebook on photos and export one self-contained HTML file.")
     report.add_argument("variant", metavar="VARIANT", help=_VARIANT)
@@ -107,7 +130,42 @@ def _minutes(given: str) -> float:
     return minutes
 
 
+def _point(given: str) -> list[float]:
+    return _numbers(given, 2, "cli.point")
+
+
+def _box(given: str) -> list[float]:
+    return _numbers(given, 4, "cli.box")
+
+
+def _numbers(given: str, count: int, message: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in given.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(map(math.isfinite, numbers)):
+        raise argparse.ArgumentTypeError(text(message, given=given))
+    return numbers
+
+
+def _prompts(arguments: argparse.Namespace) -> dict[str, list]:
+    """The arguments of `model.prompt`; none for the automatic mode. LabkitError for a variant that takes no prompt."""
+    from labkit.variants import find_variant
+
+    prompts = {}
+    if points := arguments.point + arguments.background_point:
+        signs = [1] * len(arguments.point) + [0] * len(arguments.background_point)
+        prompts |= {"points": points, "point_labels": signs}
+    if arguments.box:
+        prompts["box"] = arguments.box
+    variant = find_variant(arguments.variant)
+    if prompts and variant.kind != "prompted":
+        raise LabkitError(text("cli.no_prompts", variant=variant.title))
+    return prompts
+
+
 def _segment(arguments: argparse.Namespace) -> int:
+    prompts = _prompts(arguments)
     from labkit.images import load_photos
     from labkit.models import load_model
 
@@ -119,7 +177,12 @@ def _segment(arguments: argparse.Namespace) -> int:
     print(text("weights.taken", name=model.weights.name, reason=model.weights.reason))
     for photo in photos:
         try:
-            for path in model.segment(photo).save(arguments.out):
+            if prompts:
+                model.set_photo(photo)
+                result = model.prompt(**prompts)
+            else:
+                result = model.segment(photo)
+            for path in result.save(arguments.out):
                 print(path)
         except Exception as error:  # one photo's failure must not cost the others
             failed.append((photo.name, str(error)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, cycle, zip_longest
+
 import numpy as np
 
 from labkit.classes import VOC
@@ -16,11 +18,22 @@ def rgb(color: str) -> tuple[int, int, int]:
 
 
 def colors_of(result: Segmentation) -> dict[int, str]:
-    """The colour of each segment id: its class's, or one of the palette in turn where there are no classes."""
+    """The colour of each segment id: its class's for the first segment of a class, one not yet used for the others.
+
+    When the palette is used up it starts over; neighbours in the list differ all the same.
+    """
+    palette, classes = VOC.colors[1:], {}
     if result.classes is not None:
-        return {s.id: result.classes.colors[s.label_id] for s in result.segments}
-    palette = VOC.colors[1:]
-    return {s.id: palette[n % len(palette)] for n, s in enumerate(result.segments)}
+        first = {s.label_id: s.id for s in reversed(result.segments)}
+        classes = {number: result.classes.colors[label_id] for label_id, number in first.items()}
+    turn = chain((color for color in palette if color not in classes.values()), cycle(palette))
+    colors: dict[int, str] = {}
+    before = None
+    for segment, after in zip_longest(result.segments, result.segments[1:]):
+        beside = (before, classes.get(after.id) if after else None)
+        before = classes.get(segment.id) or next(color for color in turn if color not in beside)
+        colors[segment.id] = before
+    return colors
 
 
 def visible_ids(result: Segmentation, threshold: float = 0.0) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import matplotlib
@@ -17,13 +18,27 @@ from labkit.drawing import colors_of, mask_image, overlay_image
 from labkit.segmentation import Segmentation
 from labkit.texts import text
 
-__all__ = ["display_comparison", "display_figures", "figure", "legend_rows", "summary", "svg"]
+__all__ = [
+    "PANEL",
+    "STYLE",
+    "cut",
+    "display_comparison",
+    "display_figures",
+    "figure",
+    "legend_rows",
+    "small",
+    "summary",
+    "svg",
+]
 
-_PANEL = 3.1
+PANEL = 3.1
+"""The width of a panel in inches: three fill a page."""
+
 _IMAGE_SIDE = 420
 _LEGEND_ROWS = 12
 _TITLE_LENGTH = 36
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
+STYLE = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
+"""What makes text stay text and every run the same."""
 
 
 def legend_rows(
@@ -31,14 +46,19 @@ def legend_rows(
 ) -> list[tuple[str, str, float, float]]:
     """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1].
 
-    The share is that of the pixels whose confidence is at least `threshold`.
+    The share is that of the pixels whose confidence is at least `threshold`. Segments of one class are numbered from
+    the largest on: "cat 1", "cat 2".
     """
     colors = colors_of(result)
     sure = result.confidence >= threshold
+    of_class, listed = Counter(s.label_id for s in result.segments), Counter()
     rows = []
     for segment in sorted(result.segments, key=lambda s: -s.area):
         if result.classes is not None:
             name = result.classes.label(segment.label_id, text("language", language))
+            listed[segment.label_id] += 1
+            if of_class[segment.label_id] > 1:
+                name = f"{name} {listed[segment.label_id]}"
         else:
             name = f"{text('figures.object', language)} {segment.id}"
         rows.append((colors[segment.id], name, np.count_nonzero(segment.mask & sure) / sure.size, segment.score))
@@ -47,9 +67,9 @@ def legend_rows(
 
 def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, language: str | None = None) -> Figure:
     """One photo as a matplotlib figure: photo, mask, overlay, and the legend below them."""
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(STYLE):
         height, width = result.ids.shape
-        panel_height = _PANEL * min(height / width, 1.6)
+        panel_height = PANEL * min(height / width, 1.6)
         rows = _worth_saying(legend_rows(result, language, threshold))
         patches = [
             Patch(facecolor=color, edgecolor="#444444", label=f"{name}: {share:.0%}, {score:.2f}")
@@ -58,17 +78,15 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, l
         if left := len(rows) - len(patches):
             patches.append(Patch(facecolor="none", label=text("figures.more", language, count=left)))
         legend_height = 0.3 + 0.2 * -(-max(len(patches), 1) // 3)
-        drawn = Figure(figsize=(3 * _PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
+        drawn = Figure(figsize=(3 * PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
         drawn.set_label(
             f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing', language)}"
         )
         axes = drawn.subplots(1, 3)
         images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
-        name = result.photo.name
-        name = name if len(name) <= _TITLE_LENGTH else f"{name[: _TITLE_LENGTH - 1]}…"
-        titles = (name, text("figures.mask", language), text("figures.overlay", language))
+        titles = (cut(result.photo.name), text("figures.mask", language), text("figures.overlay", language))
         for ax, image, title in zip(axes, images, titles, strict=True):
-            ax.imshow(_small(image), interpolation="nearest")
+            ax.imshow(small(image), interpolation="nearest")
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.set_axis_off()
         if patches:
@@ -81,7 +99,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, l
 def svg(drawn: Figure) -> str:
     """A figure as SVG: text as text, photos as JPEG (a tenth of the PNG's size), the same bytes at every run."""
     buffer = io.StringIO()
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(STYLE):
         drawn.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": drawn.get_label()}, dpi=144
         )
@@ -106,19 +124,19 @@ def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], l
     if not results:
         print(text("figures.no_results", language))
         return
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(STYLE):
         height, width = results[0].ids.shape
-        drawn = Figure(figsize=(_PANEL * len(results), _PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
+        drawn = Figure(figsize=(PANEL * len(results), PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
         drawn.set_label(f"{results[0].photo.name}: {', '.join(titles)}")
         for ax, result, title in zip(drawn.subplots(1, len(results), squeeze=False)[0], results, titles, strict=True):
-            ax.imshow(_small(overlay_image(result, 0.6)), interpolation="nearest")
+            ax.imshow(small(overlay_image(result, 0.6)), interpolation="nearest")
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.set_axis_off()
         display(SVG(svg(drawn)))
 
 
 def summary(results: Sequence[Segmentation], language: str | None = None) -> str:
-    """A table in plain text: for each photo the classes found, their share of the area and their mean confidence."""
+    """A table in plain text: for each photo the classes or objects found, their share of the area and their score."""
     head = [text(f"figures.{key}", language) for key in ("photo", "found", "share", "confidence")]
     rows = []
     for result in results:
@@ -137,10 +155,16 @@ def _worth_saying(rows: list[tuple[str, str, float, float]]) -> list[tuple[str, 
     return [row for row in rows if row[2] >= 0.005] or rows
 
 
-def _small(pixels):
-    """At most 420 pixels a side: what a panel can show."""
-    image = Image.fromarray(pixels)
-    image.thumbnail((_IMAGE_SIDE, _IMAGE_SIDE), Image.Resampling.LANCZOS)
+def cut(title: str, width: float = PANEL) -> str:
+    """A title, visibly cut where it is wider than a panel of `width` inches."""
+    most = round(_TITLE_LENGTH * width / PANEL)
+    return title if len(title) <= most else f"{title[: most - 1]}…"
+
+
+def small(pixels: np.ndarray, width: float = PANEL) -> Image.Image:
+    """At most 420 pixels a side: what a panel can show; fewer in one that is narrower."""
+    image, side = Image.fromarray(pixels), round(_IMAGE_SIDE * width / PANEL)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image
 
 

@@ -1,12 +1,19 @@
-"""How well masks agree with a reference: IoU, Dice, pixel accuracy."""
+"""How well masks agree with a reference: IoU, Dice, pixel accuracy; mask AP for objects."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+from collections.abc import Sequence
+
 import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from labkit.classes import IGNORE
+from labkit.segmentation import Segment, encode_mask
 
-__all__ = ["class_iou", "confusion", "dice", "iou", "mean_iou", "pixel_accuracy"]
+__all__ = ["class_iou", "confusion", "dice", "iou", "mask_ap", "mean_iou", "pixel_accuracy"]
 
 
 def iou(mask: np.ndarray, reference: np.ndarray) -> float:
@@ -60,6 +67,58 @@ def mean_iou(matrix: np.ndarray) -> float:
 def pixel_accuracy(matrix: np.ndarray) -> float:
     """The share of labelled pixels that were given their class."""
     return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
+
+
+def mask_ap(
+    found: Sequence[Sequence[Segment]],
+    objects: Sequence[Sequence[Segment]],
+    ignored: Sequence[np.ndarray],
+) -> dict[int, tuple[float, float]]:
+    """COCO's mask average precision of each label id that occurs: (AP at IoU 0.5, AP over IoU 0.5 to 0.95).
+
+    One entry a photo: the segments that were found, the objects that are there, and where (`HxW` bool) nobody knows:
+    as in a COCO crowd, a segment of which more than half lies there, or that fits no object there, does not count.
+    Computed by pycocotools, with at most 100 segments a photo.
+    """
+    labels = sorted({segment.label_id for photo in objects for segment in photo})
+    annotations, detections = [], []
+    for number, (segments, true, unknown) in enumerate(zip(found, objects, ignored, strict=True), start=1):
+        rows = [(o.label_id, o.mask, 0) for o in true]
+        if unknown.any():
+            rows += [(label_id, unknown, 1) for label_id in labels]
+        for label_id, mask, crowd in rows:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": label_id,
+                    "segmentation": encode_mask(mask),
+                    "area": int(np.count_nonzero(mask)),
+                    "iscrowd": crowd,
+                }
+            )
+        for s in segments:
+            row = {"image_id": number, "category_id": s.label_id, "score": s.score, "segmentation": encode_mask(s.mask)}
+            detections.append(row)
+    if not detections:
+        return {label_id: (0.0, 0.0) for label_id in labels}
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": n, "height": m.shape[0], "width": m.shape[1]} for n, m in enumerate(ignored, start=1)],
+        "annotations": annotations,
+        "categories": [{"id": label_id} for label_id in labels],
+    }
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
+        truth.createIndex()
+        scoring = COCOeval(truth, truth.loadRes(detections), "segm")
+        scoring.evaluate()
+        scoring.accumulate()
+    precision = scoring.eval["precision"][:, :, :, 0, 2]  # IoU x recall x class, all areas, 100 segments
+    return {
+        label_id: (float(precision[0, :, n].mean()), float(precision[:, :, n].mean()))
+        for n, label_id in enumerate(labels)
+    }
 
 
 def _counts(mask: np.ndarray, reference: np.ndarray) -> tuple[int, int]:

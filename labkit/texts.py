@@ -8,7 +8,13 @@ __all__ = ["TEXTS", "text"]
 
 TEXTS: dict[str, dict[str, str]] = {
     "ru": {
+        "cli.box": "{given!r}: нужны четыре числа в пикселях через запятую, X0,Y0,X1,Y1, например 10,10,200,150",
         "cli.interrupted": "остановлено с клавиатуры",
+        "cli.no_prompts": (
+            "Подсказки понимает только вариант 4 (SAM), а не {variant}: уберите --point, --background-point и --box "
+            "или укажите segment 4."
+        ),
+        "cli.point": "{given!r}: нужны два числа в пикселях через запятую, X,Y, например 200,110",
         "dataset.empty": "В {path} нет ни одного имени; нужно по имени фото в строке, без .jpg.",
         "dataset.labels": (
             "{path}: номера классов {found} не из набора; "
@@ -20,13 +26,19 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "dataset.photo": "В {split} есть имя {name}, но нет файла {path}; уберите имя или добавьте фото.",
         "dataset.size": "{name}: фото {photo}, разметка {labels}, а размеры должны совпадать: semantic/{name}.png.",
+        "figures.answer": "ответ {number}: {score}",
+        "figures.background_point": "точка фона",
+        "figures.box": "рамка",
         "figures.confidence": "увер.",
+        "figures.contour": "контур",
         "figures.found": "найдено",
         "figures.mask": "маска",
         "figures.more": "… и ещё {count}",
+        "figures.no_prompts": "Результат получен без подсказки; его покажет labkit.figures.display_figures([result]).",
         "figures.no_results": "Показывать нечего: нет ни одного результата.",
         "figures.nothing": "ничего не найдено",
         "figures.object": "объект",
+        "figures.object_point": "точка объекта",
         "figures.overlay": "наложение",
         "figures.photo": "фото",
         "figures.share": "площадь",
@@ -155,7 +167,13 @@ TEXTS: dict[str, dict[str, str]] = {
         "weights.taken": "Веса: {name} ({reason})",
     },
     "en": {
+        "cli.box": "{given!r}: four numbers in pixels with commas are needed, X0,Y0,X1,Y1, for instance 10,10,200,150",
         "cli.interrupted": "stopped from the keyboard",
+        "cli.no_prompts": (
+            "Only variant 4 (SAM) takes prompts, {variant} does not: leave out --point, --background-point and --box, "
+            "or say segment 4."
+        ),
+        "cli.point": "{given!r}: two numbers in pixels with a comma are needed, X,Y, for instance 200,110",
         "dataset.empty": "{path} lists no photo; it should hold one name a line, without .jpg.",
         "dataset.labels": (
             "{path}: the label ids {found} are none of the set; "
@@ -167,13 +185,19 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "dataset.photo": "{split} names {name}, but there is no {path}; take the name out or add the photo.",
         "dataset.size": "{name}: the photo is {photo}, its labels {labels}; they must agree: mend semantic/{name}.png.",
+        "figures.answer": "answer {number}: {score}",
+        "figures.background_point": "background point",
+        "figures.box": "box",
         "figures.confidence": "conf.",
+        "figures.contour": "contour",
         "figures.found": "found",
         "figures.mask": "mask",
         "figures.more": "… and {count} more",
+        "figures.no_prompts": "No prompt asked for this result: show it with labkit.figures.display_figures([result]).",
         "figures.no_results": "Nothing to show: there is no result.",
         "figures.nothing": "nothing found",
         "figures.object": "object",
+        "figures.object_point": "object point",
         "figures.overlay": "overlay",
         "figures.photo": "photo",
         "figures.share": "area",

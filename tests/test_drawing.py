@@ -117,3 +117,44 @@ def test_colors_of_classes(outlined):
     """With classes it is the class that has the colour, whatever the segment's id."""
     segment = replace(outlined.segments[0], id=7)
     assert colors_of(replace(outlined, segments=[segment])) == {7: VOC.colors[VOC.id("cat")]}
+
+
+def objects(labels: list[int], size: tuple[int, int] = (40, 60)) -> Segmentation:
+    """An object a label, best first; each begins ten pixels further to the right and lies under the one before."""
+    ids, segments = np.zeros(size, np.int32), []
+    for n, label_id in enumerate(labels, start=1):
+        mask = np.zeros(size, bool)
+        mask[:, 10 * n - 10 : 10 * n + 10] = True
+        ids[mask & (ids == 0)] = n
+        segments.append(Segment(n, label_id, VOC.names[label_id], 1 - n / 1000, mask))
+    photo = Photo.from_pixels("x", np.full((*size, 3), 90, np.uint8))
+    return Segmentation(photo, ids, (ids > 0).astype(np.float32), segments)
+
+
+def test_objects_of_one_class_have_colors_of_their_own():
+    """The first keeps its class's colour; the others' are nobody else's here, not even those of classes found later."""
+    cat, dog, plane = (VOC.id(name) for name in ("cat", "dog", "aeroplane"))
+    result = objects([cat, cat, dog, cat, dog, plane])
+    colors = colors_of(result)
+    assert [colors[n] for n in (1, 3, 6)] == [VOC.colors[label_id] for label_id in (cat, dog, plane)]
+    assert len(set(colors.values())) == 6 and set(colors.values()) <= set(VOC.colors[1:])
+    assert colors == colors_of(objects([cat, cat, dog, cat, dog, plane]))
+
+
+def test_objects_that_overlap_are_drawn_best_first():
+    """Where two cats overlap the better one's colour is drawn, and both colours are seen."""
+    result = objects([VOC.id("cat"), VOC.id("cat")])
+    one, two = (np.array(rgb(color)) for color in colors_of(result).values())
+    image = mask_image(result)
+    assert (image[:, :20] == one).all() and (image[:, 20:30] == two).all() and not image[:, 30:].any()
+    overlay = overlay_image(result, 0, outline=1)
+    assert (overlay[:, 19] == one).all() and (overlay[:, 20] == two).all() and (overlay[:, 24] == 90).all()
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 19, 20])
+def test_more_objects_than_colors(kinds):
+    """Of 200 objects no two neighbours have one colour, and as long as there are colours none is used twice."""
+    labels = [1 + n % kinds for n in range(100)] + [1 + n // 5 % kinds for n in range(100)]
+    colors = list(colors_of(objects(labels)).values())
+    assert len(colors) == 200 and len(set(colors[:20])) == 20
+    assert all(one != other for one, other in zip(colors, colors[1:], strict=False))

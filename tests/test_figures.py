@@ -14,6 +14,7 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 
 from labkit.classes import VOC
+from labkit.drawing import colors_of, rgb
 from labkit.figures import display_comparison, display_figures, figure, legend_rows, summary, svg
 from labkit.images import Photo
 from labkit.segmentation import Segment, Segmentation
@@ -26,6 +27,23 @@ def two_classes(default_photos):
     labels = np.zeros(photo.pixels.shape[:2], np.uint8)
     labels[:300, :400], labels[540:, :] = VOC.id("dog"), VOC.id("cat")
     return Segmentation.from_labels(photo, labels, np.full(labels.shape, 0.875, np.float32))
+
+
+@pytest.fixture(scope="module")
+def two_cats(default_photos):
+    """A cat, a dog below it and a larger cat that lies under the first."""
+    photo = default_photos["dog_shepherd"]
+    size = photo.pixels.shape[:2]
+    masks = [np.zeros(size, bool) for _ in range(3)]
+    masks[0][:300, :200], masks[1][540:], masks[2][:300, :400] = True, True, True
+    labels = ["cat", "dog", "cat"]
+    segments = [
+        Segment(n, VOC.id(label), label, 1 - n / 8, mask)
+        for n, (label, mask) in enumerate(zip(labels, masks, strict=True), start=1)
+    ]
+    ids = np.select(masks, [1, 2, 3]).astype(np.int32)
+    confidence = np.select(masks, [0.875, 0.75, 0.625]).astype(np.float32)
+    return Segmentation(photo, ids, confidence, segments)
 
 
 def nothing(name="x", pixels=None) -> Segmentation:
@@ -70,6 +88,34 @@ def test_legend_rows_without_classes(outlined):
     """Objects of no class are numbered."""
     result = replace(outlined, classes=None)
     assert legend_rows(result)[0][1] == "объект 1" and legend_rows(result, "en")[0][1] == "object 1"
+
+
+def test_legend_rows_of_several_objects(two_cats):
+    """A class that occurs more than once is numbered, from its largest on; each share is that of the whole mask."""
+    rows = legend_rows(two_cats)
+    assert [row[1:] for row in rows] == [("кошка 1", 0.25, 0.625), ("кошка 2", 0.125, 0.875), ("собака", 0.1, 0.75)]
+    assert [row[1] for row in legend_rows(two_cats, "en")] == ["cat 1", "cat 2", "dog"]
+    assert [row[0] for row in rows] == [colors_of(two_cats)[number] for number in (3, 1, 2)]
+    assert [row[1] for row in legend_rows(two_cats, threshold=0.99)] == ["кошка 1", "кошка 2", "собака"]
+
+
+def test_objects_in_figure_and_table(two_cats):
+    """Both say which object is which; where one lies over another each is seen in its colour."""
+    drawn = svg(figure(two_cats))
+    assert words(drawn)[3:] == ["кошка 1: 25%, 0.62", "кошка 2: 12%, 0.88", "собака: 10%, 0.75"]
+    assert [line.split()[-4:-2] for line in summary([two_cats]).splitlines()[3:4]] == [["кошка", "2"]]
+    mask = np.asarray(pictures(drawn)[1]).astype(int)
+    for number, share in ((1, 0.125), (2, 0.1), (3, 0.125)):
+        near = np.abs(mask - rgb(colors_of(two_cats)[number])).max(2) < 12
+        assert near.mean() == pytest.approx(share, abs=0.01)
+
+
+def test_objects_that_mask_rcnn_finds(load, default_photos):
+    """On a real photo every object has a row of its own, and a name of its own."""
+    result = load(6).segment(default_photos["horses"], score_threshold=0.05, max_detections=12)
+    rows = legend_rows(result)
+    assert len(rows) == len(result.segments) == len({row[1] for row in rows}) == len({row[0] for row in rows}) > 1
+    assert any(row[1].endswith(" 1") for row in rows)
 
 
 def test_svg(two_classes):

@@ -14,8 +14,10 @@ import pytest
 from PIL import Image
 
 from labkit.__main__ import main
+from labkit.models.model import Setting
+from labkit.models.prompted import PromptedModel
 from labkit.segmentation import load_segmentation
-from labkit.weights import embedded_path
+from labkit.weights import EMBEDDED, embedded_path
 
 
 def test_help_is_quick_and_without_torch(root):
@@ -58,6 +60,47 @@ def test_bad_photo_costs_only_itself(tmp_path, root, capsys):
     assert (tmp_path / "out" / "овца.json").exists()
 
 
+def test_segment_by_prompt(tmp_path, root, load, default_photos, capsys):
+    """The options are `prompt`'s arguments, which the record keeps; a photo that they do not fit costs only itself."""
+    folder = root / "data" / "images"
+    arguments = ["segment", "4", str(folder / "cat_kitten.jpg"), str(folder / "cat_chelsea.jpg"), "--device", "cpu"]
+    prompts = ["--point", "450,320", "--point=400.5,560", "--background-point", "100,100", "--box", "-5,130,650,610"]
+    assert main([*arguments, *prompts, "--out", str(tmp_path)]) == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cat_kitten.ids.png", "cat_kitten.json"]
+    error = capsys.readouterr().err
+    assert error.startswith("cat_chelsea: ") and "(450, 320)" in error and error.count("\n") == 1
+    record = json.loads((tmp_path / "cat_kitten.json").read_text(encoding="utf-8"))
+    points = [[450, 320], [400.5, 560], [100, 100]]
+    asked = {"points": points, "point_labels": [1, 1, 0], "box": [0, 130, 650, 610]}
+    assert record["made_by"]["prompts"] == asked
+    model = load(4)
+    model.set_photo(default_photos["cat_kitten"])
+    again = load_segmentation(tmp_path / "cat_kitten.json", default_photos["cat_kitten"])
+    assert again.classes is None and np.array_equal(again.ids, model.prompt(**asked).ids)
+
+
+def test_prompt_outside_every_photo(tmp_path, root, capsys):
+    """A minus is no option: the point is named as one that lies outside the photo."""
+    photo = str(root / "data" / "images" / "cat_chelsea.jpg")
+    for point in (["--point", "-5,3"], ["--point=-5,3"]):
+        assert main(["segment", "sam", photo, *point, "--out", str(tmp_path), "--device", "cpu"]) == 1
+        assert "(-5, 3) вне фото 451×300" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_segment_everything(tmp_path, root, monkeypatch, capsys):
+    """Without a prompt variant 4 runs its automatic mode: no prompt in the record, and no classes."""
+    settings = PromptedModel.settings.fget
+    few = property(lambda self: {**settings(self), "points_per_side": Setting(2, 1, 64)})
+    monkeypatch.setattr(PromptedModel, "settings", few)
+    photo = str(root / "data" / "images" / "cat_kitten.jpg")
+    assert main(["segment", "4", photo, "--out", str(tmp_path), "--device", "cpu"]) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cat_kitten.ids.png", "cat_kitten.json"]
+    made_by = json.loads((tmp_path / "cat_kitten.json").read_text(encoding="utf-8"))["made_by"]
+    assert made_by["variant"] == "sam" and made_by["settings"]["points_per_side"] == 2
+    assert not {"prompts", "classes"} & made_by.keys()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -66,7 +109,9 @@ def test_bad_photo_costs_only_itself(tmp_path, root, capsys):
         ["segment", "1", "{photo}", "--out", "{out}", "--weights", "{unet}"],
         ["segment", "1", "{photo}", "--out", "{out}", "--weights", "{photo}"],
         ["segment", "1", "{photo}", "--out", "{out}", "--device", "cuda:77"],
-        ["segment", "4", "{photo}", "--out", "{out}"],
+        ["segment", "1", "{photo}", "--out", "{out}", "--point", "10,10"],
+        ["segment", "6", "{photo}", "--out", "{out}", "--background-point", "-1,5"],
+        ["segment", "unet", "{photo}", "--out", "{out}", "--box", "0,0,10,10"],
         ["report", "1", "--photos", "{out}", "--out", "{out}"],
         ["report", "1", "--device", "cuda:77", "--out", "{out}"],
         ["evaluate", "1", "--dataset", "{out}", "--split", "val.txt"],
@@ -95,6 +140,18 @@ def test_usage_errors_are_argparse_s(capsys):
     assert "usage" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("prompt", ["--point=5", "--point=5,6,7", "--point=5,x", "--point=nan,1", "--box=1,2,3"])
+def test_malformed_prompts_are_usage_errors(prompt, tmp_path, root, capsys):
+    """Exit code 2 with what was given and an example of what is valid."""
+    with pytest.raises(SystemExit) as stop:
+        main(["segment", "4", str(root / "data" / "images" / "sheep.jpg"), "--out", str(tmp_path / "out"), prompt])
+    assert stop.value.code == 2
+    name, given = prompt.split("=")
+    error = capsys.readouterr().err
+    assert f"argument {name}: '{given}'" in error and "например" in error
+    assert not (tmp_path / "out").exists()
+
+
 def test_evaluate_and_train(tiny_dataset, tmp_path, capsys):
     """`train` writes weights that `evaluate` scores; --json is JSON."""
     out = tmp_path / "pspnet.safetensors"
@@ -109,7 +166,7 @@ def test_evaluate_and_train(tiny_dataset, tmp_path, capsys):
 def test_weights(capsys):
     """`weights` lists the embedded files; `verify` checks each."""
     assert main(["weights"]) == 0 and main(["weights", "verify"]) == 0
-    assert capsys.readouterr().out.count("ok") == 4
+    assert capsys.readouterr().out.count("ok") == len(EMBEDDED)
 
 
 def test_photo_names_in_any_terminal(tmp_path, root):

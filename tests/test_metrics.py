@@ -9,8 +9,9 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from labkit.classes import IGNORE, VOC
-from labkit.metrics import class_iou, confusion, dice, iou, mean_iou, pixel_accuracy
+from labkit.metrics import class_iou, confusion, dice, iou, mask_ap, mean_iou, pixel_accuracy
 from labkit.references import find_reference
+from labkit.segmentation import Segment
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,44 @@ def test_nothing_labelled():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(class_iou(matrix)).all() and np.isnan(mean_iou(matrix)) and np.isnan(pixel_accuracy(matrix))
+
+
+def _square(label_id: int, x: int, y: int, side: int, score: float = 1.0) -> Segment:
+    mask = np.zeros((64, 64), bool)
+    mask[y : y + side, x : x + side] = True
+    return Segment(1, label_id, VOC.names[label_id], score, mask)
+
+
+NOTHING = np.zeros((64, 64), bool)
+
+
+def test_ap_of_perfect_masks_is_one():
+    """Every object found exactly: 1.0 for each class that occurs, at every IoU."""
+    photos = [[_square(8, 4, 4, 20), _square(8, 34, 4, 20)], [_square(15, 10, 10, 30)]]
+    assert mask_ap(photos, photos, [NOTHING, NOTHING]) == {8: (pytest.approx(1), pytest.approx(1))} | {
+        15: (pytest.approx(1), pytest.approx(1))
+    }
+
+
+def test_ap_by_hand():
+    """Two objects, a hit (0.9), a miss (0.8) and a hit (0.7): precision 1 up to half the recall, then 2/3."""
+    objects = [[_square(8, 0, 0, 20), _square(8, 40, 40, 20)]]
+    found = [[_square(8, 0, 0, 20, 0.9), _square(8, 0, 40, 20, 0.8), _square(8, 40, 40, 20, 0.7)]]
+    ap50, ap = mask_ap(found, objects, [NOTHING])[8]
+    assert ap50 == pytest.approx((51 * 1 + 50 * 2 / 3) / 101) and ap == pytest.approx(ap50)
+
+
+def test_ap_at_half_and_above():
+    """A mask of IoU 0.64 counts at 0.5, 0.55 and 0.6 of the ten thresholds."""
+    ap50, ap = mask_ap([[_square(8, 0, 0, 16, 0.9)]], [[_square(8, 0, 0, 20)]], [NOTHING])[8]
+    assert ap50 == pytest.approx(1) and ap == pytest.approx(0.3)
+
+
+def test_ap_leaves_out_the_unknown():
+    """A better-scored segment where nobody labelled costs nothing; anywhere else it does; nothing found is 0."""
+    objects, unknown = [[_square(8, 0, 0, 20)]], NOTHING.copy()
+    unknown[40:, 40:] = True
+    found = [[_square(8, 42, 42, 20, 0.9), _square(8, 0, 0, 20, 0.5)]]
+    assert mask_ap(found, objects, [unknown])[8][0] == pytest.approx(1)
+    assert mask_ap(found, objects, [NOTHING])[8][0] == pytest.approx(0.5)
+    assert mask_ap([[]], objects, [NOTHING]) == {8: (0.0, 0.0)}

@@ -15,6 +15,7 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 
 from labkit.classes import VOC
+from labkit.drawing import colors_of, rgb
 from labkit.images import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer import show
@@ -100,6 +101,22 @@ def test_chooser(results):
     assert legend.value == "ничего не найдено"
     chooser.value = 0
     assert image.value == first and "кошка" in legend.value
+
+
+def test_objects_of_one_class(outlined):
+    """The legend numbers them, each in the colour that the picture has for it; the hidden part of one counts too."""
+    (cat,) = outlined.segments
+    front = cat.mask.copy()
+    front[:, : front.shape[1] // 2] = False
+    ids = np.where(front, 1, np.where(cat.mask, 2, 0)).astype(np.int32)
+    result = replace(outlined, ids=ids, segments=[replace(cat, id=1, mask=front), replace(cat, id=2)])
+    *_, image, legend = parts(view(result))
+    first, second = (colors_of(result)[number] for number in (1, 2))
+    assert re.findall(r"background:(#\w+).*?кошка (\d)", legend.value) == [(second, "1"), (first, "2")]
+    assert share(legend) == pytest.approx(100 * cat.mask.mean(), abs=0.06)
+    pixels = np.asarray(Image.open(io.BytesIO(image.value))).astype(int)
+    mask = pixels[:, outlined.ids.shape[1] + 8 :][:, : outlined.ids.shape[1]]
+    assert np.abs(mask[front] - rgb(first)).mean() < 6 and np.abs(mask[cat.mask & ~front] - rgb(second)).mean() < 6
 
 
 def test_picture_shows_photo_mask_and_overlay(outlined):

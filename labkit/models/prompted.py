@@ -108,10 +108,10 @@ class PromptedModel(Model):
         started = time.perf_counter()
         height, width = self._photo.pixels.shape[:2]
         asked: dict[str, Any] = {}
-        if points is not None and len(points):
+        if _any(points):
             asked["points"], asked["point_labels"] = _points(points, point_labels, height, width)
-        elif point_labels is not None and len(point_labels):
-            raise LabkitError(text("prompt.labels", points=0, labels=len(point_labels)))
+        elif _any(point_labels):
+            raise LabkitError(text("prompt.labels", points=0, labels=np.size(point_labels)))
         if polygon is not None:
             if mask is not None:
                 raise LabkitError(text("prompt.both"))
@@ -192,6 +192,11 @@ class PromptedModel(Model):
         return Segmentation(photo, ids, confidence, segments, None, made_by)
 
 
+def _any(given: Any) -> bool:
+    """Whether something was given: not None and not empty."""
+    return given is not None and (not hasattr(given, "__len__") or len(given) > 0)
+
+
 def _numbers(given: Any, shape: str, columns: int | None) -> np.ndarray:
     """An array of finite numbers, `Nxcolumns` or of 4; LabkitError shows what was given."""
     try:
@@ -235,10 +240,9 @@ def _polygon(polygon: Any, height: int, width: int) -> tuple[list[list[float]], 
         raise LabkitError(text("prompt.polygon", count=len(array)))
     image = Image.new("1", (width, height))
     ImageDraw.Draw(image).polygon([tuple(point) for point in array], fill=1)
-    x, y = array.T
-    area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
     mask = np.array(image)
-    if area == 0 or not mask.any():
+    straight = np.linalg.matrix_rank(array - array[0]) < 2
+    if straight or not mask.any():
         raise LabkitError(text("prompt.polygon_empty", width=width, height=height))
     return array.tolist(), mask
 

@@ -8,25 +8,49 @@ from typing import Any
 
 import numpy as np
 
+from labkit.errors import LabkitError
 from labkit.images import Photo
 from labkit.metrics import class_iou, confusion, mean_iou, pixel_accuracy
 from labkit.models import Model
+from labkit.models.instance import InstanceModel
+from labkit.models.semantic import SemanticModel
 from labkit.progress import track
 from labkit.texts import text
 from labkit.training.dataset import Dataset
+from labkit.training.object_scores import ap_scores, prompt_scores
 
 __all__ = ["evaluate", "score_table"]
 
 
 def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: Any) -> dict[str, Any]:
-    """IoU of each class over all pixels of a split, in JSON's types; None for a class that occurs nowhere.
+    """The scores of a split in JSON's types: by the model's kind, class IoU, mask AP or the IoU of prompted masks."""
+    data = Dataset(dataset, split)
+    started = time.perf_counter()
+    if isinstance(model, SemanticModel):
+        scores = _class_scores(model, data, settings)
+    elif not data.instances():
+        raise LabkitError(text("dataset.no_instances", path=data.root))
+    elif isinstance(model, InstanceModel):
+        scores = ap_scores(model, data, settings)
+    else:
+        scores = prompt_scores(model, data, settings)
+    return {
+        "variant": model.variant.name,
+        "weights": model.weights.name,
+        "sha256": model.weights.sha256,
+        "photos": len(data),
+        **scores,
+        "seconds_a_photo": round((time.perf_counter() - started) / len(data), 4),
+    }
+
+
+def _class_scores(model: Model, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
+    """IoU of each class over all pixels; None for a class that occurs nowhere.
 
     `mean_iou` is over the classes that the reference or the model shows, `mean_iou_all` counts the others as 0.
     """
-    data = Dataset(dataset, split)
     matrix = np.zeros((len(model.classes), len(model.classes)), np.int64)
     photos = np.zeros(len(model.classes), int)
-    started = time.perf_counter()
     for name in track(data.names, text("model.progress")):
         photo = Photo.from_pixels(name, np.array(data.image(name)))
         reference = data.semantic(name)
@@ -34,11 +58,7 @@ def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: A
         photos += np.isin(np.arange(len(model.classes)), reference)
     scores = class_iou(matrix)
     return {
-        "variant": model.variant.name,
-        "weights": model.weights.name,
-        "sha256": model.weights.sha256,
         "settings": {**model.defaults, **settings},
-        "photos": len(data),
         "mean_iou": round(mean_iou(matrix), 4),
         "mean_iou_all": round(float(np.nan_to_num(scores).mean()), 4),
         "pixel_accuracy": round(pixel_accuracy(matrix), 4),
@@ -47,18 +67,31 @@ def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: A
             for name, score in zip(model.classes.names, scores, strict=True)
         },
         "photos_with_class": dict(zip(model.classes.names, photos.tolist(), strict=True)),
-        "seconds_a_photo": round((time.perf_counter() - started) / len(data), 4),
     }
 
 
 def score_table(scores: dict[str, Any]) -> str:
     """The scores as lines of text."""
     lines = [f"{scores['variant']} ({scores['weights']}, sha256 {scores['sha256'][:12]}), {scores['photos']} photos"]
-    for name, value in scores["iou"].items():
-        shown = "   —" if value is None else f"{value:.3f}"
-        lines.append(f"  {name:12} {shown}  ({scores['photos_with_class'][name]} photos)")
-    lines.append(
-        f"  mean         {scores['mean_iou']:.3f}  (over all {len(scores['iou'])}: {scores['mean_iou_all']:.3f})"
-    )
-    lines.append(f"  accuracy     {scores['pixel_accuracy']:.3f}")
+    if "mean_iou" in scores:
+        for name, value in scores["iou"].items():
+            shown = "   —" if value is None else f"{value:.3f}"
+            lines.append(f"  {name:12} {shown}  ({scores['photos_with_class'][name]} photos)")
+        every = f"over all {len(scores['iou'])}: {scores['mean_iou_all']:.3f}"
+        lines.append(f"  mean         {scores['mean_iou']:.3f}  ({every})")
+        lines.append(f"  accuracy     {scores['pixel_accuracy']:.3f}")
+    elif "ap50" in scores:
+        lines.append(f"  {'mask':12}  AP50     AP")
+        for name, value in scores["ap50"].items():
+            lines.append(f"  {name:12} {value:.3f}  {scores['ap'][name]:.3f}  ({scores['objects'][name]} objects)")
+        lines.append(f"  mean         {scores['mean_ap50']:.3f}  {scores['mean_ap']:.3f}")
+    else:
+        lines.append(f"  {'mean IoU':20}    box  point  best of 3  3 points")
+        names = {"all": "at least 400 px", "large": "at least 1 % of it"}
+        for name, row in scores["iou"].items():
+            shown = f"{row['box']:6.3f} {row['point']:6.3f} {row['best']:10.3f} {row['points']:9.3f}"
+            lines.append(f"  {names[name]:20} {shown}  ({scores['objects'][name]} objects)")
+        if scores["automatic"] is not None:
+            found = f"{scores['automatic']:.3f}  of {scores['automatic_objects']} objects of more than 2 %"
+            lines.append(f"  found automatically  {found}")
     return "\n".join(lines)

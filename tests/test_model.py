@@ -1,0 +1,124 @@
+"""The shared model test: every variant passes it, with its embedded weights, on the kit's photos."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from labkit.errors import LabkitError
+from labkit.images import Photo
+from labkit.models import load_model
+from labkit.models.model import Setting
+from labkit.segmentation import load_segmentation
+from labkit.variants import VARIANTS
+
+CHEAP = {"sam": {"points_per_side": 2, "score_threshold": 0.0, "stability_threshold": 0.0}}
+"""SAM asks once a grid point; a few points show as much here as many. Without thresholds it always finds something."""
+
+
+@pytest.fixture(params=VARIANTS, ids=lambda row: row.name)
+def model(request, load):
+    """Each variant in turn."""
+    return load(request.param.name)
+
+
+def cheap(model) -> dict[str, float]:
+    """The settings with which a variant answers quickly."""
+    return CHEAP.get(model.variant.name, {})
+
+
+def test_result_is_complete(model, default_photos, tmp_path):
+    """Every part of the result has the documented type, range and size, `made_by` says how it came to be, and the
+    files hold all of it."""
+    photo = default_photos["dog_shepherd"]
+    result = model.segment(photo, **cheap(model))
+    size = photo.pixels.shape[:2]
+    assert result.photo is photo and result.ids.shape == result.confidence.shape == size
+    assert result.ids.dtype == np.int32 and result.confidence.dtype == np.float32
+    assert 0 <= result.confidence.min() and result.confidence.max() <= 1
+    assert [s.id for s in result.segments] == [*range(1, len(result.segments) + 1)]
+    assert 0 < result.ids.max() <= len(result.segments)
+    for segment in result.segments:
+        assert segment.mask.dtype == bool and segment.mask.shape == size and segment.area > 0
+        assert segment.mask[result.ids == segment.id].all()
+        assert type(segment.score) is float and 0 <= segment.score <= 1
+        if result.classes is not None:
+            assert segment.label_id > 0 and segment.label == result.classes.names[segment.label_id]
+    assert (result.ids > 0)[np.logical_or.reduce([s.mask for s in result.segments])].all()
+    assert result.classes is model.classes and (result.classes is None) == (model.variant.kind == "prompted")
+    made_by = result.made_by
+    assert made_by["variant"] == model.variant.name and made_by["sha256"] == model.weights.sha256
+    assert made_by["device"] == "cpu" and made_by["settings"] == {**model.defaults, **cheap(model)}
+    assert made_by["seconds"] > 0 and {"labkit", "torch"} <= made_by["versions"].keys()
+    assert json.loads(json.dumps(made_by)) == made_by
+
+    paths = result.save(tmp_path)
+    ends = [".json", ".ids.png", *([".classes.png"] if result.classes else [])]
+    assert [path.name for path in paths] == [f"dog_shepherd{end}" for end in ends]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    again = load_segmentation(paths[0], photo)
+    assert np.array_equal(again.ids, result.ids) and again.made_by == made_by and again.classes is result.classes
+    for one, other in zip(result.segments, again.segments, strict=True):
+        assert np.array_equal(one.mask, other.mask) and one.score == pytest.approx(other.score, abs=1e-6)
+        assert (one.id, one.label_id, one.label) == (other.id, other.label_id, other.label)
+
+
+def test_same_photo_same_mask(model, default_photos):
+    """A second run, and a second model, give the same bits."""
+    photo = default_photos["sheep"]
+    other = load_model(model.variant, "embedded", "cpu")
+    first, second = (one.segment(photo, **cheap(model)) for one in (model, other))
+    assert np.array_equal(first.ids, second.ids) and np.array_equal(first.confidence, second.confidence)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 40), (33, 257), (2048, 300), (700, 31)])
+def test_any_size(model, default_photos, size):
+    """Masks come back at the photo's own size, whatever it is."""
+    pixels = np.resize(default_photos["cat_kitten"].pixels, (*size, 3))
+    result = model.segment(Photo.from_pixels("odd", pixels), **cheap(model))
+    assert result.ids.shape == result.confidence.shape == size
+    assert all(segment.mask.shape == size for segment in result.segments)
+
+
+def test_settings_are_checked(model, default_photos):
+    """An unknown setting is named together with the valid ones, a value of another type or range with what fits."""
+    photo = default_photos["sheep"]
+    with pytest.raises(LabkitError, match="scoring.*" + ".*".join(model.settings)):
+        model.segment(photo, scoring=0.5)
+    for name, setting in model.settings.items():
+        for wrong in (setting.low - 1, setting.high + 1, "много", None, True):
+            with pytest.raises(LabkitError, match=f"{name} = .*{setting.value}"):
+                model.segment(photo, **{name: wrong})
+            with pytest.raises(LabkitError, match=name):
+                model.segment_all([photo], **{name: wrong})
+
+
+def test_one_bad_photo_stops_nothing(model, default_photos, capsys):
+    """A photo that cannot be segmented is named; the others are done."""
+    broken = Photo.from_pixels("битое", default_photos["sheep"].pixels)
+    object.__setattr__(broken, "pixels", None)
+    photos = [default_photos["sheep"], broken, default_photos["officer"]]
+    results = model.segment_all(photos, **cheap(model))
+    assert [result.photo.name for result in results] == ["sheep", "officer"]
+    assert [name for name, _ in results.failed] == ["битое"] and "битое" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "setting, valid, wrong",
+    [
+        (Setting(0.5), [0, 1, 0.25, np.float64(0.3)], [-0.1, 1.01, float("nan"), float("inf"), True, "0.5", None]),
+        (Setting(16, 1, 64), [1, 16, 64], [0, 65, 16.0, False, "16", [16]]),
+        (Setting(8, choices=(8, 16, 32)), [8, 16, 32], [4, 8.0, 1, True, "8", None]),
+    ],
+    ids=["share", "whole", "choice"],
+)
+def test_setting(setting, valid, wrong):
+    """A share may be a whole number, a whole number no share; a truth value is neither."""
+    for given in valid:
+        setting.check("side", given)
+    for given in wrong:
+        with pytest.raises(LabkitError) as caught:
+            setting.check("side", given)
+        assert f"side = {given!r}" in str(caught.value) and str(setting.value) in str(caught.value)
