@@ -22,6 +22,7 @@ lint: .venv/installed
 
 benchmark: .venv/installed
 	$(RUN) tests/benchmarks/segment_speed.py
+	$(RUN) tests/benchmarks/object_speed.py
 
 install: .venv/installed
 

@@ -23,6 +23,7 @@ from labkit.texts import text
 
 __all__ = ["display_prompts", "prompt_figure"]
 
+_WIDEST = 2.6
 _OBJECT, _BACKGROUND, _BOX, _CONTOUR = "#009e73", "#d55e00", "#f0e442", "#56b4e9"
 _ANSWER, _DARK = "#0072b2", "#222222"
 
@@ -43,7 +44,7 @@ def prompt_figure(result: Segmentation, language: str | None = None) -> Figure:
     if not asked:
         raise LabkitError(text("figures.no_prompts", language))
     comma = "," if text("language", language) == "ru" else "."
-    panel = min(PANEL, 3 * PANEL / (1 + max(len(result.segments), 1)))
+    panel = min(_WIDEST, 3 * PANEL / (1 + max(len(result.segments), 1)))
     photo = small(result.photo.pixels, panel)
     images = [_tinted(photo, _decoded(asked["mask"]), _CONTOUR) if "mask" in asked else photo]
     titles = [cut(result.photo.name, panel)]
@@ -62,7 +63,9 @@ def prompt_figure(result: Segmentation, language: str | None = None) -> Figure:
         drawn.set_label(f"{result.photo.name}: {', '.join(titles[1:])}")
         axes = drawn.subplots(1, len(images))
         for ax, image, title in zip(axes, images, titles, strict=True):
-            ax.imshow(image, interpolation="nearest", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+            extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+            ax.imshow(image, interpolation="nearest", extent=extent, aspect="auto")
+            ax.set_box_aspect(min(max(height / width, 0.01), 100))
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.autoscale(False)
         for ax in axes[1:]:

@@ -15,6 +15,13 @@ TEXTS: dict[str, dict[str, str]] = {
             "или укажите segment 4."
         ),
         "cli.point": "{given!r}: нужны два числа в пикселях через запятую, X,Y, например 200,110",
+        "comparison.agreement": "согласие",
+        "comparison.found_on": "{found} из {photos}",
+        "comparison.megabytes": "веса, МБ",
+        "comparison.model": "модель",
+        "comparison.nowhere": "Ни одна модель не нашла класс «{label}» на фото: {names}.",
+        "comparison.seconds": "с на фото",
+        "comparison.target": "Класса {given!r} нет. Есть: {valid}.",
         "dataset.empty": "В {path} нет ни одного имени; нужно по имени фото в строке, без .jpg.",
         "dataset.labels": (
             "{path}: номера классов {found} не из набора; "
@@ -174,6 +181,13 @@ TEXTS: dict[str, dict[str, str]] = {
             "or say segment 4."
         ),
         "cli.point": "{given!r}: two numbers in pixels with a comma are needed, X,Y, for instance 200,110",
+        "comparison.agreement": "agreement",
+        "comparison.found_on": "{found} of {photos}",
+        "comparison.megabytes": "weights, MB",
+        "comparison.model": "model",
+        "comparison.nowhere": "No model found the class {label!r} on the photos: {names}.",
+        "comparison.seconds": "s a photo",
+        "comparison.target": "There is no class {given!r}. Valid: {valid}.",
         "dataset.empty": "{path} lists no photo; it should hold one name a line, without .jpg.",
         "dataset.labels": (
             "{path}: the label ids {found} are none of the set; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -47,14 +49,10 @@ def losses_of(learner, *scenes: Scene) -> dict[str, torch.Tensor]:
 
 def test_losses_fall(learner, scene):
     """Steps on one scene lower the sum of the five losses, which stay finite."""
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate}
-            for part, rate in learner.rates(RECIPE)
-        ]
-    )
+    gentle = replace(RECIPE, encoder_rate=3e-5, decoder_rate=1e-4)  # there is no warm-up here
+    optimizer = torch.optim.AdamW([{"params": part.parameters(), "lr": rate} for part, rate in learner.rates(gentle)])
     totals = []
-    for _ in range(8):
+    for _ in range(5):
         parts = losses_of(learner, scene)
         assert parts.keys() == LOSSES and all(value.isfinite() for value in parts.values())
         total = sum(parts.values())
@@ -63,7 +61,7 @@ def test_losses_fall(learner, scene):
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
         optimizer.step()
         totals.append(total.item())
-    assert totals[-1] < 0.8 * totals[0], totals
+    assert totals[-1] < 0.7 * totals[0], totals
 
 
 def test_frozen_stages_do_not_learn(learner, scene):
@@ -89,7 +87,7 @@ def test_every_part_has_a_rate(learner):
     """The parts with a learning rate are all that learns, each once."""
     rated = [p for part, _ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
     learning = [p for p in learner.parameters() if p.requires_grad]
-    assert len(rated) == len(set(map(id, rated))) == len(learning) and set(map(id, rated)) == set(map(id, learning))
+    assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))
 
 
 def test_unlabelled_background_is_left_out(learner):

@@ -8,14 +8,20 @@ import safetensors.torch
 import torch
 
 from labkit.errors import LabkitError
-from labkit.models import SEMANTIC, build_network, load_model, pick_device
+from labkit.models import build_network, load_model, pick_device
+from labkit.models.instance import InstanceModel
+from labkit.models.prompted import PromptedModel
+from labkit.models.semantic import SemanticModel
 from labkit.training import export
+from labkit.variants import VARIANTS
 
 
-@pytest.mark.parametrize("asked", [1, "1", "deeplab", "DeepLab"])
-def test_by_number_or_name(asked):
+@pytest.mark.parametrize(
+    "asked, name", [(1, "deeplab"), ("4", "sam"), ("DeepLab", "deeplab"), ("mask-rcnn", "mask_rcnn")]
+)
+def test_by_number_or_name(asked, name):
     """The number, the number as text and the name in any case mean the same variant."""
-    assert load_model(asked, device="cpu").variant.name == "deeplab"
+    assert load_model(asked, device="cpu").variant.name == name
 
 
 def test_auto_says_what_and_why(load):
@@ -69,6 +75,11 @@ def test_tensors_that_do_not_fit(tmp_path):
         load_model("unet", path)
 
 
-def test_every_semantic_variant_has_weights(load):
-    """All four load from the package."""
-    assert [load(name).variant.name for name in SEMANTIC] == list(SEMANTIC)
+@pytest.mark.parametrize("row", VARIANTS, ids=lambda row: row.name)
+def test_every_variant_loads(load, row):
+    """All six load from the package, each as its kind of model."""
+    kinds = {"semantic": SemanticModel, "instance": InstanceModel, "prompted": PromptedModel}
+    model = load(row.name)
+    assert model.variant is row and type(model) is kinds[row.kind] and model.weights.name == f"embedded/{row.name}"
+    assert not any(parameter.requires_grad for parameter in model.network.parameters())
+    assert not model.network.training

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 from labkit.errors import LabkitError
 from labkit.models import build_network, load_model
-from labkit.training import export, train_variants
+from labkit.models.sam import SIDE
+from labkit.training import RECIPES, export, recipe_for, train_variants
 from labkit.training.imagenet import VOC_IN_IMAGENET, imagenet_state, start_from_imagenet
 from labkit.training.loop import Recipe
-from labkit.weights import read_header, sha256_of
+from labkit.weights import embedded_path, read_header, sha256_of
 
 SHORT = Recipe(minutes=0.03, batch=2, side=64)
 needs_imagenet = pytest.mark.skipif(
@@ -29,6 +32,43 @@ def test_fine_tunes_embedded_weights(tiny_dataset, tmp_path, default_photos):
     assert path == out and read_header(out)["start"] == "embedded"
     model = load_model("unet", out, "cpu")
     assert model.segment(default_photos["cat_kitten"]).mask_of("cat").mean() > 0.1
+
+
+def test_fine_tunes_mask_rcnn(tiny_dataset, tmp_path, default_photos):
+    """A short run on objects gives a file that loads, is no longer the embedded one, and still finds the cat."""
+    recipe = replace(recipe_for("6", 0.03), batch=1, side=128, encoder_rate=3e-5, decoder_rate=1e-4)
+    out = tmp_path / "моё" / "mask_rcnn.safetensors"
+    (path,) = train_variants(["6"], tiny_dataset, out, recipe, device="cpu", say=lambda line: None)
+    assert read_header(path)["start"] == "embedded" and read_header(path)["classes"]
+    model, before = load_model(6, path, "cpu"), load_model(6, "embedded", "cpu")
+    photo = default_photos["cat_kitten"]
+    found, found_before = model.segment(photo), before.segment(photo)
+    assert found.segments[0].label == "cat" and found.mask_of("cat").mean() > 0.1
+    assert not np.array_equal(found.confidence, found_before.confidence)
+
+
+def test_fine_tunes_sam(tiny_dataset, tmp_path, default_photos):
+    """A short run on prompts gives a file that loads and still answers a box with the cat."""
+    recipe = replace(recipe_for("4", 0.03), batch=1, encoder_rate=3e-5, decoder_rate=1e-4)
+    out = tmp_path / "sam.safetensors"
+    (path,) = train_variants(["4"], tiny_dataset, out, recipe, device="cpu", say=lambda line: None)
+    assert read_header(path)["variant"] == "sam" and not read_header(path)["classes"]
+    model = load_model(4, path, "cpu")
+    model.set_photo(default_photos["cat_kitten"])
+    result = model.prompt(box=(260, 100, 800, 620))
+    assert result.made_by["sha256"] == sha256_of(path) and result.segments[0].mask.mean() > 0.1
+
+
+@pytest.mark.parametrize("name, place", [("sam", "image_encoder.encoder"), ("mask_rcnn", "backbone.encoder")])
+def test_starts_from_the_shared_encoder(tiny_dataset, tmp_path, name, place):
+    """`encoder` takes over the encoder of the embedded U-Net; its frozen stages come out as they went in."""
+    recipe = replace(recipe_for(name, 0.001), batch=1, side=128 if name == "mask_rcnn" else 448)
+    path = tmp_path / f"{name}.safetensors"
+    train_variants([name], tiny_dataset, path, recipe, start="encoder", device="cpu", say=lambda line: None)
+    assert read_header(path)["start"] == "encoder"
+    ours, unet = (safetensors.torch.load_file(file) for file in (path, embedded_path("unet")))
+    for stage in ("conv_stem.weight", "bn1.running_mean", "blocks.1.0.conv_pw.weight"):
+        assert torch.equal(ours[f"{place}.model.{stage}"], unet[f"encoder.model.{stage}"])
 
 
 @needs_imagenet
@@ -47,6 +87,31 @@ def test_several_from_embedded_are_refused(tiny_dataset, tmp_path):
     """Each embedded file has a decoder of its own; fine-tuning is one at a time."""
     with pytest.raises(LabkitError, match="imagenet"):
         train_variants(["fcn", "unet"], tiny_dataset, tmp_path, SHORT)
+
+
+@pytest.mark.parametrize("names", [["unet", "sam"], ["mask_rcnn", "fcn"], ["4", "6"]])
+def test_only_semantic_variants_train_together(tiny_dataset, tmp_path, names):
+    """SAM and Mask R-CNN are trained one at a time; nothing is written."""
+    for start in ("encoder", "imagenet"):
+        with pytest.raises(LabkitError, match="labkit train 6"):
+            train_variants(names, tiny_dataset, tmp_path / "w", SHORT, start=start)
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("name", ["sam", "mask_rcnn"])
+def test_objects_are_needed(tiny_dataset, tmp_path, name):
+    """Without outlines of objects the error names the folder and the file that is missing."""
+    (tiny_dataset / "instances.csv").unlink()
+    with pytest.raises(LabkitError, match="набор.*instances.csv"):
+        train_variants([name], tiny_dataset, tmp_path / "w.safetensors", SHORT, device="cpu")
+
+
+def test_recipe_of_a_kind():
+    """A variant by number or name gets its kind's recipe over the time that was asked for."""
+    assert recipe_for("unet", 5) == replace(RECIPES["semantic"], minutes=5)
+    assert recipe_for("6", 0.5) == replace(RECIPES["instance"], minutes=0.5)
+    assert recipe_for("sam", 7) == replace(RECIPES["prompted"], minutes=7)
+    assert RECIPES["prompted"].side == SIDE, "SAM's encoder takes photos of one size only"
 
 
 @needs_imagenet

@@ -10,7 +10,15 @@ import safetensors.torch
 import torch
 
 from labkit.errors import LabkitError
+from labkit.models import SEMANTIC
+from labkit.variants import VARIANTS
 from labkit.weights import EMBEDDED, embedded_path, find_weights, read_header, sha256_of
+
+
+def test_every_variant_has_weights():
+    """All six travel with the package, and nothing else does."""
+    assert EMBEDDED.keys() == {row.name for row in VARIANTS}
+    assert {path.stem for path in embedded_path("fcn").parent.glob("*.safetensors")} == EMBEDDED.keys()
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
@@ -23,9 +31,9 @@ def test_embedded_files(name):
     assert {tensor.dtype for tensor in safetensors.torch.load_file(path).values()} == {torch.float16}
 
 
-def test_all_share_one_encoder():
-    """The encoders' weights are equal bit for bit: what differs between the variants is the decoder."""
-    states = [safetensors.torch.load_file(embedded_path(name)) for name in EMBEDDED]
+def test_semantic_variants_share_one_encoder():
+    """The encoders' weights are equal bit for bit: what differs between the four variants is the decoder."""
+    states = [safetensors.torch.load_file(embedded_path(name)) for name in SEMANTIC]
     names = [name for name in states[0] if name.startswith("encoder.")]
     assert len(names) > 200
     assert all(torch.equal(state[name], states[0][name]) for state in states for name in names)
@@ -70,9 +78,10 @@ def test_foreign_and_missing(tmp_path):
         find_weights("fcn", tmp_path / "nowhere.safetensors")
 
 
-def test_what_is_not_there_yet():
-    """Variants without embedded weights and official weights say what can be used instead."""
-    with pytest.raises(LabkitError, match="deeplab"):
+def test_what_is_not_there(monkeypatch):
+    """A variant without embedded weights and official weights say what can be used instead."""
+    monkeypatch.delitem(EMBEDDED, "sam")
+    with pytest.raises(LabkitError, match="SAM.*1 deeplab"):
         find_weights("sam")
     with pytest.raises(LabkitError, match="embedded"):
         find_weights("fcn", "official")

@@ -24,6 +24,7 @@ OUTLINE_LOGIT = 8.0
 """What a mask prompt made from a mask says inside it, as a logit; its negative outside."""
 
 _CHANNELS = 128
+_DISC = 8.0
 _STRIDE = 8
 
 
@@ -65,12 +66,60 @@ def _block() -> nn.Sequential:
     )
 
 
+class DrawnPrompts(PromptEncoder):
+    """segment_anything's prompt encoder, which besides draws points and boxes as a mask prompt.
+
+    A point or a box says where; SAM learned to relate that to the places of the photo from a billion masks. Drawn
+    (section 3, dense prompts) it stands at its place from the start, and a few thousand masks are enough.
+    """
+
+    def forward(
+        self,
+        points: tuple[torch.Tensor, torch.Tensor] | None,
+        boxes: torch.Tensor | None,
+        masks: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As in segment_anything: points (`NxKx2`, `NxK`), boxes `Nx4`, masks `Nx1xMxM` logits, in input pixels."""
+        return super().forward(points, boxes, self.draw(points, boxes, masks))
+
+    def draw(
+        self,
+        points: tuple[torch.Tensor, torch.Tensor] | None,
+        boxes: torch.Tensor | None,
+        masks: torch.Tensor | None,
+    ) -> torch.Tensor | None:
+        """The mask prompt (`Nx1xMxM` logits): `masks`, or the boxes' insides, with a disc at each point."""
+        drawn = masks
+        given = points[0] if points is not None else boxes
+        if given is None:
+            return drawn
+        step = self.input_image_size[0] / self.mask_input_size[0]
+        places = (torch.arange(self.mask_input_size[0], device=given.device) + 0.5) * step
+        if drawn is None:
+            drawn = torch.zeros(len(given), 1, len(places), len(places), device=given.device)
+            if boxes is not None:
+                x0, y0, x1, y1 = (side[:, None] for side in boxes.float().reshape(-1, 4).unbind(1))
+                rows, columns = (places >= y0) & (places <= y1), (places >= x0) & (places <= x1)
+                inside = rows[:, :, None] & columns[:, None, :]
+                drawn = drawn + torch.where(inside, 0.5, -0.5)[:, None] * OUTLINE_LOGIT
+        if points is not None:
+            x, y = (points[0].float() + 0.5).unbind(2)
+            near_x, near_y = (places - x[..., None]).square(), (places - y[..., None]).square()
+            disc = (near_y[..., :, None] + near_x[..., None, :] <= _DISC**2).float()
+            sign = (points[1] == 1).float() - (points[1] == 0).float()
+            drawn = drawn + 2 * OUTLINE_LOGIT * (disc * sign[..., None, None]).sum(1, keepdim=True)
+        return drawn
+
+
 def build() -> Sam:
     """The network with random weights, for `SamPredictor` and `SamAutomaticMaskGenerator`."""
     grid = SIDE // _STRIDE
+    prompts = DrawnPrompts(_CHANNELS, (grid, grid), (SIDE, SIDE), mask_in_chans=16)
+    frequencies = prompts.pe_layer.positional_encoding_gaussian_matrix
+    frequencies[:, frequencies.shape[1] // 2 :] *= 4  # half of them tell neighbours apart, not only regions
     return Sam(
         ImageEncoder(),
-        PromptEncoder(_CHANNELS, (grid, grid), (SIDE, SIDE), mask_in_chans=16),
+        prompts,
         MaskDecoder(
             transformer_dim=_CHANNELS,
             transformer=TwoWayTransformer(depth=2, embedding_dim=_CHANNELS, num_heads=4, mlp_dim=512),

@@ -55,7 +55,10 @@ class MaskRCNNLearner(nn.Module):
         features = self.network.backbone(x)
         proposals, first = self.network.rpn(images, features, targets)
         _, second = self.network.roi_heads(features, [p.detach() for p in proposals], images.image_sizes, targets)
-        return {name.removeprefix("loss_"): value for name, value in {**first, **second}.items()}
+        losses = {name.removeprefix("loss_"): value for name, value in {**first, **second}.items()}
+        if not any(len(target["boxes"]) for target in targets):  # perhaps no box counts: the mean over none is NaN
+            losses = {name: value.nan_to_num() for name, value in losses.items()}
+        return losses
 
     def _shares(self, boxes: list[torch.Tensor]) -> list[torch.Tensor]:
         return [_share(table, own) for table, own in zip(self._unlabelled, boxes, strict=True)]

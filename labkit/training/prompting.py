@@ -25,6 +25,9 @@ _KINDS = {"box": 0.4, "point": 0.35, "points": 0.15, "outline": 0.1}
 _CORRECTIONS = (0.6, 0.25, 0.15)
 """Chances of none, one and two corrections after the first prompt."""
 
+_OTHERS = 0.1
+"""What all three answers count beside the best, so that none is left behind."""
+
 _WINDOW = 64
 
 
@@ -84,7 +87,7 @@ class SamLearner(nn.Module):
         for turn in range(corrections + 1):
             logits, scores = self._answer(embedding, points, labels, boxes, previous)
             loss, iou = mask_loss(logits, masks, valid, rng)
-            parts["best"].append(loss[:, 1:].amin(1).mean())
+            parts["best"].append((loss[:, 1:].amin(1) + _OTHERS * loss[:, 1:].mean(1)).mean())
             parts["single"].append(loss[:, 0].mean())
             parts["iou"].append(F.mse_loss(scores, iou))
             if turn == corrections:

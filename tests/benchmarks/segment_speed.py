@@ -13,6 +13,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    photos = [_at_480(photo) for photo in load_photos(ROOT / "data" / "images", quiet=True)]
+    photos = [at_480(photo) for photo in load_photos(ROOT / "data" / "images", quiet=True)]
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {len(photos)} photos, {rounds} rounds")
     print(f"{'variant':9} {'bare s':>8} {'labkit s':>9} {'ratio':>6}")
     good = True
@@ -51,16 +52,22 @@ def times(name: str, photos: list[Photo], rounds: int) -> tuple[float, float]:
     plain = build_network(name).eval()
     load_weights(plain, model.weights.path)
     side = model.defaults["working_side"]
-    inputs = [pad(network_input(photo.pixels, side))[None].contiguous() for photo in photos]
+    inputs = {photo.name: pad(network_input(photo.pixels, side))[None].contiguous() for photo in photos}
+    return turns(photos, lambda photo: plain(inputs[photo.name]), model.segment, rounds)
 
+
+def turns(
+    photos: list[Photo], bare: Callable[[Photo], object], ours: Callable[[Photo], object], rounds: int
+) -> tuple[float, float]:
+    """Both take turns on each photo; seconds for all photos, the sum of each photo's median."""
     total = {"bare": 0.0, "ours": 0.0}
-    for photo, x in zip(photos, inputs, strict=True):
+    for photo in photos:
         took: dict[str, list[float]] = {"bare": [], "ours": []}
         for turn in range(rounds + 1):  # the first turn warms up
-            for key, run, given in (("bare", plain, x), ("ours", model.segment, photo)):
+            for key, run in (("bare", bare), ("ours", ours)):
                 started = time.perf_counter()
                 with torch.no_grad():
-                    run(given)
+                    run(photo)
                 if turn:
                     took[key].append(time.perf_counter() - started)
         for key, seconds in took.items():
@@ -68,7 +75,8 @@ def times(name: str, photos: list[Photo], rounds: int) -> tuple[float, float]:
     return total["bare"], total["ours"]
 
 
-def _at_480(photo: Photo) -> Photo:
+def at_480(photo: Photo) -> Photo:
+    """A photo whose longest side is 480 pixels."""
     image = Image.fromarray(photo.pixels)
     factor = SIDE / max(image.size)
     image = image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS)

@@ -1,0 +1,264 @@
+"""Several models on the same photos: one class's mask of each, how far they agree, a table and figures.
+
+`results` is always a list a variant, by its number: one `Segmentation` a photo, the photos in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from labkit.classes import VOC
+from labkit.drawing import overlay_image
+from labkit.errors import LabkitError
+from labkit.figures import STYLE, cut, small, svg
+from labkit.images import Photo
+from labkit.metrics import iou
+from labkit.segmentation import Segmentation
+from labkit.texts import text
+from labkit.variants import find_variant
+
+__all__ = [
+    "LEAST",
+    "agreement",
+    "agreement_figure",
+    "aligned",
+    "areas",
+    "boxes",
+    "class_name",
+    "display_agreement",
+    "display_masks",
+    "joined",
+    "masks_figure",
+    "masks_of",
+    "table",
+]
+
+LEAST = 0.005
+"""A mask on a smaller share of the photo is a few stray pixels: it counts as empty, its class as not found."""
+
+_PANEL = 1.5
+_CELL = 0.72
+_NONE = "—"
+
+Results = Mapping[int, Sequence[Segmentation]]
+
+
+def class_name(target: str, language: str | None = None) -> str:
+    """The name of the sought class in `language`, given in Russian or English; LabkitError lists the valid ones."""
+    try:
+        label_id = VOC.id(target)
+    except (ValueError, AttributeError):
+        label_id = 0
+    names = [VOC.label(n, text("language", language)) for n in range(1, len(VOC))]
+    if label_id == 0:  # the background is nothing to look for
+        raise LabkitError(text("comparison.target", language, given=target, valid=", ".join(names)))
+    return names[label_id - 1]
+
+
+def aligned(results: Results) -> dict[int, list[Segmentation]]:
+    """The results of the photos that every model has done: one that a model failed on is left out of all."""
+    names = [{result.photo.name for result in found} for found in results.values()]
+    common = set.intersection(*names) if names else set()
+    return {number: [r for r in found if r.photo.name in common] for number, found in results.items()}
+
+
+def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[tuple[int, int, int, int]]:
+    """What to ask SAM with for a class that it does not know: the boxes of the objects that a detector found.
+
+    Where it found none, the box of the other model's mask; none where that is empty as well.
+    """
+    label_id = VOC.id(target)
+    found = [segment.box for segment in detected.segments if segment.label_id == label_id]
+    if not found and semantic.mask_of(target).mean() >= LEAST:
+        found = [segment.box for segment in semantic.segments if segment.label_id == label_id]
+    return found
+
+
+def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: float | None = None) -> Segmentation:
+    """SAM's best answer to each box joined as the mask of a class; `seconds` is what they took together.
+
+    Without answers the mask is empty, and `made_by` too: nothing was asked.
+    """
+    mask, confidence = np.zeros(photo.pixels.shape[:2], bool), np.zeros(photo.pixels.shape[:2], np.float32)
+    for answer in answers:
+        for best in answer.segments[:1]:
+            mask |= best.mask
+            confidence = np.maximum(confidence, np.where(best.mask, answer.confidence, 0))
+    made_by = {}
+    if answers:
+        asked = {"boxes": [answer.made_by.get("prompts", {}).get("box") for answer in answers]}
+        made_by = {**answers[0].made_by, "prompts": asked}
+        if seconds is not None:
+            made_by["seconds"] = round(seconds, 4)
+    labels = np.where(mask, VOC.id(target), 0).astype(np.uint8)
+    return Segmentation.from_labels(photo, labels, confidence, made_by=made_by)
+
+
+def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
+    """Each variant's mask of a class on each photo (`HxW` bool), in the order of the variants; see `LEAST`."""
+    masks = {number: [result.mask_of(target) for result in results[number]] for number in sorted(results)}
+    return {n: [mask & (mask.mean() >= LEAST) for mask in of_photos] for n, of_photos in masks.items()}
+
+
+def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
+    """The IoU between each two models, the mean over the photos: `NxN` float, in the order of `masks`.
+
+    A photo on which both masks are empty is left out (that they do not see what is not there says nothing of their
+    masks); one on which only one of them is empty counts 0. NaN where no photo is left.
+    """
+    rows = list(masks.values())
+    matrix = np.full((len(rows), len(rows)), np.nan)
+    for i, first in enumerate(rows):
+        for j, second in enumerate(rows[: i + 1]):
+            scores = [iou(a, b) for a, b in zip(first, second, strict=True) if a.any() or b.any()]
+            if scores:
+                matrix[i, j] = matrix[j, i] = np.mean(scores)
+    return matrix
+
+
+def table(results: Results, target: str, sizes: Mapping[int, int], language: str | None = None) -> str:
+    """A row a model, in plain text; `sizes` are the bytes of the weights.
+
+    Photos on which the class was found, the mean share of their area, the mean agreement with the other models, the
+    median of the seconds a photo, megabytes of weights.
+    """
+    masks = masks_of(results, target)
+    matrix = agreement(masks)
+    keys = ("comparison.model", "figures.found", "figures.share", "comparison.agreement")
+    head = [text(key, language) for key in (*keys, "comparison.seconds", "comparison.megabytes")]
+    rows = []
+    for place, (number, of_photos) in enumerate(masks.items()):
+        shares = [mask.mean() for mask in of_photos if mask.any()]
+        others = np.delete(matrix[place], place)
+        seconds = [r.made_by["seconds"] for r in results[number] if "seconds" in r.made_by]
+        rows.append(
+            [
+                f"{number} {find_variant(number).title}",
+                text("comparison.found_on", language, found=len(shares), photos=len(of_photos)),
+                f"{np.mean(shares):.0%}" if shares else _NONE,
+                _decimal(np.nanmean(others), 2, language) if np.isfinite(others).any() else _NONE,
+                _seconds(float(np.median(seconds)), language) if seconds else _NONE,
+                _decimal(sizes[number] / 1e6, 1, language),
+            ]
+        )
+    return _lines([head, *rows])
+
+
+def areas(results: Results, target: str, language: str | None = None) -> str:
+    """A row a photo, in plain text: the share of its area that each model gives to the class."""
+    masks = masks_of(results, target)
+    if not masks:
+        return text("figures.no_results", language)
+    names = [result.photo.name for result in next(iter(results.values()))]
+    head = [text("figures.photo", language), *(find_variant(number).title for number in masks)]
+    return _lines([head, *([name, *map(_share, row)] for name, *row in zip(names, *masks.values(), strict=True))])
+
+
+def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str, language: str | None = None) -> Figure:
+    """One photo as a matplotlib figure: each model's mask over it, under the model's title and the mask's share."""
+    with matplotlib.rc_context(STYLE):
+        height, width = photo.pixels.shape[:2]
+        size = (_PANEL * len(masks) + 0.3, _PANEL * min(height / width, 1.6) + 0.75)
+        drawn = Figure(figsize=size, layout="constrained")
+        titles = [f"{find_variant(number).title}\n{_share(mask)}" for number, mask in masks.items()]
+        told = ", ".join(title.replace("\n", " ") for title in titles)
+        drawn.set_label(f"{photo.name}, {class_name(target, language)}: {told}")
+        name = cut(photo.name, size[0])
+        drawn.suptitle(name, x=0.005, ha="left", fontsize=10, fontweight="bold", parse_math=False)
+        shrunk = Photo(photo.name, np.array(small(photo.pixels, _PANEL)))
+        axes = drawn.subplots(1, len(masks), squeeze=False)[0]
+        for ax, mask, title in zip(axes, masks.values(), titles, strict=True):
+            ax.imshow(_overlay(shrunk, mask, target), interpolation="nearest")
+            ax.set_title(title, fontsize=9, parse_math=False)
+            ax.set_axis_off()
+        return drawn
+
+
+def display_masks(results: Results, target: str, language: str | None = None) -> None:
+    """Shows `masks_figure` of each photo on which some model found the class; the others are named in a line."""
+    from IPython.display import SVG, display
+
+    masks = masks_of(results, target)
+    photos = [result.photo for result in next(iter(results.values()), ())]
+    if not photos:
+        print(text("figures.no_results", language))
+    absent = []
+    for place, photo in enumerate(photos):
+        of_photo = {number: of_photos[place] for number, of_photos in masks.items()}
+        if any(mask.any() for mask in of_photo.values()):
+            display(SVG(svg(masks_figure(photo, of_photo, target, language))))
+        else:
+            absent.append(photo.name)
+    if absent:
+        print(text("comparison.nowhere", language, label=class_name(target, language), names=", ".join(absent)))
+
+
+def agreement_figure(results: Results, target: str, language: str | None = None) -> Figure:
+    """`agreement` as a matplotlib figure: a square a pair of models with the number in it, lighter for a larger one."""
+    masks = masks_of(results, target)
+    matrix = agreement(masks)
+    titles = [find_variant(number).title for number in masks]
+    count = len(titles)
+    np.fill_diagonal(matrix, np.nan)
+    known = matrix[np.isfinite(matrix)]
+    low = min(0.9, np.floor(known.min() * 10) / 10) if known.size else 0.0
+    colors = matplotlib.colormaps["cividis"]((matrix - low) / (1 - low))
+    with matplotlib.rc_context(STYLE):
+        drawn = Figure(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
+        drawn.set_label(f"{text('comparison.agreement', language)}, {class_name(target, language)}")
+        ax = drawn.subplots()
+        for (row, column), value in np.ndenumerate(matrix):
+            color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
+            ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
+            if row != column:
+                told = _decimal(value, 2, language) if np.isfinite(value) else _NONE
+                ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
+                ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
+        ax.set(xlim=(0, count), ylim=(count, 0))
+        ax.set_xticks(np.arange(count) + 0.5, titles, fontsize=8)
+        ax.set_yticks(np.arange(count) + 0.5, titles, fontsize=8)
+        ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+        ax.spines[:].set_visible(False)
+        return drawn
+
+
+def display_agreement(results: Results, target: str, language: str | None = None) -> None:
+    """Shows `agreement_figure` in the notebook."""
+    from IPython.display import SVG, display
+
+    if not any(len(found) for found in results.values()):
+        print(text("figures.no_results", language))
+        return
+    display(SVG(svg(agreement_figure(results, target, language))))
+
+
+def _overlay(photo: Photo, mask: np.ndarray, target: str) -> np.ndarray:
+    """A mask of the full size over the photo of a panel's size, in the class's colour."""
+    shrunk = Image.fromarray(mask).resize(photo.pixels.shape[1::-1], Image.Resampling.NEAREST)
+    labels = np.where(np.array(shrunk), VOC.id(target), 0).astype(np.uint8)
+    return overlay_image(Segmentation.from_labels(photo, labels), 0.6)
+
+
+def _share(mask: np.ndarray) -> str:
+    return f"{mask.mean():.0%}" if mask.any() else _NONE
+
+
+def _decimal(value: float, digits: int, language: str | None) -> str:
+    return f"{value:.{digits}f}".replace(".", "," if text("language", language) == "ru" else ".")
+
+
+def _seconds(value: float, language: str | None) -> str:
+    """Tenths: finer ones change from run to run."""
+    return _decimal(value, 1, language) if value > 0.1 else f"≤{_decimal(0.1, 1, language)}"
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the first of them the head, as lines whose columns line up."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
