@@ -130,8 +130,7 @@ class PromptedModel(Model):
             raise LabkitError(text("prompt.only_background"))
         if answers is None:
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
-        if answers not in (1, 3):
-            raise LabkitError(text("model.choice", name="answers", given=answers, valid="1, 3"))
+        Setting(3, choices=(1, 3)).check("answers", answers)
         logits, scores = self._answer(asked, mask, answers)
         order = np.argsort(-scores, kind="stable")
         result = self._result(

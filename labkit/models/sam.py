@@ -24,7 +24,7 @@ OUTLINE_LOGIT = 8.0
 """What a mask prompt made from a mask says inside it, as a logit; its negative outside."""
 
 _CHANNELS = 128
-_DISC = 8.0
+_DISC, _REACH = 8.0, 64.0
 _STRIDE = 8
 
 
@@ -88,7 +88,11 @@ class DrawnPrompts(PromptEncoder):
         boxes: torch.Tensor | None,
         masks: torch.Tensor | None,
     ) -> torch.Tensor | None:
-        """The mask prompt (`Nx1xMxM` logits): `masks`, or the boxes' insides, with a disc at each point."""
+        """The mask prompt (`Nx1xMxM` logits): `masks` or the boxes' insides, and a disc at each point.
+
+        Without a mask a point also fades out around its disc (by 1/e in 64 pixels), so that each place knows how near
+        it is.
+        """
         drawn = masks
         given = points[0] if points is not None else boxes
         if given is None:
@@ -105,9 +109,12 @@ class DrawnPrompts(PromptEncoder):
         if points is not None:
             x, y = (points[0].float() + 0.5).unbind(2)
             near_x, near_y = (places - x[..., None]).square(), (places - y[..., None]).square()
-            disc = (near_y[..., :, None] + near_x[..., None, :] <= _DISC**2).float()
+            far = near_y[..., :, None] + near_x[..., None, :]
+            mark = 2.0 * (far <= _DISC**2)
+            if masks is None:
+                mark = mark + (-far.sqrt() / _REACH).exp()
             sign = (points[1] == 1).float() - (points[1] == 0).float()
-            drawn = drawn + 2 * OUTLINE_LOGIT * (disc * sign[..., None, None]).sum(1, keepdim=True)
+            drawn = drawn + OUTLINE_LOGIT * (mark * sign[..., None, None]).sum(1, keepdim=True)
         return drawn
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from labkit.classes import IGNORE, VOC
 from labkit.images import Photo
@@ -114,19 +113,21 @@ def _iou(result, target: Segment, valid: np.ndarray) -> float:
 
 
 def innermost(mask: np.ndarray) -> tuple[int, int]:
-    """The pixel (x, y) of a mask (`HxW` bool, not empty) that lies deepest in it, by repeated erosion."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    top, left = rows[0], columns[0]
-    image = Image.new("L", (columns[-1] - left + 3, rows[-1] - top + 3))
-    image.paste(Image.fromarray(mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.uint8)), (1, 1))
-    while True:
-        smaller = image.filter(ImageFilter.MinFilter(3))
-        if not smaller.getbbox():
-            break
-        image = smaller
-    places = np.argwhere(np.array(image)) - 1
-    middle = places[np.square(places - places.mean(0)).sum(1).argmin()]
-    return int(middle[1] + left), int(middle[0] + top)
+    """The pixel (x, y) of a mask (`HxW` bool, not empty) around which the largest square lies inside the mask."""
+    table = np.pad(mask.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))  # summed-area table
+
+    def centres(radius: int) -> np.ndarray:
+        side = 2 * radius + 1
+        sums = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
+        return np.argwhere(sums == side * side) + radius
+
+    low, high = 0, (min(mask.shape) + 1) // 2
+    while high - low > 1:  # a square of half side `low` fits, one of `high` does not
+        middle = (low + high) // 2
+        low, high = (middle, high) if len(centres(middle)) else (low, middle)
+    places = centres(low)
+    row, column = places[np.square(places - places.mean(0)).sum(1).argmin()]
+    return int(column), int(row)
 
 
 def _photos(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]]]:

@@ -21,7 +21,7 @@ from labkit.training.scenes import Scene
 __all__ = ["SamLearner", "box_prompt", "correction", "mask_loss", "outline_prompt", "point_prompt"]
 
 _OBJECTS = 4
-_KINDS = {"box": 0.4, "point": 0.35, "points": 0.15, "outline": 0.1}
+_KINDS = {"box": 0.25, "point": 0.45, "points": 0.2, "outline": 0.1}
 _CORRECTIONS = (0.6, 0.25, 0.15)
 """Chances of none, one and two corrections after the first prompt."""
 
