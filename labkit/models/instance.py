@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import nms
 
 from labkit.images import Photo
 from labkit.models.mask_rcnn import SIDE
@@ -24,16 +25,18 @@ class InstanceModel(Model):
 
     @property
     def settings(self) -> dict[str, Setting]:
-        """`working_side`: the longest side, in pixels, at which the network sees the photo.
+        """`working_side`: the longest side, in pixels, to which the photo is scaled, also up: small objects gain by it.
 
         `score_threshold`: the least class score of an object. `nms_threshold`: of two boxes of one class with a larger
-        IoU the one with the lower score is dropped. `mask_threshold`: the least probability of a mask's pixel.
+        IoU the one with the lower score is dropped. `cross_nms_threshold`: the same for boxes of different classes,
+        which torchvision leaves as two objects. `mask_threshold`: the least probability of a mask's pixel.
         `max_detections`: at most so many objects, the best ones.
         """
         return {
             "working_side": Setting(SIDE, 64, 2048),
             "score_threshold": Setting(0.5),
             "nms_threshold": Setting(0.5),
+            "cross_nms_threshold": Setting(0.8),
             "mask_threshold": Setting(0.5),
             "max_detections": Setting(100, 1, 1000),
         }
@@ -47,12 +50,14 @@ class InstanceModel(Model):
         heads = self.network.roi_heads
         heads.score_thresh, heads.nms_thresh = settings["score_threshold"], settings["nms_threshold"]
         heads.detections_per_img = settings["max_detections"]
-        x = network_input(photo.pixels, settings["working_side"])
+        x = network_input(photo.pixels, settings["working_side"], least=settings["working_side"])
         size = tuple(x.shape[1:])
         padded = pad(x)[None].to(self.device, memory_format=torch.channels_last)
         features = self.network.backbone(padded)
         proposals, _ = self.network.rpn(ImageList(padded, [size]), features)
         (found,), _ = heads(features, proposals, [size])
+        kept = nms(found["boxes"], found["scores"], settings["cross_nms_threshold"])
+        found = {name: values[kept] for name, values in found.items()}
         height, width = photo.pixels.shape[:2]
         boxes = found["boxes"].cpu() * torch.tensor([width / size[1], height / size[0]] * 2)
         masks, scores = found["masks"][:, 0].cpu(), found["scores"].tolist()

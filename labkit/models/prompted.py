@@ -60,6 +60,7 @@ class PromptedModel(Model):
         generator = SamAutomaticMaskGenerator(
             self.network,
             points_per_side=settings["points_per_side"],
+            points_per_batch=4 if self.device.type == "cpu" else 64,  # few at once stay in a processor's cache
             pred_iou_thresh=settings["score_threshold"],
             stability_score_thresh=settings["stability_threshold"],
             box_nms_thresh=settings["nms_threshold"],
