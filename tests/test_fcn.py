@@ -47,6 +47,6 @@ def test_skips_sharpen(load, default_photos):
         mask = model.segment(photo, finest=finest).labels > 0
         lengths.append(int(np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])))
     assert len(set(lengths)) == 3 and lengths[2] > lengths[0]
-    with pytest.raises(LabkitError, match="FCN-16s"):
+    with pytest.raises(LabkitError, match="finest.*8, 16, 32"):
         model.segment(photo, finest=4)
     assert model.segment(photo).made_by["settings"]["finest"] == 8

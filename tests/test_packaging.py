@@ -45,7 +45,7 @@ def test_colab_reinstalls_nothing_that_matters(root):
     pairs = (line.split("==") for line in freeze.read_text().splitlines() if "==" in line)
     shipped = {name.lower(): version.split("+")[0] for name, version in pairs}
     missing = {r.name for r in runtime(root) if r.name not in shipped}
-    assert missing == {"segmentation-models-pytorch", "papermill"}
+    assert missing == {"segmentation-models-pytorch", "segment-anything", "papermill"}
     for requirement in runtime(root):
         if requirement.name in shipped:
             assert requirement.specifier.contains(shipped[requirement.name]), requirement

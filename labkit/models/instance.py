@@ -36,7 +36,7 @@ class InstanceModel(Model):
             "working_side": Setting(SIDE, 64, 2048),
             "score_threshold": Setting(0.5),
             "nms_threshold": Setting(0.5),
-            "cross_nms_threshold": Setting(0.8),
+            "cross_nms_threshold": Setting(0.7),
             "mask_threshold": Setting(0.5),
             "max_detections": Setting(100, 1, 1000),
         }

@@ -45,9 +45,9 @@ class PromptedModel(Model):
         `nms_threshold`: of two masks whose boxes have a larger IoU the one with the lower score is dropped.
         """
         return {
-            "points_per_side": Setting(16, 1, 64),
-            "score_threshold": Setting(0.7),
-            "stability_threshold": Setting(0.8),
+            "points_per_side": Setting(12, 1, 64),
+            "score_threshold": Setting(0.4),
+            "stability_threshold": Setting(0.5),
             "nms_threshold": Setting(0.7),
         }
 
