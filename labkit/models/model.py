@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -138,10 +139,11 @@ class Model(ABC):
             **({"classes": self.classes.name} if self.classes is not None else {}),
             "device": str(self.device),
             "settings": settings,
-            "versions": versions(self.variant.name),
+            "versions": dict(versions(self.variant.name)),
         }
 
 
+@cache
 def versions(variant: str) -> dict[str, str]:
     """The versions of what computes the masks of a variant."""
     from importlib.metadata import version
