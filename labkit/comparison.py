@@ -15,7 +15,7 @@ from PIL import Image
 from labkit.classes import VOC
 from labkit.drawing import overlay_image
 from labkit.errors import LabkitError
-from labkit.figures import STYLE, cut, small, svg
+from labkit.figures import STYLE, cut, plain_table, small, svg
 from labkit.images import Photo
 from labkit.metrics import iou
 from labkit.segmentation import Segmentation
@@ -146,7 +146,7 @@ def table(results: Results, target: str, sizes: Mapping[int, int], language: str
                 _decimal(sizes[number] / 1e6, 1, language),
             ]
         )
-    return _lines([head, *rows])
+    return plain_table([head, *rows])
 
 
 def areas(results: Results, target: str, language: str | None = None) -> str:
@@ -156,7 +156,7 @@ def areas(results: Results, target: str, language: str | None = None) -> str:
         return text("figures.no_results", language)
     names = [result.photo.name for result in next(iter(results.values()))]
     head = [text("figures.photo", language), *(find_variant(number).title for number in masks)]
-    return _lines([head, *([name, *map(_share, row)] for name, *row in zip(names, *masks.values(), strict=True))])
+    return plain_table([head, *([name, *map(_share, row)] for name, *row in zip(names, *masks.values(), strict=True))])
 
 
 def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str, language: str | None = None) -> Figure:
@@ -255,10 +255,3 @@ def _decimal(value: float, digits: int, language: str | None) -> str:
 def _seconds(value: float, language: str | None) -> str:
     """Tenths: finer ones change from run to run."""
     return _decimal(value, 1, language) if value > 0.1 else f"≤{_decimal(0.1, 1, language)}"
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> str:
-    """Rows, the first of them the head, as lines whose columns line up."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -26,6 +26,7 @@ __all__ = [
     "display_figures",
     "figure",
     "legend_rows",
+    "plain_table",
     "small",
     "summary",
     "svg",
@@ -145,9 +146,14 @@ def summary(results: Sequence[Segmentation], language: str | None = None) -> str
             rows.append([result.photo.name if n == 0 else "", name, f"{share:.0%}", f"{score:.2f}"])
         if not found:
             rows.append([result.photo.name, text("figures.nothing", language), "", ""])
-    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(4)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
-    return "\n".join(line.rstrip() for line in [lines[0], "  ".join("─" * width for width in widths), *lines[1:]])
+    return plain_table([head, *rows])
+
+
+def plain_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the first of them the head, as lines whose columns line up."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _worth_saying(rows: list[tuple[str, str, float, float]]) -> list[tuple[str, str, float, float]]:

@@ -10,7 +10,7 @@ from torchvision.models.detection.image_list import ImageList
 from labkit.classes import IGNORE
 from labkit.models.backbone import MEAN, STD
 from labkit.training.loop import Recipe, freeze_stages
-from labkit.training.scenes import Scene
+from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["MaskRCNNLearner"]
 
@@ -73,14 +73,11 @@ def _target(scene: Scene, device: torch.device) -> dict[str, torch.Tensor]:
             "labels": torch.zeros(0, dtype=torch.int64, device=device),
             "masks": torch.zeros(0, side, side, dtype=torch.uint8, device=device),
         }
-    boxes = []
-    for mask in masks:
-        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
-        boxes.append([columns[0].item(), rows[0].item(), columns[-1].item() + 1.0, rows[-1].item() + 1.0])
+    stacked = torch.stack(masks)
     return {
-        "boxes": torch.tensor(boxes, device=device),
+        "boxes": mask_boxes(stacked).to(device),
         "labels": scene.labels[scene.objects()].long().to(device),
-        "masks": torch.stack(masks).to(device, torch.uint8),
+        "masks": stacked.to(device, torch.uint8),
     }
 
 

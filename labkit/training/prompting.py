@@ -16,7 +16,7 @@ from labkit.classes import IGNORE
 from labkit.models.backbone import MEAN, STD
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.training.loop import Recipe, freeze_stages
-from labkit.training.scenes import Scene
+from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["SamLearner", "box_prompt", "correction", "mask_loss", "outline_prompt", "point_prompt"]
 
@@ -111,11 +111,7 @@ class SamLearner(nn.Module):
 
 def box_prompt(masks: torch.Tensor, rng: torch.Generator, noise: float = 0.1) -> torch.Tensor:
     """The boxes (`Nx4`, xyxy) of masks `NxSxS` bool, each side moved by about `noise` of the box, at most 20 px."""
-    boxes = []
-    for mask in masks:
-        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
-        boxes.append([columns[0].item(), rows[0].item(), columns[-1].item() + 1.0, rows[-1].item() + 1.0])
-    boxes = torch.tensor(boxes, device=masks.device)
+    boxes = mask_boxes(masks)
     extent = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     moved = torch.randn(boxes.shape, generator=rng).to(masks.device) * noise * extent
     return (boxes + moved.clamp(-20, 20)).clamp(0, masks.shape[-1])
@@ -126,7 +122,7 @@ def point_prompt(masks: torch.Tensor, count: int, rng: torch.Generator) -> tuple
 
     Half of the first points are the place of the object that is nearest to its middle.
     """
-    boxes = box_prompt(masks, rng, noise=0.0)
+    boxes = mask_boxes(masks)
     points, labels = [], []
     for mask, box in zip(masks, boxes, strict=True):
         inside = mask.nonzero().flip(1).float()
@@ -148,7 +144,7 @@ def point_prompt(masks: torch.Tensor, count: int, rng: torch.Generator) -> tuple
 def outline_prompt(masks: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """A rough outline as a mask prompt: `Nx1xMxM` logits, M = S/2, of the masks coarsened to a few cells a side."""
     rough = []
-    for mask, (x0, y0, x1, y1) in zip(masks, box_prompt(masks, rng, noise=0.0).long().tolist(), strict=True):
+    for mask, (x0, y0, x1, y1) in zip(masks, mask_boxes(masks).long().tolist(), strict=True):
         cells = torch.randint(5, 16, (1,), generator=rng).item()
         part = mask[y0:y1, x0:x1][None, None].float()
         coarse = F.interpolate(F.adaptive_avg_pool2d(part, cells), part.shape[-2:], mode="bilinear")
@@ -187,7 +183,7 @@ def mask_loss(
     """
     side = masks.shape[-1]
     truth = torch.stack([masks.float(), valid.float().expand_as(masks)], 1)
-    boxes = box_prompt(masks, rng, noise=0.0)
+    boxes = mask_boxes(masks)
     centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2])
     half = torch.clamp(extent * 1.0, min=24)
     steps = (torch.arange(_WINDOW, device=masks.device) + 0.5) / _WINDOW * 2 - 1

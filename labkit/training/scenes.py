@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
+from torchvision.ops import masks_to_boxes
 
 from labkit.classes import IGNORE
 from labkit.errors import LabkitError
@@ -19,7 +20,7 @@ from labkit.texts import text
 from labkit.training.crops import cut, draw_class, finish, jitter, paste
 from labkit.training.dataset import Dataset, Instance
 
-__all__ = ["Scene", "Scenes"]
+__all__ = ["Scene", "Scenes", "mask_boxes"]
 
 _PASTE_FROM = 900
 """The least area, in pixels, of an object that is pasted."""
@@ -131,6 +132,11 @@ class Scenes(torch.utils.data.IterableDataset):
         alpha = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)
         labels[number] = instance.label_id
         return paste(rng, image, numbers, patch, alpha, number)
+
+
+def mask_boxes(masks: torch.Tensor) -> torch.Tensor:
+    """The boxes (`Nx4` float, xyxy, exclusive end) of masks `NxSxS` bool, none of them empty."""
+    return masks_to_boxes(masks) + torch.tensor([0.0, 0.0, 1.0, 1.0], device=masks.device)
 
 
 def _close_ring(numbers: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from segment_speed import at_480, turns  # noqa: E402
 
 from labkit.images import Photo, load_photos  # noqa: E402
 from labkit.models import build_network, load_model, load_weights  # noqa: E402
+from labkit.weights import embedded_path  # noqa: E402
 
 Pairs = list[tuple[str, Callable[[Photo], object], Callable[[Photo], object]]]
 
@@ -113,7 +114,7 @@ def sam() -> Pairs:
 
 def _plain(name: str) -> torch.nn.Module:
     network = build_network(name).eval().requires_grad_(False)
-    load_weights(network, load_model(name, "embedded", "cpu").weights.path)
+    load_weights(network, embedded_path(name))
     return network
 
 
