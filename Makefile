@@ -19,10 +19,13 @@ test: .venv/installed
 lint: .venv/installed
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	@npm install --no-package-lock --no-audit --no-fund --silent || echo "the viewer's JavaScript is not checked: npm cannot install biome"
+	@if [ -x node_modules/.bin/biome ]; then node_modules/.bin/biome check; fi
 
 benchmark: .venv/installed
 	$(RUN) tests/benchmarks/segment_speed.py
 	$(RUN) tests/benchmarks/object_speed.py
+	$(RUN) tests/benchmarks/viewer_speed.py
 
 install: .venv/installed
 

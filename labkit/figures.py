@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from PIL import Image
 
 from labkit.drawing import colors_of, mask_image, overlay_image
-from labkit.segmentation import Segmentation
+from labkit.segmentation import Segment, Segmentation
 from labkit.texts import text
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "display_figures",
     "figure",
     "legend_rows",
+    "named_segments",
     "plain_table",
     "small",
     "summary",
@@ -47,11 +48,18 @@ def legend_rows(
 ) -> list[tuple[str, str, float, float]]:
     """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1].
 
-    The share is that of the pixels whose confidence is at least `threshold`. Segments of one class are numbered from
-    the largest on: "cat 1", "cat 2".
+    The share is that of the pixels whose confidence is at least `threshold`.
     """
     colors = colors_of(result)
     sure = result.confidence >= threshold
+    return [
+        (colors[segment.id], name, np.count_nonzero(segment.mask & sure) / sure.size, segment.score)
+        for segment, name in named_segments(result, language)
+    ]
+
+
+def named_segments(result: Segmentation, language: str | None = None) -> list[tuple[Segment, str]]:
+    """The segments, largest first, and what they are called; those of one class are numbered: "cat 1", "cat 2"."""
     of_class, listed = Counter(s.label_id for s in result.segments), Counter()
     rows = []
     for segment in sorted(result.segments, key=lambda s: -s.area):
@@ -62,7 +70,7 @@ def legend_rows(
                 name = f"{name} {listed[segment.label_id]}"
         else:
             name = f"{text('figures.object', language)} {segment.id}"
-        rows.append((colors[segment.id], name, np.count_nonzero(segment.mask & sure) / sure.size, segment.score))
+        rows.append((segment, name))
     return rows
 
 

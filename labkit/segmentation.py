@@ -90,6 +90,12 @@ class Segmentation:
             segments.append(Segment(number, label_id, classes.names[label_id], score, mask))
         return cls(photo, ids, confidence.astype(np.float32, copy=False), segments, classes, made_by or {})
 
+    @classmethod
+    def nothing(cls, photo: Photo) -> Segmentation:
+        """The result of a photo on which nothing was asked for or found."""
+        size = photo.pixels.shape[:2]
+        return cls(photo, np.zeros(size, np.int32), np.zeros(size, np.float32), [], None)
+
     @property
     def labels(self) -> np.ndarray:
         """The label id of each pixel, `HxW` uint8, 0 where there is no segment."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import chromium, open_page  # noqa: F401
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]

@@ -250,7 +250,7 @@ def test_prompts_are_segment_anything_s(load, plain, sheep):
 
 
 def test_mask_prompt_is_segment_anything_s(load, plain, sheep):
-    """A mask goes in as logits of a quarter of its pixels, with its box."""
+    """A mask goes in as logits of a quarter of its pixels, with its box; an earlier answer, corrected, without."""
     model, predictor = load("sam"), SamPredictor(plain)
     model.set_photo(sheep)
     predictor.set_image(sheep.pixels)
@@ -261,6 +261,11 @@ def test_mask_prompt_is_segment_anything_s(load, plain, sheep):
     (segment,) = model.prompt(mask=mask).segments
     expected, scores, _ = predictor.predict(
         box=np.array([100, 80, 320, 280]), mask_input=logits, multimask_output=False
+    )
+    assert segment.score == pytest.approx(scores[0], abs=1e-3) and iou(segment.mask, expected[0]) > 0.99
+    (segment,) = model.prompt(points=[(200, 160), (30, 20)], point_labels=[1, 0], mask=mask).segments
+    expected, scores, _ = predictor.predict(
+        np.array([(200, 160), (30, 20)]), np.array([1, 0]), mask_input=logits, multimask_output=False
     )
     assert segment.score == pytest.approx(scores[0], abs=1e-3) and iou(segment.mask, expected[0]) > 0.99
 

@@ -34,7 +34,7 @@ class PromptedModel(Model):
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         super().__init__(network, weights, device)
-        self._photo: Photo | None = None
+        self.photo: Photo | None = None
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -84,7 +84,7 @@ class PromptedModel(Model):
         padded = F.pad(x, (0, SIDE - x.shape[2], 0, SIDE - x.shape[1]))[None]
         self._embedding = self.network.image_encoder(padded.to(self.device, memory_format=torch.channels_last))
         self._places = self.network.prompt_encoder.get_dense_pe()
-        self._photo = photo
+        self.photo = photo
 
     @torch.inference_mode()
     def prompt(
@@ -99,15 +99,16 @@ class PromptedModel(Model):
         """What the prompts ask for in the photo that was set: the answers as segments, best first.
 
         `points` are `(x, y)` in pixels of the photo, `point_labels` 1 (in the object, the default) or 0 (not in it),
-        `box` is `x0, y0, x1, y1`, `mask` an `HxW` bool mask to start from, `polygon` a contour of at least three
-        points: it goes in as a mask and its box. `answers` is 3 or 1; where nothing is said, one lone point, which may
-        mean a part or the whole, gets three. `score` is the IoU that SAM predicts. LabkitError, with what is valid,
-        for prompts that ask for nothing and before `set_photo`.
+        `box` is `x0, y0, x1, y1`, `mask` an `HxW` bool mask to go on from (an earlier answer, which the points correct;
+        without points its box goes in with it), `polygon` a contour of at least three points: it goes in as a mask and
+        its box. `answers` is 3 or 1; where nothing is said, one lone point, which may mean a part or the whole, gets
+        three. `score` is the IoU that SAM predicts. LabkitError, with what is valid, for prompts that ask for nothing
+        and before `set_photo`.
         """
-        if self._photo is None:
+        if self.photo is None:
             raise LabkitError(text("prompt.no_photo"))
         started = time.perf_counter()
-        height, width = self._photo.pixels.shape[:2]
+        height, width = self.photo.pixels.shape[:2]
         asked: dict[str, Any] = {}
         if _any(points):
             asked["points"], asked["point_labels"] = _points(points, point_labels, height, width)
@@ -121,7 +122,7 @@ class PromptedModel(Model):
             mask = _mask(mask, height, width)
             if polygon is None:
                 asked["mask"] = encode_mask(mask)
-            if box is None:
+            if box is None and (polygon is not None or "points" not in asked):
                 box = Segment(1, 0, _LABEL, 1.0, mask).box
         if box is not None:
             asked["box"] = _box(box, height, width)
@@ -135,7 +136,7 @@ class PromptedModel(Model):
         logits, scores = self._answer(asked, mask, answers)
         order = np.argsort(-scores, kind="stable")
         result = self._result(
-            self._photo,
+            self.photo,
             [logits[n] > 0 for n in order],
             [float(scores[n]) for n in order],
             [1 / (1 + np.exp(-logits[n])) for n in order],
@@ -146,7 +147,7 @@ class PromptedModel(Model):
 
     def _answer(self, asked: dict[str, Any], mask: np.ndarray | None, answers: int) -> tuple[np.ndarray, np.ndarray]:
         """The answers' logits, `AxHxW` at the photo's size, and their predicted IoU."""
-        size = self._photo.pixels.shape[:2]
+        size = self.photo.pixels.shape[:2]
         scale = torch.tensor([self._size[1] / size[1], self._size[0] / size[0]])
         points = boxes = dense = None
         if "points" in asked:

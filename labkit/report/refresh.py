@@ -12,6 +12,7 @@ import nbformat
 
 from labkit.report.page import drop_widgets
 from labkit.report.run import run_notebook
+from labkit.viewer.viewer import MARK
 
 __all__ = ["refresh", "steady"]
 
@@ -26,13 +27,18 @@ def refresh(path: Path) -> str | None:
 
 
 def steady(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Takes out what changes at every run: widget ids and state, times of cells, the versions of the interpreter."""
+    """Takes out what changes at every run (widget ids and state, times of cells, the interpreter's version), viewers.
+
+    A viewer carries its photos once more; git keeps its table in plain text, the next run brings the viewer back.
+    """
     drop_widgets(notebook)
     notebook.metadata["language_info"] = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.pop("transient", None)
+            if MARK in output.get("data", {}).get("text/html", ""):
+                del output.data["text/html"]
     return notebook
 
 

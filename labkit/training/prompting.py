@@ -1,8 +1,8 @@
 """Training SAM: every object of a scene is asked for by simulated prompts, again and again (Kirillov et al., 2023, A).
 
 A first prompt (a box, a point, several points, a rough outline) is followed, half of the time, by points where the
-answer was wrong, with the answer itself as a mask prompt. All four masks learn from each prompt: the best of the
-three answers, and the single one.
+answer was wrong, with the answer itself as a mask prompt, as its mask (`prompt(mask=...)` gives that) or as its logits
+(`SamPredictor` gives those). All four masks learn from each prompt: the best of the three answers, and the single one.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ __all__ = ["SamLearner", "box_prompt", "correction", "mask_loss", "outline_promp
 
 _OBJECTS = 4
 _KINDS = {"box": 0.25, "point": 0.45, "points": 0.2, "outline": 0.1}
-_CORRECTIONS = (0.6, 0.25, 0.15)
+_CORRECTIONS = (0.5, 0.25, 0.25)
 """Chances of none, one and two corrections after the first prompt."""
+
+_AS_MASK = 0.7
+"""How often a correction is given the answer's mask, not its logits."""
 
 _OTHERS = 0.1
 """What all three answers count beside the best, so that none is left behind."""
@@ -95,6 +98,8 @@ class SamLearner(nn.Module):
             lone = points.shape[1] == 1 and boxes is None
             best = scores[:, 1:].argmax(1) + 1 if lone else torch.zeros(count, dtype=torch.int64, device=masks.device)
             previous = logits.detach()[torch.arange(count), best][:, None].clamp(-32, 32)
+            if torch.rand(1, generator=rng) < _AS_MASK:
+                previous = torch.where(previous > 0, OUTLINE_LOGIT, -OUTLINE_LOGIT)
             more, signs = correction(previous, masks & valid, valid, rng)
             points, labels = torch.cat([points, more[:, None]], 1), torch.cat([labels, signs[:, None]], 1)
 

@@ -1,0 +1,110 @@
+"""A model's settings as sliders that run it again: what a threshold or a working size does to the mask."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets
+
+from labkit.errors import LabkitError
+from labkit.images import Photo
+from labkit.segmentation import Segmentation
+from labkit.texts import text
+from labkit.viewer.viewer import page_part
+from labkit.viewer.widget import ViewerWidget
+
+__all__ = ["Explorer", "explore"]
+
+
+def explore(model: Any, photos: Sequence[Photo] | Photo, language: str | None = None) -> Explorer:
+    """Displays a photo chooser, the settings of the model and its result, which follows them.
+
+    The answer's `result` and `settings` are the last that were shown. In a page without a kernel the first stands.
+    """
+    from IPython.display import display
+
+    explorer = Explorer(model, [photos] if isinstance(photos, Photo) else list(photos), language)
+    bundle = explorer.widget._repr_mimebundle_() if hasattr(explorer.widget, "_repr_mimebundle_") else None
+    if bundle is None:  # ipywidgets 7 displays itself
+        display(explorer.widget)
+        return explorer
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    page = page_part([explorer.result], language)
+    display({**data, "text/html": page, "text/plain": repr(explorer)}, metadata=metadata, raw=True)
+    return explorer
+
+
+class Explorer:
+    """The controls of one model and its result; `wait` until it has followed them."""
+
+    def __init__(self, model: Any, photos: Sequence[Photo], language: str | None = None):
+        if not photos:
+            raise LabkitError(text("viewer.none", language))
+        self.model, self.photos, self.language = model, photos, language
+        names = [(f"{n}. {photo.name}", n - 1) for n, photo in enumerate(photos, start=1)]
+        self.chooser = ipywidgets.Dropdown(options=names, value=0, description=text("viewer.choose", language))
+        self.controls = {name: _control(name, setting, language) for name, setting in model.settings.items()}
+        self.result: Segmentation = model.segment(photos[0])
+        self.settings: dict[str, Any] = dict(model.defaults)
+        self.viewer = ViewerWidget(self.result, language)
+        self.widget = ipywidgets.VBox([self.chooser, *self.controls.values(), self.viewer])
+        self._lock = threading.Lock()
+        self._wanted: tuple[Photo, dict[str, Any]] | None = None
+        self._worker: threading.Thread | None = None
+        for control in (self.chooser, *self.controls.values()):
+            control.observe(self._changed, names="value")
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Returns when the result has followed the controls."""
+        worker = self._worker
+        if worker is not None:
+            worker.join(timeout)
+
+    def __repr__(self) -> str:
+        return f"{self.result.photo.name}: {self.settings}"
+
+    def _ipython_display_(self) -> None:
+        """Nothing: `explore` has displayed it, also where it stands last in a cell."""
+
+    def _changed(self, _change: Any) -> None:
+        """Notes what is wanted now; a run that is under way is finished, then only the last wish is run."""
+        settings = {name: control.value for name, control in self.controls.items()}
+        with self._lock:
+            self._wanted = (self.photos[self.chooser.value], settings)
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, daemon=True)
+                self._worker.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                wanted, self._wanted = self._wanted, None
+                if wanted is None:
+                    self._worker = None
+                    return
+            self.viewer.busy()
+            photo, settings = wanted
+            message = ""
+            try:
+                result = self.model.segment(photo, **settings)
+            except Exception as error:  # a thread's traceback nobody would see
+                result = Segmentation.nothing(photo)
+                message = str(error) or type(error).__name__
+            self.result, self.settings = result, settings
+            self.viewer.update(result, message)
+
+
+def _control(name: str, setting: Any, language: str | None) -> ipywidgets.DOMWidget:
+    """A setting's control; it says its value when it is let go."""
+    wide = {
+        "description": text(f"setting.{name}", language),
+        "style": {"description_width": "14rem"},
+        "layout": ipywidgets.Layout(width="36rem", max_width="100%"),
+    }
+    if setting.choices:
+        return ipywidgets.Dropdown(options=list(setting.choices), value=setting.value, **wide)
+    kind = ipywidgets.IntSlider if isinstance(setting.value, int) else ipywidgets.FloatSlider
+    step = 1 if isinstance(setting.value, int) else 0.01
+    return kind(value=setting.value, min=setting.low, max=setting.high, step=step, continuous_update=False, **wide)

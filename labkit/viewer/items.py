@@ -1,0 +1,132 @@
+"""What travels to the viewer: results as images and plain data."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from labkit.drawing import colors_of
+from labkit.figures import named_segments
+from labkit.segmentation import Segmentation
+from labkit.texts import TEXTS, text
+from labkit.variants import find_variant
+
+__all__ = ["item_of", "items_of", "module", "viewer_data"]
+
+SIDE = 1024
+"""The longest side of a picture that travels, in pixels."""
+
+_DEPTH = 12
+"""At most so many masks over one another travel; what lies still deeper cannot be uncovered."""
+
+_HERE = Path(__file__).parent
+
+
+def viewer_data(language: str | None = None) -> dict[str, Any]:
+    """What the viewer needs besides the items: its words in all languages, the first language, its style sheet."""
+    words = {
+        lang: {key.removeprefix("viewer."): words for key, words in table.items() if key.startswith("viewer.")}
+        for lang, table in TEXTS.items()
+    }
+    return {"texts": words, "language": text("language", language), "css": (_HERE / "viewer.css").read_text("utf-8")}
+
+
+def module() -> str:
+    """The viewer's JavaScript, an ES module."""
+    return (_HERE / "viewer.js").read_text("utf-8")
+
+
+def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:
+    """The item of each result; the models' names stand in them where one photo occurs with several."""
+    seen: dict[str, set[str]] = {}
+    for result in results:
+        seen.setdefault(result.photo.name, set()).add(_model(result))
+    compared = any(len(models) > 1 for models in seen.values())
+    return [item_of(result, _model(result) if compared else "") for result in results]
+
+
+def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bool = False) -> dict[str, Any]:
+    """One result in JSON's types.
+
+    `photo` is a JPEG; `layers` are PNGs of segment ids (R + 256 G + 65536 B), the uppermost first: below a pixel of
+    one stand the whole masks that it hides; `confidence` is a PNG of the uppermost layer's, 0 to 255. All three have
+    `size` (`[width, height]`, at most 1024), coordinates belong to `photo_size`. `segments` are largest first, the
+    answers to a prompt best first. `photo=False` leaves the photo out; `quick` writes larger images in less time.
+    """
+    height, width = result.ids.shape
+    factor = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    levels = np.where(result.ids > 0, np.round(result.confidence * 255), 0).astype(np.uint8)
+    russian = dict((segment.id, name) for segment, name in named_segments(result, "ru"))
+    colors = colors_of(result)
+    total = result.ids.size
+    named = named_segments(result, "en")
+    if answers := "prompts" in result.made_by and len(named) > 1:
+        named.sort(key=lambda row: row[0].id)
+
+    def plane(image: Image.Image) -> str:
+        return _address(image.resize(size, Image.Resampling.NEAREST), quick=quick)
+
+    return {
+        "name": result.photo.name,
+        "title": title,
+        "size": list(size),
+        "photo_size": [width, height],
+        "photo": _address(Image.fromarray(result.photo.pixels).resize(size, Image.Resampling.LANCZOS), "JPEG")
+        if photo
+        else None,
+        "layers": [plane(_ids_image(layer)) for layer in _layers(result)],
+        "confidence": plane(Image.fromarray(levels)),
+        "classes": result.classes is not None,
+        "answers": answers,
+        "prompts": {k: v for k, v in result.made_by.get("prompts", {}).items() if k != "mask"},
+        "segments": [
+            {
+                "id": segment.id,
+                "ru": russian[segment.id],
+                "en": name,
+                "color": colors[segment.id],
+                "class_color": result.classes.colors[segment.label_id] if result.classes else colors[segment.id],
+                "share": segment.area / total,
+                "score": round(float(segment.score), 4),
+            }
+            for segment, name in named
+        ],
+    }
+
+
+def _model(result: Segmentation) -> str:
+    variant = result.made_by.get("variant")
+    return find_variant(variant).title if variant else ""
+
+
+def _layers(result: Segmentation) -> list[np.ndarray]:
+    """`ids`, then layer by layer what lies below it, smaller masks first."""
+    layers = [result.ids]
+    depth = np.zeros(result.ids.shape, np.int32)
+    for segment in sorted(result.segments, key=lambda s: s.area):
+        hidden = segment.mask & (result.ids != segment.id)
+        depth[hidden] += 1
+        for k in range(1, min(int(depth[hidden].max(initial=0)), _DEPTH) + 1):
+            if k == len(layers):
+                layers.append(np.zeros(result.ids.shape, np.int32))
+            here = hidden & (depth == k)
+            layers[k][here] = segment.id
+    return layers
+
+
+def _ids_image(ids: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.stack([ids & 255, ids >> 8 & 255, ids >> 16 & 255], axis=-1).astype(np.uint8))
+
+
+def _address(image: Image.Image, kind: str = "PNG", quick: bool = False) -> str:
+    buffer = io.BytesIO()
+    png = {"compress_level": 1} if quick else {"optimize": True}
+    image.save(buffer, kind, **({"quality": 75} if kind == "JPEG" else png))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

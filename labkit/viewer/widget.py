@@ -1,0 +1,55 @@
+"""The viewer as a widget, for what needs the kernel: new results come from Python, prompts go back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anywidget
+import traitlets
+
+from labkit.segmentation import Segmentation
+from labkit.texts import text
+from labkit.viewer.items import item_of, module, viewer_data
+
+__all__ = ["ViewerWidget"]
+
+
+class ViewerWidget(anywidget.AnyWidget):
+    """Shows one result at a time; with `on_ask` it takes points, boxes and contours."""
+
+    _esm = module()
+    data = traitlets.Dict().tag(sync=True)
+    photos = traitlets.List().tag(sync=True)
+    items = traitlets.List().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+    asks = traitlets.Bool(False).tag(sync=True)
+    asked = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        result: Segmentation,
+        language: str | None = None,
+        on_ask: Callable[[dict[str, Any]], None] | None = None,
+        start: dict[str, Any] | None = None,
+    ):
+        super().__init__(data=viewer_data(language), asks=on_ask is not None, asked=start or {})
+        self._photo = None
+        self.update(result)
+        if on_ask is not None:
+            self.observe(lambda change: on_ask(change["new"]), names="asked")
+
+    def update(self, result: Segmentation, message: str = "") -> None:
+        """Shows another result; the photo travels again only where it is another one."""
+        item = item_of(result, photo=result.photo is not self._photo, quick=True)
+        photo = item.pop("photo")
+        with self.hold_sync():
+            if photo is not None:
+                self.photos = [photo]
+            self.items = [item]
+            self.message = message
+        self._photo = result.photo
+
+    def busy(self) -> None:
+        """Says that a result is on its way."""
+        self.message = text("viewer.busy", self.data["language"])

@@ -1,0 +1,50 @@
+"""The viewer as a widget: what it sends to the page and hears from it, without a browser."""
+
+from __future__ import annotations
+
+import pytest
+import traitlets
+
+from labkit.segmentation import Segmentation
+from labkit.viewer.items import item_of, module, viewer_data
+from labkit.viewer.widget import ViewerWidget
+
+
+def test_what_is_sent(outlined):
+    """The item without its photo, the photo beside it, the words and the style; the viewer's module is its code."""
+    widget = ViewerWidget(outlined, "en")
+    whole = item_of(outlined)
+    assert widget.photos == [whole["photo"]]
+    (item,) = widget.items
+    assert "photo" not in item and item["segments"] == whole["segments"]
+    assert widget.data == viewer_data("en") and not widget.asks
+    assert widget._esm == module() or module() in str(widget._esm)
+
+
+def test_a_photo_travels_once(outlined, default_photos):
+    """Another result of the same photo sends no photo; another photo does."""
+    widget = ViewerWidget(outlined)
+    sent = []
+    widget.observe(lambda change: sent.append(change["name"]), names=["photos", "items"])
+    widget.update(Segmentation.nothing(outlined.photo), "слова")
+    assert sent == ["items"] and widget.items[0]["segments"] == [] and widget.message == "слова"
+    widget.update(Segmentation.nothing(default_photos["horses"]))
+    assert sent == ["items", "photos", "items"] and widget.message == "" and len(widget.photos) == 1
+
+
+def test_what_is_asked_is_heard(outlined):
+    """What the page writes into `asked` reaches Python."""
+    heard = []
+    widget = ViewerWidget(outlined, on_ask=heard.append, start={"points": [[1, 2]], "point_labels": [1]})
+    assert widget.asks and widget.asked["points"] == [[1, 2]] and heard == []
+    widget.asked = {"points": [[3, 4]], "point_labels": [0], "serial": 1}
+    assert [asked["points"] for asked in heard] == [[[3, 4]]]
+
+
+def test_busy(outlined):
+    """While a model runs the widget says so, in its language."""
+    widget = ViewerWidget(outlined, "en")
+    widget.busy()
+    assert widget.message == "The model is at work…"
+    with pytest.raises(traitlets.TraitError):
+        widget.message = 1

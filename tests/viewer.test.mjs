@@ -1,0 +1,281 @@
+// The viewer's arithmetic, without a browser: node --test tests/viewer.test.mjs
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import test from "node:test";
+
+// Through an address of its own: so it is an ES module in every version of node, with no package.json beside it
+const source = await readFile(new URL("../labkit/viewer/viewer.js", import.meta.url));
+const viewer = await import(`data:text/javascript;base64,${source.toString("base64")}`);
+const { clampView, colorNumber, decimal, fill, outline, percent, readIds, readLevels, showSegments, zoomAt } = viewer;
+
+/** Numbers in [0, 1) that are the same at every run (mulberry32). */
+function randomNumbers(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** The RGBA bytes of a layer with these ids. */
+const pixelsOf = (ids) => new Uint8Array(Uint32Array.from(ids, (id) => (id | (255 << 24)) >>> 0).buffer);
+
+/** Rows of what `value(x, y)` gives. */
+const grid = (width, height, value) =>
+  Array.from({ length: height }, (_, y) => Array.from({ length: width }, (_, x) => value(x, y)));
+
+/** Spaces that do not break as plain ones. */
+const plain = (text) => text.replace(/[\u00a0\u202f]/g, " ");
+
+const near = (value, expected) => assert.ok(Math.abs(value - expected) < 1e-9, `${value} is not ${expected}`);
+
+// ---- Reading images -----------------------------------------------------------------------------------------------
+
+test("ids become places in the list of segments, from 1 on; 0 is none", () => {
+  const places = readIds(pixelsOf([0, 7, 7, 3, 0, 3, 7]), [7, 3]);
+  assert.ok(places instanceof Uint16Array);
+  assert.deepEqual([...places], [0, 1, 1, 2, 0, 2, 1]);
+});
+
+test("ids of two and three bytes are told apart", () => {
+  const ids = [1, 256, 257, 65535, 65536, 65537, 2 ** 24 - 1];
+  assert.deepEqual([...readIds(pixelsOf(ids), ids)], [1, 2, 3, 4, 5, 6, 7]);
+});
+
+test("an id that no segment has is background", () => {
+  assert.deepEqual([...readIds(pixelsOf([5, 9, 5]), [5])], [1, 0, 1]);
+  assert.deepEqual([...readIds(pixelsOf([5, 9]), [])], [0, 0]);
+});
+
+test("three hundred segments have places of their own", () => {
+  const ids = Array.from({ length: 300 }, (_, n) => 3 * n + 1);
+  assert.deepEqual([...readIds(pixelsOf(ids), ids)], ids.map((_, n) => n + 1));
+});
+
+test("confidence is the red byte", () => {
+  const levels = readLevels(Uint8ClampedArray.from([0, 9, 9, 255, 128, 9, 9, 255, 255, 9, 9, 255]));
+  assert.ok(levels instanceof Uint8Array);
+  assert.deepEqual([...levels], [0, 128, 255]);
+});
+
+test("a colour is the number that paints it into little-endian RGBA", () => {
+  const bytes = (...given) => [...new Uint8Array(Uint32Array.of(colorNumber(...given)).buffer)];
+  assert.deepEqual(bytes("#e69f00"), [0xe6, 0x9f, 0x00, 255]);
+  assert.deepEqual(bytes("#0172B2", 56), [0x01, 0x72, 0xb2, 56]);
+  assert.equal(colorNumber("#ffffff"), 0xffffffff); // positive, though its highest bit is set
+  assert.equal(colorNumber("#010000", 0), 1);
+});
+
+// ---- Which segment a pixel shows ----------------------------------------------------------------------------------
+
+// Six pixels; segment 1 (score 200) lies over 2 (score 100), which lies over 3 (score 250)
+const stack = {
+  layers: [
+    Uint16Array.of(0, 1, 1, 1, 2, 3),
+    Uint16Array.of(0, 0, 2, 2, 3, 0),
+    Uint16Array.of(0, 0, 0, 3, 0, 0),
+  ],
+  levels: Uint8Array.of(0, 255, 180, 50, 90, 250),
+  scores: Uint8Array.of(0, 200, 100, 250),
+  below: Float64Array.of(0, 0, 2, 2),
+};
+
+function shows(places, least, shown) {
+  const top = new Uint16Array(places.layers[0].length).fill(9);
+  const counts = showSegments(places, least, Uint8Array.from([0, ...shown]), top);
+  return [[...top], [...counts]];
+}
+
+test("at threshold 0 the uppermost layer is shown, and whole masks are counted", () => {
+  assert.deepEqual(shows(stack, 0, [1, 1, 1]), [[0, 1, 1, 1, 2, 3], [0, 3, 3, 3]]);
+});
+
+test("a segment that is switched off uncovers what lies below it, layer by layer", () => {
+  assert.deepEqual(shows(stack, 0, [0, 1, 1])[0], [0, 0, 2, 2, 2, 3]);
+  assert.deepEqual(shows(stack, 0, [1, 0, 1])[0], [0, 1, 1, 1, 3, 3]);
+  assert.deepEqual(shows(stack, 0, [0, 0, 1])[0], [0, 0, 0, 3, 3, 3]);
+  assert.deepEqual(shows(stack, 0, [0, 0, 0])[0], [0, 0, 0, 0, 0, 0]);
+});
+
+test("switching off changes no count", () => {
+  for (const shown of [[0, 1, 1], [1, 0, 0], [0, 0, 0]]) assert.deepEqual(shows(stack, 0, shown)[1], [0, 3, 3, 3]);
+});
+
+test("the threshold takes the pixel's confidence above, the segment's score below", () => {
+  // Pixel 3 of segment 1 is unsure (50), and so is 2 below it from 101 on, but 3, deeper still, is not
+  assert.deepEqual(shows(stack, 60, [1, 1, 1])[0], [0, 1, 1, 2, 2, 3]);
+  assert.deepEqual(shows(stack, 95, [1, 1, 1])[0], [0, 1, 1, 2, 3, 3]);
+  assert.deepEqual(shows(stack, 101, [1, 1, 1])[0], [0, 1, 1, 3, 3, 3]);
+  assert.deepEqual(shows(stack, 251, [1, 1, 1])[0], [0, 1, 0, 0, 0, 0]);
+});
+
+test("a count is of sure pixels above and, where the score suffices, of all that is hidden", () => {
+  assert.deepEqual(shows(stack, 60, [1, 1, 1])[1], [0, 2, 3, 3]);
+  assert.deepEqual(shows(stack, 95, [1, 1, 1])[1], [0, 2, 2, 3]);
+  assert.deepEqual(shows(stack, 101, [1, 1, 1])[1], [0, 2, 0, 3]);
+  assert.deepEqual(shows(stack, 251, [1, 1, 1])[1], [0, 1, 0, 0]);
+});
+
+test("a pixel whose confidence is the threshold itself stays, and at 255 what is wholly sure", () => {
+  const one = {
+    layers: [Uint16Array.of(1, 1, 1)],
+    levels: Uint8Array.of(127, 128, 255),
+    scores: Uint8Array.of(0, 170),
+    below: Float64Array.of(0, 0),
+  };
+  assert.deepEqual(shows(one, 128, [1]), [[0, 1, 1], [0, 2]]);
+  assert.deepEqual(shows(one, 255, [1]), [[0, 0, 1], [0, 1]]);
+});
+
+test("without segments nothing is shown", () => {
+  const none = {
+    layers: [new Uint16Array(3)],
+    levels: new Uint8Array(3),
+    scores: new Uint8Array(1),
+    below: new Float64Array(1),
+  };
+  assert.deepEqual(shows(none, 0, []), [[0, 0, 0], [0]]);
+});
+
+// ---- Outlines -----------------------------------------------------------------------------------------------------
+
+const COLORS = Uint32Array.of(0, 11, 22, 33);
+
+function outlined(rows, reach) {
+  const [height, width] = [rows.length, rows[0].length];
+  const edge = new Uint32Array(width * height).fill(99);
+  outline(Uint16Array.from(rows.flat()), width, height, reach, COLORS, edge);
+  return Array.from({ length: height }, (_, y) => [...edge.subarray(y * width, (y + 1) * width)]);
+}
+
+test("reach 0 draws nothing and wipes what was drawn", () => {
+  assert.deepEqual(outlined([[1, 1, 0], [2, 2, 0]], 0), [[0, 0, 0], [0, 0, 0]]);
+});
+
+test("reach 1 is one pixel on each side, each in its own colour, the background in none", () => {
+  assert.deepEqual(outlined([[1, 1, 1, 2, 2, 0, 0]], 1), [[0, 0, 11, 22, 22, 0, 0]]);
+  assert.deepEqual(outlined([[1], [1], [3], [3]], 1), [[0], [11], [33], [0]]);
+});
+
+test("the border of the photo is no outline", () => {
+  for (const reach of [1, 3]) assert.deepEqual(outlined([[1, 1], [1, 1]], reach), [[0, 0], [0, 0]]);
+  assert.deepEqual(outlined([[1]], 3), [[0]]);
+});
+
+test("rows do not run into each other", () => {
+  assert.deepEqual(outlined([[2, 0, 0, 0, 1], [2, 0, 0, 0, 1]], 1), [[22, 0, 0, 0, 11], [22, 0, 0, 0, 11]]);
+});
+
+test("reach 3 is three pixels on each side, and no more", () => {
+  assert.deepEqual(outlined([[1, 1, 1, 1, 1, 2, 2, 2, 2, 2]], 3), [[0, 0, 11, 11, 11, 22, 22, 22, 0, 0]]);
+  const inside = (n) => n > 0 && n < 8;
+  const square = grid(9, 9, (x, y) => Number(inside(x) && inside(y)));
+  const drawn = outlined(square, 3).flat();
+  assert.equal(drawn.filter((color) => color === 11).length, 7 * 7 - 1); // all but the pixel in the middle
+  assert.equal(drawn[4 * 9 + 4], 0);
+});
+
+test("on random masks it is what the definition says", () => {
+  const random = randomNumbers(5);
+  const [width, height] = [13, 11];
+  for (let round = 0; round < 20; round++) {
+    const reach = 1 + (round % 4);
+    const rows = grid(width, height, () => (random() < 0.06 ? Math.floor(random() * 4) : 1));
+    const at = (x, y) => rows[y]?.[x];
+    const beside = (x, y) => [at(x, y + 1), at(x + 1, y), at(x, y - 1), at(x - 1, y)];
+    const border = (x, y) => beside(x, y).some((place) => place !== undefined && place !== at(x, y));
+    const drawn = outlined(rows, reach);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        let close = false;
+        for (let v = y - reach + 1; v < y + reach; v++) {
+          for (let u = x - reach + 1; u < x + reach; u++) close ||= at(u, v) !== undefined && border(u, v);
+        }
+        assert.equal(drawn[y][x], close ? COLORS[at(x, y)] : 0, `round ${round}: ${x}, ${y}`);
+      }
+    }
+  }
+});
+
+// ---- Zooming ------------------------------------------------------------------------------------------------------
+
+test("unzoomed, the photo stands in the middle", () => {
+  assert.deepEqual(clampView({ zoom: 1, x: 5, y: 999 }, 400, 300), { zoom: 1, x: 200, y: 150 });
+  assert.deepEqual(clampView({ zoom: 0.2, x: 0, y: 0 }, 400, 300), { zoom: 1, x: 200, y: 150 });
+});
+
+test("zoomed, no place outside the photo comes into view", () => {
+  assert.deepEqual(clampView({ zoom: 4, x: -50, y: 290 }, 400, 300), { zoom: 4, x: 50, y: 262.5 });
+  assert.deepEqual(clampView({ zoom: 4, x: 399, y: 0 }, 400, 300), { zoom: 4, x: 350, y: 37.5 });
+  assert.deepEqual(clampView({ zoom: 4, x: 120, y: 130 }, 400, 300), { zoom: 4, x: 120, y: 130 });
+});
+
+test("the zoom ends at 16", () => {
+  assert.deepEqual(clampView({ zoom: 99, x: 200, y: 150 }, 400, 300), { zoom: 16, x: 200, y: 150 });
+});
+
+test("the place under the mouse stays where it is", () => {
+  const random = randomNumbers(8);
+  for (let round = 0; round < 50; round++) {
+    const view = { zoom: 4 + 2 * random(), x: 180 + 40 * random(), y: 140 + 20 * random() };
+    const [x, y] = [view.x + 30 * (random() - 0.5), view.y + 30 * (random() - 0.5)];
+    const factor = 0.8 + random();
+    const after = zoomAt(view, factor, x, y, 400, 300);
+    near(after.zoom, view.zoom * factor);
+    near((x - after.x) * after.zoom, (x - view.x) * view.zoom);
+    near((y - after.y) * after.zoom, (y - view.y) * view.zoom);
+  }
+});
+
+test("zooming into a corner keeps the corner", () => {
+  const whole = { zoom: 1, x: 200, y: 150 };
+  assert.deepEqual(zoomAt(whole, 2, 0, 0, 400, 300), { zoom: 2, x: 100, y: 75 });
+  assert.deepEqual(zoomAt(whole, 2, 400, 300, 400, 300), { zoom: 2, x: 300, y: 225 });
+});
+
+test("at the limits of the zoom nothing moves", () => {
+  const near16 = { zoom: 16, x: 100, y: 80 };
+  assert.deepEqual(zoomAt(near16, 1.5, 104, 83, 400, 300), near16);
+  const whole = { zoom: 1, x: 200, y: 150 };
+  assert.deepEqual(zoomAt(whole, 0.5, 30, 40, 400, 300), whole);
+});
+
+test("a step across a limit zooms up to it, about the same place", () => {
+  const after = zoomAt({ zoom: 10, x: 200, y: 150 }, 3, 205, 152, 400, 300);
+  assert.equal(after.zoom, 16);
+  near((205 - after.x) * 16, 50);
+  near((152 - after.y) * 16, 20);
+  assert.deepEqual(zoomAt({ zoom: 1.2, x: 180, y: 140 }, 0.1, 0, 0, 400, 300), { zoom: 1, x: 200, y: 150 });
+});
+
+test("zooming out at the border lets nothing outside come into view", () => {
+  const after = zoomAt({ zoom: 8, x: 25, y: 18.75 }, 0.5, 50, 37, 400, 300);
+  assert.deepEqual(after, { zoom: 4, x: 50, y: 37.5 });
+});
+
+// ---- Words --------------------------------------------------------------------------------------------------------
+
+test("shares follow the language, with one digit unless another number is asked for", () => {
+  assert.equal(plain(percent(0.1234, "ru")), "12,3 %");
+  assert.equal(plain(percent(0.1234, "en")), "12.3%");
+  assert.equal(percent(0, "en"), "0.0%");
+  assert.equal(percent(1, "en"), "100.0%");
+  assert.equal(plain(percent(0.574, "ru", 0)), "57 %");
+  assert.equal(percent(16, "en", 0), "1,600%");
+});
+
+test("scores have two digits", () => {
+  assert.equal(decimal(0.5, "ru"), "0,50");
+  assert.equal(decimal(0.987, "en"), "0.99");
+  assert.equal(decimal(1, "en"), "1.00");
+});
+
+test("values go into a text as they are", () => {
+  assert.equal(fill("answer {number}: {score}", { number: 2, score: "0.98" }), "answer 2: 0.98");
+  assert.equal(fill("{value} px, {value}", { value: 0 }), "0 px, 0");
+  assert.equal(fill("{a}", { a: "$& {b} <b>", b: 1 }), "$& {b} <b>");
+  assert.equal(fill("no {braces here", {}), "no {braces here");
+});
