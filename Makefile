@@ -26,6 +26,7 @@ benchmark: .venv/installed
 	$(RUN) tests/benchmarks/segment_speed.py
 	$(RUN) tests/benchmarks/object_speed.py
 	$(RUN) tests/benchmarks/viewer_speed.py
+	LABKIT_CLICK_MS=150 $(RUN) -m pytest -q -s tests/test_viewer_jupyter.py
 
 install: .venv/installed
 

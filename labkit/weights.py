@@ -24,8 +24,8 @@ EMBEDDED: dict[str, str] = {
     "deeplab": "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
     "unet": "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
     "fcn": "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
-    "mask_rcnn": "419406e51e8b201170513ef46da2a1f766ec277fa3c1f8e71def570a8717484b",
-    "sam": "6b09586da40cfde74e85d8f16d02d08b5323b5024e0ba539481192f57d305ea3",
+    "mask_rcnn": "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
+    "sam": "d1f4c075160639b29a873443d61b3b52563d97c2f7dfd9d3f40e4844f93ac0ac",
     "pspnet": "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
 }
 """The sha256 of each variant's embedded file."""

@@ -21,6 +21,7 @@ TIMEOUT = 30_000
 """Milliseconds that anything may take; the machine may be busy."""
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
+_HARMLESS = "An iframe which has both allow-scripts and allow-same-origin"  # Chromium's warning: Colab has these
 _LOCAL = ("file:", "data:", "blob:", "about:")
 _FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))"
 _DRAWN = """() => {
@@ -76,6 +77,10 @@ def open_page(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         if not request.url.startswith(_LOCAL):
             wrong.append(f"asked for {request.url[:200]}")
 
+    def said(message: Any) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(_HARMLESS):
+            wrong.append(f"{message.type}: {message.text}")
+
     def open_(html: str, **options: Any) -> Any:
         options = {"viewport": {"width": 1280, "height": 1200}, "locale": "ru-RU", **options}
         context = chromium.new_context(**options)
@@ -86,7 +91,7 @@ def open_page(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
         context.on("request", asked)
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(f"raised {error}"))
-        page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(f"{said.type}: {said.text}"))
+        page.on("console", said)
         page.on("dialog", lambda dialog: (wrong.append(f"opened a dialog: {dialog.message}"), dialog.dismiss()))
         path = tmp_path / f"страница {len(contexts)}.html"
         path.write_text(html, encoding="utf-8")
@@ -96,7 +101,8 @@ def open_page(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     yield open_
     for context in contexts:
         context.close()
-    assert wrong == []
+    if wrong:
+        raise AssertionError("\n".join(wrong))
 
 
 def page_of(*parts: str) -> str:

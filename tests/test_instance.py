@@ -79,13 +79,13 @@ def test_paste_is_torchvision_s(box):
 @pytest.mark.parametrize("name, height", [("astronaut", 512), ("cameraman", 400)])
 def test_result_is_torchvision_s(model, default_photos, name, height):
     """The same objects as torchvision's own forward pass finds on the same pixels, with and without padding."""
-    pixels = default_photos[name].pixels[:height]  # the longest side is 512: neither of the two scales it
+    pixels = default_photos[name].pixels[:height]  # the longest side is 512: at that working side neither scales it
     plain = build_network("mask_rcnn").eval()
     load_weights(plain, model.weights.path)
     plain.roi_heads.score_thresh = 0.3
     with torch.inference_mode():
         (expected,) = plain([torch.from_numpy(pixels).permute(2, 0, 1) / 255])
-    result = model.segment(Photo.from_pixels(name, pixels), score_threshold=0.3)
+    result = model.segment(Photo.from_pixels(name, pixels), score_threshold=0.3, working_side=512)
     assert len(result.segments) > 0
     assert [s.label_id for s in result.segments] == expected["labels"].tolist()
     assert [s.score for s in result.segments] == pytest.approx(expected["scores"].tolist(), abs=1e-3)
@@ -99,7 +99,7 @@ def test_result_is_torchvision_s(model, default_photos, name, height):
 def test_overlapping_objects(model, detect, default_photos):
     """Every object keeps its whole mask; where two overlap, `ids` and `confidence` are the better one's."""
     detect([[100, 100, 300, 300], [200, 200, 400, 400], [205, 205, 295, 295]], [0.9, 0.8, 0.7], [8, 12, 15])
-    result = model.segment(default_photos["astronaut"])  # 512x512: the boxes are in its own pixels
+    result = model.segment(default_photos["astronaut"], working_side=512)  # the boxes are in its own pixels
     best, second, hidden = result.segments
     assert [s.label for s in result.segments] == ["cat", "dog", "person"]
     assert best.area == second.area > 200 * 200 * 0.98
@@ -144,7 +144,7 @@ def test_objects_at_the_border(model, detect, default_photos):
     """Boxes that end at the edge of the photo reach it and do not leave it, whatever the photo was scaled by."""
     photo = default_photos["cat_kitten"]  # 900x675, the network sees 512x384
     detect([[0, 0, 512, 384], [0, 0, 9, 9], [500.5, 371.3, 512, 384]], [0.9, 0.8, 0.7], [8, 8, 8])
-    whole, first, last = model.segment(photo).segments
+    whole, first, last = model.segment(photo, working_side=512).segments
     assert whole.box == (0, 0, 900, 675) and whole.mask.mean() > 0.99
     assert first.box == pytest.approx((0, 0, 9 * 900 / 512, 9 * 675 / 384), abs=1) and min(first.box) >= 0
     assert last.box == pytest.approx((500.5 * 900 / 512, 371.3 * 675 / 384, 900, 675), abs=1)

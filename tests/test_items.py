@@ -38,7 +38,7 @@ def ids_of(address: str) -> np.ndarray:
 
 
 def levels_of(item: dict) -> np.ndarray:
-    """The confidence of an item, 0 to 255."""
+    """The confidence of an item, 0 to 200."""
     image = opened(item["confidence"])
     assert (image.format, image.mode) == ("PNG", "L")
     return np.asarray(image)
@@ -46,7 +46,7 @@ def levels_of(item: dict) -> np.ndarray:
 
 def expected_levels(result: Segmentation) -> np.ndarray:
     """The confidence that is to travel."""
-    return np.where(result.ids > 0, np.round(result.confidence * 255), 0)
+    return np.where(result.ids > 0, np.floor(result.confidence * 200 + 1e-4), 0)
 
 
 def check_exact(result: Segmentation, item: dict) -> None:
@@ -257,7 +257,7 @@ def test_large_photos_travel_small(side, size):
     assert all(list(opened(image).size) == size for image in images)
     ids = ids_of(item["layers"][0])
     assert np.array_equal(np.unique(ids), [0, 1]) and (ids == 1).mean() == pytest.approx(0.25, abs=0.01)
-    assert np.array_equal(levels_of(item), 255 * ids)
+    assert np.array_equal(levels_of(item), 200 * ids)
     assert item["segments"][0]["share"] == pytest.approx(0.25)
 
 

@@ -223,18 +223,17 @@ def test_photo_comes_first(load, default_photos, cat):
 
 
 def test_prompts_are_segment_anything_s(load, plain, sheep):
-    """The same masks and scores as `SamPredictor` gives on the same pixels."""
+    """The same masks and scores as `SamPredictor` gives on the same pixels for a point, a box, and both."""
     model, predictor = load("sam"), SamPredictor(plain)
     model.set_photo(sheep)
     predictor.set_image(sheep.pixels)
-    points, labels, box = [(200, 160), (30, 20)], [1, 0], (90, 60, 330, 290)
+    points, box = [(200, 160)], (90, 60, 330, 290)
     for ours, theirs in (
-        ({"points": points[:1]}, {"point_coords": np.array(points[:1]), "point_labels": np.array([1])}),
-        ({"points": points, "point_labels": labels}, {"point_coords": np.array(points), "point_labels": labels}),
+        ({"points": points}, {"point_coords": np.array(points), "point_labels": np.array([1])}),
         ({"box": box}, {"box": np.array(box)}),
         (
-            {"points": points[:1], "box": box, "answers": 3},
-            {"point_coords": np.array(points[:1]), "point_labels": np.array([1]), "box": np.array(box)},
+            {"points": points, "box": box, "answers": 3},
+            {"point_coords": np.array(points), "point_labels": np.array([1]), "box": np.array(box)},
         ),
     ):
         result = model.prompt(**ours)
@@ -247,6 +246,19 @@ def test_prompts_are_segment_anything_s(load, plain, sheep):
         for segment, (score, mask) in zip(result.segments, expected, strict=True):
             assert segment.score == pytest.approx(np.clip(score, 0, 1), abs=1e-3)
             assert iou(segment.mask, mask) > 0.99
+
+
+def test_several_points_are_asked_twice(load, plain, sheep):
+    """The second time the first answer goes in as a mask, and of three answers the best one counts."""
+    model, predictor = load("sam"), SamPredictor(plain)
+    model.set_photo(sheep)
+    predictor.set_image(sheep.pixels)
+    points, labels = np.array([(200, 160), (30, 20)]), np.array([1, 0])
+    (first,), _, _ = predictor.predict(points, labels, multimask_output=False)
+    (expected,) = model.prompt(points=points, point_labels=labels, mask=first, answers=3).segments[:1]
+    (segment,) = model.prompt(points=points, point_labels=labels).segments
+    assert segment.score == pytest.approx(expected.score, abs=1e-3) and iou(segment.mask, expected.mask) > 0.99
+    assert len(model.prompt(points=points, point_labels=labels, answers=3).segments) == 3
 
 
 def test_mask_prompt_is_segment_anything_s(load, plain, sheep):

@@ -194,7 +194,7 @@ def test_show_by_mouse(lab):
 
 
 def test_click_to_mask_is_quick(lab):
-    """From a click to the drawn mask: the median of seven (the benchmark holds it to 150 ms on a quiet machine)."""
+    """From a click to the drawn mask, the median of seven; `make benchmark` holds it to 150 ms on a quiet machine."""
     page, _ = lab
     cell = page.locator(".jp-Cell").nth(0)
     canvas = cell.locator("canvas[data-panel=overlay]")
@@ -204,7 +204,7 @@ def test_click_to_mask_is_quick(lab):
     for n in range(7):
         times.append(canvas.evaluate(CLICK, [0.35 + 0.05 * n, 0.5]))
     print(f"click to mask: {statistics.median(times):.0f} ms ({', '.join(f'{t:.0f}' for t in times)})")
-    assert statistics.median(times) < 1500
+    assert statistics.median(times) < float(os.environ.get("LABKIT_CLICK_MS", 3000))
 
 
 CLICK = """(canvas, [x, y]) => new Promise((done, fail) => {

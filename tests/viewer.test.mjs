@@ -52,7 +52,10 @@ test("an id that no segment has is background", () => {
 
 test("three hundred segments have places of their own", () => {
   const ids = Array.from({ length: 300 }, (_, n) => 3 * n + 1);
-  assert.deepEqual([...readIds(pixelsOf(ids), ids)], ids.map((_, n) => n + 1));
+  assert.deepEqual(
+    [...readIds(pixelsOf(ids), ids)],
+    ids.map((_, n) => n + 1),
+  );
 });
 
 test("confidence is the red byte", () => {
@@ -73,11 +76,7 @@ test("a colour is the number that paints it into little-endian RGBA", () => {
 
 // Six pixels; segment 1 (score 200) lies over 2 (score 100), which lies over 3 (score 250)
 const stack = {
-  layers: [
-    Uint16Array.of(0, 1, 1, 1, 2, 3),
-    Uint16Array.of(0, 0, 2, 2, 3, 0),
-    Uint16Array.of(0, 0, 0, 3, 0, 0),
-  ],
+  layers: [Uint16Array.of(0, 1, 1, 1, 2, 3), Uint16Array.of(0, 0, 2, 2, 3, 0), Uint16Array.of(0, 0, 0, 3, 0, 0)],
   levels: Uint8Array.of(0, 255, 180, 50, 90, 250),
   scores: Uint8Array.of(0, 200, 100, 250),
   below: Float64Array.of(0, 0, 2, 2),
@@ -90,7 +89,10 @@ function shows(places, least, shown) {
 }
 
 test("at threshold 0 the uppermost layer is shown, and whole masks are counted", () => {
-  assert.deepEqual(shows(stack, 0, [1, 1, 1]), [[0, 1, 1, 1, 2, 3], [0, 3, 3, 3]]);
+  assert.deepEqual(shows(stack, 0, [1, 1, 1]), [
+    [0, 1, 1, 1, 2, 3],
+    [0, 3, 3, 3],
+  ]);
 });
 
 test("a segment that is switched off uncovers what lies below it, layer by layer", () => {
@@ -101,7 +103,12 @@ test("a segment that is switched off uncovers what lies below it, layer by layer
 });
 
 test("switching off changes no count", () => {
-  for (const shown of [[0, 1, 1], [1, 0, 0], [0, 0, 0]]) assert.deepEqual(shows(stack, 0, shown)[1], [0, 3, 3, 3]);
+  for (const shown of [
+    [0, 1, 1],
+    [1, 0, 0],
+    [0, 0, 0],
+  ])
+    assert.deepEqual(shows(stack, 0, shown)[1], [0, 3, 3, 3]);
 });
 
 test("the threshold takes the pixel's confidence above, the segment's score below", () => {
@@ -126,8 +133,14 @@ test("a pixel whose confidence is the threshold itself stays, and at 255 what is
     scores: Uint8Array.of(0, 170),
     below: Float64Array.of(0, 0),
   };
-  assert.deepEqual(shows(one, 128, [1]), [[0, 1, 1], [0, 2]]);
-  assert.deepEqual(shows(one, 255, [1]), [[0, 0, 1], [0, 1]]);
+  assert.deepEqual(shows(one, 128, [1]), [
+    [0, 1, 1],
+    [0, 2],
+  ]);
+  assert.deepEqual(shows(one, 255, [1]), [
+    [0, 0, 1],
+    [0, 1],
+  ]);
 });
 
 test("without segments nothing is shown", () => {
@@ -152,7 +165,19 @@ function outlined(rows, reach) {
 }
 
 test("reach 0 draws nothing and wipes what was drawn", () => {
-  assert.deepEqual(outlined([[1, 1, 0], [2, 2, 0]], 0), [[0, 0, 0], [0, 0, 0]]);
+  assert.deepEqual(
+    outlined(
+      [
+        [1, 1, 0],
+        [2, 2, 0],
+      ],
+      0,
+    ),
+    [
+      [0, 0, 0],
+      [0, 0, 0],
+    ],
+  );
 });
 
 test("reach 1 is one pixel on each side, each in its own colour, the background in none", () => {
@@ -161,12 +186,37 @@ test("reach 1 is one pixel on each side, each in its own colour, the background 
 });
 
 test("the border of the photo is no outline", () => {
-  for (const reach of [1, 3]) assert.deepEqual(outlined([[1, 1], [1, 1]], reach), [[0, 0], [0, 0]]);
+  for (const reach of [1, 3])
+    assert.deepEqual(
+      outlined(
+        [
+          [1, 1],
+          [1, 1],
+        ],
+        reach,
+      ),
+      [
+        [0, 0],
+        [0, 0],
+      ],
+    );
   assert.deepEqual(outlined([[1]], 3), [[0]]);
 });
 
 test("rows do not run into each other", () => {
-  assert.deepEqual(outlined([[2, 0, 0, 0, 1], [2, 0, 0, 0, 1]], 1), [[22, 0, 0, 0, 11], [22, 0, 0, 0, 11]]);
+  assert.deepEqual(
+    outlined(
+      [
+        [2, 0, 0, 0, 1],
+        [2, 0, 0, 0, 1],
+      ],
+      1,
+    ),
+    [
+      [22, 0, 0, 0, 11],
+      [22, 0, 0, 0, 11],
+    ],
+  );
 });
 
 test("reach 3 is three pixels on each side, and no more", () => {

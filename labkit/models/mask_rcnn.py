@@ -21,7 +21,7 @@ from labkit.models.backbone import BN_EPS, ENCODER, MEAN, STD
 
 __all__ = ["SIDE", "build"]
 
-SIDE = 512
+SIDE = 576
 """The longest side, in pixels, that the network's own transform scales a photo to."""
 
 _CHANNELS = 96

@@ -101,9 +101,10 @@ class PromptedModel(Model):
         `points` are `(x, y)` in pixels of the photo, `point_labels` 1 (in the object, the default) or 0 (not in it),
         `box` is `x0, y0, x1, y1`, `mask` an `HxW` bool mask to go on from (an earlier answer, which the points correct;
         without points its box goes in with it), `polygon` a contour of at least three points: it goes in as a mask and
-        its box. `answers` is 3 or 1; where nothing is said, one lone point, which may mean a part or the whole, gets
-        three. `score` is the IoU that SAM predicts. LabkitError, with what is valid, for prompts that ask for nothing
-        and before `set_photo`.
+        its box. Several points are asked twice, the second time with the first answer as the mask: SAM has learned to
+        mend its own masks (Kirillov et al., 2023, appendix A). `answers` is 3 or 1; where nothing is said, one lone
+        point, which may mean a part or the whole, gets three. `score` is the IoU that SAM predicts. LabkitError, with
+        what is valid, for prompts that ask for nothing and before `set_photo`.
         """
         if self.photo is None:
             raise LabkitError(text("prompt.no_photo"))
@@ -134,7 +135,9 @@ class PromptedModel(Model):
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
         Setting(3, choices=(1, 3)).check("answers", answers)
         logits, scores = self._answer(asked, mask, answers)
-        order = np.argsort(-scores, kind="stable")
+        if mask is None and len(asked.get("points", ())) > 1 and (first := logits[scores.argmax()] > 0).any():
+            logits, scores = self._answer(asked, first, 3)
+        order = np.argsort(-scores, kind="stable")[:answers]
         result = self._result(
             self.photo,
             [logits[n] > 0 for n in order],

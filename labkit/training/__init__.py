@@ -33,7 +33,7 @@ STARTS = ("embedded", "encoder", "imagenet")
 RECIPES = {
     "semantic": Recipe(),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
-    "prompted": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
+    "prompted": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),
 }
 """How the embedded weights of each kind of variant were trained."""
 
@@ -106,7 +106,7 @@ def _train_objects(name, network, data, recipe, start, checkpoint, resume, place
         load_imagenet(encoder)
     if name == "mask_rcnn":
         learner = MaskRCNNLearner(network, recipe.frozen_stages)
-        scenes = Scenes(data, recipe.side, scales=(320, 720), by_class=True)
+        scenes = Scenes(data, recipe.side, scales=(360, 860), by_class=True)
     else:
         learner = SamLearner(network, recipe.frozen_stages)
         scenes = Scenes(data, recipe.side, scales=(400, 800), by_class=False, centred=0.7, pasted=0.1)

@@ -25,6 +25,9 @@ __all__ = ["Scene", "Scenes", "mask_boxes"]
 _PASTE_FROM = 900
 """The least area, in pixels, of an object that is pasted."""
 
+_BALANCE = 0.6
+"""Classes are drawn ~ (objects)^this: 1 as often as they occur, 0 all alike."""
+
 _LEAST = 24
 """An object of fewer visible pixels counts as not labelled."""
 
@@ -46,7 +49,7 @@ class Scenes(torch.utils.data.IterableDataset):
     """An endless stream of `Scene`.
 
     A share `centred` of the scenes is centred on an object. With `by_class` that is one of a VOC class, drawn
-    ~ (objects)^0.4, and objects without a VOC class are background; without it every object counts, and all alike.
+    ~ (objects)^0.6, and objects without a VOC class are background; without it every object counts, and all alike.
     `pasted` is the chance of each of three objects to be pasted in.
     """
 
@@ -99,7 +102,7 @@ class Scenes(torch.utils.data.IterableDataset):
     def draw(self, rng: np.random.Generator) -> Scene:
         """One scene."""
         if rng.random() < self._centred:
-            group = self._objects[draw_class(rng, self._objects, 0.4)]
+            group = self._objects[draw_class(rng, self._objects, _BALANCE)]
             instance = group[rng.integers(len(group))]
             name, spread = instance.name, 0.2
             x0, y0, x1, y1 = instance.box
@@ -118,7 +121,7 @@ class Scenes(torch.utils.data.IterableDataset):
         return Scene(pixels, numbers, torch.from_numpy(labels))
 
     def _paste(self, rng, image: Image.Image, numbers: np.ndarray, labels: np.ndarray):
-        group = self._pasteable[draw_class(rng, self._pasteable, 0.4)]
+        group = self._pasteable[draw_class(rng, self._pasteable, _BALANCE)]
         instance = group[rng.integers(len(group))]
         number = int(numbers[numbers < IGNORE].max(initial=0)) + 1
         if number == IGNORE:

@@ -22,6 +22,9 @@ __all__ = ["item_of", "items_of", "module", "viewer_data"]
 SIDE = 1024
 """The longest side of a picture that travels, in pixels."""
 
+LEVELS = 200
+"""The levels of confidence: two to a step of the threshold's slider, so that it cuts exactly where it says."""
+
 _DEPTH = 12
 """At most so many masks over one another travel; what lies still deeper cannot be uncovered."""
 
@@ -55,14 +58,14 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     """One result in JSON's types.
 
     `photo` is a JPEG; `layers` are PNGs of segment ids (R + 256 G + 65536 B), the uppermost first: below a pixel of
-    one stand the whole masks that it hides; `confidence` is a PNG of the uppermost layer's, 0 to 255. All three have
+    one stand the whole masks that it hides; `confidence` is a PNG of the uppermost layer's, 0 to 200. All three have
     `size` (`[width, height]`, at most 1024), coordinates belong to `photo_size`. `segments` are largest first, the
     answers to a prompt best first. `photo=False` leaves the photo out; `quick` writes larger images in less time.
     """
     height, width = result.ids.shape
     factor = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    levels = np.where(result.ids > 0, np.round(result.confidence * 255), 0).astype(np.uint8)
+    levels = np.where(result.ids > 0, np.floor(result.confidence * LEVELS + 1e-4), 0).astype(np.uint8)
     russian = dict((segment.id, name) for segment, name in named_segments(result, "ru"))
     colors = colors_of(result)
     total = result.ids.size

@@ -3,7 +3,7 @@
 // `mount` draws it into an element: of a page that `labkit.show` wrote, or of an anywidget (the default export), where
 // Python hears what was clicked. Data travel as images; everything drawn from names is text, never markup.
 
-const LEVELS = 255;
+const LEVELS = 200; // of confidence: two to a step of the threshold, so that it cuts exactly where it says
 const MOST_ZOOM = 16;
 const NEAR = 6; // pixels of the screen: a shorter drag is a click
 
@@ -42,7 +42,7 @@ export function colorNumber(color, alpha = 255) {
 /**
  * Which segment each pixel shows, and how many pixels of each whole mask are sure enough.
  *
- * `layers` are places (`readIds`), uppermost first; `levels` the confidence of the uppermost layer, 0 to 255; below it
+ * `layers` are places (`readIds`), uppermost first; `levels` the confidence of the uppermost layer, 0 to 200; below it
  * a segment has its score, `scores`, throughout. `shown[place]` is 1 for what is not switched off. `top` is written.
  */
 export function showSegments({ layers, levels, scores, below }, least, shown, top) {
@@ -175,7 +175,7 @@ class Picture {
     this.places = {
       levels: readLevels(levels),
       layers: layers.map((layer) => readIds(layer, order)),
-      scores: Uint8Array.from([0, ...item.segments.map((segment) => Math.round(segment.score * LEVELS))]),
+      scores: Uint8Array.from([0, ...item.segments.map((segment) => Math.floor(segment.score * LEVELS + 1e-4))]),
       below: new Float64Array(order.length + 1),
     };
     for (const layer of this.places.layers.slice(1)) for (const place of layer) this.places.below[place]++;
@@ -201,9 +201,10 @@ class Picture {
     ]);
     this.counts = showSegments(this.places, Math.round(threshold * LEVELS), shown, top);
     const colors = new Uint32Array(item.segments.length + 1);
+    const dims = lit !== null && !this.hidden.has(lit);
     item.segments.forEach((segment, n) => {
       const color = byClass ? segment.class_color : segment.color;
-      colors[n + 1] = colorNumber(color, lit === null || lit === segment.id ? 255 : 56);
+      colors[n + 1] = colorNumber(color, dims && lit !== segment.id ? 56 : 255);
     });
     const pixels = new Uint32Array(this.maskPixels.data.buffer);
     for (let i = 0; i < top.length; i++) pixels[i] = colors[top[i]];
@@ -298,7 +299,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
   let cursor = null;
   let dirty = false;
   let frame = 0;
-  let parts = {};
+  let parts = { panels: [], rows: [] };
 
   const say = (key, values = {}) => fill(data.texts[state.language][key], values);
   const current = () => pictures[state.index];
@@ -326,10 +327,10 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
 
   function draw() {
     frame = 0;
-    if (!parts.panels || !current().places) return;
+    if (!current()?.places) return;
     if (dirty) {
       dirty = false;
-      for (const picture of paintable()) picture.paint(state);
+      for (const picture of paintable()) picture.paint(picture === current() ? state : { ...state, lit: null });
       writeLegend();
     }
     for (const { canvas, kind } of parts.panels) drawPanel(canvas, kind);
@@ -463,8 +464,8 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
   function setCurtain() {
     const all = sources();
     const keys = all.map((source) => source.key);
-    if (!keys.includes(state.left)) state.left = all.length > 3 ? "overlay" : "photo";
-    if (!keys.includes(state.right)) state.right = all.length > 3 ? all[3].key : "overlay";
+    if (keys.includes(state.left) && keys.includes(state.right)) return;
+    [state.left, state.right] = all.length > 3 ? ["overlay", all[3].key] : ["photo", "overlay"];
   }
 
   // -- Going through the set ------------------------------------------------------------------------------------
@@ -519,7 +520,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
   /** Builds everything; called again when the language changes. */
   function build() {
     parts.resize?.disconnect();
-    parts = {};
+    parts = { panels: [], rows: [] };
     const style = make("style", {}, data.css);
     if (!pictures.length) {
       shadow.replaceChildren(style, make("p", {}, say("none")));
@@ -799,17 +800,21 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     return [x, y].map((value, n) => Math.min(Math.max(Math.floor(value * scale), 0), item.photo_size[n] - 1));
   }
 
-  function readOut(place) {
-    const { item, top, places } = current();
+  /** Writes what is under the mouse, of the picture on that side of the curtain; nothing while it is being decoded. */
+  function readOut(event, canvas) {
+    const place = placeOf(event, canvas);
+    const box = canvas.getBoundingClientRect();
+    const side = event.clientX - box.left < state.split * box.width ? state.left : state.right;
+    const { item, top, places } = state.mode === "curtain" ? sourceOf(side).picture : current();
     const [x, y] = place.map(Math.floor);
-    if (x < 0 || y < 0 || x >= item.size[0] || y >= item.size[1]) {
+    if (!places || x < 0 || y < 0 || x >= item.size[0] || y >= item.size[1]) {
       parts.readout.textContent = "";
       return;
     }
     const i = y * item.size[0] + x;
     const at = top[i];
     const sure = at === places.layers[0][i] ? places.levels[i] : places.scores[at];
-    const what = at ? `${named(item.segments[at - 1])}, ${decimal(sure / LEVELS, state.language)}` : say("background");
+    const what = at ? `${named(item.segments[at - 1])}, ${decimal(Math.ceil(sure / 2) / 100, state.language)}` : say("background");
     const [px, py] = photoPlace(place);
     parts.readout.textContent = `x ${px}, y ${py}: ${what}`;
   }
@@ -828,8 +833,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
         draft = { tool: state.tool, places: [photoPlace(start.place)] };
       else if (kind === "curtain" && state.view.zoom === 1) moveCurtain(event, canvas);
     });
-    canvas.addEventListener("pointermove", (event) => {
-      readOut(placeOf(event, canvas));
+    const follow = (event) => {
       if (!pointers.has(event.pointerId)) return;
       if (pointers.size === 2) {
         const gap = () => {
@@ -852,6 +856,10 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
         state.view = start.view;
         pan((start.event.clientX - event.clientX) / scale, (start.event.clientY - event.clientY) / scale);
       }
+    };
+    canvas.addEventListener("pointermove", (event) => {
+      follow(event);
+      readOut(event, canvas);
     });
     const up = (event) => {
       pointers.delete(event.pointerId);
@@ -920,10 +928,11 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     event.preventDefault();
   }
 
-  /** The focus stays where it was when a photo is changed by keyboard: on the new canvas or thumbnail. */
+  /** The focus stays inside when a photo is changed by keyboard: on the new canvas or thumbnail, or the first panel. */
   function keepFocus(target) {
     if (target.matches("canvas")) shadow.querySelector(`canvas[data-panel=${target.dataset.panel}]`)?.focus();
     else if (target.matches(".thumb")) parts.thumbs[state.index].focus();
+    else if (!target.isConnected) parts.panels[0].canvas.focus();
   }
 
   // -- SAM by hand ----------------------------------------------------------------------------------------------
