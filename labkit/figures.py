@@ -187,5 +187,5 @@ def _as_jpeg(match: re.Match[str]) -> str:
     if image.mode == "RGBA" and image.getextrema()[3] != (255, 255):
         return match[0]
     buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "JPEG", quality=88)
+    image.convert("RGB").save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
