@@ -99,7 +99,7 @@ def person(load, default_photos) -> Segmentation:
 @pytest.fixture(scope="session")
 def herd(load, default_photos) -> Segmentation:
     """Mask R-CNN's horses and cows, some of which lie over others."""
-    return load(6).segment(default_photos["horses"])
+    return load(6).segment(default_photos["horses"], score_threshold=0.3)
 
 
 @pytest.fixture(scope="session")
