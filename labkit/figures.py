@@ -36,7 +36,7 @@ __all__ = [
 PANEL = 3.1
 """The width of a panel in inches: three fill a page."""
 
-_IMAGE_SIDE = 420
+_IMAGE_SIDE = 384
 _LEGEND_ROWS = 12
 _TITLE_LENGTH = 36
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
@@ -176,7 +176,7 @@ def cut(title: str, width: float = PANEL) -> str:
 
 
 def small(pixels: np.ndarray, width: float = PANEL) -> Image.Image:
-    """At most 420 pixels a side: what a panel can show; fewer in one that is narrower."""
+    """At most 384 pixels a side: what a panel can show; fewer in one that is narrower."""
     image, side = Image.fromarray(pixels), round(_IMAGE_SIDE * width / PANEL)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     return image
@@ -187,5 +187,5 @@ def _as_jpeg(match: re.Match[str]) -> str:
     if image.mode == "RGBA" and image.getextrema()[3] != (255, 255):
         return match[0]
     buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "JPEG", quality=80)
+    image.convert("RGB").save(buffer, "JPEG", quality=75)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

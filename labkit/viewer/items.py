@@ -41,8 +41,9 @@ def viewer_data(language: str | None = None) -> dict[str, Any]:
 
 
 def module() -> str:
-    """The viewer's JavaScript, an ES module."""
-    return (_HERE / "viewer.js").read_text("utf-8")
+    """The viewer's JavaScript, an ES module, without indents and comments: every output carries it."""
+    lines = (line.strip() for line in (_HERE / "viewer.js").read_text("utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/**", "* ", "*/")))
 
 
 def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:
@@ -131,5 +132,5 @@ def _ids_image(ids: np.ndarray) -> Image.Image:
 def _address(image: Image.Image, kind: str = "PNG", quick: bool = False) -> str:
     buffer = io.BytesIO()
     png = {"compress_level": 1} if quick else {"optimize": True}
-    image.save(buffer, kind, **({"quality": 75} if kind == "JPEG" else png))
+    image.save(buffer, kind, **({"quality": 70} if kind == "JPEG" else png))
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
