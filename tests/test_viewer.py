@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from string import Formatter
 
 import numpy as np
@@ -19,7 +20,7 @@ from labkit.images import Photo
 from labkit.report.page import external_links
 from labkit.segmentation import Segmentation
 from labkit.texts import TEXTS
-from labkit.viewer import show
+from labkit.viewer import items, show
 from labkit.viewer.items import item_of, items_of, module, viewer_data
 from labkit.viewer.viewer import page_part
 
@@ -35,6 +36,8 @@ HOSTILE = [
     "`${alert(1)}` \\u003c/script> &lt;b&gt;",
     "line\u2028and paragraph\u2029end\nnew",
 ]
+
+SOURCE = Path(items.__file__).with_name("viewer.js")
 
 
 @pytest.fixture
@@ -210,7 +213,7 @@ def test_size(load, default_photos):
 
 def body() -> str:
     """The part of the code in which `say` looks up words."""
-    code = module()
+    code = SOURCE.read_text(encoding="utf-8")
     found = code[code.index("export function mount(") : code.index("export function mountMarked(")]
     return re.sub(r"\bsay\(\w+\) \{", "", found)  # the method of that name, which takes a whole text
 
@@ -241,6 +244,13 @@ def used_keys() -> set[str]:
 def panels_code(code: str) -> str:
     """The function that says which panels there are."""
     return re.search(r"function panels\(\) \{.*?\n  \}\n", code, re.DOTALL)[0]
+
+
+def test_what_travels_is_what_is_written():
+    """The module goes without indents and comments, and nothing else is missing."""
+    lines = [line.strip() for line in SOURCE.read_text(encoding="utf-8").splitlines()]
+    left = [line for line in lines if line not in module().splitlines()]
+    assert left and all(line == "" or line.startswith(("//", "/*", "*")) for line in left)
 
 
 def test_every_word_of_the_code_exists():

@@ -43,7 +43,7 @@ def viewer_data(language: str | None = None) -> dict[str, Any]:
 def module() -> str:
     """The viewer's JavaScript, an ES module, without indents and comments: every output carries it."""
     lines = (line.strip() for line in (_HERE / "viewer.js").read_text("utf-8").splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/**", "* ", "*/")))
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/**", "*")))
 
 
 def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:
