@@ -117,6 +117,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "prompt.mask_empty": "В маске нет ни одного пикселя; отметьте в ней объект или задайте точку или рамку.",
         "prompt.model": "labkit.prompt работает с SAM (вариант 4), а дана модель {given}: labkit.load_model(4).",
         "prompt.no_photo": "Сначала выберите фото: model.set_photo(photo), затем model.prompt(points=[(x, y)]).",
+        "prompt.none": "Подсказок пока нет: щёлкните по объекту в открытой тетради.",
         "prompt.nothing": "Подсказки нет. Задайте points=[(x, y)], box=(x0, y0, x1, y1), polygon=[…] или mask.",
         "prompt.only_background": "Все точки — на фоне; добавьте рамку или хотя бы одну точку с меткой 1 на объекте.",
         "prompt.outside": (
@@ -333,6 +334,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "prompt.mask_empty": "The mask has no pixel; mark the object in it, or give a point or a box.",
         "prompt.model": "labkit.prompt works with SAM (variant 4), and {given} was given: labkit.load_model(4).",
         "prompt.no_photo": "Choose a photo first: model.set_photo(photo), then model.prompt(points=[(x, y)]).",
+        "prompt.none": "There are no prompts yet: click on the object in the open notebook.",
         "prompt.nothing": "There is no prompt. Give points=[(x, y)], box=(x0, y0, x1, y1), polygon=[...] or mask.",
         "prompt.only_background": (
             "All points mark the background; add at least one with the label 1 on the object, or a box."

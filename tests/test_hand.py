@@ -119,6 +119,9 @@ def test_other_models(load, kitten):
 
 def test_display(shell, load, kitten, kept):
     """One bundle: the widget, and for a page without a kernel the viewer with the same answer."""
+    with capture_output() as captured:
+        prompt(load(4), kitten, keep=kept)
+    assert captured.outputs[0].data["text/html"].startswith("<p><em>Подсказок пока нет")
     Prompter(load(4), kitten, kept)._asked(MIDDLE)
     with capture_output() as captured:
         hand = prompt(load(4), kitten, keep=kept)

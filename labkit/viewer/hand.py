@@ -30,7 +30,7 @@ def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json", l
     hand = Prompter(model, photo, keep, language)
     bundle = hand.widget._repr_mimebundle_()
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    page = page_part([hand.result], language)
+    page = page_part([hand.result], language) if hand.prompts else f"<p><em>{text('prompt.none', language)}</em></p>"
     display({**data, "text/html": page, "text/plain": repr(hand)}, metadata=metadata, raw=True)
     return hand
 
