@@ -814,7 +814,9 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     const i = y * item.size[0] + x;
     const at = top[i];
     const sure = at === places.layers[0][i] ? places.levels[i] : places.scores[at];
-    const what = at ? `${named(item.segments[at - 1])}, ${decimal(Math.ceil(sure / 2) / 100, state.language)}` : say("background");
+    const what = at
+      ? `${named(item.segments[at - 1])}, ${decimal(Math.ceil(sure / 2) / 100, state.language)}`
+      : say("background");
     const [px, py] = photoPlace(place);
     parts.readout.textContent = `x ${px}, y ${py}: ${what}`;
   }
