@@ -13,7 +13,7 @@ from labkit.images import Photo
 from labkit.segmentation import Segmentation
 from labkit.texts import text
 from labkit.viewer.viewer import page_part
-from labkit.viewer.widget import ViewerWidget
+from labkit.viewer.widget import ViewerWidget, display_with_page
 
 __all__ = ["Explorer", "explore"]
 
@@ -23,16 +23,8 @@ def explore(model: Any, photos: Sequence[Photo] | Photo, language: str | None = 
 
     The answer's `result` and `settings` are the last that were shown. In a page without a kernel the first stands.
     """
-    from IPython.display import display
-
     explorer = Explorer(model, [photos] if isinstance(photos, Photo) else list(photos), language)
-    bundle = explorer.widget._repr_mimebundle_() if hasattr(explorer.widget, "_repr_mimebundle_") else None
-    if bundle is None:  # ipywidgets 7 displays itself
-        display(explorer.widget)
-        return explorer
-    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    page = page_part([explorer.result], language)
-    display({**data, "text/html": page, "text/plain": repr(explorer)}, metadata=metadata, raw=True)
+    display_with_page(explorer.widget, page_part([explorer.result], language), repr(explorer))
     return explorer
 
 
@@ -42,7 +34,7 @@ class Explorer:
     def __init__(self, model: Any, photos: Sequence[Photo], language: str | None = None):
         if not photos:
             raise LabkitError(text("viewer.none", language))
-        self.model, self.photos, self.language = model, photos, language
+        self.model, self.photos = model, photos
         names = [(f"{n}. {photo.name}", n - 1) for n, photo in enumerate(photos, start=1)]
         self.chooser = ipywidgets.Dropdown(options=names, value=0, description=text("viewer.choose", language))
         self.controls = {name: _control(name, setting, language) for name, setting in model.settings.items()}

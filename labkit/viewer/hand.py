@@ -11,7 +11,7 @@ from labkit.images import Photo
 from labkit.segmentation import Segmentation
 from labkit.texts import text
 from labkit.viewer.viewer import page_part
-from labkit.viewer.widget import ViewerWidget
+from labkit.viewer.widget import ViewerWidget, display_with_page
 
 __all__ = ["Prompter", "prompt"]
 
@@ -25,13 +25,9 @@ def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json", l
     SAM said in its `result`. It is kept in the file `keep` (None: not at all) by photo, and asked again at the next
     run: so a report, which nobody clicks in, shows the same. LabkitError for another model or a damaged file.
     """
-    from IPython.display import display
-
     hand = Prompter(model, photo, keep, language)
-    bundle = hand.widget._repr_mimebundle_()
-    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     page = page_part([hand.result], language) if hand.prompts else f"<p><em>{text('prompt.none', language)}</em></p>"
-    display({**data, "text/html": page, "text/plain": repr(hand)}, metadata=metadata, raw=True)
+    display_with_page(hand.widget, page, repr(hand))
     return hand
 
 
@@ -43,7 +39,6 @@ class Prompter:
             raise LabkitError(text("prompt.model", given=model.variant.title))
         self.model, self.photo = model, photo
         self._keep = Path(keep) if keep is not None else None
-        self._language = language
         self.prompts = self._read()
         self.result, message = self._answer()
         self.widget = ViewerWidget(self.result, language, self._asked, self.prompts)

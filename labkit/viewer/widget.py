@@ -12,7 +12,19 @@ from labkit.segmentation import Segmentation
 from labkit.texts import text
 from labkit.viewer.items import item_of, module, viewer_data
 
-__all__ = ["ViewerWidget"]
+__all__ = ["ViewerWidget", "display_with_page"]
+
+
+def display_with_page(widget: Any, page: str, plain: str) -> None:
+    """Displays a widget where a kernel runs, and HTML in a page where none does."""
+    from IPython.display import display
+
+    bundle = widget._repr_mimebundle_() if hasattr(widget, "_repr_mimebundle_") else None
+    if bundle is None:  # ipywidgets 7 displays itself
+        display(widget)
+        return
+    data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    display({**data, "text/html": page, "text/plain": plain}, metadata=metadata, raw=True)
 
 
 class ViewerWidget(anywidget.AnyWidget):
