@@ -77,22 +77,25 @@ export function outline(top, width, height, reach, colors, edge) {
   edge.fill(0);
   if (reach < 1) return;
   const stamp = (x, y) => {
-    const [y1, x1] = [Math.min(height - 1, y + reach - 1), Math.min(width - 1, x + reach - 1)];
+    const y1 = Math.min(height - 1, y + reach - 1);
+    const x1 = Math.min(width - 1, x + reach - 1);
     for (let v = Math.max(0, y - reach + 1); v <= y1; v++) {
       for (let u = Math.max(0, x - reach + 1), j = v * width + u; u <= x1; u++, j++) edge[j] = colors[top[j]];
     }
   };
   for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      const place = top[i];
-      if (x + 1 < width && top[i + 1] !== place) {
+    let place = top[i];
+    for (let x = 0, under = y + 1 < height ? width : 0; x < width; x++, i++) {
+      const next = x + 1 < width ? top[i + 1] : place;
+      if (next !== place) {
         stamp(x, y);
         stamp(x + 1, y);
       }
-      if (y + 1 < height && top[i + width] !== place) {
+      if (top[i + under] !== place) {
         stamp(x, y);
         stamp(x, y + 1);
       }
+      place = next;
     }
   }
 }
