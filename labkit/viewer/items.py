@@ -67,7 +67,7 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     factor = min(1.0, SIDE / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     levels = np.where(result.ids > 0, np.floor(result.confidence * LEVELS + 1e-4), 0).astype(np.uint8)
-    russian = dict((segment.id, name) for segment, name in named_segments(result, "ru"))
+    russian = {segment.id: name for segment, name in named_segments(result, "ru")}
     colors = colors_of(result)
     total = result.ids.size
     named = named_segments(result, "en")

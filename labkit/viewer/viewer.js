@@ -184,12 +184,10 @@ class Picture {
     for (const layer of this.places.layers.slice(1)) for (const place of layer) this.places.below[place]++;
     this.places.below[0] = 0;
     this.top = new Uint16Array(width * height);
-    if (!this.mask) {
-      [this.mask, this.edge] = [canvasOf(width, height), canvasOf(width, height)];
-      [this.maskPixels, this.edgePixels] = [this.mask, this.edge].map((canvas) =>
-        canvas.getContext("2d").createImageData(width, height),
-      );
-    }
+    [this.mask, this.edge] = [canvasOf(width, height), canvasOf(width, height)];
+    [this.maskPixels, this.edgePixels] = [this.mask, this.edge].map((canvas) =>
+      canvas.getContext("2d").createImageData(width, height),
+    );
     const all = new Uint8Array(order.length + 1).fill(1);
     this.whole = showSegments(this.places, 0, all, this.top);
   }
