@@ -15,7 +15,7 @@ from PIL import Image
 from labkit.classes import VOC
 from labkit.drawing import overlay_image
 from labkit.errors import LabkitError
-from labkit.figures import STYLE, cut, plain_table, small, svg
+from labkit.figures import STYLE, cut, display_svg, plain_table, small
 from labkit.images import Photo
 from labkit.metrics import iou
 from labkit.segmentation import Segmentation
@@ -181,8 +181,6 @@ def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str, lan
 
 def display_masks(results: Results, target: str, language: str | None = None) -> None:
     """Shows `masks_figure` of each photo on which some model found the class; the others are named in a line."""
-    from IPython.display import SVG, display
-
     masks = masks_of(results, target)
     photos = [result.photo for result in next(iter(results.values()), ())]
     if not photos:
@@ -191,7 +189,7 @@ def display_masks(results: Results, target: str, language: str | None = None) ->
     for place, photo in enumerate(photos):
         of_photo = {number: of_photos[place] for number, of_photos in masks.items()}
         if any(mask.any() for mask in of_photo.values()):
-            display(SVG(svg(masks_figure(photo, of_photo, target, language))))
+            display_svg(masks_figure(photo, of_photo, target, language))
         else:
             absent.append(photo.name)
     if absent:
@@ -229,12 +227,10 @@ def agreement_figure(results: Results, target: str, language: str | None = None)
 
 def display_agreement(results: Results, target: str, language: str | None = None) -> None:
     """Shows `agreement_figure` in the notebook."""
-    from IPython.display import SVG, display
-
     if not any(len(found) for found in results.values()):
         print(text("figures.no_results", language))
         return
-    display(SVG(svg(agreement_figure(results, target, language))))
+    display_svg(agreement_figure(results, target, language))
 
 
 def _overlay(photo: Photo, mask: np.ndarray, target: str) -> np.ndarray:

@@ -24,6 +24,7 @@ __all__ = [
     "cut",
     "display_comparison",
     "display_figures",
+    "display_svg",
     "figure",
     "legend_rows",
     "named_segments",
@@ -116,20 +117,23 @@ def svg(drawn: Figure) -> str:
     return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_jpeg, written)
 
 
-def display_figures(results: Sequence[Segmentation], language: str | None = None) -> None:
-    """Shows the figure of each result in the notebook."""
+def display_svg(drawn: Figure) -> None:
+    """Shows a figure in the notebook, as SVG."""
     from IPython.display import SVG, display
 
+    display(SVG(svg(drawn)))
+
+
+def display_figures(results: Sequence[Segmentation], language: str | None = None) -> None:
+    """Shows the figure of each result in the notebook."""
     if not results:
         print(text("figures.no_results", language))
     for result in results:
-        display(SVG(svg(figure(result, language=language))))
+        display_svg(figure(result, language=language))
 
 
 def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], language: str | None = None) -> None:
     """Shows several results of one photo as overlays beside each other, each under its title."""
-    from IPython.display import SVG, display
-
     if not results:
         print(text("figures.no_results", language))
         return
@@ -141,7 +145,7 @@ def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], l
             ax.imshow(small(overlay_image(result, 0.6)), interpolation="nearest")
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.set_axis_off()
-        display(SVG(svg(drawn)))
+        display_svg(drawn)
 
 
 def summary(results: Sequence[Segmentation], language: str | None = None) -> str:

@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 
 from labkit.drawing import rgb
 from labkit.errors import LabkitError
-from labkit.figures import PANEL, STYLE, cut, small, svg
+from labkit.figures import PANEL, STYLE, cut, display_svg, small
 from labkit.segmentation import Segmentation
 from labkit.texts import text
 
@@ -30,9 +30,7 @@ _ANSWER, _DARK = "#0072b2", "#222222"
 
 def display_prompts(result: Segmentation, language: str | None = None) -> None:
     """Shows one result of `model.prompt` in the notebook: the photo with the prompts, then each answer."""
-    from IPython.display import SVG, display
-
-    display(SVG(svg(prompt_figure(result, language))))
+    display_svg(prompt_figure(result, language))
 
 
 def prompt_figure(result: Segmentation, language: str | None = None) -> Figure:
