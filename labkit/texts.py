@@ -218,6 +218,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "weights.no_official": (
             "Официальных весов для {variant} в этой версии каталога ещё нет. Укажите embedded или файл .safetensors."
         ),
+        "weights.no_release": "У варианта {variant} нет официальных весов {given}. Есть: {valid}.",
         "weights.not_embedded": "Для {variant} встроенных весов в этой версии ещё нет. Готовы: {ready}.",
         "weights.other_variant": (
             '{path} — веса модели {found}, а нужна {variant}. Укажите файл этой модели или weights="embedded".'
@@ -437,6 +438,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "weights.no_official": (
             "This version's catalogue has no official weights for {variant} yet. Give embedded or a .safetensors file."
         ),
+        "weights.no_release": "{variant} has no official weights {given}. Valid: {valid}.",
         "weights.not_embedded": "There are no embedded weights for {variant} in this version yet. Ready: {ready}.",
         "weights.other_variant": (
             '{path} holds weights of {found}, but {variant} is wanted. Give that model\'s file or weights="embedded".'
