@@ -109,13 +109,16 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
     train.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
 
-    weights = command("weights", _weights, "List or verify the weights that travel with the kit.")
-    weights.add_argument("action", nargs="?", choices=("list", "verify"), default="list")
+    weights = command("weights", _weights, "List the embedded and the official weights, fetch or verify them.")
+    weights.add_argument("action", nargs="?", choices=("list", "fetch", "verify"), default="list")
+    weights.add_argument("names", metavar="NAME", nargs="*", help=f"{_VARIANT}, or a release of the list")
     return parser
 
 
 def _model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--weights", metavar="W", default="auto", help="auto, embedded or a .safetensors file")
+    parser.add_argument(
+        "--weights", metavar="W", default="auto", help="auto, embedded, official, official/NAME or a file"
+    )
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
 
 
@@ -244,14 +247,63 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _weights(arguments: argparse.Namespace) -> int:
+    from labkit.download import cache_folder, cached, fetch, verify
     from labkit.weights import EMBEDDED, embedded_path, find_weights
 
+    fetching = arguments.action == "fetch"
+    if fetching and not arguments.names:
+        raise LabkitError(text("weights.fetch_what"))
+    releases, variants = _releases(arguments.names, first=fetching)
+    failed = 0
+    if fetching:
+        for release in releases:
+            try:
+                print(f"official/{release.name}  {fetch(release).path}")
+            except LabkitError as error:  # one that cannot be had must not cost the others
+                failed = 1
+                print(f"labkit: {error}", file=sys.stderr)
+        return failed
     for name, digest in EMBEDDED.items():
+        if name not in variants:
+            continue
         if arguments.action == "verify":
             find_weights(name, "embedded")
         size = embedded_path(name).stat().st_size / 1e6
         print(f"embedded/{name}  {size:.1f} MB  sha256 {digest}{'  ok' if arguments.action == 'verify' else ''}")
-    return 0
+    for release in releases:
+        row = f"official/{release.name}  {release.megabytes:.0f} MB"
+        if arguments.action == "list":
+            state = text("weights.cached") if cached(release) else text("weights.not_cached")
+            knows = release.classes or text("weights.no_classes")
+            print(f"{row}  {knows}  {release.score}  {release.licence}  {state}")
+            continue
+        try:
+            if found := verify(release):
+                print(f"{row}  sha256 {found.sha256}  ok")
+        except LabkitError as error:
+            failed = 1
+            print(f"labkit: {error}", file=sys.stderr)
+    print(text("weights.cache", path=cache_folder()))
+    return failed
+
+
+def _releases(names: Sequence[str], first: bool) -> tuple[list, set[str]]:
+    """The releases that names of releases and variants mean, and these variants; without names all that there are.
+
+    With `first` a variant means the one that `official` takes.
+    """
+    from labkit.catalogue import OFFICIAL, releases_of
+    from labkit.variants import VARIANTS, find_variant
+
+    releases, variants = [], set()
+    for name in names or [row.name for row in VARIANTS]:
+        if (found := OFFICIAL.get(name.removeprefix("official/"))) is not None:
+            releases.append(found)
+        else:
+            row = find_variant(name)
+            variants.add(row.name)
+            releases += releases_of(row)[: 1 if first else None]
+    return releases, variants
 
 
 if __name__ == "__main__":

@@ -1,17 +1,37 @@
 """Label sets: what the numbers in a mask mean, in Russian and English, and the colours they are drawn in.
 
 The palette is Okabe and Ito's (2008), which people with the common kinds of colour blindness can tell apart,
-continued in lighter and darker steps. Classes that meet often (cat, dog, person) have its strongest colours.
+continued in lighter and darker steps. Classes that meet often (cat, dog, person) have its strongest colours. The other
+sets go on with it: what has VOC's Russian name has VOC's colour, every further class the one farthest from those before
+it, to people who are colour-blind and to people who are not; sky, water and plants choose among blues and greens.
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
-__all__ = ["IGNORE", "VOC", "LabelSet"]
+__all__ = ["ADE20K", "CITYSCAPES", "COCO", "IGNORE", "LABEL_SETS", "PEOPLE", "VOC", "LabelSet", "label_set"]
 
 IGNORE = 255
 """The label of a pixel that nobody labelled; it counts neither in training nor in a score."""
+
+LABEL_SETS = ("PASCAL VOC", "COCO", "ADE20K", "Cityscapes", "people")
+"""The names of all label sets, as they stand in `made_by["classes"]`."""
+
+_FILES = ("COCO", "ADE20K", "Cityscapes")
+
+_SPELLINGS = (
+    {"aeroplane", "airplane"},
+    {"diningtable", "dining table"},
+    {"motorbike", "motorcycle", "minibike"},
+    {"pottedplant", "potted plant"},
+    {"sofa", "couch"},
+    {"tvmonitor", "tv"},
+)
+"""What VOC calls otherwise than the other sets do."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +49,23 @@ class LabelSet:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def ids(self) -> list[int]:
+        """The label ids that mean something, the background's among them: all but the ten that COCO left unused."""
+        return [label_id for label_id, name in enumerate(self.names) if not name.startswith("unused ")]
+
     def id(self, name: str) -> int:
-        """The label id of an English or Russian class name; ValueError names the valid ones."""
+        """The label id of an English or Russian class name; ValueError names the valid ones.
+
+        What another set spells otherwise is found as well: COCO's couch is VOC's sofa.
+        """
         wanted = name.strip().lower()
-        for names in (self.names, self.names_ru):
-            if wanted in names:
-                return names.index(wanted)
-        raise ValueError(f"no class is called {name!r} in {self.name}; valid are: {', '.join(self.names)}")
+        spellings = next((row for row in _SPELLINGS if wanted in row), {wanted})
+        for label_id in self.ids:
+            if self.names[label_id] in spellings or self.names_ru[label_id] == wanted:
+                return label_id
+        valid = ", ".join(self.names[label_id] for label_id in self.ids)
+        raise ValueError(f"no class is called {name!r} in {self.name}; valid are: {valid}")
 
     def label(self, label_id: int, language: str = "ru") -> str:
         """The name of a label id in Russian (`"ru"`) or English (`"en"`)."""
@@ -68,3 +98,36 @@ _VOC = [
 
 VOC = LabelSet("PASCAL VOC", *zip(*_VOC, strict=True))
 """The 20 classes of PASCAL VOC 2012 and the background, in their usual order (Everingham et al., 2010)."""
+
+PEOPLE = LabelSet("people", *zip(*(_VOC[VOC.id(name)] for name in ("background", "person")), strict=True))
+"""People and everything else."""
+
+COCO: LabelSet
+"""The 80 objects of COCO and the background in torchvision's 91 ids; ten were never used (Lin et al., 2014)."""
+
+ADE20K: LabelSet
+"""The 150 classes of SceneParse150 by the first of their names; 0 occurs nowhere in a result (Zhou et al., 2017)."""
+
+CITYSCAPES: LabelSet
+"""The 19 classes that are trained on, from 1; 0 occurs nowhere in a result (Cordts et al., 2016)."""
+
+
+@cache
+def label_set(name: str) -> LabelSet:
+    """The label set of a name in `LABEL_SETS`, its file read at the first call; ValueError for another name."""
+    if name in _FILES:
+        path = Path(__file__).parent / "labels" / f"{name.lower()}.csv"
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return LabelSet(name, *(tuple(row[column] for row in rows) for column in ("name", "name_ru", "color")))
+    for labels in (VOC, PEOPLE):
+        if labels.name == name:
+            return labels
+    raise ValueError(f"no label set is called {name!r}; valid are: {', '.join(LABEL_SETS)}")
+
+
+def __getattr__(name: str) -> LabelSet:
+    for known in _FILES:
+        if known.upper() == name:
+            return label_set(known)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from labkit.errors import LabkitError
 from labkit.figures import STYLE, cut, display_svg, plain_table, small
 from labkit.images import Photo
 from labkit.metrics import iou
-from labkit.segmentation import Segmentation
+from labkit.segmentation import Segment, Segmentation
 from labkit.texts import text
 from labkit.variants import find_variant
 
@@ -72,10 +72,9 @@ def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[t
 
     Where it found none, the box of the other model's mask; none where that is empty as well.
     """
-    label_id = VOC.id(target)
-    found = [segment.box for segment in detected.segments if segment.label_id == label_id]
-    if not found and semantic.mask_of(target).mean() >= LEAST:
-        found = [segment.box for segment in semantic.segments if segment.label_id == label_id]
+    found = [segment.box for segment in _of_class(detected, target)]
+    if not found and _mask(semantic, target).mean() >= LEAST:
+        found = [segment.box for segment in _of_class(semantic, target)]
     return found
 
 
@@ -101,7 +100,7 @@ def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: 
 
 def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
     """Each variant's mask of a class on each photo (`HxW` bool), in the order of the variants; see `LEAST`."""
-    masks = {number: [result.mask_of(target) for result in results[number]] for number in sorted(results)}
+    masks = {number: [_mask(result, target) for result in results[number]] for number in sorted(results)}
     return {n: [mask & (mask.mean() >= LEAST) for mask in of_photos] for n, of_photos in masks.items()}
 
 
@@ -231,6 +230,20 @@ def display_agreement(results: Results, target: str, language: str | None = None
         print(text("figures.no_results", language))
         return
     display_svg(agreement_figure(results, target, language))
+
+
+def _of_class(result: Segmentation, target: str) -> list[Segment]:
+    """The segments of a class; none where the model's label set does not have it (people, street scenes)."""
+    try:
+        label_id = result.classes.id(target) if result.classes else 0
+    except ValueError:
+        return []
+    return [segment for segment in result.segments if segment.label_id == label_id]
+
+
+def _mask(result: Segmentation, target: str) -> np.ndarray:
+    masks = [segment.mask for segment in _of_class(result, target)]
+    return np.logical_or.reduce(masks) if masks else np.zeros(result.ids.shape, bool)
 
 
 def _overlay(photo: Photo, mask: np.ndarray, target: str) -> np.ndarray:

@@ -14,14 +14,12 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from labkit.classes import VOC, LabelSet
+from labkit.classes import LABEL_SETS, VOC, LabelSet, label_set
 
 if TYPE_CHECKING:
     from labkit.images import Photo
 
 __all__ = ["Segment", "Segmentation", "encode_mask", "load_segmentation"]
-
-_LABEL_SETS = {VOC.name: VOC}
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +161,7 @@ def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:
             raise ValueError(f"it was made for {made_for}; this photo is {photo.name}, {list(size)}")
         segments = [_read_segment(row, size) for row in record["segments"]]
         made_by = record["made_by"]
-        classes = _LABEL_SETS.get(made_by.get("classes"))
+        classes = label_set(made_by["classes"]) if made_by.get("classes") in LABEL_SETS else None
         ids = _read_ids(path.with_name(path.name.removesuffix(".json") + ".ids.png"), size, segments)
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         reason = error if isinstance(error, (ValueError, OSError)) else repr(error)

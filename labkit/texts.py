@@ -33,6 +33,125 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "dataset.photo": "В {split} есть имя {name}, но нет файла {path}; уберите имя или добавьте фото.",
         "dataset.size": "{name}: фото {photo}, разметка {labels}, а размеры должны совпадать: semantic/{name}.png.",
+        "download.again": "{url}: {reason}. Новая попытка через {seconds:.0f} с.",
+        "download.broken": (
+            "Файл весов {file} не годится: {reason}. Замените его файлом {url}; из кэша его можно просто удалить, "
+            "тогда labkit скачает его заново."
+        ),
+        "download.failed": (
+            "Веса {name} не скачаны.\n{reasons}\nПопробуйте ещё раз; укажите другой сервер в переменной LABKIT_MIRROR; "
+            'скачайте {url} сами и положите как {path}; или обойдитесь встроенными: weights="embedded".'
+        ),
+        "download.full": (
+            "На диске с {folder} не хватает места: для весов нужно около {megabytes:.0f} МБ. "
+            'Освободите место, укажите другую папку в переменной LABKIT_CACHE или weights="embedded".'
+        ),
+        "download.hash": (
+            "получено {size} байт, их {algorithm} {got}, а должен начинаться с {expected}: файл неполный, повреждён по "
+            "дороге или подменён"
+        ),
+        "download.html": (
+            "вместо файла пришла страница HTML ({size} байт): так отвечают прокси и сети, в которые нужно войти"
+        ),
+        "download.network": "нет связи, или она прервалась ({error})",
+        "download.no_checkpoint": "{size} байт — не файл весов PyTorch, или он неполный",
+        "download.offline": (
+            "Весов {name} в кэше нет, а сеть выключена (LABKIT_OFFLINE). Скачайте {url} на другом компьютере и "
+            'положите как {path}; уберите LABKIT_OFFLINE; или обойдитесь встроенными: weights="embedded".'
+        ),
+        "download.status": "сервер ответил {status} {phrase}",
+        "download.unreadable": "файл не читается ({error})",
+        "download.unwritable": (
+            "Не удалось записать в папку {folder} ({error}). Укажите в переменной LABKIT_CACHE папку, в которую можно "
+            'писать, или weights="embedded".'
+        ),
+        "download.waiting": "Веса {name} уже скачивает другой процесс; жду его.",
+        "download.zip_bomb": (
+            "файл в архиве подозрительно велик ({size} байт, сжат в {ratio:.0f} раз), он не распакован"
+        ),
+        "download.zip_broken": "архив zip повреждён ({error})",
+        "download.zip_members": "в архиве файлов с весами: {count}, а нужен один",
+        "explain.counting_class": "класс",
+        "explain.counting_doubled_name": "{name} и отражение",
+        "explain.counting_none": (
+            "Двух объектов одного класса Mask R-CNN не нашла ни на одном фото; выше — фото, на котором объектов "
+            "больше всего."
+        ),
+        "explain.counting_objects": "объектов",
+        "explain.counting_objects_title": "объектная: объектов {count}",
+        "explain.counting_regions": "связных областей",
+        "explain.counting_regions_title": "семантическая: связных областей {count}",
+        "explain.counting_right": (
+            "Объектов на каждом фото с отражением два. Столько и насчитано: по объектам — на {objects} фото из "
+            "{photos}, по связным областям — на {regions} из {photos}."
+        ),
+        "explain.detection_box": "рамка, пикс.",
+        "explain.detection_found": "найдено объектов: {count}",
+        "explain.detection_level": "уровень",
+        "explain.detection_no_parts": (
+            "{given}: в этой сети нет ни RPN, ни голов Mask R-CNN. Загрузите вариант 6: labkit.load_model(6)."
+        ),
+        "explain.detection_rpn_only": ", только RPN",
+        "explain.detection_side": "√(ширина·высота)",
+        "explain.detection_stride": "P{number}: шаг {stride}",
+        "explain.fcn_heat": "{label}: до {peak}",
+        "explain.fcn_none": "В сети {given} нет карты классов FCN. Загрузите вариант 3: labkit.load_model(3).",
+        "explain.fcn_scale": "вероятность класса",
+        "explain.fcn_size": "вход {height}×{width},\nкарта {rows}×{columns}",
+        "explain.heads_boxes": "рамка: пунктир — предложение RPN,\nсплошная — после уточнения",
+        "explain.heads_chosen": "её и взяли",
+        "explain.heads_class": "{name}\nкласс {score}",
+        "explain.heads_moved": "{number}: IoU с предложением {moved}",
+        "explain.heads_other": "IoU с выбранной {overlap}",
+        "explain.heads_pasted": "маска на фото",
+        "explain.heads_rejected": "{number}: фон, отброшена",
+        "explain.heads_total": (
+            "В одной клетке вероятности масок всех классов ({classes}) дают в сумме до {total}; после softmax "
+            "было бы 1."
+        ),
+        "explain.proposals_after": "после NMS",
+        "explain.proposals_anchors": "якорей",
+        "explain.proposals_before": "до NMS",
+        "explain.proposals_level": "уровень",
+        "explain.proposals_pairs": "пар с IoU больше {least}: {count}",
+        "explain.proposals_passed": "дальше",
+        "explain.proposals_shown_after": "после NMS: лучшие {count} из {all}",
+        "explain.proposals_shown_before": "до NMS: лучшие {count} из {all}",
+        "explain.proposals_slider": "Нарисовать предложений",
+        "explain.proposals_sum": "всего",
+        "explain.skip_both": "общая граница",
+        "explain.skip_boundary": "граничный IoU",
+        "explain.skip_coarse": "только у грубой сети",
+        "explain.skip_fine": "только у FCN-8s",
+        "explain.skip_none": (
+            "В сети с весами {name} нет пропускающих соединений: сравнить FCN-32s, 16s и 8s нельзя. Загрузите "
+            'labkit.load_model(3, weights="embedded").'
+        ),
+        "explain.transposed_bilinear": "билинейное ядро:\nначало обучения",
+        "explain.transposed_change": "разность: {moved} % нормы,\nкосинус {likeness}",
+        "explain.transposed_empty": (
+            "Выход пуст: o = (i − 1)·s + k − 2p = {o} при i = {i}, k = {k}, s = {s}, p = {p}. Возьмите p не больше "
+            "{most} или увеличьте i."
+        ),
+        "explain.transposed_i": "вход i",
+        "explain.transposed_input": "вход\n{rows}×{columns}",
+        "explain.transposed_inserted": "z = {z}: нули\nмежду клетками,\n{rows}×{columns}",
+        "explain.transposed_k": "ядро k",
+        "explain.transposed_kernel": "ядро\n{rows}×{columns}",
+        "explain.transposed_learned": "обученное ядро:\n{label}",
+        "explain.transposed_none": (
+            "В сети с весами {name} нет обученной транспонированной свёртки: она увеличивает карту интерполяцией. "
+            'Загрузите labkit.load_model(3, weights="embedded").'
+        ),
+        "explain.transposed_output": "выход\n{rows}×{columns}",
+        "explain.transposed_p": "дополнение p",
+        "explain.transposed_padded": "p′ = {border}: нули\nпо краям,\n{rows}×{columns}",
+        "explain.transposed_refused": (
+            "Транспонированная свёртка: k = {k}, s = {s}, p = {p} не подходят. Нужны k ≥ 1, s ≥ 1 и p от 0 до k − 1 = "
+            "{most}."
+        ),
+        "explain.transposed_rotated": "ядро,\nповёрнутое\nна 180°",
+        "explain.transposed_s": "шаг s",
         "figures.answer": "ответ {number}: {score}",
         "figures.background_point": "точка фона",
         "figures.box": "рамка",
@@ -55,6 +174,11 @@ TEXTS: dict[str, dict[str, str]] = {
             'Устройства {given!r} здесь нет. Есть auto и cpu, при видеокарте NVIDIA ещё cuda; попробуйте device="auto".'
         ),
         "model.failed": "{name}: не обработано: {reason}",
+        "model.memory": "{name}: памяти не хватает даже для самого малого размера; закройте другие программы.",
+        "model.memory_batch": "Памяти видеокарты не хватило: дальше не больше {count} фото за раз.",
+        "model.memory_cpu": "Памяти видеокарты не хватило и так: дальше считает процессор.",
+        "model.memory_points": "Памяти видеокарты не хватило: дальше не больше {count} точек за раз.",
+        "model.memory_side": "Памяти не хватило: рабочий размер уменьшен до {side} пикселей.",
         "model.progress": "Сегментация",
         "model.range": "{name} = {given!r}: нужно число от {low} до {high}, обычно {value}.",
         "model.setting": "Нет такой настройки: {given}. У этой модели есть: {valid}.",
@@ -135,6 +259,7 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "report.photos": "Фото и их sha256",
         "report.settings": "Настройки",
+        "report.reason": "Почему эти веса",
         "report.sha256": "sha256 весов",
         "report.show_code": "Показать код",
         "report.stopped": "ячейка с кодом № {cell}: {reason}",
@@ -157,6 +282,19 @@ TEXTS: dict[str, dict[str, str]] = {
             "От встроенных весов дообучается одна модель за раз; несколько вместе начинают с ImageNet: --start "
             "imagenet."
         ),
+        "upload.button": "Загрузить фото",
+        "upload.empty": "{name}: в архиве нет фото",
+        "upload.failed": "{name}: не сохранено ({error})",
+        "upload.not_photo": "{name}: это не фото; подходят JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC, AVIF и zip-архив",
+        "upload.page": "Кнопка загрузки фото появляется, когда тетрадь открыта и ячейка выполнена.",
+        "upload.progress": "Передаётся файл {number} из {count}: {name}",
+        "upload.renamed": "{name}: сохранено как {other} — под прежним именем в папке лежит другое фото",
+        "upload.same": "{name}: такое фото в папке уже есть ({other})",
+        "upload.state": 'Фото в папке {folder}: {count}. Напишите в параметрах: photos_path = "{folder}"',
+        "upload.too_large": (
+            "{name}: {megabytes} МБ, больше предела в {limit} МБ; уменьшите фото или разделите архив на части"
+        ),
+        "upload.waiting": "Файлы передаются; если работают другие ячейки, дождитесь, пока они закончат.",
         "variant.unknown": "Нет варианта {given!r}. Есть: {valid}.",
         "viewer.answer": "ответ {number}: {score}",
         "viewer.answers": "Ответы на подсказку",
@@ -201,11 +339,17 @@ TEXTS: dict[str, dict[str, str]] = {
         "viewer.zoom_hint": "Ctrl + колесо мыши; двойной щелчок; клавиши + − 0",
         "viewer.zoom_in": "Крупнее",
         "viewer.zoom_out": "Мельче",
-        "weights.auto_reason": "выбраны автоматически: они всегда под рукой и не требуют сети",
+        "weights.auto_classes": "выбраны автоматически: опубликованная U-Net знает лишь людей, встроенная — 20 классов",
+        "weights.auto_gpu": "выбраны автоматически: есть видеокарта, и файл скачан и проверен",
+        "weights.auto_no_gpu": "выбраны автоматически: видеокарты нет, а встроенные быстры и не требуют сети",
+        "weights.auto_not_had": "выбраны автоматически: официальные взять не удалось ({reason})",
         "weights.broken": (
             'Файл весов {path} повреждён или не подходит ({error}). Возьмите его заново или укажите weights="embedded".'
         ),
+        "weights.cache": "Папка скачанных весов: {path}",
+        "weights.cached": "скачаны",
         "weights.embedded_reason": "так указано",
+        "weights.fetch_what": "Что скачать? Укажите вариант или имя из labkit weights list: labkit weights fetch 1.",
         "weights.file_reason": "указан файл",
         "weights.foreign": (
             "{path} — не файл весов labkit. Подходит .safetensors, который записала команда labkit train; либо "
@@ -214,16 +358,19 @@ TEXTS: dict[str, dict[str, str]] = {
         "weights.hash": (
             "Встроенный файл {path} изменён: ожидался sha256 {expected}, а у него {got}. Установите labkit заново."
         ),
-        "weights.missing": "Файла весов {path} нет. Укажите embedded, auto или путь к файлу .safetensors.",
-        "weights.no_official": (
-            "Официальных весов для {variant} в этой версии каталога ещё нет. Укажите embedded или файл .safetensors."
-        ),
+        "weights.missing": "Файла весов {path} нет. Укажите auto, embedded, official или путь к файлу.",
+        "weights.no_classes": "без классов",
         "weights.no_release": "У варианта {variant} нет официальных весов {given}. Есть: {valid}.",
-        "weights.not_embedded": "Для {variant} встроенных весов в этой версии ещё нет. Готовы: {ready}.",
+        "weights.not_cached": "не скачаны",
+        "weights.official_reason": "так указано",
         "weights.other_variant": (
             '{path} — веса модели {found}, а нужна {variant}. Укажите файл этой модели или weights="embedded".'
         ),
         "weights.taken": "Веса: {name} ({reason})",
+        "weights.unsafe": (
+            "В файле весов {path} есть код, а не только числа; такие файлы не открываются. Скачайте веса заново из "
+            "каталога (labkit weights fetch) или сохраните только тензоры: torch.save(model.state_dict(), …)."
+        ),
     },
     "en": {
         "cli.box": "{given!r}: four numbers in pixels with commas are needed, X0,Y0,X1,Y1, for instance 10,10,200,150",
@@ -251,6 +398,125 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "dataset.photo": "{split} names {name}, but there is no {path}; take the name out or add the photo.",
         "dataset.size": "{name}: the photo is {photo}, its labels {labels}; they must agree: mend semantic/{name}.png.",
+        "download.again": "{url}: {reason}. Trying again in {seconds:.0f} s.",
+        "download.broken": (
+            "The weights file {file} is no good: {reason}. Replace it with {url}; in the cache you may just delete it, "
+            "and labkit downloads it again."
+        ),
+        "download.failed": (
+            "The weights {name} could not be downloaded.\n{reasons}\nTry again; name another server in LABKIT_MIRROR; "
+            'download {url} yourself and save it as {path}; or use the embedded ones: weights="embedded".'
+        ),
+        "download.full": (
+            "The disk of {folder} is full: the weights need about {megabytes:.0f} MB. "
+            'Make room, name another folder in LABKIT_CACHE, or use weights="embedded".'
+        ),
+        "download.hash": (
+            "got {size} bytes, their {algorithm} is {got} and should begin with {expected}: the file is cut off, was "
+            "damaged on its way, or is another one"
+        ),
+        "download.html": (
+            "an HTML page ({size} bytes) came in place of the file: proxies and networks with a login page do that"
+        ),
+        "download.network": "no connection, or it broke off ({error})",
+        "download.no_checkpoint": "{size} bytes that are no PyTorch checkpoint, or not a whole one",
+        "download.offline": (
+            "The weights {name} are not in the cache and the network is off (LABKIT_OFFLINE). Download {url} on "
+            'another computer and save it as {path}; unset LABKIT_OFFLINE; or use the embedded ones: weights="embedded".'
+        ),
+        "download.status": "the server answered {status} {phrase}",
+        "download.unreadable": "the file cannot be read ({error})",
+        "download.unwritable": (
+            "The folder {folder} cannot be written to ({error}). Name one that can in LABKIT_CACHE, or use "
+            'weights="embedded".'
+        ),
+        "download.waiting": "Another process is downloading the weights {name}; waiting for it.",
+        "download.zip_bomb": (
+            "the file in the zip is suspiciously large ({size} bytes, compressed {ratio:.0f} times): not unpacked"
+        ),
+        "download.zip_broken": "the zip is damaged ({error})",
+        "download.zip_members": "the zip holds {count} weights files instead of one",
+        "explain.counting_class": "class",
+        "explain.counting_doubled_name": "{name} and its mirror image",
+        "explain.counting_none": (
+            "Mask R-CNN found two objects of one class on no photo; above is the photo with the most objects."
+        ),
+        "explain.counting_objects": "objects",
+        "explain.counting_objects_title": "instance: {count} objects",
+        "explain.counting_regions": "connected regions",
+        "explain.counting_regions_title": "semantic: {count} connected regions",
+        "explain.counting_right": (
+            "Each photo with its mirror image has two objects. That is what was counted: by objects on {objects} "
+            "of {photos} photos, by connected regions on {regions} of {photos}."
+        ),
+        "explain.detection_box": "box, px",
+        "explain.detection_found": "objects found: {count}",
+        "explain.detection_level": "level",
+        "explain.detection_no_parts": (
+            "{given}: this network has neither the RPN nor the heads of Mask R-CNN. Load variant 6: "
+            "labkit.load_model(6)."
+        ),
+        "explain.detection_rpn_only": ", RPN only",
+        "explain.detection_side": "√(width·height)",
+        "explain.detection_stride": "P{number}: stride {stride}",
+        "explain.fcn_heat": "{label}: up to {peak}",
+        "explain.fcn_none": "The network {given} has no class map of an FCN. Load variant 3: labkit.load_model(3).",
+        "explain.fcn_scale": "probability of the class",
+        "explain.fcn_size": "input {height}×{width},\nmap {rows}×{columns}",
+        "explain.heads_boxes": "box: dashed, the RPN's proposal;\nsolid, as refined",
+        "explain.heads_chosen": "the one taken",
+        "explain.heads_class": "{name}\nclass {score}",
+        "explain.heads_moved": "{number}: IoU with its proposal {moved}",
+        "explain.heads_other": "IoU with the one taken {overlap}",
+        "explain.heads_pasted": "the mask on the photo",
+        "explain.heads_rejected": "{number}: background, dropped",
+        "explain.heads_total": (
+            "In one cell the mask probabilities of all classes ({classes}) add up to as much as {total}; a "
+            "softmax would give 1."
+        ),
+        "explain.proposals_after": "after NMS",
+        "explain.proposals_anchors": "anchors",
+        "explain.proposals_before": "before NMS",
+        "explain.proposals_level": "level",
+        "explain.proposals_pairs": "pairs with an IoU above {least}: {count}",
+        "explain.proposals_passed": "passed on",
+        "explain.proposals_shown_after": "after NMS: the best {count} of {all}",
+        "explain.proposals_shown_before": "before NMS: the best {count} of {all}",
+        "explain.proposals_slider": "Proposals to draw",
+        "explain.proposals_sum": "all",
+        "explain.skip_both": "shared boundary",
+        "explain.skip_boundary": "boundary IoU",
+        "explain.skip_coarse": "the coarser net alone",
+        "explain.skip_fine": "FCN-8s alone",
+        "explain.skip_none": (
+            "The network with the weights {name} has no skip connections, so there is no FCN-32s, 16s and 8s to "
+            'compare. Load labkit.load_model(3, weights="embedded").'
+        ),
+        "explain.transposed_bilinear": "bilinear kernel:\nstart of training",
+        "explain.transposed_change": "difference: {moved} % of the norm,\ncosine {likeness}",
+        "explain.transposed_empty": (
+            "The output is empty: o = (i − 1)·s + k − 2p = {o} for i = {i}, k = {k}, s = {s}, p = {p}. Take p up to "
+            "{most}, or a larger i."
+        ),
+        "explain.transposed_i": "input i",
+        "explain.transposed_input": "input\n{rows}×{columns}",
+        "explain.transposed_inserted": "z = {z}: zeros\nbetween cells,\n{rows}×{columns}",
+        "explain.transposed_k": "kernel k",
+        "explain.transposed_kernel": "kernel\n{rows}×{columns}",
+        "explain.transposed_learned": "learned kernel:\n{label}",
+        "explain.transposed_none": (
+            "The network with the weights {name} has no learned transposed convolution: it enlarges its map by "
+            'interpolation. Load labkit.load_model(3, weights="embedded").'
+        ),
+        "explain.transposed_output": "output\n{rows}×{columns}",
+        "explain.transposed_p": "padding p",
+        "explain.transposed_padded": "p′ = {border}: zeros\naround,\n{rows}×{columns}",
+        "explain.transposed_refused": (
+            "Transposed convolution: k = {k}, s = {s}, p = {p} do not fit. Choose k ≥ 1, s ≥ 1 and p from 0 to k − 1 = "
+            "{most}."
+        ),
+        "explain.transposed_rotated": "kernel\nrotated\nby 180°",
+        "explain.transposed_s": "stride s",
         "figures.answer": "answer {number}: {score}",
         "figures.background_point": "background point",
         "figures.box": "box",
@@ -273,6 +539,11 @@ TEXTS: dict[str, dict[str, str]] = {
             'There is no device {given!r} here. Valid are auto and cpu, and cuda with an NVIDIA GPU; try device="auto".'
         ),
         "model.failed": "{name}: not done: {reason}",
+        "model.memory": "{name}: there is not enough memory even for the smallest size; close other programs.",
+        "model.memory_batch": "The GPU's memory was not enough: from now on at most {count} photos at once.",
+        "model.memory_cpu": "The GPU's memory was not enough even so: the processor goes on.",
+        "model.memory_points": "The GPU's memory was not enough: from now on at most {count} points at once.",
+        "model.memory_side": "Memory was not enough: the working side is now {side} pixels.",
         "model.progress": "Segmenting",
         "model.range": "{name} = {given!r}: it must be a number from {low} to {high}, usually {value}.",
         "model.setting": "No such setting: {given}. This model has: {valid}.",
@@ -356,6 +627,7 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "report.photos": "Photos and their sha256",
         "report.settings": "Settings",
+        "report.reason": "Why these weights",
         "report.sha256": "sha256 of the weights",
         "report.show_code": "Show code",
         "report.stopped": "code cell {cell}: {reason}",
@@ -377,6 +649,19 @@ TEXTS: dict[str, dict[str, str]] = {
         "train.one_from_embedded": (
             "One model at a time is fine-tuned from embedded weights; several start from ImageNet: --start imagenet."
         ),
+        "upload.button": "Upload photos",
+        "upload.empty": "{name}: no photo in the archive",
+        "upload.failed": "{name}: not saved ({error})",
+        "upload.not_photo": "{name}: not a photo; valid are JPEG, PNG, WebP, BMP, TIFF, GIF, HEIC, AVIF and zip",
+        "upload.page": "The upload button is there when the notebook is open and this cell has been run.",
+        "upload.progress": "File {number} of {count} is on its way: {name}",
+        "upload.renamed": "{name}: saved as {other}, since another photo has that name already",
+        "upload.same": "{name}: the folder has this photo already ({other})",
+        "upload.state": 'Photos in the folder {folder}: {count}. Write among the parameters: photos_path = "{folder}"',
+        "upload.too_large": (
+            "{name}: {megabytes} MB, over the limit of {limit} MB; make the photo smaller or split the archive"
+        ),
+        "upload.waiting": "The files are on their way; if other cells are running, wait until they are done.",
         "variant.unknown": "There is no variant {given!r}. Valid: {valid}.",
         "viewer.answer": "answer {number}: {score}",
         "viewer.answers": "Answers to the prompt",
@@ -421,11 +706,17 @@ TEXTS: dict[str, dict[str, str]] = {
         "viewer.zoom_hint": "Ctrl + mouse wheel; double click; keys + − 0",
         "viewer.zoom_in": "Closer",
         "viewer.zoom_out": "Farther",
-        "weights.auto_reason": "chosen automatically: they are always there and need no network",
+        "weights.auto_classes": "chosen automatically: the published U-Net knows people only, this one 20 classes",
+        "weights.auto_gpu": "chosen automatically: there is a GPU, and the file is downloaded and verified",
+        "weights.auto_no_gpu": "chosen automatically: no GPU, and the embedded ones are quick and need no network",
+        "weights.auto_not_had": "chosen automatically: the official ones could not be had ({reason})",
         "weights.broken": (
             'The weights file {path} is damaged or does not fit ({error}). Get it again or use weights="embedded".'
         ),
+        "weights.cache": "Downloaded weights lie in {path}",
+        "weights.cached": "downloaded",
         "weights.embedded_reason": "as asked",
+        "weights.fetch_what": "Fetch what? Name a variant or a row of labkit weights list: labkit weights fetch 1.",
         "weights.file_reason": "a file was named",
         "weights.foreign": (
             "{path} is no weights file of labkit. Valid is a .safetensors that labkit train wrote, or "
@@ -434,16 +725,19 @@ TEXTS: dict[str, dict[str, str]] = {
         "weights.hash": (
             "The embedded file {path} was changed: expected sha256 {expected}, got {got}. Install labkit again."
         ),
-        "weights.missing": ("There is no weights file {path}. Give embedded, auto or the path of a .safetensors file."),
-        "weights.no_official": (
-            "This version's catalogue has no official weights for {variant} yet. Give embedded or a .safetensors file."
-        ),
+        "weights.missing": "There is no weights file {path}. Give auto, embedded, official or the path of a file.",
+        "weights.no_classes": "no classes",
         "weights.no_release": "{variant} has no official weights {given}. Valid: {valid}.",
-        "weights.not_embedded": "There are no embedded weights for {variant} in this version yet. Ready: {ready}.",
+        "weights.not_cached": "not downloaded",
+        "weights.official_reason": "as asked",
         "weights.other_variant": (
             '{path} holds weights of {found}, but {variant} is wanted. Give that model\'s file or weights="embedded".'
         ),
         "weights.taken": "Weights: {name} ({reason})",
+        "weights.unsafe": (
+            "The weights file {path} holds code, not only numbers; such files are not opened. Fetch the catalogue's "
+            "weights again (labkit weights fetch) or save the tensors alone: torch.save(model.state_dict(), …)."
+        ),
     },
 }
 

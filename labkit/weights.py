@@ -1,6 +1,7 @@
-"""Which weights there are, where they lie, and reading them without running anything.
+"""Which weights are taken, and why, and reading their headers without running anything.
 
 The embedded ones travel with the package as fp16 safetensors; their sha256 stands here and is verified at each load.
+The official ones are the catalogue's, downloaded and verified once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit import download
+from labkit.catalogue import Release, find_release, releases_of
 from labkit.errors import LabkitError
 from labkit.texts import text
-from labkit.variants import VARIANTS, Variant, find_variant
+from labkit.variants import Variant, find_variant
 
 __all__ = ["EMBEDDED", "FORMAT", "Weights", "embedded_path", "find_weights", "read_header", "sha256_of"]
 
@@ -33,13 +36,17 @@ EMBEDDED: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights that was found and verified; `reason` says in a sentence why it was taken."""
+    """A file of weights that was found and verified; `reason` says in a sentence why it was taken.
+
+    `release` is the catalogue's entry for official weights, None for a file in this kit's own format.
+    """
 
     variant: Variant
     name: str
     path: Path
     sha256: str
     reason: str
+    release: Release | None = None
 
 
 def embedded_path(variant: int | str | Variant) -> Path:
@@ -47,32 +54,64 @@ def embedded_path(variant: int | str | Variant) -> Path:
     return Path(__file__).parent / "embedded" / f"{find_variant(variant).name}.safetensors"
 
 
-def find_weights(variant: int | str | Variant, weights: str | Path = "auto") -> Weights:
-    """The weights that `weights` names: `embedded`, `auto`, or the path of a safetensors file.
+def find_weights(variant: int | str | Variant, weights: str | Path = "auto", gpu: bool = False) -> Weights:
+    """The weights that `weights` names: `embedded`, `official`, `official/NAME`, `auto`, or the path of a file.
 
-    LabkitError where there is no such file, it is broken, or another variant's.
+    `auto` takes the official ones where there is a GPU for them (`gpu`) and they are in the cache or can be had, else
+    the embedded ones. A file is a safetensors file of this kit or a published one under its own name. LabkitError
+    where there is no such file, it is broken, another variant's, or cannot be downloaded.
     """
     row = find_variant(variant)
-    if weights == "official":
-        raise LabkitError(text("weights.no_official", variant=row.title))
-    if weights in ("auto", "embedded"):
-        if row.name not in EMBEDDED:
-            ready = ", ".join(f"{r.number} {r.name}" for r in VARIANTS if r.name in EMBEDDED)
-            raise LabkitError(text("weights.not_embedded", variant=row.title, ready=ready))
-        path, name = embedded_path(row), f"embedded/{row.name}"
-        reason = text(f"weights.{weights}_reason")
-    else:
-        path, name = Path(weights), Path(weights).name
-        reason = text("weights.file_reason")
+    given = str(weights)
+    if given == "auto":
+        return _choose(row, gpu)
+    if given in ("embedded", f"embedded/{row.name}"):
+        return _embedded(row, text("weights.embedded_reason"))
+    if given == "official" or given.startswith("official/"):
+        return _official(find_release(row, given), text("weights.official_reason"))
+    path = Path(weights)
     if not path.is_file():
         raise LabkitError(text("weights.missing", path=path))
+    for release in releases_of(row):
+        if path.name == release.file:
+            sha256 = download.check(path, release)
+            return Weights(row, f"official/{release.name}", path, sha256, text("weights.file_reason"), release)
+    _check_header(path, row)
+    return Weights(row, path.name, path, sha256_of(path), text("weights.file_reason"))
+
+
+def _choose(row: Variant, gpu: bool) -> Weights:
+    release = releases_of(row)[0]
+    if not release.auto:
+        return _embedded(row, text("weights.auto_classes"))
+    if not gpu:
+        return _embedded(row, text("weights.auto_no_gpu"))
+    try:
+        return _official(release, text("weights.auto_gpu"), attempts=1)
+    except LabkitError as error:
+        return _embedded(row, text("weights.auto_not_had", reason=str(error).splitlines()[0]))
+
+
+def _embedded(row: Variant, reason: str) -> Weights:
+    path = embedded_path(row)
+    if not path.is_file():
+        raise LabkitError(text("weights.missing", path=path))
+    _check_header(path, row)
+    digest = sha256_of(path)
+    if digest != EMBEDDED[row.name]:
+        raise LabkitError(text("weights.hash", path=path.name, expected=EMBEDDED[row.name], got=digest))
+    return Weights(row, f"embedded/{row.name}", path, digest, reason)
+
+
+def _official(release: Release, reason: str, **how: int) -> Weights:
+    file = download.fetch(release, **how)
+    return Weights(find_variant(release.variant), f"official/{release.name}", file.path, file.sha256, reason, release)
+
+
+def _check_header(path: Path, row: Variant) -> None:
     found = read_header(path).get("variant")
     if found != row.name:
-        raise LabkitError(text("weights.other_variant", path=path.name, found=found, variant=row.name))
-    digest = sha256_of(path)
-    if name.startswith("embedded/") and digest != EMBEDDED[row.name]:
-        raise LabkitError(text("weights.hash", path=path.name, expected=EMBEDDED[row.name], got=digest))
-    return Weights(row, name, path, digest, reason)
+        raise LabkitError(text("weights.other_variant", path=path.name, found=found, variant=row.title))
 
 
 def read_header(path: Path) -> dict[str, str]:

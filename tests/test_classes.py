@@ -1,17 +1,30 @@
-"""The label set: names in the official order, and colours that everybody can tell apart."""
+"""The label sets: names in the official order, and colours that everybody can tell apart."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from labkit.classes import VOC
+from labkit import classes
+from labkit.catalogue import OFFICIAL as RELEASES
+from labkit.classes import ADE20K, CITYSCAPES, COCO, LABEL_SETS, PEOPLE, VOC, LabelSet, label_set
 from labkit.drawing import rgb
 
 OFFICIAL = """background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person
 pottedplant sheep sofa train tvmonitor""".split()
+
+CITYSCAPES_ORDER = """background, road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation,
+terrain, sky, person, rider, car, truck, bus, train, motorcycle, bicycle""".replace("\n", " ").split(", ")
+
+SETS = pytest.mark.parametrize("labels", [label_set(name) for name in LABEL_SETS], ids=LABEL_SETS)
+
+# the least distance of two colours in a set: as most people see them, and as the colour-blind do
+LEAST = {"PASCAL VOC": (11, 11), "COCO": (13, 5), "ADE20K": (9, 4.5), "Cityscapes": (20, 12), "people": (18, 18)}
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, for linear RGB
 SIGHT = {
@@ -43,17 +56,135 @@ def cielab(color: str, sight: str) -> np.ndarray:
 
 
 def test_official_order():
-    """The 21 names of PASCAL VOC, the background first, and as many in Russian."""
-    assert list(VOC.names) == OFFICIAL
-    assert len(VOC) == len(VOC.names_ru) == len(VOC.colors) == 21
-    assert len(set(VOC.names_ru)) == 21
+    """The names of PASCAL VOC and Cityscapes, the background first, and torchvision's of COCO."""
+    from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights
+
+    assert list(VOC.names) == OFFICIAL and list(CITYSCAPES.names) == CITYSCAPES_ORDER
+    theirs = MaskRCNN_ResNet50_FPN_Weights.DEFAULT.meta["categories"]
+    ours = [name if label_id in COCO.ids else "N/A" for label_id, name in enumerate(COCO.names)]
+    assert ours == ["background", *theirs[1:]]
+    assert (PEOPLE.names, PEOPLE.names_ru) == (("background", "person"), ("фон", "человек"))
 
 
-def test_ids_and_labels_are_inverse():
+@pytest.mark.parametrize(
+    "label_id, name, name_ru",
+    [
+        (0, "background", "фон"),
+        (1, "wall", "стена"),
+        (2, "building", "здание"),
+        (3, "sky", "небо"),
+        (5, "tree", "дерево"),
+        (9, "windowpane", "окно"),
+        (13, "person", "человек"),
+        (21, "car", "автомобиль"),
+        (35, "rock", "камень"),
+        (50, "fireplace", "камин"),
+        (67, "flower", "цветок"),
+        (75, "computer", "компьютер"),
+        (90, "television receiver", "телевизор"),
+        (103, "van", "фургон"),
+        (117, "minibike", "мотоцикл"),
+        (127, "animal", "животное"),
+        (137, "traffic light", "светофор"),
+        (142, "crt screen", "электронно-лучевой экран"),
+        (150, "flag", "флаг"),
+    ],
+)
+def test_order_of_ade20k(label_id, name, name_ru):
+    """SceneParse150's own numbers, as its objectInfo150.txt has them."""
+    assert (ADE20K.names[label_id], ADE20K.names_ru[label_id]) == (name, name_ru)
+
+
+@SETS
+def test_every_class_is_whole(labels):
+    """As many names in both languages as colours, each once; the background is black and nothing else is."""
+    length = {"PASCAL VOC": 21, "COCO": 91, "ADE20K": 151, "Cityscapes": 20, "people": 2}[labels.name]
+    for column in (labels.names, labels.names_ru, labels.colors):
+        assert len(column) == len(set(column)) == len(labels) == length
+    assert (labels.names[0], labels.names_ru[0], labels.colors[0]) == ("background", "фон", "#000000")
+    for name, name_ru, color in zip(labels.names, labels.names_ru, labels.colors, strict=True):
+        assert re.fullmatch("[a-z]+( [a-z0-9]+)*", name) and re.fullmatch("[а-яё «»-]+( [0-9]+)?", name_ru)
+        assert re.fullmatch("#[0-9a-f]{6}", color)
+
+
+@SETS
+def test_ids_and_labels_are_inverse(labels):
     """`id` takes the name in both languages, in any case; `label` gives it back."""
-    for number in range(len(VOC)):
+    for number in labels.ids:
         for language in ("ru", "en"):
-            assert VOC.id(f" {VOC.label(number, language).upper()} ") == number
+            assert labels.id(f" {labels.label(number, language).upper()} ") == number
+
+
+def test_one_thing_has_one_name_and_colour():
+    """A Russian name means the same thing in every set: it has one colour, and an English name has one translation."""
+    colors, translations = {}, {}
+    for labels in map(label_set, LABEL_SETS):
+        for name, name_ru, color in zip(labels.names, labels.names_ru, labels.colors, strict=True):
+            assert colors.setdefault(name_ru, color) == color, name_ru
+            assert translations.setdefault(name, name_ru) == name_ru, name
+    assert set(VOC.names_ru) <= set(COCO.names_ru)
+
+
+def test_spellings():
+    """COCO knows all of VOC's names, the other sets theirs, and VOC the others': each finds its own id."""
+    for name, name_ru in zip(VOC.names, VOC.names_ru, strict=True):
+        assert COCO.id(name) == COCO.id(name_ru) == COCO.names_ru.index(name_ru)
+        assert VOC.id(COCO.names[COCO.id(name)]) == VOC.id(name)
+    assert (COCO.id("Sofa"), COCO.id("couch"), ADE20K.id("couch"), VOC.id("couch")) == (63, 63, 24, 18)
+    assert ADE20K.id("motorbike") == ADE20K.id("motorcycle") == 117 and CITYSCAPES.id("motorbike") == 18
+    assert ADE20K.id("aeroplane") == 91
+
+
+def test_unused_ids():
+    """COCO's ten unused ids keep their places, but nobody finds them and no message offers them."""
+    unused = [label_id for label_id in range(91) if label_id not in COCO.ids]
+    assert unused == [12, 26, 29, 30, 45, 66, 68, 69, 71, 83]
+    for label_id in unused:
+        for name in ("N/A", COCO.label(label_id, "en"), COCO.label(label_id, "ru")):
+            with pytest.raises(ValueError, match="toothbrush") as caught:
+                COCO.id(name)
+            assert "unused" not in str(caught.value).partition("valid are")[2]
+    assert all(len(labels.ids) == len(labels) for labels in (VOC, ADE20K, CITYSCAPES, PEOPLE))
+
+
+def test_label_set():
+    """Every name leads to its set, one object each time; so does every release's; another name is an error."""
+    for name in LABEL_SETS:
+        assert isinstance(label_set(name), LabelSet) and label_set(name).name == name
+    assert label_set("PASCAL VOC") is VOC and label_set("people") is PEOPLE and label_set("COCO") is COCO
+    assert label_set("ADE20K") is classes.ADE20K and label_set("Cityscapes") is CITYSCAPES
+    assert {release.classes for release in RELEASES.values()} - {""} <= set(LABEL_SETS)
+    with pytest.raises(ValueError, match="'Pascal'.*PASCAL VOC, COCO, ADE20K, Cityscapes, people"):
+        label_set("Pascal")
+    with pytest.raises(AttributeError, match="MAPILLARY"):
+        _ = classes.MAPILLARY
+
+
+def test_files_are_read_at_first_use(root):
+    """Importing reads none of the files; asking for a set reads its own, once."""
+    command = """
+import sys
+read = []
+sys.addaudithook(lambda event, args: event == "open" and str(args[0]).endswith(".csv") and read.append(args[0]))
+import labkit.classes, labkit.segmentation
+print(len(read))
+from labkit.classes import ADE20K
+labkit.classes.ADE20K, labkit.classes.label_set("ADE20K")
+print(*(str(path).replace("\\\\", "/").rpartition("/")[2] for path in read))
+"""
+    done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["0", "ade20k.csv"], "")
+
+
+def test_files_travel_with_the_package(root):
+    """Every file of label sets is package data, its rows numbered from 0."""
+    patterns = re.search(r"package-data\]\nlabkit = \[(.*)\]", (root / "pyproject.toml").read_text(encoding="utf-8"))[1]
+    files = sorted((root / "labkit" / "labels").iterdir())
+    assert [path.name for path in files] == ["ade20k.csv", "cityscapes.csv", "coco.csv"]
+    for path in files:
+        assert any(path.relative_to(root / "labkit").match(p) for p in re.findall('"(.+?)"', patterns)), path
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        assert head == "id,name,name_ru,color" and [int(row.split(",")[0]) for row in rows] == list(range(len(rows)))
 
 
 @pytest.mark.parametrize("name", ["tiger", "", "кот"])
@@ -64,11 +195,12 @@ def test_unknown_name(name):
     assert repr(name) in str(caught.value) and all(valid in str(caught.value) for valid in VOC.names)
 
 
+@SETS
 @pytest.mark.parametrize("sight", SIGHT)
-def test_colors_can_be_told_apart(sight):
-    """Any two classes differ clearly, frequent ones strongly (a just noticeable difference is 2.3), in any sight."""
-    seen = {name: cielab(color, sight) for name, color in zip(VOC.names, VOC.colors, strict=True)}
+def test_colors_can_be_told_apart(labels, sight):
+    """Any two classes differ, frequent ones strongly (a just noticeable difference is 2.3), in any sight."""
+    seen = {labels.names[n]: cielab(labels.colors[n], sight) for n in labels.ids}
     frequent = {"background", "cat", "dog", "person", "car"}
-    for one, other in combinations(VOC.names, 2):
-        least = 18 if {one, other} <= frequent else 11
+    for one, other in combinations(seen, 2):
+        least = 18 if {one, other} <= frequent else LEAST[labels.name][sight != "normal"]
         assert np.linalg.norm(seen[one] - seen[other]) >= least, (one, other)

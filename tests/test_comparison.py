@@ -12,7 +12,7 @@ import pytest
 from IPython.utils.capture import capture_output
 
 from labkit import comparison
-from labkit.classes import VOC
+from labkit.classes import VOC, label_set
 from labkit.errors import LabkitError
 from labkit.figures import svg
 from labkit.images import Photo
@@ -303,3 +303,16 @@ def test_importing_needs_no_torch(root):
     command = "import labkit.comparison, sys; print(*sorted({'torch', 'torchvision', 'timm'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_other_label_sets():
+    """A class is found by its name in COCO's set as well; where the set does not have it, the mask is empty."""
+    photo = Photo.from_pixels("x", np.full((*SIZE, 3), 90, np.uint8))
+    coco, people = label_set("COCO"), label_set("people")
+    cat = Segmentation.from_labels(photo, rows(0, 10) * np.uint8(coco.id("cat")), classes=coco)
+    person = Segmentation.from_labels(photo, rows(0, 10) * np.uint8(1), classes=people)
+    masks = comparison.masks_of({1: [cat], 2: [person]}, "кошка")
+    assert np.array_equal(masks[1][0], rows(0, 10)) and not masks[2][0].any()
+    assert comparison.boxes(cat, person, "кошка") == [(0, 0, 30, 10)] and comparison.boxes(person, cat, "кошка") == [
+        (0, 0, 30, 10)
+    ]

@@ -18,6 +18,7 @@ MARKUP = "<img src=x onerror=alert(1)>"
 MADE_BY = {
     "variant": "fcn",
     "weights": "embedded/fcn",
+    "weights_reason": "так указано",
     "sha256": "ab" * 32,
     "classes": "PASCAL VOC",
     "device": "cpu",
@@ -45,6 +46,7 @@ def test_facts(results):
         "Группа": "ИУ5-101",
         "Вариант": "3 FCN-8s",
         "Веса": "embedded/fcn",
+        "Почему эти веса": "так указано",
         "sha256 весов": "ab" * 32,
         "Устройство": "cpu",
         "Настройки": "working_side = 384, finest = 8",
@@ -85,7 +87,7 @@ def test_numbers_are_shown(results):
 
 def test_every_value_is_escaped(default_photos):
     """Whatever is put in, from the student's name to a version, comes out as text."""
-    made_by = {**MADE_BY, "weights": MARKUP, "sha256": MARKUP, "device": MARKUP}
+    made_by = {**MADE_BY, "weights": MARKUP, "weights_reason": MARKUP, "sha256": MARKUP, "device": MARKUP}
     made_by |= {"settings": {MARKUP: MARKUP}, "versions": {MARKUP: MARKUP}}
     photo = Photo(MARKUP, default_photos["sheep"].pixels, digest=MARKUP)
     result = Segmentation.from_labels(photo, photo.pixels[..., 0] * 0, classes=VOC, made_by=made_by)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from labkit.classes import VOC
+from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.drawing import rgb
 from labkit.images import Photo
 from labkit.segmentation import Segment, Segmentation, load_segmentation
@@ -119,6 +119,43 @@ def test_round_trip(outlined, tmp_path, name):
     assert np.array_equal(got.mask, expected.mask) and got.score == pytest.approx(expected.score, abs=1e-6)
     assert np.array_equal(loaded.confidence, np.where(got.mask, np.float32(got.score), np.float32(0)))
     assert loaded.record() == result.record()
+
+
+@pytest.mark.parametrize("name", LABEL_SETS)
+def test_round_trip_of_every_label_set(default_photos, tmp_path, name):
+    """A result with all classes of a set comes back with them, in both files and under both names."""
+    photo, classes = default_photos["cat_chelsea"], label_set(name)
+    labels = np.resize(np.repeat(classes.ids, 600), photo.pixels.shape[:2]).astype(np.uint8)
+    result = Segmentation.from_labels(photo, labels, classes=classes)
+    paths = result.save(tmp_path)
+    loaded = load_segmentation(paths[0], photo)
+    assert loaded.classes is classes and loaded.made_by == {"classes": name}
+    assert [s.label for s in loaded.segments] == [classes.names[n] for n in classes.ids[1:]]
+    assert np.array_equal(loaded.labels, labels) and loaded.labels.dtype == np.uint8
+    last = classes.ids[-1]
+    assert np.array_equal(loaded.mask_of(classes.label(last, "ru")), labels == last)
+    with Image.open(paths[2]) as image:
+        assert np.array_equal(np.array(image), labels)
+        table = np.array([rgb(color) for color in classes.colors], np.uint8)
+        assert np.array_equal(np.array(image.convert("RGB")), table[labels])
+
+
+def test_mask_of_in_other_words(default_photos):
+    """VOC's names, in both languages, find the same things in COCO's result."""
+    photo, coco = default_photos["cat_kitten"], label_set("COCO")
+    labels = np.zeros(photo.pixels.shape[:2], np.uint8)
+    labels[:40], labels[40:90] = coco.id("couch"), coco.id("cat")
+    result = Segmentation.from_labels(photo, labels, classes=coco)
+    for name in ("sofa", "couch", "диван"):
+        assert np.array_equal(result.mask_of(name), labels == 63)
+    assert np.array_equal(result.mask_of("кошка"), labels == 17) and not result.mask_of("tvmonitor").any()
+
+
+def test_label_set_of_somebody_else(outlined, tmp_path):
+    """A result whose label set this kit does not have is read without one."""
+    result = replace(outlined, classes=replace(VOC, name="Mapillary Vistas"))
+    loaded = load_segmentation(result.save(tmp_path)[0], outlined.photo)
+    assert loaded.classes is None and [s.label for s in loaded.segments] == ["cat"]
 
 
 def test_many_segments_without_classes(default_photos, tmp_path):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 
 import pytest
 import safetensors.torch
 import torch
 
+from labkit import download
+from labkit.catalogue import OFFICIAL
+from labkit.classes import label_set
 from labkit.errors import LabkitError
 from labkit.models import SEMANTIC
 from labkit.variants import VARIANTS
@@ -78,13 +82,61 @@ def test_foreign_and_missing(tmp_path):
         find_weights("fcn", tmp_path / "nowhere.safetensors")
 
 
-def test_what_is_not_there(monkeypatch):
-    """A variant without embedded weights and official weights say what can be used instead."""
-    monkeypatch.delitem(EMBEDDED, "sam")
-    with pytest.raises(LabkitError, match="SAM.*1 deeplab"):
-        find_weights("sam")
-    with pytest.raises(LabkitError, match="embedded"):
-        find_weights("fcn", "official")
+@pytest.fixture
+def fetched(tmp_path, monkeypatch):
+    """`download.fetch` that is asked for nothing real: the releases asked for, and what it then does."""
+    asked = []
+
+    def fetch(release, **how):
+        asked.append((release.name, how))
+        if tmp_path.joinpath("no").exists():
+            raise LabkitError("сервер не отвечает\nи так далее")
+        return download.Downloaded(tmp_path / release.file, "abc")
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    return asked
+
+
+def test_official(fetched):
+    """`official` is a variant's first release, `official/NAME` any of its own; another's is refused."""
+    found = find_weights("fcn", "official")
+    assert (found.name, found.sha256, found.release) == ("official/fcn_resnet101", "abc", OFFICIAL["fcn_resnet101"])
+    assert find_weights(4, "official/sam_vit_l").path.name == "sam_vit_l_0b3195.pth"
+    with pytest.raises(LabkitError, match="official/fcn_resnet101, official/fcn_resnet50"):
+        find_weights("fcn", "official/sam_vit_l")
+
+
+def test_auto(fetched, tmp_path):
+    """Without a GPU the embedded ones; with one the official ones, asked for once, or the reason why not."""
+    assert find_weights("fcn").name == "embedded/fcn" and "видеокарты нет" in find_weights("fcn").reason
+    assert not fetched
+    found = find_weights("fcn", gpu=True)
+    assert found.name == "official/fcn_resnet101" and "есть видеокарта" in found.reason
+    assert fetched == [("fcn_resnet101", {"attempts": 1})]
+    (tmp_path / "no").touch()
+    found = find_weights("fcn", gpu=True)
+    assert found.name == "embedded/fcn" and "(сервер не отвечает)" in found.reason
+    unet = find_weights("unet", gpu=True)
+    assert unet.name == "embedded/unet" and "только" in unet.reason or "лишь" in unet.reason
+
+
+def test_published_file_by_its_path(tmp_path):
+    """A published file that was brought by hand is verified by the catalogue's hash, under its own name."""
+    path = tmp_path / "fcn_resnet50_coco-1167a1af.pth"
+    path.write_bytes(b"not the published bytes")
+    with pytest.raises(LabkitError, match="1167a1af"):
+        find_weights("fcn", path)
+
+
+def test_every_release_is_complete():
+    """Each variant has a release; each row has an address, a file name, a size and a licence, and a hash or none."""
+    assert {release.variant for release in OFFICIAL.values()} == {row.name for row in VARIANTS}
+    for name, release in OFFICIAL.items():
+        assert release.name == name and release.url.startswith("https://") and release.file.endswith(".pth")
+        assert release.megabytes > 1 and release.licence and release.trained_on and release.source
+        assert re.fullmatch(r"(sha256:[0-9a-f]{8}([0-9a-f]{56})?|sha1:[0-9a-f]{40})?", release.hash)
+        assert (release.classes == "") == (release.variant == "sam") and release.hash or name == "unet_people"
+        assert not release.classes or label_set(release.classes)
 
 
 def test_header_is_json(tmp_path):

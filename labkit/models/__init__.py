@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 from pathlib import Path
 
 import safetensors
@@ -13,13 +14,23 @@ from torch import nn
 from labkit.errors import LabkitError
 from labkit.models.instance import InstanceModel
 from labkit.models.model import Model, Results
+from labkit.models.official import build_release, published_state
 from labkit.models.prompted import PromptedModel
 from labkit.models.semantic import SemanticModel
 from labkit.texts import text
 from labkit.variants import VARIANTS, Variant, find_variant
 from labkit.weights import find_weights
 
-__all__ = ["SEMANTIC", "Model", "Results", "build_network", "load_model", "load_weights", "pick_device"]
+__all__ = [
+    "SEMANTIC",
+    "Model",
+    "Results",
+    "build_network",
+    "build_release",
+    "load_model",
+    "load_weights",
+    "pick_device",
+]
 
 SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")
 """The variants that give a class to each pixel."""
@@ -29,29 +40,44 @@ _KINDS = {"semantic": SemanticModel, "instance": InstanceModel, "prompted": Prom
 
 
 def load_model(variant: int | str | Variant, weights: str | Path = "auto", device: str = "auto") -> Model:
-    """Loads a variant by number or name. `weights`: embedded, auto or a safetensors file; `device`: auto, cpu, cuda.
+    """Loads a variant by number or name; `device` is auto, cpu or cuda.
 
-    LabkitError, with the next step, for an unknown variant, a file that does not fit or a device that is not there.
+    `weights` is embedded, official, official/NAME, auto (official where there is a GPU) or a file. LabkitError, with
+    the next step, for an unknown variant, a file that does not fit or a device that is not there.
     """
-    found = find_weights(variant, weights)
     place = pick_device(device)
-    network = build_network(found.variant)
+    found = find_weights(variant, weights, gpu=place.type == "cuda")
+    network = build_release(found.release) if found.release else build_network(found.variant)
     load_weights(network, found.path)
     return _KINDS[found.variant.kind](network, found, place)
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Puts the tensors of a safetensors file into a network; LabkitError where one is missing or does not fit."""
+    """Puts a file's tensors into a network: one of `build_network` (safetensors), or of `build_release` (as published).
+
+    No code in the file is run. LabkitError where a tensor is missing, too many or does not fit.
+    """
     try:
-        state = safetensors.torch.load_file(path)
+        state = safetensors.torch.load_file(path) if path.suffix == ".safetensors" else _published(network, path)
         # the plain method: smp's own only warns of tensors that do not fit
-        nn.Module.load_state_dict(network, {name: tensor.float() for name, tensor in state.items()}, strict=False)
-        missing = [n for n in network.state_dict() if n not in state and not n.endswith("num_batches_tracked")]
-        if missing:
+        state = {name: tensor.float() for name, tensor in state.items()}
+        wrong = nn.Module.load_state_dict(network, state, strict=False)
+        if missing := [name for name in wrong.missing_keys if not name.endswith("num_batches_tracked")]:
             raise RuntimeError(f"{len(missing)} tensors are missing, {missing[0]} the first")
-    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        reason = str(error).splitlines()[0]
+        if wrong.unexpected_keys:
+            raise RuntimeError(f"{len(wrong.unexpected_keys)} tensors too many, {wrong.unexpected_keys[0]} the first")
+    except pickle.UnpicklingError as error:
+        raise LabkitError(text("weights.unsafe", path=path)) from error
+    except (OSError, RuntimeError, ValueError, EOFError, AttributeError, safetensors.SafetensorError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise LabkitError(text("weights.broken", path=path, error=reason)) from error
+
+
+def _published(network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f"a {type(checkpoint).__name__} in place of tensors by name")
+    return published_state(network, checkpoint)
 
 
 def build_network(variant: int | str | Variant) -> nn.Module:

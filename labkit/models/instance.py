@@ -19,9 +19,18 @@ from labkit.segmentation import Segment, Segmentation
 
 __all__ = ["InstanceModel", "paste"]
 
+OFFICIAL_SIDE = 1333
+_SHORTER = 800 / 1333
+"""Torchvision's detectors scale a photo's shorter side to 800 pixels, if its longer one then has at most 1333."""
+
 
 class InstanceModel(Model):
-    """A network that finds objects: torchvision's `MaskRCNN`, its parts called one after the other."""
+    """A network that finds objects: torchvision's `MaskRCNN`, its parts called one after the other.
+
+    Always in float32: an object whose score or overlap is near a threshold comes or goes with the last bits.
+    """
+
+    half = False
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -33,7 +42,7 @@ class InstanceModel(Model):
         `max_detections`: at most so many objects, the best ones.
         """
         return {
-            "working_side": Setting(SIDE, 64, 2048),
+            "working_side": Setting(OFFICIAL_SIDE if self.weights.release else SIDE, 64, 2048),
             "score_threshold": Setting(0.5),
             "nms_threshold": Setting(0.5),
             "cross_nms_threshold": Setting(0.7),
@@ -50,12 +59,12 @@ class InstanceModel(Model):
         heads = self.network.roi_heads
         heads.score_thresh, heads.nms_thresh = settings["score_threshold"], settings["nms_threshold"]
         heads.detections_per_img = settings["max_detections"]
-        x = network_input(photo.pixels, settings["working_side"], least=settings["working_side"])
-        size = tuple(x.shape[1:])
-        padded = pad(x)[None].to(self.device, memory_format=torch.channels_last)
-        features = self.network.backbone(padded)
-        proposals, _ = self.network.rpn(ImageList(padded, [size]), features)
-        (found,), _ = heads(features, proposals, [size])
+        images = self._images(photo, settings["working_side"])
+        features = self.network.backbone(images.tensors)
+        proposals, _ = self.network.rpn(images, features)
+        (found,), _ = heads(features, proposals, images.image_sizes)
+        found = {name: values.float() if name != "labels" else values for name, values in found.items()}
+        (size,) = images.image_sizes
         kept = nms(found["boxes"], found["scores"], settings["cross_nms_threshold"])
         found = {name: values[kept] for name, values in found.items()}
         height, width = photo.pixels.shape[:2]
@@ -77,6 +86,17 @@ class InstanceModel(Model):
             confidence[rows, columns][free] = score * pasted[free]
             segments.append(Segment(number, label_id, self.classes.names[label_id], score, mask))
         return Segmentation(photo, ids, confidence, segments, self.classes, made_by)
+
+    def _images(self, photo: Photo, side: int) -> ImageList:
+        """The photo as the network wants it; the official ones have torchvision's own transform."""
+        if self.weights.release:
+            transform = self.network.transform
+            transform.min_size, transform.max_size = (round(side * _SHORTER),), side
+            images, _ = transform([torch.from_numpy(photo.pixels).permute(2, 0, 1).to(self.device) / 255])
+            return images
+        x = network_input(photo.pixels, side, least=side)
+        padded = pad(x)[None].to(self.device, memory_format=torch.channels_last)
+        return ImageList(padded, [tuple(x.shape[1:])])
 
 
 def paste(probabilities: torch.Tensor, box: Sequence[float], size: tuple[int, int]) -> tuple[slice, slice, np.ndarray]:

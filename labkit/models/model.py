@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from labkit.classes import VOC, LabelSet
+from labkit.classes import VOC, LabelSet, label_set
 from labkit.errors import LabkitError
 from labkit.images import Photo
 from labkit.models.folding import fold_batchnorm
@@ -21,7 +22,10 @@ from labkit.segmentation import Segmentation
 from labkit.texts import text
 from labkit.weights import Weights
 
-__all__ = ["Model", "Results", "Setting", "versions"]
+__all__ = ["Model", "Results", "Setting", "is_out_of_memory", "photos_at_once", "versions"]
+
+_LEAST_SIDE = 256
+"""Below this working side a photo that does not fit a GPU goes to the CPU."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,22 @@ class Model(ABC):
     """A loaded model: `segment(photo)` for one photo, `segment_all(photos)` for a set.
 
     `network` is folded and owned by the model; `batch` is how many photos of one size go through it together.
+    `precision` is the dtype of the convolutions and matrix products: float16 on a GPU, where the kind of model bears
+    it (`half`), else float32.
     """
 
     classes: LabelSet | None = VOC
     batch = 1
+    half = True
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         self.variant, self.weights, self.device = weights.variant, weights, device
+        if weights.release:
+            self.classes = label_set(weights.release.classes) if weights.release.classes else None
         network = fold_batchnorm(network.eval()).requires_grad_(False)
         self.network = network.to(device, memory_format=torch.channels_last)
+        self.precision = torch.float16 if self.half and device.type == "cuda" else torch.float32
+        self._limit = Limits()
 
     @property
     @abstractmethod
@@ -95,10 +106,56 @@ class Model(ABC):
         """Segments photos of one size together."""
         settings = self._check(settings)
         started = time.perf_counter()
-        results = self._predict(photos, settings, self._made_by(settings))
+        results = self._within_memory(photos, settings)
         for result in results:
             result.made_by["seconds"] = round((time.perf_counter() - started) / len(photos), 4)
         return results
+
+    def _within_memory(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
+        """`_predict`; where memory runs out: fewer photos at once, then a smaller working side, then the CPU."""
+        while True:
+            fitting = {**settings, **self._limit.of(settings)}
+            try:
+                with self._mixed():
+                    return self._predict(photos, fitting, self._made_by(fitting))
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._free()
+                if len(photos) > 1:
+                    self.batch = len(photos) // 2
+                    print(text("model.memory_batch", count=self.batch))
+                    halves = photos[: self.batch], photos[self.batch :]
+                    return [result for half in halves for result in self._within_memory(half, settings)]
+                if not self._shrink(fitting):
+                    raise LabkitError(text("model.memory", name=photos[0].name)) from error
+
+    def _shrink(self, settings: dict[str, Any]) -> bool:
+        """Makes the next attempt smaller, and says how; False where nothing is left to make smaller."""
+        side = settings.get("working_side", 0)
+        if side > _LEAST_SIDE:
+            self._limit.side = max(_LEAST_SIDE, round(side * 0.7))
+            print(text("model.memory_side", side=self._limit.side))
+        elif self.device.type != "cpu":
+            self.device, self.precision, self._limit = torch.device("cpu"), torch.float32, Limits()
+            self.network.to(self.device)
+            self._free()
+            print(text("model.memory_cpu"))
+        else:
+            return False
+        return True
+
+    def _free(self) -> None:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _mixed(self) -> torch.autocast:
+        """Half precision where the model has it (Micikevicius et al., 2018).
+
+        float16, not bfloat16: with the 8 bits of the latter's mantissa up to 1.5 % of a photo's pixels change class.
+        """
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def segment_all(self, photos: Sequence[Photo], **settings: Any) -> Results:
         """Segments a set with a progress bar; a photo that fails is named and stops none of the others.
@@ -135,22 +192,49 @@ class Model(ABC):
         return {
             "variant": self.variant.name,
             "weights": self.weights.name,
+            "weights_reason": self.weights.reason,
             "sha256": self.weights.sha256,
             **({"classes": self.classes.name} if self.classes is not None else {}),
             "device": str(self.device),
+            "precision": str(self.precision).removeprefix("torch."),
             "settings": settings,
-            "versions": dict(versions(self.variant.name)),
+            "versions": dict(versions(self.variant.name, self.weights.release is not None)),
         }
 
 
+@dataclass
+class Limits:
+    """What memory allows, once it has run out: no working side above `side`."""
+
+    side: int | None = None
+
+    def of(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings that have to be smaller."""
+        fits = self.side is None or settings.get("working_side", 0) <= self.side
+        return {} if fits else {"working_side": self.side}
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out, on a GPU or in the processor's allocator."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def photos_at_once(device: torch.device, megabytes: float, most: int) -> int:
+    """How many photos (or prompts) of `megabytes` fit into two thirds of the GPU's free memory: 1 to `most`."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(min(max(free * 2 / 3 / (megabytes * 1e6), 1), most))
+
+
 @cache
-def versions(variant: str) -> dict[str, str]:
+def versions(variant: str, official: bool = False) -> dict[str, str]:
     """The versions of what computes the masks of a variant."""
     from importlib.metadata import version
 
     from labkit import __version__
 
     own = {"sam": ["segment-anything"], "mask_rcnn": ["torchvision"]}.get(variant, [])
+    if official:
+        own = own or ["pytorchcv" if variant == "pspnet" else "torchvision"]
     return {
         "labkit": __version__,
         **{name: version(name) for name in ("torch", "segmentation-models-pytorch", "timm", *own)},

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
-from segment_anything import SamAutomaticMaskGenerator
+from segment_anything import SamAutomaticMaskGenerator, automatic_mask_generator
+from segment_anything.utils.transforms import ResizeLongestSide
 from torch import nn
 from torch.nn import functional as F
 
 from labkit.errors import LabkitError
 from labkit.images import Photo
-from labkit.models.model import Model, Setting
-from labkit.models.sam import OUTLINE_LOGIT, SIDE
-from labkit.models.semantic import network_input
+from labkit.models.model import Model, Setting, is_out_of_memory, photos_at_once
+from labkit.models.sam import OUTLINE_LOGIT, DrawnPrompts
 from labkit.segmentation import Segment, Segmentation, encode_mask
 from labkit.texts import text
 from labkit.weights import Weights
@@ -25,6 +26,9 @@ from labkit.weights import Weights
 __all__ = ["PromptedModel"]
 
 _LABEL = "object"
+
+_CPU_POINTS, _GPU_POINTS, _POINT_MEGABYTES = 4, 256, 100
+"""Points that the automatic mode asks at once: few stay in a processor's cache, on a GPU as many as fit."""
 
 
 class PromptedModel(Model):
@@ -35,19 +39,29 @@ class PromptedModel(Model):
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         super().__init__(network, weights, device)
         self.photo: Photo | None = None
+        self._resize = ResizeLongestSide(network.image_encoder.img_size)
+        self._points = _CPU_POINTS if device.type == "cpu" else photos_at_once(device, _POINT_MEGABYTES, _GPU_POINTS)
+        if self.precision != torch.float32:  # the heads compare their answers with thresholds: they stay exact
+            encoder = network.image_encoder
+            encoder.forward = torch.autocast(device.type, self.precision)(encoder.forward)
+            encoder.register_forward_hook(lambda module, given, embedding: embedding.float())
+            self._mixed = nullcontext
 
     @property
     def settings(self) -> dict[str, Setting]:
         """The settings of the automatic mode, those of segment_anything's `SamAutomaticMaskGenerator`.
 
+        The official networks have that generator's own values, ours, which is less sure of itself, lower ones.
+
         `points_per_side`: a grid of so many points by so many asks for objects. `score_threshold`: the least IoU that
         SAM predicts for its mask. `stability_threshold`: the least IoU of the masks cut at a logit of +1 and -1.
         `nms_threshold`: of two masks whose boxes have a larger IoU the one with the lower score is dropped.
         """
+        points, score, stability = (32, 0.88, 0.95) if self.weights.release else (12, 0.4, 0.5)
         return {
-            "points_per_side": Setting(12, 1, 64),
-            "score_threshold": Setting(0.4),
-            "stability_threshold": Setting(0.5),
+            "points_per_side": Setting(points, 1, 64),
+            "score_threshold": Setting(score),
+            "stability_threshold": Setting(stability),
             "nms_threshold": Setting(0.7),
         }
 
@@ -60,15 +74,18 @@ class PromptedModel(Model):
         generator = SamAutomaticMaskGenerator(
             self.network,
             points_per_side=settings["points_per_side"],
-            points_per_batch=4 if self.device.type == "cpu" else 64,  # few at once stay in a processor's cache
+            points_per_batch=self._points,
             pred_iou_thresh=settings["score_threshold"],
             stability_score_thresh=settings["stability_threshold"],
             box_nms_thresh=settings["nms_threshold"],
         )
         height, width = photo.pixels.shape[:2]
-        scale = SIDE / max(height, width)
+        scale = self._resize.target_length / max(height, width)
+        if self.weights.release:
+            scale = min(scale, 1.0)
         small = Image.fromarray(photo.pixels).resize((max(1, round(width * scale)), max(1, round(height * scale))))
-        found = generator.generate(np.array(small))
+        with _nms_on_one_device():
+            found = generator.generate(np.array(small))
         found.sort(key=lambda row: -row["predicted_iou"])
         masks = [
             np.array(Image.fromarray(row["segmentation"].astype(np.uint8) * 255).resize((width, height))) > 127
@@ -76,13 +93,31 @@ class PromptedModel(Model):
         ]
         return self._result(photo, masks, [row["predicted_iou"] for row in found], None, made_by)
 
+    def _shrink(self, settings: dict[str, Any]) -> bool:
+        if self._points == 1:
+            return super()._shrink(settings)
+        self._points //= 2
+        print(text("model.memory_points", count=self._points))
+        return True
+
     @torch.inference_mode()
     def set_photo(self, photo: Photo) -> None:
-        """Embeds a photo: the dear step, once a photo."""
-        x = network_input(photo.pixels, SIDE, least=SIDE)
+        """Embeds a photo: the dear step, once a photo. Where a GPU's memory is not enough, the CPU does it."""
+        while True:
+            try:
+                return self._embed(photo)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._free()
+                if not super()._shrink({}):
+                    raise LabkitError(text("model.memory", name=photo.name)) from error
+
+    def _embed(self, photo: Photo) -> None:
+        x = torch.from_numpy(self._resize.apply_image(photo.pixels)).permute(2, 0, 1)
         self._size = tuple(x.shape[1:])
-        padded = F.pad(x, (0, SIDE - x.shape[2], 0, SIDE - x.shape[1]))[None]
-        self._embedding = self.network.image_encoder(padded.to(self.device, memory_format=torch.channels_last))
+        x = self.network.preprocess(x[None].to(self.device)).contiguous(memory_format=torch.channels_last)
+        self._embedding = self.network.image_encoder(x)
         self._places = self.network.prompt_encoder.get_dense_pe()
         self.photo = photo
 
@@ -101,10 +136,10 @@ class PromptedModel(Model):
         `points` are `(x, y)` in pixels of the photo, `point_labels` 1 (in the object, the default) or 0 (not in it),
         `box` is `x0, y0, x1, y1`, `mask` an `HxW` bool mask to go on from (an earlier answer, which the points correct;
         without points its box goes in with it), `polygon` a contour of at least three points: it goes in as a mask and
-        its box. Several points are asked twice, the second time with the first answer as the mask: SAM has learned to
-        mend its own masks (Kirillov et al., 2023, appendix A). `answers` is 3 or 1; where nothing is said, one lone
-        point, which may mean a part or the whole, gets three. `score` is the IoU that SAM predicts. LabkitError, with
-        what is valid, for prompts that ask for nothing and before `set_photo`.
+        its box. Our SAM is asked twice for several points, the second time with the first answer as the mask: it has
+        learned to mend its own masks (Kirillov et al., 2023, appendix A). `answers` is 3 or 1; where nothing is said,
+        one lone point, which may mean a part or the whole, gets three. `score` is the IoU that SAM predicts.
+        LabkitError, with what is valid, for prompts that ask for nothing and before `set_photo`.
         """
         if self.photo is None:
             raise LabkitError(text("prompt.no_photo"))
@@ -135,7 +170,8 @@ class PromptedModel(Model):
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
         Setting(3, choices=(1, 3)).check("answers", answers)
         logits, scores = self._answer(asked, mask, answers)
-        if mask is None and len(asked.get("points", ())) > 1 and (first := logits[scores.argmax()] > 0).any():
+        mends = isinstance(self.network.prompt_encoder, DrawnPrompts) and mask is None
+        if mends and len(asked.get("points", ())) > 1 and (first := logits[scores.argmax()] > 0).any():
             logits, scores = self._answer(asked, first, 3)
         order = np.argsort(-scores, kind="stable")[:answers]
         result = self._result(
@@ -161,9 +197,11 @@ class PromptedModel(Model):
         if "box" in asked:
             boxes = (torch.tensor(asked["box"], dtype=torch.float32) * scale.repeat(2))[None].to(self.device)
         if mask is not None:
-            inner = [max(1, -(-side // 2)) for side in self._size]
+            size_in = self.network.prompt_encoder.mask_input_size
+            step = self._resize.target_length // size_in[0]
+            inner = [max(1, -(-side // step)) for side in self._size]
             small = F.interpolate(torch.from_numpy(mask)[None, None].float(), inner, mode="area")
-            small = F.pad(small, (0, SIDE // 2 - inner[1], 0, SIDE // 2 - inner[0]))
+            small = F.pad(small, (0, size_in[1] - inner[1], 0, size_in[0] - inner[0]))
             dense = ((small * 2 - 1) * OUTLINE_LOGIT).to(self.device)
         sparse, dense = self.network.prompt_encoder(points=points, boxes=boxes, masks=dense)
         low, scores = self.network.mask_decoder(self._embedding, self._places, sparse, dense, answers == 3)
@@ -194,6 +232,19 @@ class PromptedModel(Model):
             ids[segment.mask] = segment.id
             confidence[segment.mask] = sure[segment.mask] if isinstance(sure, np.ndarray) else sure
         return Segmentation(photo, ids, confidence, segments, None, made_by)
+
+
+@contextmanager
+def _nms_on_one_device() -> Iterator[None]:
+    """segment_anything 1.0 leaves its boxes' categories on the CPU: with many boxes on a GPU its NMS then fails."""
+    library = automatic_mask_generator.batched_nms
+    automatic_mask_generator.batched_nms = lambda boxes, scores, idxs, iou_threshold: library(
+        boxes, scores, idxs.to(boxes.device), iou_threshold
+    )
+    try:
+        yield
+    finally:
+        automatic_mask_generator.batched_nms = library
 
 
 def _any(given: Any) -> bool:

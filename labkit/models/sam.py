@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from labkit.models.backbone import BN_EPS, ENCODER, MEAN, STD
 
-__all__ = ["OUTLINE_LOGIT", "SIDE", "build"]
+__all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build"]
 
 SIDE = 448
 """The longest side, in pixels, of what the image encoder sees."""

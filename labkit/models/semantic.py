@@ -13,14 +13,18 @@ from torch.nn import functional as F
 
 from labkit.images import Photo
 from labkit.models.backbone import MEAN, STD, STRIDE, WORKING_SIDE
-from labkit.models.model import Model, Setting
+from labkit.models.model import Model, Setting, photos_at_once
+from labkit.models.official import resized, side_of
 from labkit.segmentation import Segmentation
 from labkit.weights import Weights
 
 __all__ = ["SemanticModel", "network_input", "pad"]
 
 _SMALLEST_SIDE = 256
-_GPU_BATCH = 8
+_GPU_BATCH = 16
+_MEGABYTES = {"embedded": 120, "official": 1500}
+"""About what a photo takes of a GPU's memory on its way through the network; too much is halved when it runs out."""
+
 _BAND = 32
 
 
@@ -32,27 +36,39 @@ class SemanticModel(Model):
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         super().__init__(network, weights, device)
-        self.batch = _GPU_BATCH if device.type == "cuda" else 1
+        if weights.release:
+            self._side, self._input = side_of(weights.release), resized
+            self._pad = pad if weights.release.variant == "unet" else _as_it_is
+        else:
+            self._side, self._input, self._pad = WORKING_SIDE, network_input, pad
+        if device.type == "cuda":
+            self.batch = photos_at_once(device, _MEGABYTES["official" if weights.release else "embedded"], _GPU_BATCH)
 
     @property
     def settings(self) -> dict[str, Setting]:
-        """`working_side`: the longest side, in pixels, at which the network sees the photo.
+        """`working_side`: the longest side, in pixels, at which the network sees the photo; the official networks,
+        as their libraries do, count the shorter one.
 
-        FCN besides: `finest`: 8, 16 or 32 for FCN-8s, FCN-16s, FCN-32s.
+        Our FCN besides: `finest`: 8, 16 or 32 for FCN-8s, FCN-16s, FCN-32s.
         """
-        fcn = {"finest": Setting(8, choices=(8, 16, 32))} if self.variant.name == "fcn" else {}
-        return {"working_side": Setting(WORKING_SIDE, 64, 2048), **fcn}
+        skips = hasattr(getattr(self.network, "decoder", None), "finest")
+        fcn = {"finest": Setting(8, choices=(8, 16, 32))} if skips else {}
+        return {"working_side": Setting(self._side, 64, 2048), **fcn}
 
     def _predict(
         self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
     ) -> list[Segmentation]:
         size = photos[0].pixels.shape[:2]
-        inputs = [network_input(photo.pixels, settings["working_side"]) for photo in photos]
+        inputs = [self._input(photo.pixels, settings["working_side"]) for photo in photos]
         height, width = inputs[0].shape[1:]
-        x = torch.stack([pad(i) for i in inputs]).to(self.device, memory_format=torch.channels_last)
+        x = torch.stack([self._pad(i) for i in inputs]).to(self.device, memory_format=torch.channels_last)
         if "finest" in settings:
             self.network.decoder.finest = settings["finest"]
-        logits = self.network(x)[:, :, :height, :width]
+        logits = self.network(x)
+        if not logits.isfinite().all():  # float16 ends at 65504
+            with torch.autocast(self.device.type, enabled=False):
+                logits = self.network(x)
+        logits = logits[:, :, :height, :width].float()
         return [
             Segmentation.from_labels(photo, *_labels(one, size), self.classes, dict(made_by))
             for photo, one in zip(photos, logits, strict=True)
@@ -79,6 +95,10 @@ def pad(x: torch.Tensor) -> torch.Tensor:
     height, width = x.shape[1:]
     right, below = (math.ceil(n / STRIDE) * STRIDE - n for n in (width, height))
     return F.pad(x, (0, right, 0, below))
+
+
+def _as_it_is(x: torch.Tensor) -> torch.Tensor:
+    return x
 
 
 def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ class Provenance:
         """Names and values to show, one row a fact."""
         made_by = self.data.get("made_by") or {}
         versions = ", ".join(f"{name} {number}" for name, number in made_by.get("versions", {}).items())
+        device = " ".join(made_by[key] for key in ("device", "precision") if made_by.get(key))
         settings = ", ".join(f"{name} = {value}" for name, value in made_by.get("settings", {}).items())
         values = {
             "student": self.data.get("student"),
@@ -33,8 +34,9 @@ class Provenance:
                 str(self.data[key]) for key in ("variant_number", "variant_title") if self.data.get(key)
             ),
             "weights": made_by.get("weights"),
+            "reason": made_by.get("weights_reason"),
             "sha256": made_by.get("sha256"),
-            "device": made_by.get("device"),
+            "device": device,
             "settings": settings,
             "versions": versions,
         }

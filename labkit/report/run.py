@@ -52,7 +52,8 @@ def make_report(
     """
     row = find_variant(variant)
     found = find_weights(row, weights)
-    weights = weights if weights in ("auto", "embedded") else found.path.resolve()
+    named = weights == "auto" or found.name.startswith(("embedded/", "official/"))
+    weights = weights if named and not Path(weights).is_file() else found.path.resolve()
     source = find_notebook(row)
     parameters: dict[str, Any] = {"weights": str(weights), "device": device, "student": student, "group": group}
     if photos is not None:

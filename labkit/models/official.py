@@ -1,0 +1,107 @@
+"""The networks of the public releases, built by their own libraries, and how each wants to see a photo.
+
+Torchvision's DeepLabV3, FCN and Mask R-CNN, pytorchcv's PSPNet, segmentation_models_pytorch's U-Net and
+segment_anything's SAM, all with random weights: `labkit.models.load_weights` fills them from a release's file.
+"""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import segmentation_models_pytorch as smp
+import torch
+from PIL import Image
+from segment_anything import sam_model_registry
+from torch import nn
+from torch.nn import functional as F
+from torchvision.models import detection, segmentation
+from torchvision.ops.misc import FrozenBatchNorm2d
+
+from labkit.catalogue import Release
+
+__all__ = ["Logits", "build_release", "published_state", "resized", "side_of"]
+
+_NEVER = -1e4
+"""The logit of a class that the network does not have; it fits into half precision."""
+
+_SIDES = {"deeplab": 520, "fcn": 520, "pspnet": 480, "unet": 512}
+"""The shorter side that the networks were evaluated at (torchvision's presets, pytorchcv's input size); U-Net: ours."""
+
+
+class Logits(nn.Module):
+    """A library's network that answers as ours do: `BxCxHxW` logits, one a class of the label set.
+
+    A network of one class (people) gets a background whose logit is 0, so that softmax is its sigmoid; one whose
+    classes leave no background out (ADE20K, Cityscapes) a background that never wins.
+    """
+
+    def __init__(self, network: nn.Module, without_background: bool = False):
+        super().__init__()
+        self.network, self.without_background = network, without_background
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` is `Bx3xHxW` float, normalised."""
+        logits = self.network(x)
+        if isinstance(logits, dict):  # torchvision: the auxiliary head's are there besides
+            logits = logits["out"]
+        elif isinstance(logits, tuple):  # pytorchcv
+            logits = logits[0]
+        if logits.shape[1] == 1:
+            return F.pad(logits, (0, 0, 0, 0, 1, 0))
+        return F.pad(logits, (0, 0, 0, 0, 1, 0), value=_NEVER) if self.without_background else logits
+
+
+def build_release(release: Release) -> nn.Module:
+    """A release's network with random weights; semantic ones are wrapped in `Logits`."""
+    if release.variant == "sam":
+        return sam_model_registry[release.name.removeprefix("sam_")]()
+    if release.variant == "mask_rcnn":
+        return _mask_rcnn(release.name)
+    if release.variant == "unet":
+        with warnings.catch_warnings():  # smp means to drop this encoder's old name, under which the file was saved
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return Logits(smp.Unet("timm-efficientnet-b3", encoder_weights=None, classes=1))
+    if release.variant == "pspnet":
+        build = getattr(importlib.import_module("pytorchcv.models.pspnet"), release.name)
+        return Logits(build(fixed_size=False), release.classes in ("ADE20K", "Cityscapes"))
+    build = getattr(segmentation, release.name)
+    return Logits(build(weights=None, weights_backbone=None, num_classes=21, aux_loss=True))
+
+
+def _mask_rcnn(name: str) -> nn.Module:
+    """With published weights the first version has frozen BatchNorm whose epsilon is 0; we fold it either way."""
+    network = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=91)
+    if name == "maskrcnn_resnet50_fpn":
+        for module in network.modules():
+            if isinstance(module, (nn.BatchNorm2d, FrozenBatchNorm2d)):
+                module.eps = 0.0
+    return network
+
+
+def published_state(network: nn.Module, checkpoint: dict) -> dict[str, torch.Tensor]:
+    """The tensors of a published checkpoint under the names of `network`, a network of `build_release`."""
+    state = checkpoint.get("state_dict", checkpoint)
+    wrapped = isinstance(network, Logits)
+    inner = network.network if wrapped else network
+    names = inner.state_dict()
+    if not state.keys() & names.keys():  # saved with the training code around it
+        state = {name.removeprefix("model."): tensor for name, tensor in state.items()}
+    return {f"network.{name}": tensor for name, tensor in state.items()} if wrapped else dict(state)
+
+
+def side_of(release: Release) -> int:
+    """The shorter side, in pixels, at which a semantic release sees a photo."""
+    return _SIDES[release.variant]
+
+
+def resized(pixels: np.ndarray, side: int) -> torch.Tensor:
+    """A photo (`HxWx3` uint8) as torchvision's segmentation preset makes it: the shorter side resized, normalised."""
+    return _preset(side)(Image.fromarray(pixels))
+
+
+def _preset(side: int) -> Callable[[Image.Image], torch.Tensor]:
+    return partial(segmentation.FCN_ResNet50_Weights.DEFAULT.transforms, resize_size=side)()
