@@ -92,7 +92,7 @@ def test_every_value_is_escaped(default_photos):
     photo = Photo(MARKUP, default_photos["sheep"].pixels, digest=MARKUP)
     result = Segmentation.from_labels(photo, photo.pixels[..., 0] * 0, classes=VOC, made_by=made_by)
     page = provenance([result], MARKUP, MARKUP).to_html()
-    assert "<img" not in page and page.count(html.escape(MARKUP)) == 2 + 3 + 2 + 2 + 2
+    assert "<img" not in page and page.count(html.escape(MARKUP)) == 2 + 4 + 2 + 2 + 2
 
 
 def test_bundle(results):
