@@ -216,9 +216,10 @@ def _get(url: str, path: Path, label: str) -> None:
         reason = text("download.status", status=status, phrase=error.response.reason)
         raise _Refused(reason, again=status in (408, 429) or status >= 500) from error
     except (requests.RequestException, ValueError) as error:
-        cause = error.args[0] if error.args else error
-        reason = text("download.network", error=getattr(cause, "reason", cause))
-        raise _Refused(reason, again=isinstance(error, _PASSING)) from error
+        cause: Exception = error  # the innermost says what happened, those around it where in the libraries
+        while isinstance(inner := getattr(cause, "reason", None) or (cause.args or (None,))[-1], Exception):
+            cause = inner
+        raise _Refused(text("download.network", error=cause), again=isinstance(error, _PASSING)) from error
 
 
 class _Output:

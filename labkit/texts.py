@@ -119,6 +119,51 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.proposals_shown_before": "до NMS: лучшие {count} из {all}",
         "explain.proposals_slider": "Нарисовать предложений",
         "explain.proposals_sum": "всего",
+        "explain.sam_axis_predicted": "предсказанный IoU",
+        "explain.sam_axis_true": "IoU с контуром, обведённым вручную",
+        "explain.sam_box": "рамка",
+        "explain.sam_components": "карта признаков {rows}×{columns}:\n3 компоненты, {share} дисперсии",
+        "explain.sam_contour": "контур",
+        "explain.sam_cost": (
+            "Кодировщик изображения: {embedding} млрд операций, один раз на фото.\nОдна подсказка: {prompt} млрд "
+            "операций.\nКарта признаков стоит как {ratio} подсказки."
+        ),
+        "explain.sam_count": "векторов {count}",
+        "explain.sam_dense": "плотная карта",
+        "explain.sam_dense_mask": "из карты подсказки",
+        "explain.sam_dense_none": "маски нет: всюду один вектор",
+        "explain.sam_embedding": "карта признаков",
+        "explain.sam_input": "вход кодировщика",
+        "explain.sam_map": "карта подсказки, логиты",
+        "explain.sam_mask": "маска SAM, IoU {score}",
+        "explain.sam_needed": "Это показывает SAM, а загружена {given}. Загрузите вариант 4: labkit.load_model(4).",
+        "explain.sam_no_map": "карты подсказки нет",
+        "explain.sam_no_outline": (
+            "Ни у одного из фото нет контура: настоящий IoU узнать нельзя. Обведите объект в labelme и положите "
+            "ИМЯ.json рядом с фото."
+        ),
+        "explain.sam_no_stranger": "Автоматический режим не нашёл на этих фото объекта, который для другой сети — фон.",
+        "explain.sam_numbers": "чисел",
+        "explain.sam_outlined": "точка и контур",
+        "explain.sam_photo": "фото",
+        "explain.sam_place": "одно место: {stride}×{stride} пикс. входа, около {pixels}×{pixels} фото",
+        "explain.sam_point": "точка",
+        "explain.sam_predicted": "ответ {number}: {score}",
+        "explain.sam_prompt": "подсказка",
+        "explain.sam_rank": "ответ {number}",
+        "explain.sam_ranking": (
+            "Первым стоит лучший из трёх ответов: на {right} из {photos} фото.\nСредний IoU с контуром: первый ответ "
+            "{first}, лучший из трёх {best}; предсказано для первого {predicted}."
+        ),
+        "explain.sam_seconds": "На этом компьютере сейчас: карта признаков {embedding} мс, подсказка {prompt} мс.",
+        "explain.sam_semantic": "{title} внутри контура:",
+        "explain.sam_size": "размер",
+        "explain.sam_token_names": "что они значат",
+        "explain.sam_tokens": "векторов",
+        "explain.sam_tokens_box": "левый верхний и правый нижний углы",
+        "explain.sam_tokens_point": "точка объекта и «рамки нет»",
+        "explain.sam_true": "на самом деле {iou}",
+        "explain.sam_what": "что",
         "explain.skip_both": "общая граница",
         "explain.skip_boundary": "граничный IoU",
         "explain.skip_coarse": "только у грубой сети",
@@ -258,8 +303,8 @@ TEXTS: dict[str, dict[str, str]] = {
             "Тетрадь {name} не найдена: запустите команду в папке набора (там, где лежит notebooks/)."
         ),
         "report.photos": "Фото и их sha256",
-        "report.settings": "Настройки",
         "report.reason": "Почему эти веса",
+        "report.settings": "Настройки",
         "report.sha256": "sha256 весов",
         "report.show_code": "Показать код",
         "report.stopped": "ячейка с кодом № {cell}: {reason}",
@@ -484,6 +529,53 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.proposals_shown_before": "before NMS: the best {count} of {all}",
         "explain.proposals_slider": "Proposals to draw",
         "explain.proposals_sum": "all",
+        "explain.sam_axis_predicted": "predicted IoU",
+        "explain.sam_axis_true": "IoU with the hand-drawn outline",
+        "explain.sam_box": "box",
+        "explain.sam_components": "embedding {rows}×{columns}:\n3 components, {share} of variance",
+        "explain.sam_contour": "contour",
+        "explain.sam_cost": (
+            "Image encoder: {embedding} billion operations, once a photo.\nOne prompt: {prompt} billion "
+            "operations.\nThe embedding costs as much as {ratio} prompts."
+        ),
+        "explain.sam_count": "{count} vectors",
+        "explain.sam_dense": "dense map",
+        "explain.sam_dense_mask": "of the prompt's map",
+        "explain.sam_dense_none": "no mask: one vector everywhere",
+        "explain.sam_embedding": "embedding",
+        "explain.sam_input": "encoder's input",
+        "explain.sam_map": "the prompt's map, logits",
+        "explain.sam_mask": "SAM's mask, IoU {score}",
+        "explain.sam_needed": "SAM shows this, and the model is {given}. Load variant 4: labkit.load_model(4).",
+        "explain.sam_no_map": "no map of the prompt",
+        "explain.sam_no_outline": (
+            "None of the photos has an outline, so the true IoU is unknown. Outline the object in labelme and put "
+            "NAME.json beside the photo."
+        ),
+        "explain.sam_no_stranger": (
+            "On these photos the automatic mode found no object that is background to the other network."
+        ),
+        "explain.sam_numbers": "numbers",
+        "explain.sam_outlined": "point and outline",
+        "explain.sam_photo": "photo",
+        "explain.sam_place": "one place: {stride}×{stride} px of the input, about {pixels}×{pixels} of the photo",
+        "explain.sam_point": "point",
+        "explain.sam_predicted": "answer {number}: {score}",
+        "explain.sam_prompt": "prompt",
+        "explain.sam_rank": "answer {number}",
+        "explain.sam_ranking": (
+            "The best of the three answers comes first: on {right} of {photos} photos.\nMean IoU with the outline: "
+            "first answer {first}, best of three {best}; predicted for the first {predicted}."
+        ),
+        "explain.sam_seconds": "On this computer just now: embedding {embedding} ms, prompt {prompt} ms.",
+        "explain.sam_semantic": "{title} inside the outline:",
+        "explain.sam_size": "size",
+        "explain.sam_token_names": "what they stand for",
+        "explain.sam_tokens": "vectors",
+        "explain.sam_tokens_box": "top left and bottom right corner",
+        "explain.sam_tokens_point": 'object point and "no box"',
+        "explain.sam_true": "in truth {iou}",
+        "explain.sam_what": "what",
         "explain.skip_both": "shared boundary",
         "explain.skip_boundary": "boundary IoU",
         "explain.skip_coarse": "the coarser net alone",
@@ -626,8 +718,8 @@ TEXTS: dict[str, dict[str, str]] = {
             "The notebook {name} was not found: run this in the kit's folder (where notebooks/ is)."
         ),
         "report.photos": "Photos and their sha256",
-        "report.settings": "Settings",
         "report.reason": "Why these weights",
+        "report.settings": "Settings",
         "report.sha256": "sha256 of the weights",
         "report.show_code": "Show code",
         "report.stopped": "code cell {cell}: {reason}",
