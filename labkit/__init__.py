@@ -20,6 +20,7 @@ _HOME = {
     "provenance": "labkit.report.provenance",
     "show": "labkit.viewer",
     "summary": "labkit.figures",
+    "upload": "labkit.viewer.upload",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from labkit._decode import Unreadable
 
-__all__ = ["Found", "find", "shown"]
+__all__ = ["IMAGE_SUFFIXES", "Found", "find", "shown"]
 
 ZIP_MEMBERS = 10_000
 ZIP_MEMBER_MB = 300
@@ -28,7 +28,7 @@ ZIP_RATIO = 300
 """A zip of more files, with a larger file, larger in all, or a file that shrank more than so many times is a bomb."""
 
 _MB = 1_000_000
-_IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 _MASK_SUFFIXES = (".mask.png", ".ids.png", ".classes.png")  # references, and what Segmentation.save writes
 _SILENT_SUFFIXES = (".json", ".txt", ".md", *_MASK_SUFFIXES)
 _SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
@@ -82,7 +82,7 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
             real = os.path.realpath(os.path.join(root, name))
             if _silent((name, "")) or real in visited:  # a link may lead back to where it stands
                 continue
-            if Path(name).suffix.lower() in _IMAGE_SUFFIXES:
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 found.append(((*inside, name), _refusal("photos.folder")))
                 continue
             visited.add(real)

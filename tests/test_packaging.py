@@ -1,11 +1,10 @@
-"""What the project's own files promise: floors that Colab meets, tested versions, photos, files that travel along."""
+"""What the project's own files promise: floors and no pins, tested versions, photos, files that travel along."""
 
 from __future__ import annotations
 
 import re
 import sys
 
-import pytest
 from packaging.requirements import Requirement
 
 from labkit.weights import EMBEDDED
@@ -35,20 +34,6 @@ def test_tested_versions_meet_the_floors(root):
     tested = dict(line.lower().split("==") for line in read(root, "constraints.txt"))
     for requirement in [*runtime(root), *map(Requirement, read(root, "requirements.txt"))]:
         assert requirement.specifier.contains(tested[requirement.name]), requirement
-
-
-def test_colab_reinstalls_nothing_that_matters(root):
-    """What Colab ships meets the floors; only packages that it lacks are installed."""
-    freeze = root.parent / "shared" / "colab-pip-freeze.gpu.txt"
-    if not freeze.exists():
-        pytest.skip("Colab's package list is not part of the kit; put it at ../shared/colab-pip-freeze.gpu.txt")
-    pairs = (line.split("==") for line in freeze.read_text().splitlines() if "==" in line)
-    shipped = {name.lower(): version.split("+")[0] for name, version in pairs}
-    missing = {r.name for r in runtime(root) if r.name not in shipped}
-    assert missing == {"segmentation-models-pytorch", "segment-anything", "papermill"}
-    for requirement in runtime(root):
-        if requirement.name in shipped:
-            assert requirement.specifier.contains(shipped[requirement.name]), requirement
 
 
 def test_what_travels_with_the_package(root):

@@ -1,0 +1,159 @@
+"""`upload`: a button that brings photos from the browser's machine into a folder of the kernel's."""
+
+from __future__ import annotations
+
+import filecmp
+import html
+import itertools
+import os
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from labkit._decode import Unreadable
+from labkit._sources import IMAGE_SUFFIXES, find
+from labkit.texts import text
+from labkit.viewer.widget import display_with_page
+
+__all__ = ["FILE_MB", "Uploader", "upload"]
+
+FILE_MB = 200
+"""A larger file is not taken."""
+
+_MB = 1_000_000
+
+
+def upload(folder: str | os.PathLike[str] = "photos", language: str | None = None) -> None:
+    """Displays a button for photos and zips of photos; each is in `folder` as soon as it has been chosen.
+
+    `folder` is made when the first photo comes. A page without a kernel says only that the button is in the notebook.
+    """
+    note = text("upload.page", language)
+    display_with_page(Uploader(folder, language), f"<p><em>{html.escape(note)}</em></p>", note)
+
+
+class Uploader(anywidget.AnyWidget):
+    """The button and what it says.
+
+    Not ipywidgets' FileUpload: it sends all files in one message, and at 1 MB Colab (ipywidgets issue 3452), at 10 MB
+    Jupyter (issue 2522) drops the connection without a word. Here a file comes in pieces, one at a time.
+    """
+
+    _esm = (Path(__file__).parent / "upload.js").read_text("utf-8")
+    accept = traitlets.Unicode(",".join([*sorted(IMAGE_SUFFIXES), ".zip"])).tag(sync=True)
+    button = traitlets.Unicode().tag(sync=True)
+    waiting = traitlets.Unicode().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, folder: str | os.PathLike[str] = "photos", language: str | None = None):
+        super().__init__(button=text("upload.button", language), waiting=text("upload.waiting", language))
+        self.folder = Path(folder).expanduser().absolute()
+        self._given, self._language = Path(folder).as_posix(), language
+        self._notes: list[str] = []
+        self._tell()
+        self.on_msg(self._heard)
+
+    def _heard(self, _widget: Any, piece: dict[str, Any], buffers: list[Any]) -> None:
+        """Takes a piece of a file and answers whether the next one is wanted."""
+        if piece["number"] == 1 and piece["start"] == 0:
+            self._notes = []
+        name = _safe_name(piece["name"])
+        part = self.folder / f".part-{name}"
+        more = False
+        try:
+            more = self._take(part, name, piece, b"".join(buffers))
+        except Exception as error:  # the page waits for an answer, whatever has happened
+            self._note("failed", name=name, error=error)
+        if more:
+            self.message = self._text("progress", number=piece["number"], count=piece["count"], name=name)
+        else:
+            if part.exists():
+                part.unlink()
+            self._tell()
+        self.send({"id": piece["id"], "more": more})
+
+    def _take(self, part: Path, name: str, piece: dict[str, Any], content: bytes) -> bool:
+        if piece.get("failed"):
+            self._note("failed", name=name, error=piece["failed"])
+            return False
+        if not self._welcome(name, ".zip"):
+            return False
+        if piece["size"] > FILE_MB * _MB:
+            self._note("too_large", name=name, megabytes=round(piece["size"] / _MB), limit=FILE_MB)
+            return False
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with part.open("ab" if piece["start"] else "wb") as file:
+            file.write(content)
+        if part.stat().st_size < piece["size"]:
+            return True
+        if name.lower().endswith(".zip"):
+            self._unpack(part, name)
+        else:
+            self._keep(part, name)
+        return False
+
+    def _unpack(self, archive: Path, name: str) -> None:
+        """The photos of a zip, since a folder's photos are read and its zips are not."""
+        empty = True
+        for found in find(archive):
+            empty = False
+            member = name if found.path == archive else _safe_name(found.path.name)
+            part = archive.with_name(f".part-of-{member}")
+            try:
+                with found.open() as file:
+                    if self._welcome(member):
+                        part.write_bytes(file.read())
+                        self._keep(part, member)
+            except Unreadable as error:
+                self._note("failed", name=found.name, error=text(error.key, self._language, **error.values))
+            except Exception as error:  # zipfile raises nearly every kind
+                self._note("failed", name=found.name, error=error)
+            finally:
+                part.unlink(missing_ok=True)
+        if empty:
+            self._note("empty", name=name)
+
+    def _keep(self, part: Path, name: str) -> None:
+        """Moves a whole file into its place: what is there already stays as it is."""
+        same = next((path for path in self._photos() if filecmp.cmp(path, part, shallow=False)), None)
+        if same is not None:
+            self._note("same", name=name, other=same.name)
+            return
+        stem, suffix = os.path.splitext(name)
+        names = itertools.chain([name], (f"{stem}_{n}{suffix}" for n in itertools.count(2)))
+        free = next(path for path in map(self.folder.joinpath, names) if not path.exists())
+        part.replace(free)
+        if free.name != name:
+            self._note("renamed", name=name, other=free.name)
+
+    def _photos(self) -> list[Path]:
+        files = self.folder.iterdir() if self.folder.is_dir() else []
+        return sorted(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != ".")
+
+    def _welcome(self, name: str, *besides: str) -> bool:
+        welcome = os.path.splitext(name)[1].lower() in {*IMAGE_SUFFIXES, *besides}
+        if not welcome:
+            self._note("not_photo", name=name)
+        return welcome
+
+    def _tell(self) -> None:
+        """What became of the files, and the line that reads them."""
+        count = len(self._photos())
+        state = [self._text("state", folder=self._given, count=count)] if count else []
+        self.message = "\n".join([*self._notes, *state])
+
+    def _note(self, key: str, **values: Any) -> None:
+        self._notes.append(self._text(key, **values))
+
+    def _text(self, key: str, **values: Any) -> str:
+        return text(f"upload.{key}", self._language, **values)
+
+
+def _safe_name(name: str) -> str:
+    """A file's name in NFC, without folders and without what a file system would stumble over."""
+    name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    stem, suffix = os.path.splitext("".join("_" if c in ':*?"<>|' or not c.isprintable() else c for c in name))
+    return (stem.strip(" .")[:60] or "photo") + suffix[:10]
