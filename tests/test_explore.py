@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import ipywidgets
 import numpy as np
 import pytest
 from IPython.utils.capture import capture_output
@@ -97,9 +96,8 @@ def test_display(shell, load, photos):
     with capture_output() as captured:
         explorer = explore(load(1), photos[0])
     assert len(explorer.photos) == 1
-    if not ipywidgets.__version__.startswith("7."):
-        (output,) = captured.outputs
-        assert "application/vnd.jupyter.widget-view+json" in output.data and MARK in output.data["text/html"]
+    (output,) = captured.outputs
+    assert "application/vnd.jupyter.widget-view+json" in output.data and MARK in output.data["text/html"]
 
 
 def test_no_photos(load):

@@ -14,15 +14,17 @@ from labkit.viewer.items import item_of, module, viewer_data
 
 __all__ = ["ViewerWidget", "display_with_page"]
 
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
 
 def display_with_page(widget: Any, page: str, plain: str) -> None:
     """Displays a widget where a kernel runs, and HTML in a page where none does."""
     from IPython.display import display
 
-    bundle = widget._repr_mimebundle_() if hasattr(widget, "_repr_mimebundle_") else None
-    if bundle is None:  # ipywidgets 7 displays itself
-        display(widget)
-        return
+    if hasattr(widget, "_repr_mimebundle_"):
+        bundle = widget._repr_mimebundle_()
+    else:  # ipywidgets 7, which would display itself and nothing else
+        bundle = {_VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
     display({**data, "text/html": page, "text/plain": plain}, metadata=metadata, raw=True)
 
