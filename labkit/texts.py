@@ -71,30 +71,82 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "download.zip_broken": "архив zip повреждён ({error})",
         "download.zip_members": "в архиве файлов с весами: {count}, а нужен один",
+        "explain.aspp_adds": "{name}\nвклад до {high}",
+        "explain.aspp_agreed": "«{label}», как в полном ответе",
+        "explain.aspp_all": "все ветви",
+        "explain.aspp_alone": "она одна",
+        "explain.aspp_anything": "объекты",
+        "explain.aspp_atrous": "rate {rate}",
+        "explain.aspp_branch": "ветвь",
+        "explain.aspp_extra": "лишнее",
+        "explain.aspp_lost": "потеряно",
+        "explain.aspp_none": "В сети {given} нет ASPP. Загрузите вариант 1: labkit.load_model(1).",
+        "explain.aspp_only": "{name}\nIoU {score}",
+        "explain.aspp_photo": "Фото {name}. IoU маски «{label}» с полным ответом сети.",
+        "explain.aspp_pointwise": "1×1",
+        "explain.aspp_pooling": "среднее по карте",
+        "explain.aspp_silent": "Без всех ветвей сразу: {score}.",
+        "explain.aspp_without": "все, кроме неё",
+        "explain.atrous_beyond": "за краем карты: там нули",
+        "explain.atrous_inside": "на карте",
+        "explain.atrous_kernel": "весов ядра",
+        "explain.atrous_layer": "весов слоя",
+        "explain.atrous_map": (
+            "Фото {name}: карта признаков {width}×{height}, её клетка — {stride}×{stride} пикселей входа."
+        ),
+        "explain.atrous_of": "{inside} из {all}",
+        "explain.atrous_pixels": "пикселей входа",
+        "explain.atrous_rate": "rate",
+        "explain.atrous_seen": "клетка, от которой зависит ответ в центре",
+        "explain.atrous_span": "охват",
+        "explain.atrous_title": "rate {rate}: охват {span}×{span}\nна карте {inside} из {all}",
         "explain.counting_class": "класс",
         "explain.counting_doubled_name": "{name} и отражение",
-        "explain.counting_none": (
-            "Двух объектов одного класса Mask R-CNN не нашла ни на одном фото; выше — фото, на котором объектов "
-            "больше всего."
-        ),
+        "explain.counting_none": "Двух объектов одного класса здесь не найдено.",
         "explain.counting_objects": "объектов",
-        "explain.counting_objects_title": "объектная: объектов {count}",
+        "explain.counting_objects_title": "объектная, объектов: {count}",
         "explain.counting_regions": "связных областей",
-        "explain.counting_regions_title": "семантическая: связных областей {count}",
+        "explain.counting_regions_title": "семантическая, связных областей: {count}",
         "explain.counting_right": (
-            "Объектов на каждом фото с отражением два. Столько и насчитано: по объектам — на {objects} фото из "
-            "{photos}, по связным областям — на {regions} из {photos}."
+            "На фото с отражением объектов не меньше двух. Два или больше насчитано: по объектам — на {objects} "
+            "из {photos}, по связным областям — на {regions} из {photos}."
         ),
+        "explain.crf_after": "вход {side}: с CRF",
+        "explain.crf_alpha": "θα: близость, пикс. сетки",
+        "explain.crf_appearance": "w1: вес похожих по цвету",
+        "explain.crf_before": "вход {side}: сеть",
+        "explain.crf_beta": "θβ: сходство цвета",
+        "explain.crf_boundary": "Граничный IoU с эталоном; «вход» — настройка working_side сети.",
+        "explain.crf_gained": "добавил CRF",
+        "explain.crf_gamma": "θγ: соседство, пикс. сетки",
+        "explain.crf_iterations": "шагов среднего поля",
+        "explain.crf_kept": "осталось",
+        "explain.crf_lost": "убрал CRF",
+        "explain.crf_mean": "в среднем",
+        "explain.crf_no_reference": (
+            "Эталонов нет: положите рядом с фото ИМЯ.json (labelme) или ИМЯ.mask.png, и здесь будет граничный IoU."
+        ),
+        "explain.crf_score": "граничный IoU {score}",
+        "explain.crf_share": "CRF сменил класс:\n{share} % пикселей",
+        "explain.crf_smoothness": "w2: вес ближайших соседей",
         "explain.detection_box": "рамка, пикс.",
         "explain.detection_found": "найдено объектов: {count}",
         "explain.detection_level": "уровень",
         "explain.detection_no_parts": (
-            "{given}: в этой сети нет ни RPN, ни голов Mask R-CNN. Загрузите вариант 6: labkit.load_model(6)."
+            "{given}: в этой сети нет ни RPN, ни выходов Mask R-CNN. Загрузите вариант 6: labkit.load_model(6)."
         ),
         "explain.detection_rpn_only": ", только RPN",
         "explain.detection_side": "√(ширина·высота)",
         "explain.detection_stride": "P{number}: шаг {stride}",
+        "explain.fcn_both": "общая граница",
+        "explain.fcn_boundary": "граничный IoU",
+        "explain.fcn_coarse": "только у грубой сети",
+        "explain.fcn_fine": "только у FCN-8s",
         "explain.fcn_heat": "{label}: до {peak}",
+        "explain.fcn_no_skips": (
+            "В сети с весами {name} нет пропускающих соединений: сравнить FCN-32s, 16s и 8s нельзя. Загрузите "
+            'labkit.load_model(3, weights="embedded").'
+        ),
         "explain.fcn_none": "В сети {given} нет карты классов FCN. Загрузите вариант 3: labkit.load_model(3).",
         "explain.fcn_scale": "вероятность класса",
         "explain.fcn_size": "вход {height}×{width},\nкарта {rows}×{columns}",
@@ -119,10 +171,28 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.proposals_shown_before": "до NMS: лучшие {count} из {all}",
         "explain.proposals_slider": "Нарисовать предложений",
         "explain.proposals_sum": "всего",
+        "explain.pyramid_against": "ниже из-за него",
+        "explain.pyramid_all": "без всей пирамиды",
+        "explain.pyramid_changed": "сменили класс",
+        "explain.pyramid_for": "вероятность класса «{label}» выше благодаря уровню",
+        "explain.pyramid_iou": "IoU с полным ответом",
+        "explain.pyramid_kept": "«{label}», как в полном ответе",
+        "explain.pyramid_lost": "было «{label}», стало другое",
+        "explain.pyramid_map": "карта {size}×{size}\nсила {values}",
+        "explain.pyramid_missing": "В сети {given} нет пирамиды PSPNet. Загрузите вариант 5: labkit.load_model(5).",
+        "explain.pyramid_other": "другие перемены",
+        "explain.pyramid_photo": "Фото {name}. IoU считается для класса «{label}».",
+        "explain.pyramid_same": "ничего не изменилось",
+        "explain.pyramid_scores": "сменили класс: {share} %",
+        "explain.pyramid_size": "Уровней {given} в пирамиде нет. Есть: {valid}.",
+        "explain.pyramid_swap": "самая частая перемена",
+        "explain.pyramid_vote": "вклад {size}×{size}\n{values}",
+        "explain.pyramid_with": "с пирамидой",
+        "explain.pyramid_without": "без {sizes}",
         "explain.sam_axis_predicted": "предсказанный IoU",
-        "explain.sam_axis_true": "IoU с контуром, обведённым вручную",
+        "explain.sam_axis_true": "настоящий IoU",
         "explain.sam_box": "рамка",
-        "explain.sam_components": "карта признаков {rows}×{columns}:\n3 компоненты, {share} дисперсии",
+        "explain.sam_components": "карта признаков {rows}×{columns},\n{share} дисперсии",
         "explain.sam_contour": "контур",
         "explain.sam_cost": (
             "Кодировщик изображения: {embedding} млрд операций, один раз на фото.\nОдна подсказка: {prompt} млрд "
@@ -134,10 +204,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.sam_dense_none": "маски нет: всюду один вектор",
         "explain.sam_embedding": "карта признаков",
         "explain.sam_input": "вход кодировщика",
-        "explain.sam_map": "карта подсказки, логиты",
-        "explain.sam_mask": "маска SAM, IoU {score}",
+        "explain.sam_logits": "логиты",
+        "explain.sam_mask": "маска SAM,\nIoU {score}",
         "explain.sam_needed": "Это показывает SAM, а загружена {given}. Загрузите вариант 4: labkit.load_model(4).",
-        "explain.sam_no_map": "карты подсказки нет",
         "explain.sam_no_outline": (
             "Ни у одного из фото нет контура: настоящий IoU узнать нельзя. Обведите объект в labelme и положите "
             "ИМЯ.json рядом с фото."
@@ -148,30 +217,24 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.sam_photo": "фото",
         "explain.sam_place": "одно место: {stride}×{stride} пикс. входа, около {pixels}×{pixels} фото",
         "explain.sam_point": "точка",
+        "explain.sam_point_box": "точка и рамка",
         "explain.sam_predicted": "ответ {number}: {score}",
         "explain.sam_prompt": "подсказка",
         "explain.sam_rank": "ответ {number}",
         "explain.sam_ranking": (
-            "Первым стоит лучший из трёх ответов: на {right} из {photos} фото.\nСредний IoU с контуром: первый ответ "
-            "{first}, лучший из трёх {best}; предсказано для первого {predicted}."
+            "Первый ответ хуже лучшего из трёх больше чем на {by} IoU: на {worse} из {photos} фото.\nСредний IoU с "
+            "контуром: у первого ответа {first}, у лучшего из трёх {best}; сеть предсказала для первого {predicted}."
         ),
         "explain.sam_seconds": "На этом компьютере сейчас: карта признаков {embedding} мс, подсказка {prompt} мс.",
-        "explain.sam_semantic": "{title} внутри контура:",
+        "explain.sam_semantic": "{title} на маске:",
         "explain.sam_size": "размер",
         "explain.sam_token_names": "что они значат",
+        "explain.sam_token_no_box": "«рамки нет»",
+        "explain.sam_token_point": "точка объекта",
         "explain.sam_tokens": "векторов",
-        "explain.sam_tokens_box": "левый верхний и правый нижний углы",
-        "explain.sam_tokens_point": "точка объекта и «рамки нет»",
-        "explain.sam_true": "на самом деле {iou}",
+        "explain.sam_tokens_box": "два угла рамки",
+        "explain.sam_true": "на деле {iou}",
         "explain.sam_what": "что",
-        "explain.skip_both": "общая граница",
-        "explain.skip_boundary": "граничный IoU",
-        "explain.skip_coarse": "только у грубой сети",
-        "explain.skip_fine": "только у FCN-8s",
-        "explain.skip_none": (
-            "В сети с весами {name} нет пропускающих соединений: сравнить FCN-32s, 16s и 8s нельзя. Загрузите "
-            'labkit.load_model(3, weights="embedded").'
-        ),
         "explain.transposed_bilinear": "билинейное ядро:\nначало обучения",
         "explain.transposed_change": "разность: {moved} % нормы,\nкосинус {likeness}",
         "explain.transposed_empty": (
@@ -197,6 +260,34 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "explain.transposed_rotated": "ядро,\nповёрнутое\nна 180°",
         "explain.transposed_s": "шаг s",
+        "explain.unet_agreed": "совпало с образцом",
+        "explain.unet_all": "все соединения",
+        "explain.unet_bottom": "дно",
+        "explain.unet_boundary": "граничный IoU",
+        "explain.unet_contracting": "сжимающий путь",
+        "explain.unet_down": "вдвое меньше",
+        "explain.unet_expanding": "расширяющий путь",
+        "explain.unet_extra": "лишнее",
+        "explain.unet_fill": "fill = {given!r}: можно {valid}.",
+        "explain.unet_joined": "соединение",
+        "explain.unet_level": "уровень",
+        "explain.unet_lost": "потеряно",
+        "explain.unet_missing": (
+            "В сети {given} нет U-Net с её соединениями. Загрузите вариант 2: labkit.load_model(2)."
+        ),
+        "explain.unet_none": "без всех соединений",
+        "explain.unet_nothing": (
+            "На фото {name} сеть ничего не нашла: сравнивать нечего. Возьмите фото, на котором объект найден."
+        ),
+        "explain.unet_output": "выход",
+        "explain.unet_own": (
+            "Фото {name}, класс «{label}». Эталона с ним нет: образец — маска сети со всеми соединениями."
+        ),
+        "explain.unet_reference": "Фото {name}, класс «{label}». Образец — эталон, обведённый человеком.",
+        "explain.unet_scores": "IoU {iou}, граничный {boundary}",
+        "explain.unet_skip": "пропускающее соединение (+ число каналов)",
+        "explain.unet_up": "вдвое больше",
+        "explain.unet_without": "без соединения {scale}",
         "figures.answer": "ответ {number}: {score}",
         "figures.background_point": "точка фона",
         "figures.box": "рамка",
@@ -481,19 +572,65 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "download.zip_broken": "the zip is damaged ({error})",
         "download.zip_members": "the zip holds {count} weights files instead of one",
+        "explain.aspp_adds": "{name}\nadds up to {high}",
+        "explain.aspp_agreed": "{label}, as in the full answer",
+        "explain.aspp_all": "all branches",
+        "explain.aspp_alone": "alone",
+        "explain.aspp_anything": "objects",
+        "explain.aspp_atrous": "rate {rate}",
+        "explain.aspp_branch": "branch",
+        "explain.aspp_extra": "too much",
+        "explain.aspp_lost": "lost",
+        "explain.aspp_none": "The network {given} has no ASPP. Load variant 1: labkit.load_model(1).",
+        "explain.aspp_only": "{name}\nIoU {score}",
+        "explain.aspp_photo": "Photo {name}. IoU of the mask of {label} with the network's full answer.",
+        "explain.aspp_pointwise": "1×1",
+        "explain.aspp_pooling": "mean of the map",
+        "explain.aspp_silent": "Without all of them: {score}.",
+        "explain.aspp_without": "all but this one",
+        "explain.atrous_beyond": "beyond the map's edge: zeros",
+        "explain.atrous_inside": "on the map",
+        "explain.atrous_kernel": "kernel's weights",
+        "explain.atrous_layer": "layer's weights",
+        "explain.atrous_map": (
+            "Photo {name}: a feature map of {width}×{height}, each cell {stride}×{stride} pixels of the input."
+        ),
+        "explain.atrous_of": "{inside} of {all}",
+        "explain.atrous_pixels": "input pixels",
+        "explain.atrous_rate": "rate",
+        "explain.atrous_seen": "a cell that the answer in the middle depends on",
+        "explain.atrous_span": "spans",
+        "explain.atrous_title": "rate {rate}: spans {span}×{span}\non the map {inside} of {all}",
         "explain.counting_class": "class",
         "explain.counting_doubled_name": "{name} and its mirror image",
-        "explain.counting_none": (
-            "Mask R-CNN found two objects of one class on no photo; above is the photo with the most objects."
-        ),
+        "explain.counting_none": "No two objects of one class were found here.",
         "explain.counting_objects": "objects",
-        "explain.counting_objects_title": "instance: {count} objects",
+        "explain.counting_objects_title": "instance, objects: {count}",
         "explain.counting_regions": "connected regions",
-        "explain.counting_regions_title": "semantic: {count} connected regions",
+        "explain.counting_regions_title": "semantic, connected regions: {count}",
         "explain.counting_right": (
-            "Each photo with its mirror image has two objects. That is what was counted: by objects on {objects} "
-            "of {photos} photos, by connected regions on {regions} of {photos}."
+            "A photo with its mirror image has at least two objects. Two or more were counted: by objects on "
+            "{objects} of {photos}, by connected regions on {regions} of {photos}."
         ),
+        "explain.crf_after": "input {side}: with CRF",
+        "explain.crf_alpha": "θα: nearness, pixels of the grid",
+        "explain.crf_appearance": "w1: weight of similar colours",
+        "explain.crf_before": "input {side}: network",
+        "explain.crf_beta": "θβ: likeness of colour",
+        "explain.crf_boundary": "Boundary IoU with the reference; the input is the network's setting working_side.",
+        "explain.crf_gained": "gained by the CRF",
+        "explain.crf_gamma": "θγ: neighbourhood, pixels of the grid",
+        "explain.crf_iterations": "steps of mean field",
+        "explain.crf_kept": "stayed",
+        "explain.crf_lost": "lost by the CRF",
+        "explain.crf_mean": "mean",
+        "explain.crf_no_reference": (
+            "There are no references: put NAME.json (labelme) or NAME.mask.png next to a photo to see boundary IoU "
+            "here."
+        ),
+        "explain.crf_score": "boundary IoU {score}",
+        "explain.crf_share": "the CRF changed\n{share} % of pixels",
+        "explain.crf_smoothness": "w2: weight of close neighbours",
         "explain.detection_box": "box, px",
         "explain.detection_found": "objects found: {count}",
         "explain.detection_level": "level",
@@ -504,15 +641,23 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.detection_rpn_only": ", RPN only",
         "explain.detection_side": "√(width·height)",
         "explain.detection_stride": "P{number}: stride {stride}",
+        "explain.fcn_both": "shared boundary",
+        "explain.fcn_boundary": "boundary IoU",
+        "explain.fcn_coarse": "the coarser net alone",
+        "explain.fcn_fine": "FCN-8s alone",
         "explain.fcn_heat": "{label}: up to {peak}",
+        "explain.fcn_no_skips": (
+            "The network with the weights {name} has no skip connections, so there is no FCN-32s, 16s and 8s to "
+            'compare. Load labkit.load_model(3, weights="embedded").'
+        ),
         "explain.fcn_none": "The network {given} has no class map of an FCN. Load variant 3: labkit.load_model(3).",
         "explain.fcn_scale": "probability of the class",
         "explain.fcn_size": "input {height}×{width},\nmap {rows}×{columns}",
         "explain.heads_boxes": "box: dashed, the RPN's proposal;\nsolid, as refined",
-        "explain.heads_chosen": "the one taken",
+        "explain.heads_chosen": "chosen",
         "explain.heads_class": "{name}\nclass {score}",
         "explain.heads_moved": "{number}: IoU with its proposal {moved}",
-        "explain.heads_other": "IoU with the one taken {overlap}",
+        "explain.heads_other": "IoU with chosen {overlap}",
         "explain.heads_pasted": "the mask on the photo",
         "explain.heads_rejected": "{number}: background, dropped",
         "explain.heads_total": (
@@ -529,10 +674,30 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.proposals_shown_before": "before NMS: the best {count} of {all}",
         "explain.proposals_slider": "Proposals to draw",
         "explain.proposals_sum": "all",
+        "explain.pyramid_against": "it lowers it",
+        "explain.pyramid_all": "without the pyramid",
+        "explain.pyramid_changed": "changed class",
+        "explain.pyramid_for": "the level raises the probability of {label}",
+        "explain.pyramid_iou": "IoU with full answer",
+        "explain.pyramid_kept": "{label}, as in the full answer",
+        "explain.pyramid_lost": "was {label}, now another class",
+        "explain.pyramid_map": "map {size}×{size}\nstrength {values}",
+        "explain.pyramid_missing": (
+            "The network {given} has no pyramid of PSPNet. Load variant 5: labkit.load_model(5)."
+        ),
+        "explain.pyramid_other": "other changes",
+        "explain.pyramid_photo": "Photo {name}. The IoU is that of the class {label}.",
+        "explain.pyramid_same": "nothing changed",
+        "explain.pyramid_scores": "changed class: {share} %",
+        "explain.pyramid_size": "The pyramid has no levels {given}. Valid: {valid}.",
+        "explain.pyramid_swap": "commonest change",
+        "explain.pyramid_vote": "contribution {size}×{size}\n{values}",
+        "explain.pyramid_with": "with the pyramid",
+        "explain.pyramid_without": "without {sizes}",
         "explain.sam_axis_predicted": "predicted IoU",
-        "explain.sam_axis_true": "IoU with the hand-drawn outline",
+        "explain.sam_axis_true": "true IoU",
         "explain.sam_box": "box",
-        "explain.sam_components": "embedding {rows}×{columns}:\n3 components, {share} of variance",
+        "explain.sam_components": "embedding {rows}×{columns},\n{share} of the variance",
         "explain.sam_contour": "contour",
         "explain.sam_cost": (
             "Image encoder: {embedding} billion operations, once a photo.\nOne prompt: {prompt} billion "
@@ -544,10 +709,9 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.sam_dense_none": "no mask: one vector everywhere",
         "explain.sam_embedding": "embedding",
         "explain.sam_input": "encoder's input",
-        "explain.sam_map": "the prompt's map, logits",
-        "explain.sam_mask": "SAM's mask, IoU {score}",
+        "explain.sam_logits": "logits",
+        "explain.sam_mask": "SAM's mask,\nIoU {score}",
         "explain.sam_needed": "SAM shows this, and the model is {given}. Load variant 4: labkit.load_model(4).",
-        "explain.sam_no_map": "no map of the prompt",
         "explain.sam_no_outline": (
             "None of the photos has an outline, so the true IoU is unknown. Outline the object in labelme and put "
             "NAME.json beside the photo."
@@ -560,30 +724,25 @@ TEXTS: dict[str, dict[str, str]] = {
         "explain.sam_photo": "photo",
         "explain.sam_place": "one place: {stride}×{stride} px of the input, about {pixels}×{pixels} of the photo",
         "explain.sam_point": "point",
+        "explain.sam_point_box": "point and box",
         "explain.sam_predicted": "answer {number}: {score}",
         "explain.sam_prompt": "prompt",
         "explain.sam_rank": "answer {number}",
         "explain.sam_ranking": (
-            "The best of the three answers comes first: on {right} of {photos} photos.\nMean IoU with the outline: "
-            "first answer {first}, best of three {best}; predicted for the first {predicted}."
+            "The first answer is worse than the best of the three by more than {by} IoU on {worse} of {photos} "
+            "photos.\nMean IoU with the outline: first answer {first}, best of the three {best}; predicted for the "
+            "first {predicted}."
         ),
         "explain.sam_seconds": "On this computer just now: embedding {embedding} ms, prompt {prompt} ms.",
-        "explain.sam_semantic": "{title} inside the outline:",
+        "explain.sam_semantic": "{title} on the mask:",
         "explain.sam_size": "size",
         "explain.sam_token_names": "what they stand for",
+        "explain.sam_token_no_box": '"no box"',
+        "explain.sam_token_point": "object point",
         "explain.sam_tokens": "vectors",
-        "explain.sam_tokens_box": "top left and bottom right corner",
-        "explain.sam_tokens_point": 'object point and "no box"',
+        "explain.sam_tokens_box": "two corners of the box",
         "explain.sam_true": "in truth {iou}",
         "explain.sam_what": "what",
-        "explain.skip_both": "shared boundary",
-        "explain.skip_boundary": "boundary IoU",
-        "explain.skip_coarse": "the coarser net alone",
-        "explain.skip_fine": "FCN-8s alone",
-        "explain.skip_none": (
-            "The network with the weights {name} has no skip connections, so there is no FCN-32s, 16s and 8s to "
-            'compare. Load labkit.load_model(3, weights="embedded").'
-        ),
         "explain.transposed_bilinear": "bilinear kernel:\nstart of training",
         "explain.transposed_change": "difference: {moved} % of the norm,\ncosine {likeness}",
         "explain.transposed_empty": (
@@ -609,6 +768,32 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "explain.transposed_rotated": "kernel\nrotated\nby 180°",
         "explain.transposed_s": "stride s",
+        "explain.unet_agreed": "agrees with the truth",
+        "explain.unet_all": "all skips",
+        "explain.unet_bottom": "bottom",
+        "explain.unet_boundary": "boundary IoU",
+        "explain.unet_contracting": "contracting path",
+        "explain.unet_down": "half the size",
+        "explain.unet_expanding": "expanding path",
+        "explain.unet_extra": "too much",
+        "explain.unet_fill": "fill = {given!r}: valid are {valid}.",
+        "explain.unet_joined": "skip",
+        "explain.unet_level": "level",
+        "explain.unet_lost": "lost",
+        "explain.unet_missing": (
+            "The network {given} has no U-Net with its skips. Load variant 2: labkit.load_model(2)."
+        ),
+        "explain.unet_none": "without any skip",
+        "explain.unet_nothing": (
+            "The network found nothing on the photo {name}: nothing to compare. Take one with an object found."
+        ),
+        "explain.unet_output": "output",
+        "explain.unet_own": "Photo {name}, class {label}. No reference shows it: the truth is the mask with all skips.",
+        "explain.unet_reference": "Photo {name}, class {label}. The truth is the reference that a person outlined.",
+        "explain.unet_scores": "IoU {iou}, boundary {boundary}",
+        "explain.unet_skip": "skip connection (+ number of channels)",
+        "explain.unet_up": "twice the size",
+        "explain.unet_without": "without skip {scale}",
         "figures.answer": "answer {number}: {score}",
         "figures.background_point": "background point",
         "figures.box": "box",

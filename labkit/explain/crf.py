@@ -1,0 +1,199 @@
+"""The fully connected CRF that refined the masks of DeepLab V1 and V2: every pixel asks all others, near or alike.
+
+Krähenbühl and Koltun, 2011, arXiv:1210.5644; in DeepLab: Chen et al., 2017, arXiv:1606.00915, section 3.3. The figures
+and sliders for it: `labkit.explain.crf_figures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from labkit.errors import LabkitError
+from labkit.explain.aspp import photo_part
+from labkit.explain.hooks import recorded
+from labkit.images import Photo
+from labkit.models.model import Setting
+from labkit.segmentation import Segmentation
+from labkit.texts import text
+
+__all__ = ["CRF_SETTINGS", "Answer", "DenseCRF", "Refined", "answers", "refine"]
+
+CRF_SETTINGS = {
+    "appearance": Setting(6.0, 0.0, 20.0),
+    "alpha": Setting(30.0, 2.0, 100.0),
+    "beta": Setting(12.0, 2.0, 60.0),
+    "smoothness": Setting(3.0, 0.0, 20.0),
+    "gamma": Setting(1.5, 0.5, 10.0),
+    "iterations": Setting(5, 0, 20),
+}
+"""The weights w1 and w2 and the widths θα, θβ (of 255 levels of colour) and θγ of equation 3, and the iterations.
+
+θα and θγ are in pixels of the CRF's grid. What stands here was chosen with our DeepLab on the photos of data/outlines.
+"""
+
+_SIDE, _STEP = 192, 6
+_ROWS = 64
+
+
+class DenseCRF:
+    """The pairwise part of the CRF for one photo; called with logits it gives probabilities.
+
+    With the labels' disagreement as compatibility (Potts), the kernel of two pixels is (equation 3)
+    w1 exp(-|p - p'|²/2θα² - |I - I'|²/2θβ²) + w2 exp(-|p - p'|²/2θγ²), p the places, I the colours.
+    Each of both kernels is divided by the roots of its sums at both pixels, as in the authors' code, so that the
+    weights mean the same for any size of photo.
+
+    The sum over all others is computed as it stands for the second kernel, which falls apart into rows and columns.
+    For the first every `step`-th pixel of every `step`-th row speaks for `step`² pixels; with 1 nothing is left out.
+    """
+
+    def __init__(self, pixels: np.ndarray, step: int = _STEP, **settings: float):
+        """`pixels` is `HxWx3` uint8; settings as in `CRF_SETTINGS`, LabkitError for another one or one out of range."""
+        if unknown := settings.keys() - CRF_SETTINGS.keys():
+            valid = ", ".join(CRF_SETTINGS)
+            raise LabkitError(text("model.setting", given=", ".join(sorted(unknown)), valid=valid))
+        for name, value in settings.items():
+            CRF_SETTINGS[name].check(name, value)
+        self.settings = {name: setting.value for name, setting in CRF_SETTINGS.items()} | settings
+        self.size = pixels.shape[:2]
+        self._speakers = _every(self.size, step)
+        self._near_or_alike = _appearance(
+            pixels, self._speakers, step**2, self.settings["alpha"], self.settings["beta"]
+        )
+        self._rows, self._columns = (_gaussian(n, self.settings["gamma"]) for n in self.size)
+        self._alike_norm = (self._near_or_alike.sum(1) + 1).rsqrt()
+        self._near_norm = (self._rows.sum(1)[:, None] * self._columns.sum(1)).rsqrt()
+
+    @torch.inference_mode()
+    def __call__(self, logits: torch.Tensor) -> torch.Tensor:
+        """Mean field (algorithm 1): from `CxHxW` float32 logits to `CxHxW` probabilities that sum to 1 in each pixel.
+
+        Equation 4: what a class has of the other pixels' probability, weighted by the kernels, is added to its logit.
+        """
+        unary = logits.float().log_softmax(0)
+        q = unary.softmax(0)
+        for _ in range(self.settings["iterations"]):
+            message = self.settings["appearance"] * self._from_alike(q) + self.settings["smoothness"] * self._from_near(
+                q
+            )
+            q = (unary + message).softmax(0)
+        return q
+
+    def _from_alike(self, q: torch.Tensor) -> torch.Tensor:
+        said = q.flatten(1)[:, self._speakers] * self._alike_norm[self._speakers]
+        return ((self._near_or_alike @ said.T).T * self._alike_norm).reshape(q.shape)
+
+    def _from_near(self, q: torch.Tensor) -> torch.Tensor:
+        said = q * self._near_norm
+        return (self._rows @ said @ self._columns - said) * self._near_norm
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The model's answer at one working side: `result` and the logits (`CxHxW` float32, without the padding) it comes
+    from, those of the classes that win somewhere; `label_ids` (`C` int64) says which.
+    """
+
+    working_side: int
+    result: Segmentation
+    logits: torch.Tensor
+    label_ids: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Refined:
+    """The model's answer at one working side, `before` and `after` the CRF."""
+
+    working_side: int
+    before: Segmentation
+    after: Segmentation
+
+    @property
+    def share(self) -> float:
+        """The share of pixels, in [0, 1], to which the CRF gave another class."""
+        return float((self.before.labels != self.after.labels).mean())
+
+
+def answers(model: Any, photo: Photo, *working_sides: int) -> list[Answer]:
+    """The photo's answers with their logits at some working sides.
+
+    Without sides: the model's own and a third of it, where logits are coarse, as they were in DeepLab V1 and V2.
+    """
+    usual = model.defaults["working_side"]
+    found = []
+    for side in working_sides or (usual, usual // 3):
+        with recorded({"logits": model.network}) as seen:
+            result = model.segment(photo, working_side=side)
+        logits = seen["logits"][-1][0]
+        part = photo_part(model, result, logits.shape[1:])
+        height, width = (round(length * share) for length, share in zip(logits.shape[1:], part, strict=True))
+        label_ids = torch.unique(logits[:, :height, :width].argmax(0))
+        found.append(Answer(side, result, logits[label_ids, :height, :width], label_ids))
+    return found
+
+
+def refine(found: Sequence[Answer], **settings: float) -> list[Refined]:
+    """The answers for one photo, before and after a CRF with `settings` (see `CRF_SETTINGS`).
+
+    It runs on a grid whose longest side has 192 pixels; its probabilities, not its labels, are brought to the photo's
+    size.
+    """
+    crf = DenseCRF(_grid(found[0].result.photo), **settings)
+    return [_refined(answer, crf) for answer in found]
+
+
+def _refined(answer: Answer, crf: DenseCRF) -> Refined:
+    before = answer.result
+    q = crf(F.interpolate(answer.logits[None], crf.size, mode="bilinear", antialias=True)[0])
+    confidence, place = F.interpolate(q[None], before.ids.shape, mode="bilinear")[0].max(0)
+    labels = answer.label_ids.to(torch.uint8)[place].numpy()
+    made_by = {**before.made_by, "crf": crf.settings}
+    after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
+    return Refined(answer.working_side, before, after)
+
+
+def _grid(photo: Photo) -> np.ndarray:
+    image = Image.fromarray(photo.pixels)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+    return np.array(image)
+
+
+def _every(size: tuple[int, int], step: int) -> torch.Tensor:
+    """The places, in the flattened photo, of the pixels that speak for the others."""
+    rows, columns = (torch.arange(min(step // 2, (n - 1) // 2), n, step) for n in size)
+    return (rows[:, None] * size[1] + columns).flatten()
+
+
+def _gaussian(length: int, width: float) -> torch.Tensor:
+    places = torch.arange(length, dtype=torch.float32)
+    return torch.exp(-(places[:, None] - places).square() / (2 * width**2))
+
+
+def _appearance(pixels: np.ndarray, speakers: torch.Tensor, each: int, alpha: float, beta: float) -> torch.Tensor:
+    """The first kernel of every pixel with every speaker, times `each`, the pixels one speaks for; none with itself.
+
+    -|f - g|²/2 = f·g - |f|²/2 - |g|²/2 makes it one product of matrices, in bands that fit the processor's cache.
+    """
+    height, width = pixels.shape[:2]
+    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    places = torch.stack([rows, columns], -1) / alpha
+    features = torch.cat([places, torch.from_numpy(pixels.astype(np.float32)) / beta], -1).reshape(-1, 5)
+    features = features - features.mean(0)  # small numbers lose the fewest digits
+    half = features.square().sum(1, keepdim=True) / 2
+    one = torch.ones_like(half)
+    left = torch.cat([features, -half, one], 1)
+    right = torch.cat([features, one, -half], 1)[speakers].T.contiguous()
+    kernel = torch.empty(len(left), len(speakers))
+    for top in range(0, len(left), _ROWS):
+        band = kernel[top : top + _ROWS]
+        torch.mm(left[top : top + _ROWS], right, out=band)
+        band.clamp_(max=0).exp_().mul_(each)
+    kernel[speakers, torch.arange(len(speakers))] -= 1
+    return kernel

@@ -1,0 +1,281 @@
+"""PSPNet's pyramid pooling module: the pooled maps, what each level adds, and what the context of the photo decides.
+
+Zhao et al., 2017, arXiv:1612.01105, section 3.2 and figure 3. Ours is segmentation_models_pytorch's, the official
+networks' is pytorchcv's; the levels are found by their types.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.colors import Normalize, to_hex
+from matplotlib.figure import Figure
+from PIL import Image
+from pytorchcv.models.pspnet import PyramidPoolingBranch
+from segmentation_models_pytorch.decoders.pspnet.decoder import PSPBlock
+from torch import nn
+
+from labkit.drawing import overlay_image
+from labkit.errors import LabkitError
+from labkit.explain.hooks import changed, recorded
+from labkit.explain.panels import AGREED, EXTRA, LOST, decimal, painted, panels
+from labkit.figures import cut, display_svg, legend_rows, plain_table, small
+from labkit.images import Photo
+from labkit.metrics import iou
+from labkit.models.semantic import network_input
+from labkit.segmentation import Segmentation
+from labkit.texts import text
+
+__all__ = [
+    "Pyramid",
+    "Without",
+    "context_figure",
+    "context_table",
+    "display_context",
+    "display_pyramid",
+    "find_pyramid",
+    "pyramid",
+    "pyramid_figure",
+    "pyramid_table",
+    "without",
+]
+
+_WIDTH, _CONTEXT_WIDTH = 2.3, 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Without:
+    """The answer with the levels of the sizes `off` switched off (zeros), beside the `full` one."""
+
+    off: tuple[int, ...]
+    full: Segmentation
+    result: Segmentation
+
+    @property
+    def moved(self) -> np.ndarray:
+        """The pixels whose class is another, `HxW` bool."""
+        return self.full.labels != self.result.labels
+
+    @property
+    def share(self) -> float:
+        """Their share of the photo, in [0, 1]."""
+        return float(self.moved.mean())
+
+    @property
+    def iou(self) -> float:
+        """IoU of the largest object's class with the full answer, of the background's where nothing was found."""
+        label_id = _largest(self.full)
+        return iou(self.result.labels == label_id, self.full.labels == label_id)
+
+    @property
+    def swap(self) -> tuple[int, int, float] | None:
+        """The change that most pixels made: label id before and after, and its share of the photo; None for none."""
+        if not self.moved.any():
+            return None
+        pairs = np.stack([self.full.labels[self.moved], self.result.labels[self.moved]])
+        found, counts = np.unique(pairs, axis=1, return_counts=True)
+        before, after = found[:, counts.argmax()].tolist()
+        return before, after, float(counts.max() / self.moved.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Pyramid:
+    """One photo's pyramid: `pooled` by size, each `CxSxS` float32 after pooling and 1x1 convolution.
+
+    `votes`: what each level adds to the probability of the largest object's class in each pixel of the network's input,
+    that of the full answer less that without the level, `HxW` float32 in [-1, 1]. `part` is the photo's share of the
+    height and of the width of that input: the rest is padding. `trials`: each level switched off, then all.
+    """
+
+    full: Segmentation
+    pooled: dict[int, torch.Tensor]
+    votes: dict[int, np.ndarray]
+    part: tuple[float, float]
+    trials: tuple[Without, ...]
+
+    def strength(self, size: int) -> np.ndarray:
+        """The Euclidean norm of the features in each cell of a level, `SxS`."""
+        return self.pooled[size].norm(dim=0).numpy()
+
+
+def find_pyramid(network: nn.Module) -> dict[int, tuple[nn.Module, nn.Module]]:
+    """By size: the branch, which enlarges its map again, and the part of it that pools and convolves.
+
+    LabkitError where the network has no pyramid.
+    """
+    found = {}
+    for module in network.modules():
+        if isinstance(module, PSPBlock):
+            found[module.pool_size] = (module, module.pool)
+        elif isinstance(module, PyramidPoolingBranch):
+            found[module.pool.output_size] = (module, module.conv)
+    if not found:
+        raise LabkitError(text("explain.pyramid_missing", given=type(network).__name__))
+    return dict(sorted(found.items()))
+
+
+def without(model: Any, full: Segmentation, *sizes: int) -> Without:
+    """Segments the photo of the answer `full` once more, the levels of these sizes (none given: all) giving zeros."""
+    levels = find_pyramid(model.network)
+    off = sizes or tuple(levels)
+    if unknown := set(off) - set(levels):
+        raise LabkitError(text("explain.pyramid_size", given=sorted(unknown), valid=", ".join(map(str, levels))))
+    with ExitStack() as stack:
+        for size in off:
+            stack.enter_context(changed(levels[size][0], torch.zeros_like))
+        result = model.segment(full.photo)
+    return Without(off, full, result)
+
+
+def pyramid(model: Any, photo: Photo) -> Pyramid:
+    """The pooled maps of one photo, recorded by forward hooks, and its answers without each level and without all."""
+    levels = find_pyramid(model.network)
+    parts = {str(size): pooling for size, (_, pooling) in levels.items()}
+    with recorded({"logits": model.network, **parts}) as seen:
+        full = model.segment(photo)
+    part = (1.0, 1.0)
+    if model.weights.release is None:  # the official networks get no padding
+        height, width = network_input(photo.pixels, full.made_by["settings"]["working_side"]).shape[1:]
+        padded = seen["logits"][0].shape[2:]  # as large as the input
+        part = (height / padded[0], width / padded[1])
+    with recorded({"logits": model.network}) as less:
+        trials = (*(without(model, full, size) for size in levels), without(model, full))
+    whole, *others = (one[0].softmax(0)[_largest(full)] for one in (seen["logits"][0], *less["logits"]))
+    votes = {size: (whole - other).numpy() for size, other in zip(levels, others, strict=False)}
+    return Pyramid(full, {size: seen[str(size)][0][0] for size in levels}, votes, part, trials)
+
+
+def pyramid_table(found: Pyramid, language: str | None = None) -> str:
+    """A row a trial in plain text: what was off, how many pixels changed class, IoU with the full answer."""
+    rows = [["", *(text(f"explain.pyramid_{key}", language) for key in ("changed", "iou"))]]
+    for trial in found.trials:
+        share, agreement = decimal(100 * trial.share, 1, language), decimal(trial.iou, 2, language)
+        rows.append([_name(trial, len(found.pooled), language), f"{share} %", agreement])
+    label = _class(found.full, _largest(found.full), language)
+    return f"{text('explain.pyramid_photo', language, name=found.full.photo.name, label=label)}\n{plain_table(rows)}"
+
+
+def pyramid_figure(found: Pyramid, language: str | None = None) -> Figure:
+    """The strength of each level over the photo, and below it what the level adds to the probability of the class."""
+    label = _class(found.full, _largest(found.full), language)
+    most = max(float(np.abs(_shown(vote, found)).max()) for vote in found.votes.values()) or 1.0
+    images, titles = [], []
+    for size in found.pooled:
+        strength = found.strength(size)
+        low, high = strength.min(), strength.max()
+        images.append(
+            _blended(found, strength, Normalize(low, high) if high > low else Normalize(0, 2 * high), "cividis")
+        )
+        values = decimal(low, 1, language) + (f" … {decimal(high, 1, language)}" if size > 1 else "")
+        titles.append(text("explain.pyramid_map", language, size=size, values=values))
+    for size, vote in found.votes.items():
+        images.append(_blended(found, vote, Normalize(-most, most), "PuOr_r"))
+        shown = _shown(vote, found)
+        low, high = (decimal(round(float(x), 2) + 0.0, 2, language) for x in (shown.min(), shown.max()))  # no -0,00
+        titles.append(text("explain.pyramid_vote", language, size=size, values=f"{low} … {high}".replace("-", "−")))
+    colors = [(to_hex(matplotlib.colormaps["PuOr_r"](end)), key) for end, key in ((0.9, "for"), (0.1, "against"))]
+    legend = [(color, text(f"explain.pyramid_{key}", language, label=label)) for color, key in colors]
+    drawn = panels(images, titles, len(found.pooled), _WIDTH, legend)
+    drawn.set_label(f"{found.full.photo.name}: {'; '.join(titles)}".replace("\n", ": "))
+    return drawn
+
+
+def display_pyramid(model: Any, photo: Photo, language: str | None = None) -> None:
+    """Shows `pyramid_figure` and prints `pyramid_table` for one photo."""
+    found = pyramid(model, photo)
+    display_svg(pyramid_figure(found, language))
+    print(pyramid_table(found, language))
+
+
+def context_table(trials: Sequence[Without], language: str | None = None) -> str:
+    """A row a photo in plain text, the most changed first: how many pixels changed class, and the commonest change."""
+    rows = [[text(key, language) for key in ("figures.photo", "explain.pyramid_changed", "explain.pyramid_swap")]]
+    for trial in sorted(trials, key=lambda trial: -trial.share):
+        share = decimal(100 * trial.share, 1, language)
+        rows.append([trial.full.photo.name, f"{share} %", _swap(trial, language)])
+    return plain_table(rows)
+
+
+def context_figure(trial: Without, language: str | None = None) -> Figure:
+    """One photo's answer with the pyramid and without it, with the classes it shows, and the pixels that changed."""
+    images, titles = [], []
+    for result, key in ((trial.full, "with"), (trial.result, "all")):
+        images.append(small(overlay_image(result, 0.6), _CONTEXT_WIDTH))
+        classes = [
+            f"{name} {100 * share:.0f} %" for _, name, share, _ in legend_rows(result, language)[:2] if share >= 0.005
+        ]
+        told = cut(", ".join(classes) or text("figures.nothing", language))
+        titles.append(f"{text(f'explain.pyramid_{key}', language)}\n{told}")
+    images.append(_shifted(trial))
+    share = text("explain.pyramid_scores", language, share=decimal(100 * trial.share, 1, language))
+    titles.append(f"{share}\n{_swap(trial, language)}")
+    label = _class(trial.full, _largest(trial.full), language)
+    keys = ((AGREED, "kept"), (LOST, "lost"), (EXTRA, "other"))
+    legend = [(color, text(f"explain.pyramid_{key}", language, label=label)) for color, key in keys]
+    drawn = panels(images, titles, 3, _CONTEXT_WIDTH, legend)
+    drawn.set_label(f"{trial.full.photo.name}: {'; '.join(titles)}".replace("\n", ": "))
+    return drawn
+
+
+def display_context(model: Any, photos: Sequence[Photo], language: str | None = None) -> None:
+    """Measures every photo with the pyramid and without it, shows the one that changes most, and prints the table."""
+    trials = [without(model, model.segment(photo)) for photo in photos]
+    if not trials:
+        print(text("figures.no_results", language))
+        return
+    display_svg(context_figure(max(trials, key=lambda trial: trial.share), language))
+    print(context_table(trials, language))
+
+
+def _largest(result: Segmentation) -> int:
+    """The label id of the largest segment; the background's where nothing was found."""
+    return max(result.segments, key=lambda segment: segment.area).label_id if result.segments else 0
+
+
+def _class(result: Segmentation, label_id: int, language: str | None) -> str:
+    return result.classes.label(label_id, text("language", language))
+
+
+def _name(trial: Without, levels: int, language: str | None) -> str:
+    if len(trial.off) == levels:
+        return text("explain.pyramid_all", language)
+    return text("explain.pyramid_without", language, sizes=", ".join(f"{size}×{size}" for size in trial.off))
+
+
+def _swap(trial: Without, language: str | None) -> str:
+    if trial.swap is None:
+        return text("explain.pyramid_same", language)
+    before, after, share = trial.swap
+    return f"{_class(trial.full, before, language)} → {_class(trial.full, after, language)}: " + (
+        f"{decimal(100 * share, 1, language)} %"
+    )
+
+
+def _shifted(trial: Without) -> Image.Image:
+    """The class that stayed, what left it, and every other change."""
+    was = trial.full.labels == _largest(trial.full)
+    layers = [(was & ~trial.moved, AGREED), (was & trial.moved, LOST), (~was & trial.moved, EXTRA)]
+    return painted(trial.full.photo.pixels, layers, _CONTEXT_WIDTH)
+
+
+def _shown(values: np.ndarray, found: Pyramid) -> np.ndarray:
+    """A map without what lies over the padding."""
+    height, width = (math.ceil(side * part) for side, part in zip(values.shape, found.part, strict=True))
+    return values[:height, :width]
+
+
+def _blended(found: Pyramid, values: np.ndarray, scale: Normalize, colormap: str) -> Image.Image:
+    """A map in colours over the grey photo, cell by cell, without the padding."""
+    photo = small(found.full.photo.pixels, _WIDTH)
+    sides = zip((photo.height, photo.width), found.part, values.shape, strict=True)
+    rows, columns = (((np.arange(n) + 0.5) / n * part * cells).astype(int) for n, part, cells in sides)
+    colors = matplotlib.colormaps[colormap](scale(values[np.ix_(rows, columns)]))[..., :3]
+    grey = np.array(photo.convert("L"))[..., None] / 255
+    return Image.fromarray(np.uint8(255 * (0.65 * colors + 0.35 * grey)))
