@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from IPython.utils.capture import capture_output
@@ -141,6 +143,9 @@ def test_ranking_figure(shell):
     assert first.get_xydata() == pytest.approx(np.array([[0.9, 0.8], [0.6, 0.4]]))
     assert second.get_xydata() == pytest.approx(np.array([[0.8, 0.82]]))
     assert len({line.get_marker() for line in (first, second, third)}) == 3
+    written = svg(ranking_figure(rows))
+    places = [float(x) for x in re.findall(r"rotate\(-90 ([0-9.]+)", written)]
+    assert places and min(places) > 7, "the axis's name is not cut off"
     with capture_output() as captured:
         display_ranking([made([0.4], None)])
     assert not captured.outputs

@@ -133,10 +133,10 @@ def test_span_of_an_even_kernel():
 
 
 def test_display(shell, load, default_photos):
-    """A figure and a table."""
+    """A figure."""
     with capture_output() as captured:
-        display_atrous(load("deeplab"), default_photos["cameraman"])
-    assert "image/svg+xml" in captured.outputs[0].data and "4 из 9" in captured.stdout
+        display_atrous(fields(load("deeplab"), default_photos["cameraman"]))
+    assert "на карте 4 из 9" in captured.outputs[0].data["image/svg+xml"]
 
 
 def test_other_networks(load, default_photos):

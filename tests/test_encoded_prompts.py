@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from IPython.utils.capture import capture_output
+from PIL import Image
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
 from labkit.errors import LabkitError
@@ -13,6 +14,7 @@ from labkit.explain.answers import answers_figure, judged
 from labkit.explain.embedding import cost, embedded, embedding_figure
 from labkit.explain.encoded_prompts import (
     display_encoded,
+    draw_prompt,
     encoded,
     encoded_figure,
     encoded_table,
@@ -20,6 +22,7 @@ from labkit.explain.encoded_prompts import (
     object_of,
     prompts_for,
 )
+from labkit.explain.panels import panels
 from labkit.figures import svg
 from labkit.images import Photo
 from labkit.metrics import iou
@@ -168,6 +171,19 @@ def test_figure(rows, kitten, shell):
     with capture_output() as captured:
         display_encoded(kitten, rows)
     assert "image/svg+xml" in captured.outputs[0].data
+
+
+def test_marks_on_a_narrow_photo():
+    """The picture stands in the middle of its panel then, and the marks on it."""
+    image = Image.new("RGB", (10, 100))
+    (ax,) = panels([image], ["x"], 1, 1.0).axes
+    asked = {"points": [[0, 0], [19, 199]], "point_labels": [1, 0], "box": [0, 0, 20, 200]}
+    draw_prompt(ax, asked, image, 20)
+    left = (ax.images[0].get_size()[1] - 10) // 2
+    first, second = (line.get_xydata()[0] for line in ax.lines)
+    assert first == pytest.approx([left - 0.25, -0.25]) and second == pytest.approx([left + 9.25, 99.25])
+    assert [line.get_marker() for line in ax.lines] == ["*", "X"]
+    assert ax.patches[0].get_bbox().extents == pytest.approx([left - 0.5, -0.5, left + 9.5, 99.5])
 
 
 def test_innermost():

@@ -30,9 +30,11 @@ def test_painted_where_the_masks_are(outlined):
     assert (np.ptp(grey, axis=2) == 0).all() and grey.std() > 5 and orange[..., 0].std() > 2
 
 
-@pytest.mark.parametrize("size, count, columns", [((300, 200), 6, 3), ((200, 320), 8, 4), ((300, 30), 2, 2)])
+@pytest.mark.parametrize(
+    "size, count, columns", [((300, 200), 6, 3), ((200, 320), 8, 4), ((300, 30), 2, 2), ((60, 300), 6, 3)]
+)
 def test_no_word_is_cut(size, count, columns):
-    """Landscape, portrait and panorama: titles and legend lie within the figure and on no other title or picture."""
+    """Landscape, portrait, panorama, tower: titles and legend lie within the figure and on nothing else."""
     images = [Image.new("RGB", size, "gray")] * count
     drawn = panels(images, ["одна строка\nи вторая, 0,93"] * count, columns, 2.2, [(AGREED, "было"), (LOST, "стало")])
     canvas = FigureCanvasAgg(drawn)

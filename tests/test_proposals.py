@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -132,10 +131,9 @@ def test_display(shell, load, default_photos):
     with capture_output() as captured:
         display_proposals(stages)
     assert proposals_table(stages, proposals_of(stages)) in captured.stdout
-    if not ipywidgets.__version__.startswith("7."):
-        (output,) = captured.outputs
-        assert "application/vnd.jupyter.widget-view+json" in output.data
-        assert output.data["text/html"].startswith("<svg") and "лучшие 30 из" in output.data["text/html"]
+    (output,) = captured.outputs
+    assert "application/vnd.jupyter.widget-view+json" in output.data
+    assert output.data["text/html"].startswith("<svg") and "лучшие 30 из" in output.data["text/html"]
 
 
 def test_nothing_found(load):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from IPython.utils.capture import capture_output
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from torch.nn import functional as F
 
 from labkit.catalogue import find_release
@@ -177,6 +178,20 @@ def test_tables_and_figures_say_the_same(cameraman, all_off):
     ]
     assert len(svg(drawn)) < 120_000 and len(svg(context)) < 80_000
     assert "cow → background: 2.2 %" in context_figure(all_off["horses"], "en").axes[2].get_title()
+
+
+def test_long_names_stay_in_their_panel():
+    """The longest names of classes: no word of the figure lies on another or outside."""
+    photo = Photo.from_pixels("x", np.full((300, 400, 3), 90, np.uint8))
+    labels = np.where(np.arange(400) < 150, 20, 16).astype(np.uint8)[None].repeat(300, 0)
+    full, result = Segmentation.from_labels(photo, labels), Segmentation.from_labels(photo, np.full_like(labels, 16))
+    drawn = context_figure(Without((1, 2, 3, 6), full, result))
+    FigureCanvasAgg(drawn).draw()
+    assert drawn.axes[2].get_title().endswith("телевизор или монитор →\nкомнатное растение: 37,5 %")
+    boxes = [ax.title.get_window_extent() for ax in drawn.axes] + [drawn.legends[0].get_window_extent()]
+    for n, box in enumerate(boxes):
+        assert drawn.bbox.x0 <= box.x0 and box.x1 <= drawn.bbox.x1 and box.y1 <= drawn.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[n + 1 :])
 
 
 def test_nothing_found(load, shell):

@@ -97,7 +97,7 @@ def answers_figure(row: Judged, language: str | None = None) -> Figure:
     pixels, width = row.answer.photo.pixels, row.answer.ids.shape[1]
     images = [painted(pixels, [] if row.outline is None else [(row.outline, EXTRA)], _PANEL)]
     key = "point" if row.outline is None else "outlined"
-    titles = [f"{cut(row.answer.photo.name, _PANEL)}\n{text(f'explain.sam_{key}', language)}"]
+    titles = [f"{cut(row.answer.photo.name, 0.9 * _PANEL)}\n{text(f'explain.sam_{key}', language)}"]
     for number, segment in enumerate(row.answer.segments, start=1):
         images.append(painted(pixels, [(segment.mask, AGREED)], _PANEL))
         told = text("explain.sam_predicted", language, number=number, score=decimal(segment.score, 2, language))
@@ -109,7 +109,7 @@ def answers_figure(row: Judged, language: str | None = None) -> Figure:
     drawn = panels(images, titles, len(images), _PANEL)
     drawn.set_label(f"{row.answer.photo.name}: {'; '.join(titles[1:])}".replace("\n", ", "))
     for ax in drawn.axes:
-        draw_prompt(ax, row.answer.made_by["prompts"], images[0].width / width)
+        draw_prompt(ax, row.answer.made_by["prompts"], images[0], width)
     return sparing(drawn)
 
 
@@ -121,7 +121,7 @@ def display_answers(row: Judged, language: str | None = None) -> None:
 def ranking_figure(rows: Sequence[Judged], language: str | None = None) -> Figure:
     """Every answer of every outlined photo: the IoU that SAM predicts against the true one; a mark a rank."""
     with matplotlib.rc_context(STYLE):
-        drawn = Figure(figsize=(3.7, 2.7), layout="constrained")
+        drawn = Figure(figsize=(3.0, 3.1), layout="compressed")
         drawn.set_label(ranking_text(rows, language).replace("\n", " "))
         ax = drawn.subplots()
         ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
@@ -131,14 +131,15 @@ def ranking_figure(rows: Sequence[Judged], language: str | None = None) -> Figur
                 label = text("explain.sam_rank", language, number=rank + 1)
                 style = {"linestyle": "", "marker": marker, "color": color, "markeredgecolor": "white", "label": label}
                 ax.plot(*zip(*points, strict=True), **style)
-        ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        ax.set_box_aspect(1)
         ticks = (0, 0.5, 1)
         labels = [decimal(tick, 1, language) for tick in ticks]
         ax.set_xticks(ticks, labels)
         ax.set_yticks(ticks, labels)
         ax.set_xlabel(text("explain.sam_axis_predicted", language))
         ax.set_ylabel(text("explain.sam_axis_true", language))
-        drawn.legend(loc="outside right upper", frameon=False)
+        drawn.legend(loc="outside upper center", ncols=3, frameon=False, columnspacing=1, handletextpad=0.2)
         return drawn
 
 

@@ -177,7 +177,7 @@ def aspp_figure(found: Branches, language: str | None = None) -> Figure:
     for named, result in zip(found.named, found.alone, strict=True):
         images.append(_compared(found, result))
         score = decimal(found.agreement(result), 2, language)
-        titles.append(text("explain.aspp_only", language, name=_name(named, language), score=score))
+        titles.append(f"{_name(named, language)}\nIoU {score}")
     images.append(small(found.full.photo.pixels, _DETAIL))
     titles.append(f"{text('figures.photo', language)}\n")
     most = max(_shown(values, found).max() for values in found.maps)
@@ -193,16 +193,14 @@ def aspp_figure(found: Branches, language: str | None = None) -> Figure:
     return drawn
 
 
-def display_aspp(model: Any, photo: Photo, language: str | None = None) -> None:
-    """Shows `aspp_figure` and prints `aspp_table`."""
-    found = branches(model, photo)
+def display_aspp(found: Branches, language: str | None = None) -> None:
+    """Shows `aspp_figure` in the notebook."""
     display_svg(aspp_figure(found, language))
-    print(aspp_table(found, language))
 
 
 def _name(named: tuple[str, int], language: str | None) -> str:
     kind, rate = named
-    return text(f"explain.aspp_{kind}", language, rate=rate)
+    return text("explain.aspp_pooling", language) if kind == "pooling" else f"rate {rate}" if rate else "1×1"
 
 
 def _label(found: Branches, language: str | None) -> str:

@@ -119,9 +119,8 @@ def fields(model: Any, photo: Photo) -> AtrousMap:
 
 def atrous_table(found: AtrousMap, language: str | None = None) -> str:
     """A row a rate in plain text: weights of kernel and layer, what it spans, how much of it is on the map."""
-    rows = [
-        [text(f"explain.atrous_{key}", language) for key in ("rate", "kernel", "layer", "span", "pixels", "inside")]
-    ]
+    keys = ("kernel", "layer", "span", "pixels", "inside")
+    rows = [["rate", *(text(f"explain.atrous_{key}", language) for key in keys)]]
     for one in found.fields:
         reached = int(one.cells.sum())
         inside = text("explain.atrous_of", language, inside=one.inside, all=reached)
@@ -153,11 +152,9 @@ def atrous_figure(found: AtrousMap, language: str | None = None) -> Figure:
         return drawn
 
 
-def display_atrous(model: Any, photo: Photo, language: str | None = None) -> None:
-    """Shows `atrous_figure` and prints `atrous_table`."""
-    found = fields(model, photo)
+def display_atrous(found: AtrousMap, language: str | None = None) -> None:
+    """Shows `atrous_figure` in the notebook."""
     display_svg(atrous_figure(found, language))
-    print(atrous_table(found, language))
 
 
 def _draw(ax: Axes, found: AtrousMap, one: Field) -> None:

@@ -179,21 +179,27 @@ def _gaussian(length: int, width: float) -> torch.Tensor:
 def _appearance(pixels: np.ndarray, speakers: torch.Tensor, each: int, alpha: float, beta: float) -> torch.Tensor:
     """The first kernel of every pixel with every speaker, times `each`, the pixels one speaks for; none with itself.
 
-    -|f - g|²/2 = f·g - |f|²/2 - |g|²/2 makes it one product of matrices, in bands that fit the processor's cache.
+    In bands that fit the processor's cache.
     """
     height, width = pixels.shape[:2]
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    places = torch.stack([rows, columns], -1) / alpha
-    features = torch.cat([places, torch.from_numpy(pixels.astype(np.float32)) / beta], -1).reshape(-1, 5)
-    features = features - features.mean(0)  # small numbers lose the fewest digits
-    half = features.square().sum(1, keepdim=True) / 2
-    one = torch.ones_like(half)
-    left = torch.cat([features, -half, one], 1)
-    right = torch.cat([features, one, -half], 1)[speakers].T.contiguous()
-    kernel = torch.empty(len(left), len(speakers))
-    for top in range(0, len(left), _ROWS):
-        band = kernel[top : top + _ROWS]
-        torch.mm(left[top : top + _ROWS], right, out=band)
-        band.clamp_(max=0).exp_().mul_(each)
+    places = _distances(torch.stack([rows, columns], -1).reshape(-1, 2).float(), speakers)
+    colors = _distances(torch.from_numpy(pixels.astype(np.float32)).reshape(-1, 3), speakers)
+    kernel = torch.empty(height * width, len(speakers))
+    for top in range(0, len(kernel), _ROWS):
+        part = slice(top, top + _ROWS)
+        alike = torch.mm(colors[0][part], colors[1], out=kernel[part])
+        near = torch.mm(places[0][part], places[1])
+        alike.mul_(-0.5 / beta**2).add_(near, alpha=-0.5 / alpha**2).exp_().mul_(each)
     kernel[speakers, torch.arange(len(speakers))] -= 1
     return kernel
+
+
+def _distances(points: torch.Tensor, speakers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two matrices whose product are the squared distances of all points to the speakers: |a|² - 2ab + |b|².
+
+    Places and colours are whole numbers, so that float32 holds all of this exactly.
+    """
+    squares, one = points.square().sum(1, keepdim=True), torch.ones(len(points), 1)
+    left, right = torch.cat([points, squares, one], 1), torch.cat([-2 * points, one, squares], 1)
+    return left, right[speakers].T.contiguous()

@@ -70,10 +70,9 @@ def crf_sliders(
 def crf_figure(
     refined: Sequence[Refined], reference: Segmentation | None = None, language: str | None = None
 ) -> Figure:
-    """A row a working side: the answer before, after the CRF, and what became of the largest object's class."""
+    """A row a working side: the answer before, after the CRF, and which pixels of its objects it changed."""
     photo = refined[0].before.photo
     reference = reference if reference is not None else photo.reference
-    label = _largest(reference) or _largest(refined[0].before)
     images, titles = [], []
     for one in refined:
         numbers = boundary_scores(one, reference)
@@ -81,13 +80,13 @@ def crf_figure(
             images.append(small(overlay_image(result, 0.5), _DETAIL))
             score = text("explain.crf_score", language, score=decimal(numbers[n], 2, language)) if numbers else ""
             titles.append(f"{text(f'explain.crf_{key}', language, side=one.working_side)}\n{score}".rstrip())
-        was, now = (_mask(result, label) for result in (one.before, one.after))
-        images.append(painted(photo.pixels, [(was & now, AGREED), (was & ~now, LOST), (now & ~was, EXTRA)], _DETAIL))
+        was, now = one.before.labels, one.after.labels
+        kept, lost, gained = (was == now) & (now > 0), (was > 0) & (now == 0), (was != now) & (now > 0)
+        images.append(painted(photo.pixels, [(kept, AGREED), (lost, LOST), (gained, EXTRA)], _DETAIL))
         titles.append(text("explain.crf_share", language, share=decimal(100 * one.share, 1, language)))
-    name = _name(refined[0].before, label, language)
     keys = ((AGREED, "kept"), (LOST, "lost"), (EXTRA, "gained"))
     drawn = panels(images, titles, 3, _WIDTH, [(color, text(f"explain.crf_{key}", language)) for color, key in keys])
-    drawn.set_label(f"{photo.name}, {name}: {'; '.join(titles)}".replace("\n", ", "))
+    drawn.set_label(f"{photo.name}: {'; '.join(titles)}".replace("\n", ", "))
     return drawn
 
 
@@ -97,7 +96,7 @@ def boundary_scores(one: Refined, reference: Segmentation | None) -> tuple[float
     if label is None:
         return None
     known, truth = reference.confidence > 0, reference.mask_of(label)
-    return tuple(boundary_iou(_mask(result, label) & known, truth) for result in (one.before, one.after))
+    return tuple(boundary_iou(result.mask_of(label) & known, truth) for result in (one.before, one.after))
 
 
 def display_crf_table(
@@ -132,11 +131,5 @@ def _largest(result: Segmentation | None) -> str | None:
     return largest.label if largest else None
 
 
-def _mask(result: Segmentation, label: str | None) -> np.ndarray:
-    return result.mask_of(label) if label else result.labels > 0
-
-
-def _name(result: Segmentation, label: str | None, language: str | None) -> str:
-    if label is None:
-        return text("figures.nothing", language)
+def _name(result: Segmentation, label: str, language: str | None) -> str:
     return result.classes.label(result.classes.id(label), text("language", language))

@@ -48,7 +48,7 @@ COLORS = ("#56b4e9", "#e69f00", "#f0e442", "#cc79a7", "#009e73", "#d55e00")
 _DARK = "#222222"
 _WIDTH = 0.6 * PANEL
 _CELLS = 112
-_BLUR = 0.5
+_BLUR = 0.45
 
 
 @dataclass(frozen=True, eq=False)

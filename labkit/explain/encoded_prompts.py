@@ -35,7 +35,7 @@ from labkit.texts import text
 __all__ = ["Encoded", "display_encoded", "draw_prompt", "encoded", "encoded_figure", "encoded_table", "innermost"]
 __all__ += ["object_of", "prompts_for"]
 
-_PANEL = 1.3
+_PANEL = 1.25
 _CORNERS = 40
 _INK, _LIGHT = "#222222", "#f0e442"
 
@@ -146,22 +146,23 @@ def encoded_figure(result: Segmentation, rows: Sequence[Encoded], language: str 
     photo = small(result.photo.pixels, _PANEL)
     size = ResizeLongestSide.get_preprocess_shape(*result.ids.shape, rows[0].side)
     scale = ScalarMappable(Normalize(-OUTLINE_LOGIT, OUTLINE_LOGIT), "cividis")
-    images, titles = [photo], [f"{cut(result.photo.name, _PANEL)}\n"]
+    images, titles = [photo], [f"{cut(result.photo.name, 0.9 * _PANEL)}\n"]
     for row in rows:
         if row.drawn is None:
             images.append(Image.new("RGB", photo.size, "#bbbbbb"))
         else:
             height, width = inside(size, row.side, row.drawn.shape)
             colors = Image.fromarray(scale.to_rgba(row.drawn[:height, :width], bytes=True)[..., :3])
-            images.append(colors.resize(photo.size, Image.Resampling.NEAREST))
+            colors.thumbnail(photo.size, Image.Resampling.NEAREST)  # its own squares, where they are fewer
+            images.append(colors)
         told = text("explain.sam_count", language, count=len(row.tokens))
         titles.append(f"{text(f'explain.sam_{row.kind}', language)}\n{told}")
     drawn = panels(images, titles, len(images), _PANEL)
     drawn.set_label(f"{result.photo.name}: {'; '.join(titles[1:])}".replace("\n", ": "))
-    axes, step = drawn.axes, photo.width / result.ids.shape[1]
-    for ax, row in zip(axes[1:], rows, strict=True):
-        draw_prompt(axes[0], row.asked, step)
-        draw_prompt(ax, row.asked, step)
+    axes, width = drawn.axes, result.ids.shape[1]
+    for ax, image, row in zip(axes[1:], images[1:], rows, strict=True):
+        draw_prompt(axes[0], row.asked, photo, width)
+        draw_prompt(ax, row.asked, image, width)
     if any(row.drawn is not None for row in rows):
         with matplotlib.rc_context(STYLE):
             bar = drawn.colorbar(scale, ax=axes, extend="max", shrink=0.9, aspect=12, pad=0.01)
@@ -177,18 +178,22 @@ def display_encoded(result: Segmentation, rows: Sequence[Encoded], language: str
     display_svg(encoded_figure(result, rows, language))
 
 
-def draw_prompt(ax: Axes, asked: Mapping[str, Any], scale: float) -> None:
-    """Draws points, a box or a contour, given in pixels of the photo, on a picture that is `scale` times as large."""
+def draw_prompt(ax: Axes, asked: Mapping[str, Any], image: Image.Image, width: int) -> None:
+    """Draws points, a box or a contour on one of `panels`, which shows `image`, a photo that is `width` pixels wide.
+
+    The image of a narrow photo stands in the middle of a white sheet.
+    """
+    scale, left = image.width / width, (ax.images[0].get_size()[1] - image.width) // 2
+    shift = np.array([left - 0.5, -0.5])
     edged = [withStroke(linewidth=3, foreground=_INK)]
+    style = {"facecolor": "none", "edgecolor": _LIGHT, "linewidth": 1.5, "path_effects": edged, "clip_on": False}
     ax.autoscale(False)
     if "polygon" in asked:
-        corners = (np.array(asked["polygon"]) + 0.5) * scale - 0.5
-        ax.add_patch(Polygon(corners, facecolor="none", edgecolor=_LIGHT, linewidth=1.5, path_effects=edged))
-    if "box" in asked and "polygon" not in asked:
+        ax.add_patch(Polygon((np.array(asked["polygon"]) + 0.5) * scale + shift, **style))
+    elif "box" in asked:
         x0, y0, x1, y1 = (n * scale for n in asked["box"])
-        style = {"facecolor": "none", "edgecolor": _LIGHT, "linewidth": 1.5, "path_effects": edged, "clip_on": False}
-        ax.add_patch(Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, **style))
-    for (x, y), sign in zip(asked.get("points", ()), asked.get("point_labels", ()), strict=True):
-        x, y = (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5
+        ax.add_patch(Rectangle((x0, y0) + shift, x1 - x0, y1 - y0, **style))
+    for point, sign in zip(asked.get("points", ()), asked.get("point_labels", ()), strict=True):
+        x, y = (np.array(point) + 0.5) * scale + shift
         marker = "*" if sign else "X"
         ax.plot(x, y, marker=marker, color=_LIGHT, markeredgecolor=_INK, markersize=10, clip_on=False)

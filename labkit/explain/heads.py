@@ -101,10 +101,10 @@ def judged(stages: Stages) -> list[Judged]:
 def judged_figure(stages: Stages, language: str | None = None) -> Figure:
     """The boxes before (dashed) and after the box head, and the likeliest classes of each."""
     rows = judged(stages)
-    width = PANEL
+    width = 0.9 * PANEL
     with matplotlib.rc_context(STYLE):
         ratio = min(stages.size[0] / stages.size[1], 1.6)
-        drawn = Figure(figsize=(2.1 * PANEL, max(width * ratio, 0.85 * len(rows)) + 0.4), layout="constrained")
+        drawn = Figure(figsize=(2 * PANEL, max(width * ratio, 0.85 * len(rows)) + 0.4), layout="constrained")
         grid = drawn.add_gridspec(max(len(rows), 1), 2, width_ratios=(1, 1))
         photo = drawn.add_subplot(grid[:, 0])
         show_photo(photo, stages, width)

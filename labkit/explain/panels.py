@@ -20,6 +20,7 @@ AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
 _OPACITY = 0.75
+_TALLEST = 1.6
 
 
 def decimal(value: float, digits: int, language: str | None = None) -> str:
@@ -47,7 +48,8 @@ def panels(
     """Images of one shape under their titles, `columns` a row, `width` inches each; `legend`: colours and words."""
     rows = -(-len(images) // columns)
     lines = max(title.count("\n") + 1 for title in titles)
-    height = min(max(width * images[0].height / images[0].width, 0.4), 1.6 * width)
+    images = [_widened(image) for image in images]
+    height = max(width * images[0].height / images[0].width, 0.4)
     with matplotlib.rc_context(STYLE):
         size = (columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + (0.35 if legend else 0.1))
         drawn = Figure(figsize=size, layout="compressed")
@@ -61,3 +63,12 @@ def panels(
             handles = [Patch(facecolor=color, edgecolor="#444444", label=words) for color, words in legend]
             drawn.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False)
         return drawn
+
+
+def _widened(image: Image.Image) -> Image.Image:
+    """A narrow image with white beside it, so that its title has room."""
+    if image.height <= _TALLEST * image.width:
+        return image
+    sheet = Image.new("RGB", (round(image.height / _TALLEST), image.height), "white")
+    sheet.paste(image, ((sheet.width - image.width) // 2, 0))
+    return sheet

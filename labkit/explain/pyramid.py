@@ -48,6 +48,8 @@ __all__ = [
 ]
 
 _WIDTH, _CONTEXT_WIDTH = 2.3, 3.0
+_LEAST_VOTE = 0.05
+"""Where no level adds this much to the probability, all stay pale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +167,8 @@ def pyramid_table(found: Pyramid, language: str | None = None) -> str:
 def pyramid_figure(found: Pyramid, language: str | None = None) -> Figure:
     """The strength of each level over the photo, and below it what the level adds to the probability of the class."""
     label = _class(found.full, _largest(found.full), language)
-    most = max(float(np.abs(_shown(vote, found)).max()) for vote in found.votes.values()) or 1.0
+    most = max(float(np.abs(_shown(vote, found)).max()) for vote in found.votes.values())
+    most = max(most, _LEAST_VOTE)
     images, titles = [], []
     for size in found.pooled:
         strength = found.strength(size)
@@ -215,7 +218,10 @@ def context_figure(trial: Without, language: str | None = None) -> Figure:
         titles.append(f"{text(f'explain.pyramid_{key}', language)}\n{told}")
     images.append(_shifted(trial))
     share = text("explain.pyramid_scores", language, share=decimal(100 * trial.share, 1, language))
-    titles.append(f"{share}\n{_swap(trial, language)}")
+    change = _swap(trial, language)
+    if cut(change) != change:
+        change = change.replace("→ ", "→\n")
+    titles.append(f"{share}\n{change}")
     label = _class(trial.full, _largest(trial.full), language)
     keys = ((AGREED, "kept"), (LOST, "lost"), (EXTRA, "other"))
     legend = [(color, text(f"explain.pyramid_{key}", language, label=label)) for color, key in keys]

@@ -102,13 +102,13 @@ def unnamed_figure(row: Unnamed, language: str | None = None) -> Figure:
     score = decimal(row.segment.score, 2, language)
     told = text("explain.sam_mask", language, score=score)
     titles = [
-        f"{cut(photo.name, _PANEL)}\n{told}",
+        f"{cut(photo.name, 0.9 * _PANEL)}\n{told}",
         "\n".join([text("explain.sam_semantic", language, title=title), *shares]),
     ]
     first = painted(photo.pixels, [(mask, AGREED)], _PANEL)
     drawn = panels([first, small(overlay, _PANEL)], titles, 2, _PANEL)
     drawn.set_label(f"{photo.name}: {told}; {titles[1]}".replace("\n", " "))
-    draw_prompt(drawn.axes[0], row.answer.made_by.get("prompts", {}), first.width / mask.shape[1])
+    draw_prompt(drawn.axes[0], row.answer.made_by.get("prompts", {}), first, mask.shape[1])
     return sparing(drawn)
 
 
