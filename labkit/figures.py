@@ -96,7 +96,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, l
         images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
         titles = (cut(result.photo.name), text("figures.mask", language), text("figures.overlay", language))
         for ax, image, title in zip(axes, images, titles, strict=True):
-            ax.imshow(small(image), interpolation="nearest")
+            ax.imshow(small(image), interpolation="none")
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.set_axis_off()
         if patches:
@@ -142,7 +142,7 @@ def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], l
         drawn = Figure(figsize=(PANEL * len(results), PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
         drawn.set_label(f"{results[0].photo.name}: {', '.join(titles)}")
         for ax, result, title in zip(drawn.subplots(1, len(results), squeeze=False)[0], results, titles, strict=True):
-            ax.imshow(small(overlay_image(result, 0.6)), interpolation="nearest")
+            ax.imshow(small(overlay_image(result, 0.6)), interpolation="none")
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.set_axis_off()
         display_svg(drawn)

@@ -62,7 +62,7 @@ def prompt_figure(result: Segmentation, language: str | None = None) -> Figure:
         axes = drawn.subplots(1, len(images))
         for ax, image, title in zip(axes, images, titles, strict=True):
             extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-            ax.imshow(image, interpolation="nearest", extent=extent, aspect="auto")
+            ax.imshow(image, interpolation="none", extent=extent, aspect="auto")
             ax.set_box_aspect(min(max(height / width, 0.01), 100))
             ax.set_title(title, fontsize=10, parse_math=False)
             ax.autoscale(False)

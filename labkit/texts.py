@@ -554,7 +554,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "download.no_checkpoint": "{size} bytes that are no PyTorch checkpoint, or not a whole one",
         "download.offline": (
             "The weights {name} are not in the cache and the network is off (LABKIT_OFFLINE). Download {url} on "
-            'another computer and save it as {path}; unset LABKIT_OFFLINE; or use the embedded ones: weights="embedded".'
+            'another computer and save it as {path}; unset LABKIT_OFFLINE; or use weights="embedded".'
         ),
         "download.status": "the server answered {status} {phrase}",
         "download.unreadable": "the file cannot be read ({error})",

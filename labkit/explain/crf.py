@@ -79,11 +79,9 @@ class DenseCRF:
         """
         unary = logits.float().log_softmax(0)
         q = unary.softmax(0)
+        alike, near = self.settings["appearance"], self.settings["smoothness"]
         for _ in range(self.settings["iterations"]):
-            message = self.settings["appearance"] * self._from_alike(q) + self.settings["smoothness"] * self._from_near(
-                q
-            )
-            q = (unary + message).softmax(0)
+            q = (unary + alike * self._from_alike(q) + near * self._from_near(q)).softmax(0)
         return q
 
     def _from_alike(self, q: torch.Tensor) -> torch.Tensor:

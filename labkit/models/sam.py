@@ -17,7 +17,7 @@ from labkit.models.backbone import BN_EPS, ENCODER, MEAN, STD
 
 __all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build"]
 
-SIDE = 448
+SIDE = 512
 """The longest side, in pixels, of what the image encoder sees."""
 
 OUTLINE_LOGIT = 8.0
@@ -29,9 +29,9 @@ _STRIDE = 8
 
 
 class ImageEncoder(nn.Module):
-    """`Bx3x448x448` normalised pixels to the image embedding `Bx128x56x56`.
+    """`Bx3x512x512` normalised pixels to the image embedding `Bx128x64x64`.
 
-    SAM's own stride is 16 on 1024 pixels; stride 8 on 448 keeps nearly as many places.
+    SAM's own stride is 16 on 1024 pixels; stride 8 on 512 keeps as many places.
     """
 
     def __init__(self):

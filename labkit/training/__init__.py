@@ -33,7 +33,7 @@ STARTS = ("embedded", "encoder", "imagenet")
 RECIPES = {
     "semantic": Recipe(),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
-    "prompted": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),
+    "prompted": Recipe(side=512, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),
 }
 """How the embedded weights of each kind of variant were trained."""
 
@@ -109,7 +109,7 @@ def _train_objects(name, network, data, recipe, start, checkpoint, resume, place
         scenes = Scenes(data, recipe.side, scales=(360, 860), by_class=True)
     else:
         learner = SamLearner(network, recipe.frozen_stages)
-        scenes = Scenes(data, recipe.side, scales=(400, 800), by_class=False, centred=0.7, pasted=0.1)
+        scenes = Scenes(data, recipe.side, scales=(448, 860), by_class=False, centred=0.7, pasted=0.1)
     train(learner, scenes, recipe, checkpoint, resume, place, say)
 
 
