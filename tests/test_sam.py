@@ -17,12 +17,12 @@ def network():
 
 
 def test_parts_are_the_library_s(network):
-    """Sam, its prompt encoder and its mask decoder; our own image encoder embeds 448 pixels on a grid of 56."""
+    """Sam, its prompt encoder and its mask decoder; our own image encoder embeds 512 pixels on a grid of 64."""
     assert type(network) is Sam and type(network.mask_decoder) is MaskDecoder
     assert isinstance(network.prompt_encoder, PromptEncoder)
     with torch.inference_mode():
         embedding = network.image_encoder(torch.zeros(1, 3, SIDE, SIDE))
-    assert embedding.shape == (1, 128, *network.prompt_encoder.image_embedding_size) == (1, 128, 56, 56)
+    assert embedding.shape == (1, 128, *network.prompt_encoder.image_embedding_size) == (1, 128, 64, 64)
 
 
 def test_box_is_drawn(network):

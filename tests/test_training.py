@@ -62,7 +62,7 @@ def test_fine_tunes_sam(tiny_dataset, tmp_path, default_photos):
 @pytest.mark.parametrize("name, place", [("sam", "image_encoder.encoder"), ("mask_rcnn", "backbone.encoder")])
 def test_starts_from_the_shared_encoder(tiny_dataset, tmp_path, name, place):
     """`encoder` takes over the encoder of the embedded U-Net; its frozen stages come out as they went in."""
-    recipe = replace(recipe_for(name, 0.001), batch=1, side=128 if name == "mask_rcnn" else 448)
+    recipe = replace(recipe_for(name, 0.001), batch=1, side=128 if name == "mask_rcnn" else SIDE)
     path = tmp_path / f"{name}.safetensors"
     train_variants([name], tiny_dataset, path, recipe, start="encoder", device="cpu", say=lambda line: None)
     assert read_header(path)["start"] == "encoder"
