@@ -26,6 +26,7 @@ __all__ = [
     "display_figures",
     "display_svg",
     "figure",
+    "inline_svg",
     "legend_rows",
     "named_segments",
     "plain_table",
@@ -115,6 +116,12 @@ def svg(drawn: Figure) -> str:
         )
     written = buffer.getvalue().replace("<svg ", '<svg role="img" ', 1)
     return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_jpeg, written)
+
+
+def inline_svg(drawn: Figure) -> str:
+    """A figure as SVG to stand in HTML, never wider than what is around it."""
+    written = svg(drawn)
+    return written[written.index("<svg") :].replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
 
 def display_svg(drawn: Figure) -> None:

@@ -14,7 +14,7 @@ from labkit.drawing import overlay_image
 from labkit.explain.boundary import boundary_iou
 from labkit.explain.crf import CRF_SETTINGS, Refined, answers, refine
 from labkit.explain.panels import AGREED, EXTRA, LOST, decimal, painted, panels
-from labkit.figures import plain_table, small, svg
+from labkit.figures import inline_svg, plain_table, small
 from labkit.images import Photo
 from labkit.references import find_reference
 from labkit.segmentation import Segmentation
@@ -58,8 +58,7 @@ def crf_sliders(
 
     def draw(_change: Any = None) -> None:
         refined = refine(found, **{name: slider.value for name, slider in sliders.items()})
-        written = svg(crf_figure(refined, reference, language))
-        shown.value = written[written.index("<svg") :]
+        shown.value = inline_svg(crf_figure(refined, reference, language))
 
     for slider in sliders.values():
         slider.observe(draw, names="value")

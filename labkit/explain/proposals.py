@@ -15,7 +15,7 @@ from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, remove_sm
 
 from labkit.explain.detection import Stages, show_photo
 from labkit.explain.panels import decimal
-from labkit.figures import PANEL, STYLE, plain_table, svg
+from labkit.figures import PANEL, STYLE, inline_svg, plain_table
 from labkit.texts import text
 from labkit.viewer.widget import display_with_page
 
@@ -141,8 +141,7 @@ def proposals_widget(stages: Stages, proposals: Proposals, language: str | None 
     shown = ipywidgets.HTML()
 
     def follow(_change: Any = None) -> None:
-        written = svg(proposals_figure(stages, proposals, slider.value, language))
-        shown.value = written[written.index("<svg") :]
+        shown.value = inline_svg(proposals_figure(stages, proposals, slider.value, language))
 
     follow()
     slider.observe(follow, names="value")

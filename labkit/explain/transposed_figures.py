@@ -18,7 +18,7 @@ from labkit.errors import LabkitError
 from labkit.explain.heatmaps import heatmaps
 from labkit.explain.panels import decimal
 from labkit.explain.transposed import LearnedKernel, Steps, learned_kernel, learned_steps, transposed_steps
-from labkit.figures import STYLE, display_svg, svg
+from labkit.figures import STYLE, display_svg, inline_svg
 from labkit.images import Photo
 from labkit.texts import text
 from labkit.viewer.widget import display_with_page
@@ -65,8 +65,7 @@ def transposed_sliders(i: int, k: int, s: int, p: int, language: str | None = No
     def draw(_change: Any = None) -> None:
         i, k, s, p = (slider.value for slider in sliders)
         try:
-            written = svg(steps_figure(transposed_steps(numbered(i), numbered(k), s, p), language))
-            shown.value = written[written.index("<svg") :]
+            shown.value = inline_svg(steps_figure(transposed_steps(numbered(i), numbered(k), s, p), language))
         except LabkitError as error:
             shown.value = f"<p>{html.escape(str(error))}</p>"
 
