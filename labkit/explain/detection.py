@@ -227,7 +227,7 @@ def show_photo(ax: Axes, stages: Stages, width: float) -> None:
 
 def draw_box(ax: Axes, box: list[float], color: str, label: str = "", dashed: bool = False) -> None:
     """A box (`x0, y0, x1, y1`) with a dark edge, and a label in its upper left corner."""
-    x0, y0, x1, y1 = box
+    x0, y0, x1, y1 = (round(side, 1) for side in box)  # the last bits differ from machine to machine
     edged = [withStroke(linewidth=3.2, foreground=_DARK)]
     style = {"facecolor": "none", "edgecolor": color, "linewidth": 1.8, "linestyle": "--" if dashed else "-"}
     ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, path_effects=edged, **style))

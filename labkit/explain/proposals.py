@@ -106,7 +106,7 @@ def proposals_figure(stages: Stages, proposals: Proposals, count: int = _SHOWN, 
         ):
             shown = boxes[:count]
             show_photo(ax, stages, width)
-            corners = shown[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).numpy()
+            corners = shown.round(decimals=1)[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).numpy()
             ax.add_collection(PolyCollection(corners, facecolor="none", edgecolor=_LINE, linewidth=1.1))
             title = text(f"explain.proposals_{key}", language, count=len(shown), all=len(boxes))
             pairs = overlapping(shown, least)
