@@ -19,7 +19,7 @@ from labkit.figures import STYLE, cut, display_svg, plain_table, small
 from labkit.images import Photo
 from labkit.metrics import iou
 from labkit.segmentation import Segment, Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 from labkit.variants import find_variant
 
 __all__ = [
@@ -140,9 +140,9 @@ def table(results: Results, target: str, sizes: Mapping[int, int], language: str
                 f"{number} {find_variant(number).title}",
                 text("comparison.found_on", language, found=len(shares), photos=len(of_photos)),
                 f"{np.mean(shares):.0%}" if shares else _NONE,
-                _decimal(np.nanmean(others), 2, language) if np.isfinite(others).any() else _NONE,
+                decimal(np.nanmean(others), 2, language) if np.isfinite(others).any() else _NONE,
                 _seconds(float(np.median(seconds)), language) if seconds else _NONE,
-                _decimal(sizes[number] / 1e6, 1, language),
+                decimal(sizes[number] / 1e6, 1, language),
             ]
         )
     return plain_table([head, *rows])
@@ -213,7 +213,7 @@ def agreement_figure(results: Results, target: str, language: str | None = None)
             color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
             ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
             if row != column:
-                told = _decimal(value, 2, language) if np.isfinite(value) else _NONE
+                told = decimal(value, 2, language) if np.isfinite(value) else _NONE
                 ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
                 ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
         ax.set(xlim=(0, count), ylim=(count, 0))
@@ -235,15 +235,14 @@ def display_agreement(results: Results, target: str, language: str | None = None
 def _of_class(result: Segmentation, target: str) -> list[Segment]:
     """The segments of a class; none where the model's label set does not have it (people, street scenes)."""
     try:
-        label_id = result.classes.id(target) if result.classes else 0
+        label_id = result.classes.id(target) if result.classes else None
     except ValueError:
         return []
     return [segment for segment in result.segments if segment.label_id == label_id]
 
 
 def _mask(result: Segmentation, target: str) -> np.ndarray:
-    masks = [segment.mask for segment in _of_class(result, target)]
-    return np.logical_or.reduce(masks) if masks else np.zeros(result.ids.shape, bool)
+    return result.mask_of(target) if _of_class(result, target) else np.zeros(result.ids.shape, bool)
 
 
 def _overlay(photo: Photo, mask: np.ndarray, target: str) -> np.ndarray:
@@ -257,10 +256,6 @@ def _share(mask: np.ndarray) -> str:
     return f"{mask.mean():.0%}" if mask.any() else _NONE
 
 
-def _decimal(value: float, digits: int, language: str | None) -> str:
-    return f"{value:.{digits}f}".replace(".", "," if text("language", language) == "ru" else ".")
-
-
 def _seconds(value: float, language: str | None) -> str:
     """Tenths: finer ones change from run to run."""
-    return _decimal(value, 1, language) if value > 0.1 else f"≤{_decimal(0.1, 1, language)}"
+    return decimal(value, 1, language) if value > 0.1 else f"≤{decimal(0.1, 1, language)}"

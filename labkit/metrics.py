@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 from labkit.classes import IGNORE
 from labkit.segmentation import Segment, encode_mask
 
-__all__ = ["class_iou", "confusion", "dice", "iou", "mask_ap", "mean_iou", "pixel_accuracy"]
+__all__ = ["class_iou", "confusion", "dice", "eroded", "innermost", "iou", "mask_ap", "mean_iou", "pixel_accuracy"]
 
 
 def iou(mask: np.ndarray, reference: np.ndarray) -> float:
@@ -29,6 +29,31 @@ def dice(mask: np.ndarray, reference: np.ndarray) -> float:
     """Dice coefficient 2|A∩B| / (|A| + |B|) of two masks, as `iou` in everything else."""
     both, either = _counts(mask, reference)
     return 2 * both / (both + either) if either else 1.0
+
+
+def eroded(mask: np.ndarray, distance: int) -> np.ndarray:
+    """The pixels of a mask (`HxW` bool) around which a square of 2 `distance` + 1 pixels a side lies inside of it.
+
+    Beyond the image is not inside. The square's pixels are counted with an integral image, whatever its size.
+    """
+    side = 2 * distance + 1
+    total = np.pad(mask.astype(bool), ((distance + 1, distance),) * 2).cumsum(0, np.int64).cumsum(1)
+    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side] == side * side
+
+
+def innermost(mask: np.ndarray) -> tuple[int, int]:
+    """The pixel (x, y) of a mask (`HxW` bool, not empty) around which the largest square lies inside the mask.
+
+    Of several the one nearest to their middle. SAM is asked with the like of it (Kirillov et al., 2023, appendix D.1).
+    """
+    low, high, inside = 0, (min(mask.shape) + 1) // 2, mask
+    while high - low > 1:  # a square of half side `low` fits, one of `high` does not
+        middle = (low + high) // 2
+        fits = eroded(mask, middle)
+        low, high, inside = (middle, high, fits) if fits.any() else (low, middle, inside)
+    places = np.argwhere(inside)
+    row, column = places[np.square(places - places.mean(0)).sum(1).argmin()]
+    return int(column), int(row)
 
 
 def confusion(labels: np.ndarray, reference: np.ndarray, classes: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from labkit.drawing import rgb
 from labkit.errors import LabkitError
 from labkit.figures import PANEL, STYLE, cut, display_svg, small
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = ["display_prompts", "prompt_figure"]
 
@@ -41,14 +41,13 @@ def prompt_figure(result: Segmentation, language: str | None = None) -> Figure:
     asked = result.made_by.get("prompts")
     if not asked:
         raise LabkitError(text("figures.no_prompts", language))
-    comma = "," if text("language", language) == "ru" else "."
     panel = min(_WIDEST, 3 * PANEL / (1 + max(len(result.segments), 1)))
     photo = small(result.photo.pixels, panel)
     images = [_tinted(photo, _decoded(asked["mask"]), _CONTOUR) if "mask" in asked else photo]
     titles = [cut(result.photo.name, panel)]
     for number, segment in enumerate(result.segments, start=1):
         images.append(_tinted(photo, segment.mask, _ANSWER))
-        score = f"{segment.score:.2f}".replace(".", comma)
+        score = decimal(segment.score, 2, language)
         titles.append(text("figures.answer", language, number=number, score=score))
     if not result.segments:
         images.append(photo)

@@ -102,6 +102,11 @@ class Segmentation:
             table[segment.id] = segment.label_id
         return table[self.ids]
 
+    @property
+    def largest(self) -> Segment | None:
+        """The segment with the largest area, None where nothing was found."""
+        return max(self.segments, key=lambda segment: segment.area, default=None)
+
     def mask_of(self, label: str) -> np.ndarray:
         """All pixels of a class (by its Russian or English name), `HxW` bool, whole masks joined."""
         if self.classes is None:

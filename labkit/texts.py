@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["TEXTS", "text"]
+__all__ = ["TEXTS", "decimal", "text"]
 
 TEXTS: dict[str, dict[str, str]] = {
     "ru": {
@@ -1022,3 +1022,8 @@ def text(key: str, /, language: str | None = None, **values: object) -> str:
     if language not in TEXTS:
         raise ValueError(f"нет языка {language!r} (no such language); есть (valid): {', '.join(TEXTS)}")
     return TEXTS[language][key].format(**values)
+
+
+def decimal(value: float, digits: int, language: str | None = None) -> str:
+    """A number for a reader: with a decimal comma in Russian."""
+    return f"{value:.{digits}f}".replace(".", "," if text("language", language) == "ru" else ".")

@@ -20,10 +20,10 @@ from labkit.explain.aspp import (
     branches_of,
     display_aspp,
     find_aspp,
-    photo_part,
     shares,
 )
 from labkit.explain.hooks import recorded
+from labkit.explain.photos import photo_part
 from labkit.figures import svg
 from labkit.images import Photo
 from labkit.models import build_release

@@ -18,14 +18,13 @@ from labkit.explain.encoded_prompts import (
     encoded,
     encoded_figure,
     encoded_table,
-    innermost,
     object_of,
     prompts_for,
 )
 from labkit.explain.panels import panels
 from labkit.figures import svg
 from labkit.images import Photo
-from labkit.metrics import iou
+from labkit.metrics import innermost, iou
 from labkit.models.prompted import PromptedModel
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.references import find_reference

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from labkit.errors import LabkitError
+from labkit.metrics import innermost
 from labkit.training.dataset import Dataset
 from labkit.training.evaluate import evaluate, score_table
-from labkit.training.object_scores import innermost, prompt_scores
+from labkit.training.object_scores import prompt_scores
 
 
 def test_innermost():

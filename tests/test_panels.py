@@ -7,8 +7,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from labkit.explain.panels import AGREED, LOST, decimal, painted, panels
+from labkit.explain.panels import AGREED, LOST, painted, panels
 from labkit.figures import small
+from labkit.texts import decimal
 
 
 def test_decimal_sign():

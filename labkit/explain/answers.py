@@ -13,17 +13,17 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.explain.embedding import need_sam, sparing
-from labkit.explain.encoded_prompts import draw_prompt, innermost, object_of
-from labkit.explain.panels import AGREED, EXTRA, decimal, painted, panels
+from labkit.explain.embedding import need_sam
+from labkit.explain.encoded_prompts import draw_prompt, object_of
+from labkit.explain.panels import AGREED, EXTRA, painted, panels
 from labkit.explain.photos import telling
 from labkit.figures import STYLE, cut, display_svg
 from labkit.images import Photo
-from labkit.metrics import iou
+from labkit.metrics import innermost, iou
 from labkit.models.prompted import PromptedModel
 from labkit.references import find_reference
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = ["Judged", "answers_figure", "display_answers", "display_ranking", "judged", "outline_of", "ranking_figure"]
 __all__ += ["ranking_text", "varied"]
@@ -110,7 +110,7 @@ def answers_figure(row: Judged, language: str | None = None) -> Figure:
     drawn.set_label(f"{row.answer.photo.name}: {'; '.join(titles[1:])}".replace("\n", ", "))
     for ax in drawn.axes:
         draw_prompt(ax, row.answer.made_by["prompts"], images[0], width)
-    return sparing(drawn)
+    return drawn
 
 
 def display_answers(row: Judged, language: str | None = None) -> None:

@@ -24,13 +24,13 @@ from torchvision.models.segmentation import deeplabv3 as torchvision_deeplab
 
 from labkit.errors import LabkitError
 from labkit.explain.hooks import changed, recorded
-from labkit.explain.panels import AGREED, EXTRA, LOST, decimal, painted, panels
+from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
+from labkit.explain.photos import photo_part
 from labkit.figures import display_svg, plain_table, small
 from labkit.images import Photo
 from labkit.metrics import iou
-from labkit.models.semantic import network_input
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = [
     "Branch",
@@ -41,7 +41,6 @@ __all__ = [
     "branches_of",
     "display_aspp",
     "find_aspp",
-    "photo_part",
     "shares",
 ]
 
@@ -82,7 +81,7 @@ class Branches:
 
     def mask(self, result: Segmentation) -> np.ndarray:
         """The class of the full answer's largest segment (any class where that has none) in an answer, `HxW` bool."""
-        largest = max(self.full.segments, key=lambda segment: segment.area, default=None)
+        largest = self.full.largest
         return result.labels == largest.label_id if largest else result.labels > 0
 
     def agreement(self, result: Segmentation) -> float:
@@ -151,14 +150,6 @@ def shares(aspp: nn.Module, outputs: Sequence[torch.Tensor]) -> list[torch.Tenso
     return [F.conv2d(x, weight) for x, weight in zip(outputs, weights, strict=True)]
 
 
-def photo_part(model: Any, result: Segmentation, padded: tuple[int, int]) -> tuple[float, float]:
-    """The photo's share of the height and width of the network's input of size `padded`: the rest is padding."""
-    if model.weights.release is not None:  # the official networks get no padding
-        return (1.0, 1.0)
-    height, width = network_input(result.photo.pixels, result.made_by["settings"]["working_side"]).shape[1:]
-    return height / padded[0], width / padded[1]
-
-
 def aspp_table(found: Branches, language: str | None = None) -> str:
     """A row a branch in plain text: IoU with the full answer when it works alone, and when only it is missing."""
     rows = [[text(f"explain.aspp_{key}", language) for key in ("branch", "alone", "without")]]
@@ -204,7 +195,7 @@ def _name(named: tuple[str, int], language: str | None) -> str:
 
 
 def _label(found: Branches, language: str | None) -> str:
-    largest = max(found.full.segments, key=lambda segment: segment.area, default=None)
+    largest = found.full.largest
     if largest is None:
         return text("explain.aspp_anything", language)
     return found.full.classes.label(largest.label_id, text("language", language))

@@ -18,9 +18,10 @@ from matplotlib.patches import Patch, Rectangle
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.explain.aspp import branches_of, find_aspp, photo_part
+from labkit.explain.aspp import branches_of, find_aspp
 from labkit.explain.hooks import recorded
 from labkit.explain.panels import AGREED, LOST
+from labkit.explain.photos import photo_part
 from labkit.figures import STYLE, display_svg, plain_table, small
 from labkit.images import Photo
 from labkit.texts import text

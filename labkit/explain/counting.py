@@ -158,9 +158,8 @@ def doubled(result: Segmentation) -> Photo | None:
     The photo is cut beside the object and goes on as its own mirror image, so near that a tenth of the object's width
     is covered. None where nothing was found.
     """
-    if not result.segments:
+    if (largest := result.largest) is None:
         return None
-    largest = max(result.segments, key=lambda s: s.area)
     pixels, mask, (x0, _, x1, _) = result.photo.pixels, largest.mask, largest.box
     across = mask.shape[1]
     if across - x1 > x0:  # so more of the photo stays

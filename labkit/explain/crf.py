@@ -16,8 +16,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from labkit.errors import LabkitError
-from labkit.explain.aspp import photo_part
 from labkit.explain.hooks import recorded
+from labkit.explain.photos import photo_part
 from labkit.images import Photo
 from labkit.models.model import Setting
 from labkit.segmentation import Segmentation

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from labkit.drawing import overlay_image
 from labkit.explain.boundary import boundary_iou
 from labkit.explain.crf import CRF_SETTINGS, Refined, answers, refine
-from labkit.explain.panels import AGREED, EXTRA, LOST, decimal, painted, panels
+from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
 from labkit.figures import inline_svg, plain_table, small
 from labkit.images import Photo
 from labkit.references import find_reference
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 from labkit.viewer.widget import display_with_page
 
 __all__ = ["boundary_scores", "crf_figure", "crf_sliders", "crf_table", "display_crf_table", "explore_crf"]
@@ -126,7 +126,7 @@ def crf_table(rows: Sequence[tuple[Sequence[Refined], Segmentation]], language: 
 
 def _largest(result: Segmentation | None) -> str | None:
     """The class of the largest segment, None where there is none."""
-    largest = max(result.segments if result else (), key=lambda segment: segment.area, default=None)
+    largest = result.largest if result else None
     return largest.label if largest else None
 
 

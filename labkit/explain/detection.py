@@ -22,11 +22,10 @@ from torchvision.models.detection.image_list import ImageList
 
 from labkit.errors import LabkitError
 from labkit.explain.hooks import recorded
-from labkit.explain.panels import decimal
 from labkit.figures import PANEL, STYLE, display_svg, plain_table, small
 from labkit.images import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = [
     "COLORS",

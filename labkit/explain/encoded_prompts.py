@@ -23,16 +23,17 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 from segment_anything.utils.transforms import ResizeLongestSide
 
-from labkit.explain.embedding import inside, need_sam, sparing
+from labkit.explain.embedding import inside, need_sam
 from labkit.explain.hooks import recorded
 from labkit.explain.panels import panels
 from labkit.figures import STYLE, cut, display_svg, plain_table, small
+from labkit.metrics import innermost
 from labkit.models.prompted import PromptedModel
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.segmentation import Segmentation
 from labkit.texts import text
 
-__all__ = ["Encoded", "display_encoded", "draw_prompt", "encoded", "encoded_figure", "encoded_table", "innermost"]
+__all__ = ["Encoded", "display_encoded", "draw_prompt", "encoded", "encoded_figure", "encoded_table"]
 __all__ += ["object_of", "prompts_for"]
 
 _PANEL = 1.25
@@ -59,32 +60,12 @@ class Encoded:
 
 def object_of(result: Segmentation) -> np.ndarray:
     """The mask (`HxW` bool) of a result's largest segment; where nothing was found, the middle of the photo."""
-    if result.segments:
-        return max(result.segments, key=lambda s: s.area).mask
+    if result.largest:
+        return result.largest.mask
     height, width = result.ids.shape
     mask = np.zeros((height, width), bool)
     mask[height // 4 : max(height * 3 // 4, 1), width // 4 : max(width * 3 // 4, 1)] = True
     return mask
-
-
-def innermost(mask: np.ndarray) -> tuple[int, int]:
-    """The place `(x, y)` of a mask (`HxW` bool, not empty) around which the largest square lies inside of it.
-
-    Of several the one nearest to their middle. SAM is asked with the like of it in appendix D.1.
-    """
-    height, width = mask.shape
-    low, high = 0, (min(height, width) + 1) // 2
-    best = mask.astype(bool)
-    while high - low > 1:  # a square of 2d + 1 pixels fits for d = low, and for high it does not
-        d = (low + high) // 2
-        total = np.pad(mask.astype(bool), ((d + 1, d), (d + 1, d))).cumsum(0, np.int64).cumsum(1)
-        side = 2 * d + 1
-        full = total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side] == side * side
-        low, high = (d, high) if full.any() else (low, d)
-        best = full if full.any() else best
-    rows, columns = np.nonzero(best)
-    nearest = ((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2).argmin()
-    return int(columns[nearest]), int(rows[nearest])
 
 
 def prompts_for(mask: np.ndarray) -> dict[str, dict[str, Any]]:
@@ -170,7 +151,7 @@ def encoded_figure(result: Segmentation, rows: Sequence[Encoded], language: str 
             bar.set_ticks(ticks, labels=[f"{tick:g}".replace("-", "−") for tick in ticks])
             bar.ax.tick_params(labelsize=8)
             bar.set_label(text("explain.sam_logits", language), fontsize=8)
-    return sparing(drawn)
+    return drawn
 
 
 def display_encoded(result: Segmentation, rows: Sequence[Encoded], language: str | None = None) -> None:

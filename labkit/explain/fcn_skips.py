@@ -19,12 +19,12 @@ from PIL import Image
 from labkit.drawing import rgb
 from labkit.errors import LabkitError
 from labkit.explain.boundary import boundary, boundary_iou
-from labkit.explain.panels import AGREED, EXTRA, LOST, decimal
+from labkit.explain.panels import AGREED, EXTRA, LOST
 from labkit.figures import STYLE, display_svg, plain_table, small
 from labkit.images import Photo
 from labkit.metrics import iou
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = ["Skips", "compare_skips", "display_skips", "skip_figure", "skip_table"]
 
@@ -54,7 +54,7 @@ def compare_skips(model: Any, photo: Photo) -> Skips:
     if "finest" not in model.settings:
         raise LabkitError(text("explain.fcn_no_skips", name=model.weights.name))
     results = {stride: model.segment(photo, finest=stride) for stride in (32, 16, 8)}
-    largest = max(results[8].segments, key=lambda segment: segment.area, default=None)
+    largest = results[8].largest
     label = largest.label if largest else None
     masks = {
         stride: result.mask_of(label) if label else np.zeros(result.ids.shape, bool)

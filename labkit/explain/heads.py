@@ -14,11 +14,10 @@ from torchvision.ops import box_iou, clip_boxes_to_image
 
 from labkit.drawing import rgb
 from labkit.explain.detection import COLORS, Stages, draw_box, show_cells, show_photo
-from labkit.explain.panels import decimal
 from labkit.figures import PANEL, STYLE, display_svg, small
 from labkit.metrics import iou
 from labkit.models.instance import paste
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = [
     "ClassMasks",

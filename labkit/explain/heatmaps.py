@@ -23,12 +23,11 @@ from torchvision.models import segmentation
 from labkit.classes import LabelSet
 from labkit.errors import LabkitError
 from labkit.explain.hooks import recorded
-from labkit.explain.panels import decimal
 from labkit.figures import STYLE, display_svg, small
 from labkit.images import Photo
 from labkit.models.fcn import FCNDecoder
 from labkit.models.semantic import network_input
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = ["Heatmaps", "display_heatmaps", "display_sizes", "heat_figure", "heatmaps", "score_layer"]
 __all__ += ["size_figure", "three_sizes"]

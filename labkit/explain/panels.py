@@ -12,20 +12,14 @@ from PIL import Image
 
 from labkit.drawing import rgb
 from labkit.figures import STYLE, small
-from labkit.texts import text
 
-__all__ = ["AGREED", "EXTRA", "LOST", "decimal", "painted", "panels"]
+__all__ = ["AGREED", "EXTRA", "LOST", "painted", "panels"]
 
 AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
 _OPACITY = 0.75
 _TALLEST = 1.6
-
-
-def decimal(value: float, digits: int, language: str | None = None) -> str:
-    """A number for a reader: with a decimal comma in Russian."""
-    return f"{value:.{digits}f}".replace(".", "," if text("language", language) == "ru" else ".")
 
 
 def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width: float) -> Image.Image:

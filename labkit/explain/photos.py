@@ -1,14 +1,16 @@
-"""Which of the student's photos shows a claim well, whatever photos they are."""
+"""Which of the student's photos shows a claim well, whatever photos they are, and what of the input a photo is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from labkit.errors import LabkitError
+from labkit.models.semantic import network_input
 from labkit.segmentation import Segmentation
 from labkit.texts import text
 
-__all__ = ["telling"]
+__all__ = ["photo_part", "telling"]
 
 _SHARE = 1 / 3
 
@@ -25,3 +27,11 @@ def telling(results: Sequence[Segmentation]) -> Segmentation:
         return abs(max((s.area for s in result.segments), default=0) / result.ids.size - _SHARE)
 
     return min(results, key=distance)
+
+
+def photo_part(model: Any, result: Segmentation, padded: tuple[int, int]) -> tuple[float, float]:
+    """The photo's share of the height and width of the network's input of size `padded`: the rest is padding."""
+    if model.weights.release is not None:  # the official networks get no padding
+        return (1.0, 1.0)
+    height, width = network_input(result.photo.pixels, result.made_by["settings"]["working_side"]).shape[1:]
+    return height / padded[0], width / padded[1]

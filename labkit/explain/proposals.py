@@ -14,9 +14,8 @@ from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, remove_small_boxes
 
 from labkit.explain.detection import Stages, show_photo
-from labkit.explain.panels import decimal
 from labkit.figures import PANEL, STYLE, inline_svg, plain_table
-from labkit.texts import text
+from labkit.texts import decimal, text
 from labkit.viewer.widget import display_with_page
 
 __all__ = [

@@ -25,13 +25,13 @@ from torch import nn
 from labkit.drawing import overlay_image
 from labkit.errors import LabkitError
 from labkit.explain.hooks import changed, recorded
-from labkit.explain.panels import AGREED, EXTRA, LOST, decimal, painted, panels
+from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
+from labkit.explain.photos import photo_part
 from labkit.figures import cut, display_svg, legend_rows, plain_table, small
 from labkit.images import Photo
 from labkit.metrics import iou
-from labkit.models.semantic import network_input
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = [
     "Pyramid",
@@ -142,11 +142,7 @@ def pyramid(model: Any, photo: Photo) -> Pyramid:
     parts = {str(size): pooling for size, (_, pooling) in levels.items()}
     with recorded({"logits": model.network, **parts}) as seen:
         full = model.segment(photo)
-    part = (1.0, 1.0)
-    if model.weights.release is None:  # the official networks get no padding
-        height, width = network_input(photo.pixels, full.made_by["settings"]["working_side"]).shape[1:]
-        padded = seen["logits"][0].shape[2:]  # as large as the input
-        part = (height / padded[0], width / padded[1])
+    part = photo_part(model, full, seen["logits"][0].shape[2:])  # the logits are as large as the input
     with recorded({"logits": model.network}) as less:
         trials = (*(without(model, full, size) for size in levels), without(model, full))
     whole, *others = (one[0].softmax(0)[_largest(full)] for one in (seen["logits"][0], *less["logits"]))
@@ -242,7 +238,7 @@ def display_context(model: Any, photos: Sequence[Photo], language: str | None = 
 
 def _largest(result: Segmentation) -> int:
     """The label id of the largest segment; the background's where nothing was found."""
-    return max(result.segments, key=lambda segment: segment.area).label_id if result.segments else 0
+    return result.largest.label_id if result.largest else 0
 
 
 def _class(result: Segmentation, label_id: int, language: str | None) -> str:

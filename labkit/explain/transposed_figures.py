@@ -16,11 +16,10 @@ from matplotlib.patches import Rectangle
 from labkit.classes import VOC
 from labkit.errors import LabkitError
 from labkit.explain.heatmaps import heatmaps
-from labkit.explain.panels import decimal
 from labkit.explain.transposed import LearnedKernel, Steps, learned_kernel, learned_steps, transposed_steps
 from labkit.figures import STYLE, display_svg, inline_svg
 from labkit.images import Photo
-from labkit.texts import text
+from labkit.texts import decimal, text
 from labkit.viewer.widget import display_with_page
 
 __all__ = ["display_learned", "explore_transposed", "kernel_figure", "numbered", "steps_figure", "transposed_sliders"]

@@ -18,13 +18,13 @@ from labkit.classes import LabelSet
 from labkit.errors import LabkitError
 from labkit.explain.boundary import boundary_iou
 from labkit.explain.hooks import changed, recorded
-from labkit.explain.panels import AGREED, EXTRA, LOST, decimal, painted, panels
+from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
 from labkit.explain.unet_paths import find_unet
 from labkit.figures import display_svg, plain_table
 from labkit.images import Photo
 from labkit.metrics import iou
 from labkit.segmentation import Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 
 __all__ = ["Trial", "Trials", "display_skips", "skip_trials", "skips_figure", "skips_table"]
 
@@ -73,7 +73,7 @@ def skip_trials(model: Any, photo: Photo, reference: Segmentation | None = None,
     encoder = find_unet(model.network).encoder
     with recorded({"encoder": encoder}) as seen:
         full = model.segment(photo)
-    largest = max(full.segments, key=lambda segment: segment.area, default=None)
+    largest = full.largest
     if largest is None:
         raise LabkitError(text("explain.unet_nothing", name=photo.name))
     truth, known = _truth(reference if reference is not None else photo.reference, largest.label)

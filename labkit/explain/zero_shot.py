@@ -14,14 +14,14 @@ from matplotlib.figure import Figure
 
 from labkit.drawing import overlay_image
 from labkit.explain.boundary import boundary
-from labkit.explain.embedding import need_sam, sparing
+from labkit.explain.embedding import need_sam
 from labkit.explain.encoded_prompts import draw_prompt
-from labkit.explain.panels import AGREED, decimal, painted, panels
+from labkit.explain.panels import AGREED, painted, panels
 from labkit.figures import cut, display_svg, small
 from labkit.models.model import Model
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment, Segmentation
-from labkit.texts import text
+from labkit.texts import decimal, text
 from labkit.variants import find_variant
 
 __all__ = ["Unnamed", "display_unnamed", "named", "stranger", "unnamed", "unnamed_figure"]
@@ -109,7 +109,7 @@ def unnamed_figure(row: Unnamed, language: str | None = None) -> Figure:
     drawn = panels([first, small(overlay, _PANEL)], titles, 2, _PANEL)
     drawn.set_label(f"{photo.name}: {told}; {titles[1]}".replace("\n", " "))
     draw_prompt(drawn.axes[0], row.answer.made_by.get("prompts", {}), first, mask.shape[1])
-    return sparing(drawn)
+    return drawn
 
 
 def display_unnamed(rows: Sequence[Unnamed], language: str | None = None) -> None:

@@ -79,7 +79,7 @@ class Model(ABC):
         network = fold_batchnorm(network.eval()).requires_grad_(False)
         self.network = network.to(device, memory_format=torch.channels_last)
         self.precision = torch.float16 if self.half and device.type == "cuda" else torch.float32
-        self._limit = Limits()
+        self._most_side: int | None = None
 
     @property
     @abstractmethod
@@ -114,7 +114,7 @@ class Model(ABC):
     def _within_memory(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         """`_predict`; where memory runs out: fewer photos at once, then a smaller working side, then the CPU."""
         while True:
-            fitting = {**settings, **self._limit.of(settings)}
+            fitting = self._fitting(settings)
             try:
                 with self._mixed():
                     return self._predict(photos, fitting, self._made_by(fitting))
@@ -130,14 +130,20 @@ class Model(ABC):
                 if not self._shrink(fitting):
                     raise LabkitError(text("model.memory", name=photos[0].name)) from error
 
+    def _fitting(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings, with no larger working side than memory allowed since it ran out."""
+        if self._most_side is None or "working_side" not in settings:
+            return settings
+        return {**settings, "working_side": min(settings["working_side"], self._most_side)}
+
     def _shrink(self, settings: dict[str, Any]) -> bool:
         """Makes the next attempt smaller, and says how; False where nothing is left to make smaller."""
         side = settings.get("working_side", 0)
         if side > _LEAST_SIDE:
-            self._limit.side = max(_LEAST_SIDE, round(side * 0.7))
-            print(text("model.memory_side", side=self._limit.side))
+            self._most_side = max(_LEAST_SIDE, round(side * 0.7))
+            print(text("model.memory_side", side=self._most_side))
         elif self.device.type != "cpu":
-            self.device, self.precision, self._limit = torch.device("cpu"), torch.float32, Limits()
+            self.device, self.precision, self._most_side = torch.device("cpu"), torch.float32, None
             self.network.to(self.device)
             self._free()
             print(text("model.memory_cpu"))
@@ -200,18 +206,6 @@ class Model(ABC):
             "settings": settings,
             "versions": dict(versions(self.variant.name, self.weights.release is not None)),
         }
-
-
-@dataclass
-class Limits:
-    """What memory allows, once it has run out: no working side above `side`."""
-
-    side: int | None = None
-
-    def of(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings that have to be smaller."""
-        fits = self.side is None or settings.get("working_side", 0) <= self.side
-        return {} if fits else {"working_side": self.side}
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -52,8 +52,7 @@ def make_report(
     """
     row = find_variant(variant)
     found = find_weights(row, weights)
-    named = weights == "auto" or found.name.startswith(("embedded/", "official/"))
-    weights = weights if named and not Path(weights).is_file() else found.path.resolve()
+    weights = found.path.resolve() if Path(weights).is_file() else weights
     source = find_notebook(row)
     parameters: dict[str, Any] = {"weights": str(weights), "device": device, "student": student, "group": group}
     if photos is not None:

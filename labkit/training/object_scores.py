@@ -9,7 +9,7 @@ import numpy as np
 
 from labkit.classes import IGNORE, VOC
 from labkit.images import Photo
-from labkit.metrics import iou, mask_ap
+from labkit.metrics import innermost, iou, mask_ap
 from labkit.models.instance import InstanceModel
 from labkit.models.prompted import PromptedModel
 from labkit.progress import track
@@ -17,7 +17,7 @@ from labkit.segmentation import Segment
 from labkit.texts import text
 from labkit.training.dataset import Dataset
 
-__all__ = ["ap_scores", "innermost", "prompt_scores"]
+__all__ = ["ap_scores", "prompt_scores"]
 
 _LEAST_SCORE = 0.02
 """AP is over all scores: the threshold at which a report shows objects would cut its curve."""
@@ -110,24 +110,6 @@ def _answers(model: PromptedModel, target: Segment, valid: np.ndarray) -> dict[s
 
 def _iou(result, target: Segment, valid: np.ndarray) -> float:
     return iou(result.segments[0].mask & valid, target.mask) if result.segments else 0.0
-
-
-def innermost(mask: np.ndarray) -> tuple[int, int]:
-    """The pixel (x, y) of a mask (`HxW` bool, not empty) around which the largest square lies inside the mask."""
-    table = np.pad(mask.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))  # summed-area table
-
-    def centres(radius: int) -> np.ndarray:
-        side = 2 * radius + 1
-        sums = table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
-        return np.argwhere(sums == side * side) + radius
-
-    low, high = 0, (min(mask.shape) + 1) // 2
-    while high - low > 1:  # a square of half side `low` fits, one of `high` does not
-        middle = (low + high) // 2
-        low, high = (middle, high) if len(centres(middle)) else (low, middle)
-    places = centres(low)
-    row, column = places[np.square(places - places.mean(0)).sum(1).argmin()]
-    return int(column), int(row)
 
 
 def _photos(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]]]:
