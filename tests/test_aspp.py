@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from IPython.utils.capture import capture_output
+from official import random_official
 from torch import nn
 from torchvision.models.segmentation import deeplabv3
 
-from labkit.catalogue import OFFICIAL
 from labkit.errors import LabkitError
 from labkit.explain.aspp import (
     aspp_figure,
@@ -26,10 +24,6 @@ from labkit.explain.hooks import recorded
 from labkit.explain.photos import photo_part
 from labkit.figures import svg
 from labkit.images import Photo
-from labkit.models import build_release
-from labkit.models.semantic import SemanticModel
-from labkit.variants import find_variant
-from labkit.weights import Weights
 
 OURS = [("pointwise", 0), ("atrous", 6), ("atrous", 12), ("atrous", 18), ("pooling", 0)]
 
@@ -152,11 +146,7 @@ def test_photo_part(load, default_photos):
 
 def test_official(default_photos):
     """Torchvision's DeepLabV3 as the kit loads it, its weights random: five branches over the whole input."""
-    torch.manual_seed(0)
-    release = OFFICIAL["deeplabv3_mobilenet_v3_large"]
-    weights = Weights(find_variant("deeplab"), f"official/{release.name}", Path("none"), "0", "test", release)
-    model = SemanticModel(build_release(release), weights, torch.device("cpu"))
-    model._side = 96
+    model = random_official("deeplabv3_mobilenet_v3_large", 96)
     found = branches(model, default_photos["cameraman"])
     assert found.named == (OURS[0], ("atrous", 12), ("atrous", 24), ("atrous", 36), OURS[4])
     assert {values.shape for values in found.maps} == {(6, 6)} and found.part == (1, 1)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from official import random_official
 
-from labkit.catalogue import OFFICIAL
 from labkit.errors import LabkitError
 from labkit.explain.boundary import boundary_iou
 from labkit.explain.crf import CRF_SETTINGS, DenseCRF, answers, refine
 from labkit.images import Photo
 from labkit.metrics import iou
-from labkit.models import build_release
-from labkit.models.semantic import SemanticModel
 from labkit.references import find_reference
-from labkit.variants import find_variant
-from labkit.weights import Weights
 
 SETTINGS = {"appearance": 4.0, "alpha": 5.0, "beta": 30.0, "smoothness": 2.0, "gamma": 1.2, "iterations": 4}
 
@@ -197,11 +192,7 @@ def test_tiny_narrow_and_empty_photos(load, size):
 
 def test_official(default_photos):
     """The official networks get no padding; their working side is a third too."""
-    torch.manual_seed(0)
-    release = OFFICIAL["deeplabv3_mobilenet_v3_large"]
-    weights = Weights(find_variant("deeplab"), f"official/{release.name}", Path("none"), "0", "test", release)
-    model = SemanticModel(build_release(release), weights, torch.device("cpu"))
-    model._side = 192
+    model = random_official("deeplabv3_mobilenet_v3_large", 192)
     usual, third = refine(answers(model, default_photos["cat_chelsea"]))
     assert (usual.working_side, third.working_side) == (192, 64)
     assert usual.after.ids.shape == default_photos["cat_chelsea"].pixels.shape[:2]

@@ -7,9 +7,9 @@ import pytest
 import torch
 from IPython.utils.capture import capture_output
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from official import random_official
 from torch.nn import functional as F
 
-from labkit.catalogue import find_release
 from labkit.errors import LabkitError
 from labkit.explain.pyramid import (
     Without,
@@ -26,11 +26,8 @@ from labkit.explain.pyramid import (
 from labkit.figures import svg
 from labkit.images import Photo
 from labkit.metrics import iou
-from labkit.models import build_release
-from labkit.models.semantic import SemanticModel, network_input, pad
+from labkit.models.semantic import network_input, pad
 from labkit.segmentation import Segmentation
-from labkit.variants import find_variant
-from labkit.weights import Weights
 
 SKY = Photo.from_pixels("небо", np.full((200, 300, 3), (135, 190, 230), np.uint8))
 
@@ -216,11 +213,7 @@ def test_errors(load, default_photos):
 
 def test_official_network():
     """The library's PSPNet of the official weights, its tensors random: the same four levels, and no padding."""
-    torch.manual_seed(0)
-    release = find_release("pspnet", "official/pspnet_resnetd50b_ade20k")
-    found = Weights(find_variant("pspnet"), release.name, "", "", "", release)
-    model = SemanticModel(build_release(release), found, torch.device("cpu"))
-    model._side = 64
+    model = random_official("pspnet_resnetd50b_ade20k", 64)
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     seen = pyramid(model, Photo.from_pixels("шум", noise))
     assert list(seen.pooled) == [1, 2, 3, 6] and seen.part == (1.0, 1.0)

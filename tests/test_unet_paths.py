@@ -5,16 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from official import random_official
 from torch.nn import functional as F
 
-from labkit.catalogue import find_release
 from labkit.errors import LabkitError
 from labkit.explain.unet_paths import find_unet, maps_figure, paths, paths_figure, paths_table
 from labkit.figures import svg
-from labkit.models import build_release
-from labkit.models.semantic import SemanticModel, network_input, pad
-from labkit.variants import find_variant
-from labkit.weights import Weights
+from labkit.models.semantic import network_input, pad
 
 TABLE = """\
 уровень  сжимающий путь  соединение  расширяющий путь
@@ -36,12 +33,7 @@ def portrait(load, default_photos):
 @pytest.fixture(scope="module")
 def official():
     """The library's U-Net of the official weights, its tensors random, on small inputs."""
-    torch.manual_seed(0)
-    release = find_release("unet", "official")
-    found = Weights(find_variant("unet"), release.name, "", "", "", release)
-    model = SemanticModel(build_release(release), found, torch.device("cpu"))
-    model._side = 64
-    return model
+    return random_official("unet_people", 64)
 
 
 def test_features_by_hand(portrait, load):

@@ -6,21 +6,18 @@ import numpy as np
 import pytest
 import torch
 from IPython.utils.capture import capture_output
+from official import random_official
 from torch.nn import functional as F
 
-from labkit.catalogue import find_release
 from labkit.errors import LabkitError
 from labkit.explain.unet_paths import find_unet
 from labkit.explain.unet_skips import display_skips, skip_trials, skips_figure, skips_table
 from labkit.figures import svg
 from labkit.images import Photo
 from labkit.metrics import iou
-from labkit.models import build_release
-from labkit.models.semantic import SemanticModel, network_input, pad
+from labkit.models.semantic import network_input, pad
 from labkit.references import find_reference
 from labkit.segmentation import Segmentation
-from labkit.variants import find_variant
-from labkit.weights import Weights
 
 SKY = Photo.from_pixels("небо", np.full((200, 300, 3), (135, 190, 230), np.uint8))
 
@@ -167,11 +164,7 @@ def test_other_fill(load):
 
 def test_official_network(default_photos):
     """The library's U-Net of the official weights, its tensors random: four skips, each of them changes the logits."""
-    torch.manual_seed(0)
-    release = find_release("unet", "official")
-    found = Weights(find_variant("unet"), release.name, "", "", "", release)
-    model = SemanticModel(build_release(release), found, torch.device("cpu"))
-    model._side = 64
+    model = random_official("unet_people", 64)
     unet, photo = find_unet(model.network), default_photos["cat_kitten"]
     with torch.inference_mode():
         middle = unet(pad(model._input(photo.pixels, 64))[None]).median()
