@@ -13,6 +13,7 @@ _HOME = {
     "Segmentation": "labkit.segmentation",
     "explore": "labkit.viewer",
     "figures": "labkit.figures",
+    "hand_in": "labkit.report.hand_in",
     "load_model": "labkit.models",
     "load_photos": "labkit.images",
     "load_segmentation": "labkit.segmentation",

@@ -106,11 +106,7 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
         rgb = rgb.transpose(_UPRIGHT[orientation])
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    notes: list[tuple[str, dict[str, object]]] = [("photos.frames", {})] if frames else []
-    if longest > max_side:
-        new = {"new_width": rgb.width, "new_height": rgb.height}
-        notes.append(("photos.scaled", {"width": width, "height": height, **new}))
-    return Decoded(np.array(rgb), (height, width), notes)
+    return Decoded(np.array(rgb), (height, width), [("photos.frames", {})] if frames else [])
 
 
 def _to_rgb(image: Image.Image, factor: int) -> Image.Image:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labkit._compact import MAX_REPORT_SIDE, compact
 from labkit._decode import Unreadable, decode
 from labkit._sources import Found, find, shown
 from labkit.errors import LabkitError
@@ -41,7 +42,8 @@ class Photo:
 
     `name` is the file stem, unique in a set; `pixels` is `HxWx3` uint8 RGB, upright, C-contiguous; `path` is None for
     a photo made from an array and ZIP/MEMBER for one from a zip; `reference` is what a person says is on it;
-    `original_size` is (H, W) of the upright file before it was scaled down; `notes` say what was done to it.
+    `original_size` is (H, W) of the upright file before it was scaled down; `notes` say what was done to it; `jpeg`
+    is a file of exactly these pixels, for a report to carry.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Photo:
     original_size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
     digest: str | None = None
+    jpeg: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.original_size is None:
@@ -112,13 +115,16 @@ def load_photos(
     language: str | None = None,
     max_side: int = MAX_SIDE,
     max_pixels: int = MAX_PIXELS,
+    for_report: bool = False,
     quiet: bool = False,
 ) -> PhotoSet:
     """All photos of a folder (with its subfolders), a file, a zip, or a list of these.
 
     A folder and a zip are read in natural order (2 before 10), a list in its own. A file that cannot be read never
     stops the rest: it is in `skipped` with its reason, and in the summary, which is printed once unless `quiet`. A
-    photo gets the `reference` that lies next to it. PhotoError where there is no photo at all or the call is wrong.
+    photo gets the `reference` that lies next to it. With `for_report` each photo is first made a JPEG of at most 1024
+    pixels a side and 80 kB: a report carries it, and whoever checks the report sees exactly what the model saw.
+    PhotoError where there is no photo at all or the call is wrong.
     """
     for name, given, default in (("max_side", max_side, MAX_SIDE), ("max_pixels", max_pixels, MAX_PIXELS)):
         if not isinstance(given, int) or given < 1:
@@ -128,7 +134,7 @@ def load_photos(
     taken: set[str] = set()
     for found in (found for path in _flatten(source, language) for found in find(path)):
         try:
-            photo = _read(found, max_side, max_pixels, language)
+            photo = _read(found, max_side, max_pixels, for_report, language)
         except Exception as error:  # one bad file must not cost the others, and Pillow raises nearly every kind
             photos.skipped.append(Skipped(found.name, _reason(error, language), found.path))
             continue
@@ -148,15 +154,21 @@ def load_photos(
     return photos
 
 
-def _read(found: Found, max_side: int, max_pixels: int, language: str) -> Photo:
+def _read(found: Found, max_side: int, max_pixels: int, for_report: bool, language: str) -> Photo:
     with found.open() as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
             digest.update(block)
         file.seek(0)
-        image = decode(file, max_side, max_pixels)
-    notes = tuple(text(key, language, **values) for key, values in image.notes)
-    return Photo(found.path.stem, image.pixels, found.path, None, image.original_size, notes, digest.hexdigest())
+        image = decode(file, min(max_side, MAX_REPORT_SIDE) if for_report else max_side, max_pixels)
+        pixels, jpeg = compact(image.pixels, file) if for_report else (image.pixels, None)
+    notes = [text(key, language, **values) for key, values in image.notes]
+    if pixels.shape[:2] != image.original_size:
+        height, width, new_height, new_width = (*image.original_size, *pixels.shape[:2])
+        sizes = {"width": width, "height": height, "new_width": new_width, "new_height": new_height}
+        notes.append(text("photos.scaled", language, **sizes))
+    digits = digest.hexdigest()
+    return Photo(found.path.stem, pixels, found.path, None, image.original_size, tuple(notes), digits, jpeg)
 
 
 def _flatten(source: object, language: str) -> Iterator[str | os.PathLike[str]]:

@@ -8,6 +8,40 @@ __all__ = ["TEXTS", "decimal", "text"]
 
 TEXTS: dict[str, dict[str, str]] = {
     "ru": {
+        "checks.answers": "Вопросы отвечены",
+        "checks.answers_told": "отвечено {count} из {total}",
+        "checks.any_object": "любой объект",
+        "checks.by_photo": "Найдено по фото",
+        "checks.conclusions": "Выводы написаны",
+        "checks.conclusions_told": "слов: {count}, нужно не меньше {least}",
+        "checks.failed": "не выполнено",
+        "checks.heading": "Проверки",
+        "checks.more": " и ещё {count}",
+        "checks.object": "объектов",
+        "checks.objects": "Искомые объекты найдены",
+        "checks.objects_all": "{what}: найдено на всех фото ({count})",
+        "checks.objects_missing": "{what}: не найдено на фото {names}",
+        "checks.ok": "выполнено",
+        "checks.photos": "Фото достаточно",
+        "checks.photos_told": "фото: {count}, нужно не меньше {wanted}",
+        "checks.results": "У каждого фото есть результат",
+        "checks.results_all": "результатов: {count}",
+        "checks.results_missing": "нет результата: {names}",
+        "checks.run": "Результаты этого запуска",
+        "checks.run_differs": "страница расходится с данными: {what}",
+        "checks.run_error": "тетрадь остановилась с ошибкой: {error}",
+        "checks.run_order": "ячейки запускались не по порядку; запустите тетрадь целиком заново",
+        "checks.run_part": "выполнено ячеек с кодом: {executed} из {cells}; запустите тетрадь целиком",
+        "checks.run_whole": "все ячейки с кодом ({cells}) выполнены по порядку, рисунки и таблица согласуются с данными",
+        "checks.variant": "Модель своего варианта",
+        "checks.variant_none": "модель не запускалась",
+        "checks.variant_other": "запущена модель {model}, а тетрадь — варианта {asked}",
+        "checks.variant_same": "запущена модель {model}",
+        "checks.weights": "Веса из каталога",
+        "checks.weights_embedded": "{name}: sha256 совпадает с каталогом",
+        "checks.weights_official": "{name}: sha256 начинается так, как опубликовано",
+        "checks.weights_unhashed": "{name}: для этого файла sha256 не опубликован, сверено только имя",
+        "checks.weights_unknown": "{name}: такого sha256 в каталоге нет ({sha256})",
         "cli.box": "{given!r}: нужны четыре числа в пикселях через запятую, X0,Y0,X1,Y1, например 10,10,200,150",
         "cli.interrupted": "остановлено с клавиатуры",
         "cli.no_prompts": (
@@ -16,12 +50,26 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "cli.point": "{given!r}: нужны два числа в пикселях через запятую, X,Y, например 200,110",
         "comparison.agreement": "согласие",
+        "comparison.bad_weights": "Весов {given} нет. Укажите embedded, cached, official, official/ИМЯ, auto или файл.",
+        "comparison.cached": "официальные, уже скачаны",
         "comparison.found_on": "{found} из {photos}",
         "comparison.megabytes": "веса, МБ",
         "comparison.model": "модель",
+        "comparison.no_results": "{model} не справилась ни с одним фото и в сравнении не участвует.",
+        "comparison.none_knows": "официальные веса не знают класс «{label}»",
+        "comparison.not_cached": "официальные веса не скачаны",
+        "comparison.not_had": "{given} взять не удалось: {reason}",
+        "comparison.not_known": "{name}: класса «{label}» эти веса не знают, маска будет пустой",
+        "comparison.not_loaded": "{number} {model}: не загрузилась и в сравнении не участвует ({reason})",
         "comparison.nowhere": "Ни одна модель не нашла класс «{label}» на фото: {names}.",
+        "comparison.other_model": "{given} — веса другой модели, {model}",
+        "comparison.partly": "Не участвуют фото, с которыми справились не все модели: {names}.",
         "comparison.seconds": "с на фото",
         "comparison.target": "Класса {given!r} нет. Есть: {valid}.",
+        "comparison.weights": "{number} {model}: веса {name} ({reason})",
+        "consistency.absent": "фото {name} нет в просмотре",
+        "consistency.masks": "в просмотре фото {name} не те маски, что в данных",
+        "consistency.table": "в таблице нет строки «{line}»",
         "dataset.empty": "В {path} нет ни одного имени; нужно по имени фото в строке, без .jpg.",
         "dataset.labels": (
             "{path}: номера классов {found} не из набора; "
@@ -300,7 +348,139 @@ TEXTS: dict[str, dict[str, str]] = {
         "figures.overlay": "наложение",
         "figures.photo": "фото",
         "figures.share": "площадь",
+        "grade.differs": "страница расходится с данными",
+        "grade.edited": "изменён после создания",
+        "grade.edited_data": "данные изменены после того, как отчёт был создан",
+        "grade.edited_page": "страница изменена вручную или пересохранена браузером; данные целы",
+        "grade.edited_unsealed": "контрольной суммы нет: отчёт собран не набором labkit или изменён",
+        "grade.kit_photos": "фото из набора",
+        "grade.kit_told": "фото из набора labkit, а не свои: {names}",
+        "grade.lost_crashed": "обработка этого файла оборвалась; остальных это не коснулось",
+        "grade.lost_failed": "файл не удалось обработать ({error})",
+        "grade.lost_memory": "файлу нужно слишком много памяти",
+        "grade.lost_slow": "обработка файла заняла слишком много времени и была остановлена",
+        "grade.no_folder": "Папки {folder} нет. Дайте папку со сданными отчётами: .html, .ipynb или .zip с ними.",
+        "grade.no_workers": "Не удалось запустить рабочие процессы. Запустите проверку командой labkit grade ПАПКА.",
+        "grade.not_checked": "маски не проверены",
+        "grade.not_own": "маски не те, что у модели: IoU ниже {least} на фото ({count}): {names}",
+        "grade.not_own_masks": "маски не от модели",
+        "grade.nothing": "В папке {folder} нет отчётов: ни .html, ни .ipynb, ни .zip с ними.",
+        "grade.reading": "Отчёты",
+        "grade.running": "Маски заново",
+        "grade.same_photos": "те же фото",
+        "grade.same_text": "тот же текст",
+        "grade.unreadable": "не прочитан",
+        "gradebook.answers": "Ответы на вопросы",
+        "gradebook.ascending": "{column}: по возрастанию",
+        "gradebook.by_variant": "вариант {variant}: {count}",
+        "gradebook.caption": (
+            "Сданные отчёты. Кнопка в заголовке столбца сортирует таблицу, кнопка с именем студента раскрывает "
+            "подробности."
+        ),
+        "gradebook.checks": "Проверки",
+        "gradebook.clear": "Сбросить",
+        "gradebook.collapse_all": "Свернуть все",
+        "gradebook.comment": "Комментарий",
+        "gradebook.comment_on": "Комментарий: {student}",
+        "gradebook.conclusions": "Выводы",
+        "gradebook.crosses": "не всё выполнено: {count}",
+        "gradebook.date": "Дата",
+        "gradebook.descending": "{column}: по убыванию",
+        "gradebook.expand_all": "Раскрыть все",
+        "gradebook.failed": "не выполнено",
+        "gradebook.failures": "Что не выполнено",
+        "gradebook.file": "Файл",
+        "gradebook.found": "найдено",
+        "gradebook.group": "Группа",
+        "gradebook.heading": "Проверка отчётов",
+        "gradebook.hint": (
+            "Всё на этой странице — текст, прочитанный из данных отчётов. Ссылка открывает сам файл студента, и "
+            "его скрипты выполнит браузер."
+        ),
+        "gradebook.iou": "Наим. IoU",
+        "gradebook.iou_low": "ниже {least}",
+        "gradebook.load": "Загрузить оценки…",
+        "gradebook.load_failed": (
+            "{name}: оценок в файле нет. Нужен grades.html или grades.csv, сохранённый с этой страницы."
+        ),
+        "gradebook.loaded": (
+            "{name}: загружено оценок и комментариев: {loaded}; нет в этой таблице: {unknown}; не число: "
+            "{refused}."
+        ),
+        "gradebook.mark": "Оценка",
+        "gradebook.mark_of": "Оценка: {student}",
+        "gradebook.model": "Модель",
+        "gradebook.more": "и ещё {count}",
+        "gradebook.no": "нет",
+        "gradebook.no_group": "без группы",
+        "gradebook.no_javascript": (
+            "Таблице нужен JavaScript. То же без него — в файле grades.csv рядом с этой страницей."
+        ),
+        "gradebook.no_name": "без имени",
+        "gradebook.no_result": "нет результата",
+        "gradebook.not_found": "не найдено",
+        "gradebook.not_kept": "Этот браузер не запоминает оценки: сохраните страницу, прежде чем закрыть её.",
+        "gradebook.nothing": "Таких строк нет.",
+        "gradebook.only_crosses": "Не всё выполнено",
+        "gradebook.only_remarks": "С замечаниями",
+        "gradebook.only_unmarked": "Без оценки",
+        "gradebook.open": "Открыть отчёт",
+        "gradebook.order": "Порядок",
+        "gradebook.passed": "выполнено",
+        "gradebook.passed_of": "выполнено {passed} из {count}",
+        "gradebook.photos": "Фото",
+        "gradebook.remarks": "Замечания",
+        "gradebook.reports": "файлов: {count}",
+        "gradebook.restored": "Из памяти браузера взято оценок и комментариев: {count}.",
+        "gradebook.save_csv": "Сохранить CSV",
+        "gradebook.save_page": "Сохранить страницу с оценками",
+        "gradebook.saved": "Несохранённых изменений нет.",
+        "gradebook.search": "Поиск",
+        "gradebook.shown": "Показано: {shown} из {count}",
+        "gradebook.student": "Студент",
+        "gradebook.unmarked": "без оценки: {count}",
+        "gradebook.unreadable": "не прочитано: {count}",
+        "gradebook.unsaved": "Не сохранено в файл: {count}.",
+        "gradebook.unwritable": (
+            "{path} не записан ({error}). Закройте его в других программах и запустите проверку ещё раз."
+        ),
+        "gradebook.variant": "Вариант",
+        "gradebook.weights": "Веса",
+        "gradebook.with_remarks": "с замечаниями: {count}",
+        "gradebook.yes": "да",
+        "handed.climbs": "путь этого файла в архиве ведёт наружу; файл не тронут",
+        "handed.cut": "данные отчёта обрываются: файл записан не до конца; попросите его ещё раз",
+        "handed.data": "данные отчёта испорчены ({error})",
+        "handed.deep": "данные вложены слишком глубоко; такой файл labkit не пишет",
+        "handed.empty": "файл пуст",
+        "handed.foreign": "{suffix} — не отчёт; нужен .html, .ipynb или .zip с ними",
+        "handed.large": "файл больше предела в {limit} МБ",
+        "handed.link": "это ссылка наружу, за пределы папки; она не открыта",
+        "handed.many": "в архиве больше {limit} отчётов; остальные не прочитаны, разделите его",
+        "handed.masks": "масок слишком много: столько не бывает у настоящего отчёта",
+        "handed.nested": "архив в архиве в архиве не открывается; раскройте его сами",
+        "handed.no_block": (
+            "данных отчёта в файле нет: это другая страница или отчёт старой версии; попросите отчёт "
+            "заново"
+        ),
+        "handed.not_run": "данных отчёта в тетради нет: её последняя ячейка не выполнена",
+        "handed.notebook": "тетрадь не читается ({error})",
+        "handed.nothing": "отчётов в архиве нет: ни .html, ни .ipynb",
+        "handed.pixels": "маска в {width}×{height} пикселей; больше {limit} пикселей у отчёта не бывает",
+        "handed.two_blocks": "данных отчёта в файле больше одного набора; так labkit не пишет",
+        "handed.unreadable": "файл не читается ({error})",
         "language": "ru",
+        "hand_in.busy": "Пишу отчёт…",
+        "hand_in.button": "Записать отчёт",
+        "hand_in.not_found": (
+            "Файл тетради не найден. Сохраните её под именем {name} в текущей папке и нажмите ещё раз или "
+            "выполните в терминале: python -m labkit report {variant}."
+        ),
+        "hand_in.not_saved": (
+            "В сохранённой тетради ещё нет результатов этого запуска. Сохраните её (Ctrl+S) и нажмите кнопку ещё раз."
+        ),
+        "hand_in.unreadable": "Тетрадь {path} не читается ({error}). Сохраните её и нажмите кнопку ещё раз.",
+        "hand_in.written": "Отчёт записан: {path}",
         "model.choice": "{name} = {given!r}: можно {valid}.",
         "model.device": (
             'Устройства {given!r} здесь нет. Есть auto и cpu, при видеокарте NVIDIA ещё cuda; попробуйте device="auto".'
@@ -314,6 +494,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "model.progress": "Сегментация",
         "model.range": "{name} = {given!r}: нужно число от {low} до {high}, обычно {value}.",
         "model.setting": "Нет такой настройки: {given}. У этой модели есть: {valid}.",
+        "pairs.again": "тот же студент сдал это ещё раз: {files}",
+        "pairs.answers": "тот же ответ, что в {file}: {questions}",
+        "pairs.conclusions": "выводы",
+        "pairs.photos": "{count} из {total} фото ({names}) — также в {files}",
+        "pairs.text": "тот же текст, что в {files}",
         "photos.bad_pixels": (
             "Пиксели фото «{name}»: {got}. Нужен массив numpy формы (высота, ширина, 3), uint8, RGB от 0 до "
             "255, хотя бы 1×1; серое превратит в RGB np.stack([x] * 3, axis=-1), доли от 0 до 1 — (x * "
@@ -361,7 +546,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "photos.zip_member_size": "файл в архиве больше предела в {limit} МБ",
         "photos.zip_members": "в архиве {count} файлов, больше предела в {limit}; разделите его на части",
         "photos.zip_ratio": "файл сжат подозрительно сильно (в {ratio} раз), он не раскрыт",
-        "photos.zip_total": "фото в архиве больше предела в {limit} МБ; разделите его на части",
+        "photos.zip_total": "файлы в архиве вместе больше предела в {limit} МБ; разделите его на части",
         "prompt.both": "Даны и mask, и polygon; контур сам становится маской — оставьте что-то одно.",
         "prompt.box": (
             "Рамка {given} пуста: нужны x0 < x1 и y0 < y1 внутри фото {width}×{height}, например (10, 10, 100, 100)."
@@ -382,6 +567,59 @@ TEXTS: dict[str, dict[str, str]] = {
         "prompt.polygon": "В контуре точек: {count}, а нужно не меньше трёх: polygon=[(x, y), (x, y), (x, y)].",
         "prompt.polygon_empty": "Внутри контура нет ни одного пикселя фото {width}×{height}; обведите объект.",
         "prompt.shape": "Не понимаю подсказку {given}: нужно {shape}, числа в пикселях.",
+        "references.aspect": (
+            "маска {width}×{height}, а фото {photo_width}×{photo_height}: стороны относятся по-разному. "
+            "Размечайте фото целиком и так, как его видно на экране, не на боку"
+        ),
+        "references.binary": (
+            "в маске только 0 и 255: видно, где объект, но не какой. Назовите файл {stem}.КЛАСС{ending}, "
+            "например {stem}.кошка{ending}; в {stem}{ending} стоят номера классов"
+        ),
+        "references.coco": (
+            "файл похож на COCO JSON, но не читается ({error}). Нужны images (id, file_name, width, height), "
+            "annotations (image_id, category_id, segmentation) и categories (id, name)"
+        ),
+        "references.corners": "в контуре {number} точек {count}, а нужно не меньше трёх. Обведите объект заново",
+        "references.json": "это не JSON, или файл повреждён ({error}). Сохраните разметку заново",
+        "references.label": "класса {label!r} нет в наборе {classes}. Есть: {valid}",
+        "references.labelme": (
+            "файл не похож на разметку labelme ({error}): нужны shapes, imageWidth и imageHeight. Сохраните "
+            "разметку в labelme заново"
+        ),
+        "references.large": (
+            "файл больше {limit} МБ. В labelme отключите «Save With Image Data», COCO JSON разделите на части"
+        ),
+        "references.many": (
+            "объектов {objects}, точек в контурах {points}; на одном фото читается не больше {most_objects} "
+            "объектов и {most_points} точек. Оставьте главные объекты"
+        ),
+        "references.mode": (
+            "пиксели вида {mode}, а номера классов — это 8-битный (8-bit) PNG, серый или с палитрой. Маску "
+            "одного класса назовите ИМЯ.КЛАСС.mask.png"
+        ),
+        "references.outside": "контур {number} лежит далеко за краем фото. Проверьте, к этому ли фото разметка",
+        "references.pixels": "в маске больше {limit} млн пикселей. Уменьшите её вместе с фото",
+        "references.png": "это не PNG, или файл повреждён ({error}). Сохраните маску заново в формате PNG",
+        "references.points": "координаты контура {number} не читаются: нужны пары чисел. Обведите объект заново",
+        "references.rle": (
+            "маска объекта {number} (RLE) повреждена или другого размера, чем картинка. Выгрузите разметку заново"
+        ),
+        "references.shape": (
+            "фигура {number} вида {kind!r} (точек {count}) — не маска. Годятся polygon, а из двух точек "
+            "rectangle и circle"
+        ),
+        "references.size": (
+            "размер картинки {width}×{height}; нужны целые числа от 1 до {limit}. Сохраните разметку заново"
+        ),
+        "references.twice": (
+            "картинка {photo} записана несколько раз. Оставьте одну запись или назовите фото по-разному"
+        ),
+        "references.values": (
+            "в маске есть номера {found}, а в наборе {classes} номера от 0 до {last} и 255 (не размечено). "
+            "Исправьте номера"
+        ),
+        "report.comparison": "Сравнение шести вариантов",
+        "report.date": "Дата",
         "report.device": "Устройство",
         "report.group": "Группа",
         "report.heading": "Вариант",
@@ -390,6 +628,7 @@ TEXTS: dict[str, dict[str, str]] = {
             "Тетрадь {name} не найдена: запустите команду в папке набора (там, где лежит notebooks/)."
         ),
         "report.photos": "Фото и их sha256",
+        "report.printed": "Просмотр с ползунками — в файле отчёта; рисунки для печати — выше.",
         "report.reason": "Почему эти веса",
         "report.settings": "Настройки",
         "report.sha256": "sha256 весов",
@@ -400,6 +639,40 @@ TEXTS: dict[str, dict[str, str]] = {
         "report.variant": "Вариант",
         "report.versions": "Версии",
         "report.weights": "Веса",
+        "scores.accuracy": "точность",
+        "scores.all": "все фото",
+        "scores.beyond": "SAM захватил лишнее: это не {label}",
+        "scores.broken": "Маска не прочитана: {note}",
+        "scores.by_model": "модель",
+        "scores.by_reference": "разметка",
+        "scores.class": "класс",
+        "scores.confusion": "матрица ошибок, % пикселей класса",
+        "scores.flat": (
+            "Для AP50 и PQ нужна разметка, где каждый объект отдельно (labelme, COCO или ИМЯ.КЛАСС.1.mask.png); на "
+            "этих фото её нет: {names}."
+        ),
+        "scores.foreign": "Этих классов модель не знает, их пиксели засчитаны как ошибка: {names}.",
+        "scores.mean": (
+            "Средний IoU по классам разметки {mean}; верный класс у доли {accuracy} всех размеченных пикселей."
+        ),
+        "scores.mean_objects": "Средний IoU {mean}, объектов в разметке: {count}.",
+        "scores.mean_row": "среднее",
+        "scores.missed": "SAM пропустил: {label}",
+        "scores.mistaken": "разметка: {said}, модель: {given}",
+        "scores.model_outline": "граница модели",
+        "scores.no_classes": "SAM не знает классов, поэтому матрицы ошибок нет.",
+        "scores.no_masks": (
+            "Сравнить не с чем: ни у одного фото нет маски. Обведите объекты в labelme и положите файлы .json рядом "
+            "с фото (или маски ИМЯ.КЛАСС.mask.png, например cat_1.кошка.mask.png, либо файл COCO JSON), затем "
+            "запустите тетрадь заново."
+        ),
+        "scores.no_mistakes": "Ошибок хотя бы в 0,1 % фото нет.",
+        "scores.object": "объект",
+        "scores.objects": "объектов",
+        "scores.reference_outline": "граница разметки",
+        "scores.share": "{share} % фото",
+        "scores.without": "Фото без разметки: {names}.",
+        "scores.wrong": "ошибка",
         "setting.cross_nms_threshold": "Порог NMS между классами",
         "setting.finest": "FCN-8s, 16s или 32s",
         "setting.mask_threshold": "Порог маски",
@@ -505,6 +778,40 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
     },
     "en": {
+        "checks.answers": "Questions answered",
+        "checks.answers_told": "{count} of {total} answered",
+        "checks.any_object": "any object",
+        "checks.by_photo": "Found, photo by photo",
+        "checks.conclusions": "Conclusions written",
+        "checks.conclusions_told": "{count} words, at least {least} are needed",
+        "checks.failed": "failed",
+        "checks.heading": "Checks",
+        "checks.more": " and {count} more",
+        "checks.object": "objects",
+        "checks.objects": "Sought objects found",
+        "checks.objects_all": "{what}: found on all photos ({count})",
+        "checks.objects_missing": "{what}: not found on {names}",
+        "checks.ok": "passed",
+        "checks.photos": "Enough photos",
+        "checks.photos_told": "{count} photos, at least {wanted} are needed",
+        "checks.results": "Every photo has a result",
+        "checks.results_all": "{count} results",
+        "checks.results_missing": "no result: {names}",
+        "checks.run": "Results of this run",
+        "checks.run_differs": "the page differs from its data: {what}",
+        "checks.run_error": "the notebook stopped with an error: {error}",
+        "checks.run_order": "the cells were not run in their order; run the whole notebook again",
+        "checks.run_part": "{executed} of {cells} code cells were run; run the whole notebook",
+        "checks.run_whole": "all code cells ({cells}) were run in their order; figures and table agree with the data",
+        "checks.variant": "The variant's own model",
+        "checks.variant_none": "no model was run",
+        "checks.variant_other": "the model that was run is {model}, the notebook is of variant {asked}",
+        "checks.variant_same": "the model that was run is {model}",
+        "checks.weights": "Weights of the catalogue",
+        "checks.weights_embedded": "{name}: the sha256 is the catalogue's",
+        "checks.weights_official": "{name}: the sha256 begins as published",
+        "checks.weights_unhashed": "{name}: no sha256 of this file is published, only its name was compared",
+        "checks.weights_unknown": "{name}: the catalogue has no such sha256 ({sha256})",
         "cli.box": "{given!r}: four numbers in pixels with commas are needed, X0,Y0,X1,Y1, for instance 10,10,200,150",
         "cli.interrupted": "stopped from the keyboard",
         "cli.no_prompts": (
@@ -513,12 +820,26 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "cli.point": "{given!r}: two numbers in pixels with a comma are needed, X,Y, for instance 200,110",
         "comparison.agreement": "agreement",
+        "comparison.bad_weights": "No weights are called {given}. Give embedded, cached, official, official/NAME, auto or a file.",
+        "comparison.cached": "official, already downloaded",
         "comparison.found_on": "{found} of {photos}",
         "comparison.megabytes": "weights, MB",
         "comparison.model": "model",
+        "comparison.no_results": "{model} failed on every photo and is left out of the comparison.",
+        "comparison.none_knows": "the official weights do not know the class {label!r}",
+        "comparison.not_cached": "the official weights are not downloaded",
+        "comparison.not_had": "{given} could not be had: {reason}",
+        "comparison.not_known": "{name}: these weights do not know the class {label!r}, the mask will be empty",
+        "comparison.not_loaded": "{number} {model}: could not be loaded and is left out of the comparison ({reason})",
         "comparison.nowhere": "No model found the class {label!r} on the photos: {names}.",
+        "comparison.other_model": "{given} are weights of another model, {model}",
+        "comparison.partly": "Left out are the photos that some model failed on: {names}.",
         "comparison.seconds": "s a photo",
         "comparison.target": "There is no class {given!r}. Valid: {valid}.",
+        "comparison.weights": "{number} {model}: weights {name} ({reason})",
+        "consistency.absent": "the viewer does not have the photo {name}",
+        "consistency.masks": "the viewer of the photo {name} has other masks than the data",
+        "consistency.table": "the table lacks the row “{line}”",
         "dataset.empty": "{path} lists no photo; it should hold one name a line, without .jpg.",
         "dataset.labels": (
             "{path}: the label ids {found} are none of the set; "
@@ -802,7 +1123,139 @@ TEXTS: dict[str, dict[str, str]] = {
         "figures.overlay": "overlay",
         "figures.photo": "photo",
         "figures.share": "area",
+        "grade.differs": "page and data disagree",
+        "grade.edited": "changed after it was made",
+        "grade.edited_data": "the data were changed after the report was made",
+        "grade.edited_page": "the page was edited, or saved again by a browser; the data are whole",
+        "grade.edited_unsealed": "the checksum is missing: the report was not made by labkit, or was changed",
+        "grade.kit_photos": "the kit's photos",
+        "grade.kit_told": "photos of the kit and not the student's own: {names}",
+        "grade.lost_crashed": "the processing of this file broke off; the others are not concerned",
+        "grade.lost_failed": "the file could not be processed ({error})",
+        "grade.lost_memory": "the file needs too much memory",
+        "grade.lost_slow": "the file took too much time and was stopped",
+        "grade.no_folder": (
+            "There is no folder {folder}. Give the one with the handed-in reports: .html, .ipynb or .zip of "
+            "them."
+        ),
+        "grade.no_workers": "The worker processes could not be started. Run the command labkit grade FOLDER.",
+        "grade.not_checked": "masks not checked",
+        "grade.not_own": "the masks are not the model's: IoU below {least} on {count} photos: {names}",
+        "grade.not_own_masks": "masks are not the model's",
+        "grade.nothing": "There is no report in {folder}: no .html, no .ipynb, no .zip of them.",
+        "grade.reading": "Reports",
+        "grade.running": "Masks again",
+        "grade.same_photos": "the same photos",
+        "grade.same_text": "the same text",
+        "grade.unreadable": "unreadable",
+        "gradebook.answers": "Answers",
+        "gradebook.ascending": "{column}: ascending",
+        "gradebook.by_variant": "variant {variant}: {count}",
+        "gradebook.caption": (
+            "Handed-in reports. The button in a column's header sorts the table, the one with a student's name "
+            "opens the details."
+        ),
+        "gradebook.checks": "Checks",
+        "gradebook.clear": "Clear",
+        "gradebook.collapse_all": "Close all",
+        "gradebook.comment": "Comment",
+        "gradebook.comment_on": "Comment: {student}",
+        "gradebook.conclusions": "Conclusions",
+        "gradebook.crosses": "with failed checks: {count}",
+        "gradebook.date": "Date",
+        "gradebook.descending": "{column}: descending",
+        "gradebook.expand_all": "Open all",
+        "gradebook.failed": "failed",
+        "gradebook.failures": "What failed",
+        "gradebook.file": "File",
+        "gradebook.found": "found",
+        "gradebook.group": "Group",
+        "gradebook.heading": "Handed-in reports",
+        "gradebook.hint": (
+            "All on this page is text that was read from the reports' data. A link opens the student's own file, "
+            "and the browser runs its scripts."
+        ),
+        "gradebook.iou": "Least IoU",
+        "gradebook.iou_low": "below {least}",
+        "gradebook.load": "Load marks…",
+        "gradebook.load_failed": (
+            "{name}: no marks in this file. Valid is a grades.html or grades.csv that was saved from this page."
+        ),
+        "gradebook.loaded": (
+            "{name}: marks and comments loaded: {loaded}; not in this table: {unknown}; no number: {refused}."
+        ),
+        "gradebook.mark": "Mark",
+        "gradebook.mark_of": "Mark: {student}",
+        "gradebook.model": "Model",
+        "gradebook.more": "and {count} more",
+        "gradebook.no": "no",
+        "gradebook.no_group": "no group",
+        "gradebook.no_javascript": "The table needs JavaScript. The same without it is in grades.csv beside this page.",
+        "gradebook.no_name": "no name",
+        "gradebook.no_result": "no result",
+        "gradebook.not_found": "not found",
+        "gradebook.not_kept": "This browser does not keep the marks: save the page before you close it.",
+        "gradebook.nothing": "No such rows.",
+        "gradebook.only_crosses": "Failed checks",
+        "gradebook.only_remarks": "With remarks",
+        "gradebook.only_unmarked": "Without a mark",
+        "gradebook.open": "Open the report",
+        "gradebook.order": "Order",
+        "gradebook.passed": "passed",
+        "gradebook.passed_of": "{passed} of {count} passed",
+        "gradebook.photos": "Photos",
+        "gradebook.remarks": "Remarks",
+        "gradebook.reports": "files: {count}",
+        "gradebook.restored": "Marks and comments taken from this browser: {count}.",
+        "gradebook.save_csv": "Save the CSV",
+        "gradebook.save_page": "Save the page with the marks",
+        "gradebook.saved": "No unsaved changes.",
+        "gradebook.search": "Search",
+        "gradebook.shown": "Shown: {shown} of {count}",
+        "gradebook.student": "Student",
+        "gradebook.unmarked": "without a mark: {count}",
+        "gradebook.unreadable": "unreadable: {count}",
+        "gradebook.unsaved": "Not saved to a file: {count}.",
+        "gradebook.unwritable": (
+            "{path} was not written ({error}). Close it in other programs and run the grading again."
+        ),
+        "gradebook.variant": "Variant",
+        "gradebook.weights": "Weights",
+        "gradebook.with_remarks": "with remarks: {count}",
+        "gradebook.yes": "yes",
+        "handed.climbs": "this path in the zip leads out of it; the file was not touched",
+        "handed.cut": "the report's data break off: the file was not written to its end; ask for it again",
+        "handed.data": "the report's data are damaged ({error})",
+        "handed.deep": "the data are nested too deep; labkit writes no such file",
+        "handed.empty": "the file is empty",
+        "handed.foreign": "{suffix} is no report; wanted is .html, .ipynb or a .zip of them",
+        "handed.large": "the file is above the limit of {limit} MB",
+        "handed.link": "a link that leads out of the folder; it was not followed",
+        "handed.many": "the zip holds more than {limit} reports; the others were not read, split it",
+        "handed.masks": "too many masks: no real report has so many",
+        "handed.nested": "a zip in a zip in a zip is not opened; unpack it yourself",
+        "handed.no_block": (
+            "the file has no report's data: another page, or a report of an old version; ask for a new "
+            "report"
+        ),
+        "handed.not_run": "the notebook has no report's data: its last cell was not run",
+        "handed.notebook": "the notebook cannot be read ({error})",
+        "handed.nothing": "the zip holds no report: no .html, no .ipynb",
+        "handed.pixels": "a mask of {width}x{height} pixels; a report has no more than {limit} pixels",
+        "handed.two_blocks": "the file holds more than one report's data; labkit writes no such file",
+        "handed.unreadable": "the file cannot be read ({error})",
         "language": "en",
+        "hand_in.busy": "Writing the report…",
+        "hand_in.button": "Write the report",
+        "hand_in.not_found": (
+            "The notebook's file was not found. Save it as {name} in the current folder and press again, or "
+            "run in a terminal: python -m labkit report {variant}."
+        ),
+        "hand_in.not_saved": (
+            "The saved notebook does not have the results of this run yet. Save it (Ctrl+S) and press the button again."
+        ),
+        "hand_in.unreadable": "The notebook {path} cannot be read ({error}). Save it and press the button again.",
+        "hand_in.written": "The report is written: {path}",
         "model.choice": "{name} = {given!r}: valid are {valid}.",
         "model.device": (
             'There is no device {given!r} here. Valid are auto and cpu, and cuda with an NVIDIA GPU; try device="auto".'
@@ -816,6 +1269,11 @@ TEXTS: dict[str, dict[str, str]] = {
         "model.progress": "Segmenting",
         "model.range": "{name} = {given!r}: it must be a number from {low} to {high}, usually {value}.",
         "model.setting": "No such setting: {given}. This model has: {valid}.",
+        "pairs.again": "the same student has handed this in again: {files}",
+        "pairs.answers": "the same answer as in {file}: {questions}",
+        "pairs.conclusions": "conclusions",
+        "pairs.photos": "{count} of {total} photos ({names}) are also in {files}",
+        "pairs.text": "the same text as in {files}",
         "photos.bad_pixels": (
             "The pixels of the photo {name!r}: {got}. They must be a numpy array of shape (height, width, 3), "
             "uint8, RGB in 0 to 255, at least 1×1; np.stack([x] * 3, axis=-1) makes RGB of grey, (x * "
@@ -862,7 +1320,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "photos.zip_member_size": "this file in the zip is above the limit of {limit} MB",
         "photos.zip_members": "the zip holds {count} files, above the limit of {limit}; split it",
         "photos.zip_ratio": "compressed suspiciously well ({ratio} times), so it was not opened",
-        "photos.zip_total": "the photos in the zip are above the limit of {limit} MB; split it",
+        "photos.zip_total": "the files in the zip are together above the limit of {limit} MB; split it",
         "prompt.both": "Both mask and polygon are given; a polygon becomes a mask itself: leave one of them.",
         "prompt.box": (
             "The box {given} is empty: x0 < x1 and y0 < y1 are needed within the photo of {width}x{height}, "
@@ -887,6 +1345,59 @@ TEXTS: dict[str, dict[str, str]] = {
         "prompt.polygon": "The contour has {count} points; three are needed: polygon=[(x, y), (x, y), (x, y)].",
         "prompt.polygon_empty": "No pixel of the {width}x{height} photo is inside the contour; go around the object.",
         "prompt.shape": "The prompt {given} is not understood: {shape} is needed, numbers in pixels.",
+        "references.aspect": (
+            "the mask is {width}×{height}, the photo {photo_width}×{photo_height}: their shapes differ. Label "
+            "the whole photo, upright as it is seen on the screen"
+        ),
+        "references.binary": (
+            "the mask has only 0 and 255: it says where an object is and not which. Name the file "
+            "{stem}.CLASS{ending}, as in {stem}.cat{ending}; {stem}{ending} holds label ids"
+        ),
+        "references.coco": (
+            "it looks like COCO JSON and cannot be read ({error}). It needs images (id, file_name, width, "
+            "height), annotations (image_id, category_id, segmentation) and categories (id, name)"
+        ),
+        "references.corners": "outline {number} has {count} points; 3 or more make a mask. Draw it again",
+        "references.json": "this is no JSON, or it is damaged ({error}). Save the labels again",
+        "references.label": "there is no class {label!r} in {classes}. Valid: {valid}",
+        "references.labelme": (
+            "this is no labelme file ({error}): it needs shapes, imageWidth and imageHeight. Save it in labelme again"
+        ),
+        "references.large": (
+            "the file is larger than {limit} MB. Turn off “Save With Image Data” in labelme; split a COCO JSON"
+        ),
+        "references.many": (
+            "{objects} objects and {points} points of outlines; of a photo at most {most_objects} objects and "
+            "{most_points} points are read. Keep the main objects"
+        ),
+        "references.mode": (
+            "its pixels are {mode}; label ids are an 8-bit PNG, grey or with a palette. Name a mask of one class "
+            "NAME.CLASS.mask.png"
+        ),
+        "references.outside": "outline {number} lies far outside of the photo. See whether it is this photo's",
+        "references.pixels": "the mask has more than {limit} million pixels. Scale it down together with the photo",
+        "references.png": "this is no PNG, or it is damaged ({error}). Save the mask as PNG again",
+        "references.points": (
+            "the coordinates of outline {number} cannot be read: pairs of numbers are needed. Draw it again"
+        ),
+        "references.rle": (
+            "the mask of object {number} (RLE) is damaged or not of the picture's size. Export the labels again"
+        ),
+        "references.shape": (
+            "shape {number} is a {kind!r} of {count} points and no mask. Valid are polygon and, of two points, "
+            "rectangle and circle"
+        ),
+        "references.size": (
+            "the picture's size is {width}×{height}; whole numbers from 1 to {limit} are needed. Save the labels again"
+        ),
+        "references.twice": (
+            "the picture {photo} stands there several times. Keep one entry, or name the photos differently"
+        ),
+        "references.values": (
+            "the mask has the ids {found}; {classes} has 0 to {last} and 255 (not labelled). Correct the ids"
+        ),
+        "report.comparison": "Comparison of the six variants",
+        "report.date": "Date",
         "report.device": "Device",
         "report.group": "Group",
         "report.heading": "Variant",
@@ -895,6 +1406,7 @@ TEXTS: dict[str, dict[str, str]] = {
             "The notebook {name} was not found: run this in the kit's folder (where notebooks/ is)."
         ),
         "report.photos": "Photos and their sha256",
+        "report.printed": "The viewer with sliders is in the report's file; the figures for print are above.",
         "report.reason": "Why these weights",
         "report.settings": "Settings",
         "report.sha256": "sha256 of the weights",
@@ -905,6 +1417,40 @@ TEXTS: dict[str, dict[str, str]] = {
         "report.variant": "Variant",
         "report.versions": "Versions",
         "report.weights": "Weights",
+        "scores.accuracy": "accuracy",
+        "scores.all": "all photos",
+        "scores.beyond": "SAM took too much: this is no {label}",
+        "scores.broken": "A mask could not be read: {note}",
+        "scores.by_model": "model",
+        "scores.by_reference": "reference",
+        "scores.class": "class",
+        "scores.confusion": "confusion matrix, % of the pixels of a class",
+        "scores.flat": (
+            "AP50 and PQ need masks that tell objects apart (labelme, COCO or NAME.CLASS.1.mask.png); these photos "
+            "have none: {names}."
+        ),
+        "scores.foreign": "The model does not know these classes, their pixels count as wrong: {names}.",
+        "scores.mean": (
+            "Mean IoU over the classes of the reference {mean}; {accuracy} of all labelled pixels have the right class."
+        ),
+        "scores.mean_objects": "Mean IoU {mean}, objects in the reference: {count}.",
+        "scores.mean_row": "mean",
+        "scores.missed": "SAM left out: {label}",
+        "scores.mistaken": "reference: {said}, model: {given}",
+        "scores.model_outline": "the model's border",
+        "scores.no_classes": "SAM knows no classes, so there is no confusion matrix.",
+        "scores.no_masks": (
+            "There is nothing to compare with: no photo has a mask. Outline the objects in labelme and put the "
+            ".json files next to the photos (or masks NAME.CLASS.mask.png, for example cat_1.cat.mask.png, or a "
+            "COCO JSON), then run the notebook again."
+        ),
+        "scores.no_mistakes": "No mistake covers even 0.1 % of a photo.",
+        "scores.object": "object",
+        "scores.objects": "objects",
+        "scores.reference_outline": "the reference's border",
+        "scores.share": "{share} % of the photo",
+        "scores.without": "Photos without masks: {names}.",
+        "scores.wrong": "wrong",
         "setting.cross_nms_threshold": "NMS threshold across classes",
         "setting.finest": "FCN-8s, 16s or 32s",
         "setting.mask_threshold": "Mask threshold",

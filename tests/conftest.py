@@ -36,6 +36,21 @@ def load():
     return cache(lambda variant: load_model(variant, "embedded", "cpu"))
 
 
+@pytest.fixture(scope="session")
+def report_photos(root):
+    """Three photos as a report carries them."""
+    from labkit.images import load_photos
+
+    names = ("cat_kitten", "cat_yarn", "officer")
+    return load_photos([root / "data" / "images" / f"{name}.jpg" for name in names], for_report=True, quiet=True)
+
+
+@pytest.fixture(scope="session")
+def report_results(report_photos, load):
+    """What variant 3 says of them."""
+    return [load(3).segment(photo) for photo in report_photos]
+
+
 @pytest.fixture
 def tiny_dataset(tmp_path, default_photos, root):
     """Six of the kit's photos in the layout of the training data, their outlines as labels."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+from datetime import datetime
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from executed import ANSWER, executed, handed_in
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from labkit.figures import figure, svg
+from labkit.report.checks import NAMES
+from labkit.report.data import BLOCK, MIME, digest, page_digest, parse
 from labkit.report.page import external_links, render, write_page
-from labkit.report.provenance import MIME, provenance
+from labkit.report.provenance import provenance
+from labkit.texts import text
 from labkit.variants import find_variant
 
 VARIANT = find_variant("fcn")
@@ -19,22 +24,28 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture(scope="module")
-def notebook(outlined):
-    """An executed notebook: narrative, provenance, a figure and a widget."""
-    facts = provenance([outlined], "Иванова <b>")._repr_mimebundle_()
-    viewer = {WIDGET: {"model_id": "0" * 32, "version_major": 2, "version_minor": 0}, "text/html": "<p>записка</p>"}
-    drawn = {"image/svg+xml": svg(figure(outlined))}
-    cells = [new_markdown_cell("# Отчёт\n\n[статья](https://arxiv.org/abs/1411.4038)\n\n$x_1$")]
-    for data in (facts, drawn, viewer):
+def handed(report_photos, report_results):
+    """What is handed in."""
+    return handed_in(3, report_photos, report_results, student="Иванова <b>", group="ИВТ-21", target="кошка")
+
+
+@pytest.fixture(scope="module")
+def notebook(handed, report_results):
+    """An executed notebook: narrative, viewer, table, answers, a figure and a widget."""
+    notebook = executed(handed, report_results)
+    notebook.cells[0].source = "# Отчёт\n\n[статья](https://arxiv.org/abs/1411.4038)\n\n$x_1$"
+    viewer = {WIDGET: {"model_id": "c0ffee" * 5, "version_major": 2, "version_minor": 0}, "text/html": "<p>записка</p>"}
+    drawn = {"image/svg+xml": svg(figure(report_results[0]))}
+    for number, data in enumerate((drawn, viewer), start=4):
         outputs = [new_output("display_data", data=data)]
-        cells.append(new_code_cell("показать()", execution_count=1, outputs=outputs))
-    return new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
+        notebook.cells.append(new_code_cell("показать()", execution_count=number, outputs=outputs))
+    return notebook
 
 
 @pytest.fixture(scope="module")
 def page(notebook):
     """The page of that notebook."""
-    return render(notebook, VARIANT)
+    return render(notebook, VARIANT)[0]
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +71,51 @@ def test_says_what_it_is(soup):
 def test_figures_are_drawings(soup):
     """A figure is in the page as SVG, with text that can be searched and its photos inside."""
     drawn = soup.main.svg
-    assert [node.text.strip() for node in drawn("text")][:3] == ["cat_chelsea", "маска", "наложение"]
+    assert [node.text.strip() for node in drawn("text")][:3] == ["cat_kitten", "маска", "наложение"]
     assert all(image["xlink:href"].startswith("data:image/jpeg;base64,") for image in drawn("image"))
 
 
-def test_provenance_stands_at_the_top(page, soup):
-    """It is shown once, in the header, escaped; the cell's own table is gone."""
+def test_header(page, soup, notebook):
+    """Student, group, variant and date, then the checks with tick or cross and reason, and what each photo shows."""
+    rows = {row.th.text: row.td.text for row in soup.header.table("tr")}
+    assert rows["Студент"] == "Иванова <b>" and rows["Группа"] == "ИВТ-21" and not soup.header.b
+    assert datetime.strptime(rows["Дата"], "%d.%m.%Y, %H:%M").date() == datetime.now().date()
+    first, by_photo = soup.header(class_="labkit-checks")
+    found = render(notebook, VARIANT)[1]
+    told = [" ".join(row.text.split()) for row in first("li")]
+    assert told == [
+        f"{'✓' if check.ok else '✗'} {text(f'checks.{check.name}')} "
+        f"({text('checks.ok' if check.ok else 'checks.failed')}): {check.reason}"
+        for check in found
+    ]
+    assert [check.name for check in found if not check.ok] == ["objects"] and len(told) == 8
+    photos = [" ".join(row.text.split()) for row in by_photo("li")]
+    assert photos[0].startswith("✓ cat_kitten (выполнено): кошка: 2") and photos[2].startswith("✗ officer")
+
+
+def test_data_inside(page, notebook, handed):
+    """The block holds what was handed in, what was written, and the checks; both seals are whole."""
+    (written,) = BLOCK.findall(page)
+    data = parse(written)
+    assert data["results"] == handed.data["results"] and data["answers"][0]["answer"] == ANSWER
+    assert [check["name"] for check in data["checks"]] == list(NAMES)
+    assert data["digest"] == digest(data) and data["page_sha256"] == page_digest(page)
+    assert MIME not in page and page.count("labkit-report-1") == 1
+
+
+def test_provenance_follows_the_results(soup):
+    """The table of facts stands where the notebook shows it, after the results, escaped."""
     (facts,) = soup.find_all(class_="labkit-facts")
-    assert facts.parent.name == "header" and facts.td.text == "Иванова <b>" and not facts.b
-    assert MIME not in page and page.index("</header>") < page.index("<main>")
+    assert facts.find_parent("main") and facts.td.text == "Иванова <b>" and not facts.b
+
+
+def test_comparison(outlined):
+    """A page of all variants has the student but no checks and no data block."""
+    facts = new_output("display_data", data=provenance([outlined], "Ли")._repr_mimebundle_())
+    page, found = render(new_notebook(cells=[new_code_cell("1", execution_count=1, outputs=[facts])]), None)
+    soup = BeautifulSoup(page, "html.parser")
+    assert found == [] and not BLOCK.search(page) and soup.header.h1.text == "Сравнение шести вариантов"
+    assert soup.header.td.text == "Ли" and not soup.header.find(class_="labkit-checks")
 
 
 def test_code_is_folded_away(soup):
@@ -76,18 +123,20 @@ def test_code_is_folded_away(soup):
     button = soup.header.find("button", id="labkit-code")
     assert button.text == button["data-show"] == "Показать код" and button["data-hide"] == "Скрыть код"
     assert "labkit-fold" in soup.body["class"]
-    assert [cell.text.strip() for cell in soup.select(".jp-CodeCell > .jp-Cell-inputWrapper pre")] == ["показать()"] * 3
+    assert [cell.text.strip() for cell in soup.select(".jp-CodeCell > .jp-Cell-inputWrapper pre")][-2:] == [
+        "показать()"
+    ] * 2
     assert "body.labkit-fold .jp-CodeCell > .jp-Cell-inputWrapper { display: none; }" in str(soup.head)
 
 
 def test_widgets_give_way_to_their_notes(page, soup):
     """Without a kernel a widget shows nothing: what is left is the sentence in its place."""
-    assert soup.main.find("p", string="записка") and WIDGET not in page and "0" * 32 not in page
+    assert soup.main.find("p", string="записка") and WIDGET not in page and "c0ffee" * 5 not in page
 
 
 def test_error_banner(notebook, soup):
     """A run that stopped says where, at the top and as text; one that did not has no banner."""
-    stopped = BeautifulSoup(render(notebook, VARIANT, "ячейка с кодом № 2: ValueError: <b>"), "html.parser")
+    stopped = BeautifulSoup(render(notebook, VARIANT, "ячейка с кодом № 2: ValueError: <b>")[0], "html.parser")
     banner = stopped.header.find(class_="labkit-error")
     assert banner.text == "Выполнение остановилось: ячейка с кодом № 2: ValueError: <b>"
     assert not soup.find(class_="labkit-error")
@@ -98,23 +147,25 @@ def test_odd_widget_state(notebook, page, state):
     """Colab writes widget metadata without `state`, which nbconvert by itself does not survive."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
-    assert render(notebook, VARIANT) == page
+    assert BLOCK.sub("", render(notebook, VARIANT)[0]) == BLOCK.sub("", page)
     assert "widgets" in notebook.metadata  # the notebook itself is left as it was
 
 
-def test_no_provenance():
-    """A notebook that stopped before its provenance, or has no outputs at all, makes a page too."""
-    page = render(new_notebook(cells=[new_code_cell("1 / 0")]), VARIANT, "ячейка с кодом № 1")
+def test_nothing_was_handed_in():
+    """A notebook that stopped early, or has no outputs at all, makes a page too: with crosses, and with data."""
+    page, found = render(new_notebook(cells=[new_code_cell("1 / 0")]), VARIANT, "ячейка с кодом № 1")
     header = BeautifulSoup(page, "html.parser").header
-    assert header.find(class_="labkit-error") and not header.table and header.button
+    assert header.find(class_="labkit-error") and header.button
+    assert not any(check.ok for check in found)
+    assert parse(BLOCK.findall(page)[0])["run"]["error"] == "ячейка с кодом № 1"
 
 
 def test_write_page(notebook, tmp_path):
     """One file in UTF-8, nothing beside it; a failing export leaves the former report as it was."""
     path = tmp_path / "отчёт.html"
-    write_page(notebook, path, VARIANT)
+    found = write_page(notebook, path, VARIANT)
     written = path.read_bytes()
-    assert written.decode("utf-8") == render(notebook, VARIANT)
+    assert (written.decode("utf-8"), found) == render(notebook, VARIANT)
     with pytest.raises(AttributeError):
         write_page(nbformat.NotebookNode(metadata={}), path, VARIANT)
     assert path.read_bytes() == written and list(tmp_path.iterdir()) == [path]

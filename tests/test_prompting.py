@@ -52,9 +52,9 @@ def test_box_prompt(masks, rng):
     assert box_prompt(masks, rng, noise=0.0).tolist() == [[41, 31, 100, 90], [5, 20, 125, 30]]
     moved = torch.stack([box_prompt(masks, rng) for _ in range(50)])
     away = (moved - box_prompt(masks, rng, noise=0.0)).abs()
-    assert away.max() <= 20 and away.mean((0, 1)).min() > 0.3
+    assert away.max() <= 20 / 1024 * 128 and away.mean((0, 1)).min() > 0.2
     assert moved.min() >= 0 and moved.max() <= 128
-    assert away[:, 1, 0].mean() > 4 * away[:, 1, 1].mean(), "the noise is a share of the box, which is long and low"
+    assert away[:, 1, 0].mean() > 2 * away[:, 1, 1].mean(), "the noise is a share of the box, which is long and low"
 
 
 def test_point_prompt(masks, rng):

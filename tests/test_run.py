@@ -15,6 +15,7 @@ import pytest
 
 from labkit.errors import LabkitError
 from labkit.report import make_report
+from labkit.report.data import BLOCK, page_digest, parse
 from labkit.report.page import external_links
 from labkit.report.run import find_notebook, run_notebook
 from labkit.variants import VARIANTS, find_variant
@@ -31,18 +32,24 @@ def two_photos(tmp_path_factory, root):
 
 def test_report_of_own_photos(two_photos, tmp_path):
     """The page stands alone, has the student, the hashes and the results at hand, and names are text."""
-    report = make_report(3, two_photos, "embedded", "cpu", tmp_path, student="Анна <Ли>", group="ИВТ-1")
+    named = {"student": "Анна <Ли>", "group": "ИВТ-1", "wanted": 2, "target": "кошка"}
+    report = make_report(3, two_photos, "embedded", "cpu", tmp_path, **named)
     assert report.error is None and report.html.name == "variant_3.html" and report.notebook.name == "variant_3.ipynb"
     page = report.html.read_text(encoding="utf-8")
     assert external_links(page) == [] and report.html.stat().st_size < 3_000_000
     title = page[page.index('<header class="labkit-title">') : page.index("</header>")]
     assert "Анна &lt;Ли&gt;" in title and "ИВТ-1" in title and "FCN-8s" in title and "embedded/fcn" in title
+    data = parse(BLOCK.findall(page)[0])
+    assert data["page_sha256"] == page_digest(page) and data["wanted"] == {"photos": 2, "target": "кошка"}
+    failed = [check.name for check in report.checks if not check.ok]
+    assert failed == ["objects", "conclusions", "answers"]  # an officer is no cat, and nothing was written
+    facts = page[page.index('<table class="labkit-facts">') :]
     from labkit.images import load_photos
     from labkit.weights import EMBEDDED
 
-    assert EMBEDDED["fcn"] in title
+    assert EMBEDDED["fcn"] in facts
     for photo in load_photos(two_photos, quiet=True):
-        assert photo.sha256 in title
+        assert photo.sha256 in facts
     assert "<b>Ко" not in page and "кошка" in page and "человек" in page
     assert not list(tmp_path.glob("*.part"))
     executed = nbformat.read(report.notebook, 4)

@@ -1,42 +1,71 @@
-"""The executed notebook as one HTML file: no network, no kernel, code folded away, provenance at the top."""
+"""The executed notebook as one HTML file: no network, no kernel, code folded away, checks at the top, data inside."""
 
 from __future__ import annotations
 
 import copy
+import json
 import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
 
-from labkit.report.provenance import MIME, Provenance
+from labkit.classes import LABEL_SETS, label_set
+from labkit.report.checks import LEAST_SHARE, Check, checks, found_on
+from labkit.report.consistency import disagreements, viewer_items
+from labkit.report.data import MIME, block, results_data, sealed
+from labkit.report.provenance import MIME as FACTS
+from labkit.report.written import complete, handed_data, outputs_text
 from labkit.texts import text
 from labkit.variants import Variant
 
 __all__ = ["drop_widgets", "external_links", "render", "write_page"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+_TEMPLATES = Path(__file__).parent / "template"
+_SHOWN = 4
 _CSS = re.compile(r"""(?:url\(|@import)\s*["']?\s*((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE)
 _REMOTE = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
 _FETCHED = {"background", "data", "href", "poster", "src", "srcset", "xlink:href"}
 
 
-def write_page(notebook: nbformat.NotebookNode, path: Path, variant: Variant, error: str | None = None) -> None:
-    """Writes the report of an executed notebook; a half-written file is never left behind."""
+def write_page(
+    notebook: nbformat.NotebookNode, path: Path, variant: Variant | None, error: str | None = None
+) -> list[Check]:
+    """Writes the report of an executed notebook and returns its checks; a half-written file is never left behind."""
+    page, found = render(notebook, variant, error)
     part = path.with_name(path.name + ".part")
-    part.write_text(render(notebook, variant, error), encoding="utf-8")
+    part.write_text(page, encoding="utf-8")
     part.replace(path)
+    return found
 
 
-def render(notebook: nbformat.NotebookNode, variant: Variant, error: str | None = None) -> str:
-    """The page as HTML text."""
+def render(
+    notebook: nbformat.NotebookNode, variant: Variant | None, error: str | None = None
+) -> tuple[str, list[Check]]:
+    """The page as HTML text, and the checks that stand in it.
+
+    A page without a `variant` (the comparison of all) has neither checks nor data.
+    """
     notebook = copy.deepcopy(notebook)
-    facts = _take_provenance(notebook)
+    facts, found, data = _facts(notebook), [], None
+    if variant is not None:
+        data = complete(handed_data(notebook) or results_data(variant, [], []), notebook, error)
+        shown = outputs_text(notebook)
+        found = checks(data, disagreements(data, viewer_items(shown), shown))
+        data["checks"] = [check.record() for check in found]
+        facts = data
+    _drop_data(notebook)
     drop_widgets(notebook)
     exporter = HTMLExporter(
         template_name="labkit",
-        extra_template_basedirs=[str(Path(__file__).parent / "template")],
+        extra_template_basedirs=[str(_TEMPLATES)],
         require_js_url="",
         mathjax_url="",
         jquery_url="",
@@ -45,13 +74,59 @@ def render(notebook: nbformat.NotebookNode, variant: Variant, error: str | None 
         embed_images=True,
         language_code=text("language"),
     )
-    labels = {key: text(f"report.{key}") for key in ("show_code", "hide_code", "heading", "unfinished")}
-    resources = {
-        "metadata": {"name": f"{variant.number}. {variant.title}"},
-        "labkit": {"labels": labels, "variant": variant, "error": error, "facts": facts.to_html() if facts else ""},
-    }
+    name = f"{variant.number}. {variant.title}" if variant else text("report.comparison")
+    resources = {"metadata": {"name": name}, "labkit": _labels(variant, error, facts, found)}
     page, _ = exporter.from_notebook_node(notebook, resources)
-    return page
+    if data is not None:
+        page = page.replace("</body>", block(sealed(data, page)) + "</body>", 1)
+    return page, found
+
+
+def _labels(variant: Variant | None, error: str | None, facts: dict[str, Any], found: Sequence[Check]) -> dict:
+    heading = f"{text('report.heading')} {variant.number}: {variant.title}" if variant else text("report.comparison")
+    keys = {"show_code": "report.show_code", "hide_code": "report.hide_code", "unfinished": "report.unfinished"}
+    keys |= {"checks": "checks.heading", "ok": "checks.ok", "failed": "checks.failed", "photos": "checks.by_photo"}
+    shown = {key: facts.get(key) for key in ("student", "group")}
+    shown["date"] = _date(str(facts.get("date") or ""))
+    css = (_TEMPLATES / "labkit" / "report.css").read_text(encoding="utf-8")
+    css = css.replace("PRINTED", json.dumps(text("report.printed"), ensure_ascii=False))
+    return {
+        "css": f"{css}{HtmlFormatter(style='default').get_style_defs('.highlight')}",
+        "title": heading,
+        "error": error,
+        "labels": {name: text(key) for name, key in keys.items()},
+        "rows": [(text(f"report.{key}"), value or "—") for key, value in shown.items()] if facts else [],
+        "checks": [{**check.record(), "title": text(f"checks.{check.name}")} for check in found],
+        "photos": _photos(facts) if found else [],
+    }
+
+
+def _photos(data: dict[str, Any]) -> list[tuple[str, bool, str]]:
+    """For each photo its name, whether the sought object was found, and what was found, largest first."""
+    found = found_on(data, data["wanted"]["target"])
+    classes = data["made_by"].get("classes")
+    shares: dict[str, Counter[str]] = {}
+    for result in data["results"]:
+        height, width = result["size"]
+        counts = shares[result["photo"]] = Counter()
+        for segment in result["segments"]:
+            if segment["area"] >= LEAST_SHARE * height * width:
+                known = classes in LABEL_SETS
+                label = label_set(classes).label(segment["label_id"], text("language")) if known else ""
+                counts[label or text("checks.object")] += segment["area"] / (height * width) if known else 1
+    rows = []
+    for name, ok in found.items():
+        counts = shares.get(name, Counter()).most_common(_SHOWN)
+        told = [f"{label}: {value:.0%}" if isinstance(value, float) else f"{label}: {value}" for label, value in counts]
+        rows.append((name, bool(ok), ", ".join(told) or text("figures.nothing")))
+    return rows
+
+
+def _date(written: str) -> str:
+    try:
+        return datetime.fromisoformat(written).strftime("%d.%m.%Y, %H:%M")
+    except ValueError:
+        return written
 
 
 def drop_widgets(notebook: nbformat.NotebookNode) -> None:
@@ -97,12 +172,18 @@ class _Links(HTMLParser):
         self.in_style = False
 
 
-def _take_provenance(notebook: nbformat.NotebookNode) -> Provenance | None:
-    """Moves the provenance out of the notebook's outputs, since the page shows it at the top."""
-    found = None
+def _facts(notebook: nbformat.NotebookNode) -> dict[str, Any]:
+    """What the first table of facts in a notebook says of the student."""
     for cell in notebook.cells:
-        for output in list(cell.get("outputs", [])):
-            if "data" in output and MIME in output.data:
-                found = Provenance(output.data[MIME])
-                cell.outputs.remove(output)
-    return found
+        for output in cell.get("outputs", []):
+            if facts := output.get("data", {}).get(FACTS):
+                return facts
+    return {}
+
+
+def _drop_data(notebook: nbformat.NotebookNode) -> None:
+    """Takes the data out of the outputs: they stand in the page once, in the block."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for kind in (MIME, FACTS):
+                output.get("data", {}).pop(kind, None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 
+from labkit.report.data import MIME
 from labkit.report.page import drop_widgets
 from labkit.report.run import run_notebook
 from labkit.viewer.viewer import MARK
@@ -27,9 +28,10 @@ def refresh(path: Path) -> str | None:
 
 
 def steady(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Takes out what changes at every run (widget ids and state, times of cells, the interpreter's version), viewers.
+    """Takes out what changes at every run (widget ids and state, times of cells, the interpreter's version), and bulk.
 
-    A viewer carries its photos once more; git keeps its table in plain text, the next run brings the viewer back.
+    A viewer carries its photos once more and a report's data its masks; git keeps the tables, the next run brings
+    the rest back.
     """
     drop_widgets(notebook)
     notebook.metadata["language_info"] = {"name": "python"}
@@ -37,6 +39,7 @@ def steady(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.pop("transient", None)
+            output.get("data", {}).pop(MIME, None)
             if MARK in output.get("data", {}).get("text/html", ""):
                 del output.data["text/html"]
     return notebook

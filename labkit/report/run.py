@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from labkit.errors import LabkitError
 from labkit.images import load_photos
+from labkit.report.checks import Check
 from labkit.report.page import write_page
 from labkit.texts import text
 from labkit.variants import Variant, find_variant
@@ -29,11 +30,15 @@ __all__ = ["Report", "find_notebook", "make_report", "run_notebook"]
 
 @dataclass(frozen=True)
 class Report:
-    """The files that were written; `error` says in one line where the run stopped, None if it did not."""
+    """The files that were written, and the checks in the page.
+
+    `error` says in one line where the run stopped, None if it did not.
+    """
 
     html: Path
     notebook: Path
     error: str | None = None
+    checks: tuple[Check, ...] = ()
 
 
 def make_report(
@@ -44,9 +49,12 @@ def make_report(
     out: str | Path = "reports",
     student: str = "",
     group: str = "",
+    wanted: int | None = None,
+    target: str | None = None,
 ) -> Report:
     """Runs the variant's notebook and writes `variant_N.html` and `variant_N.ipynb` into `out`.
 
+    `wanted` photos, on each the class `target`, are what the report's checks ask for (None: as the notebook says).
     A failing cell or Ctrl-C leaves a report that shows where it stopped. LabkitError, before anything runs, for wrong
     arguments: what a student would otherwise meet as a traceback in the middle of a notebook.
     """
@@ -55,6 +63,8 @@ def make_report(
     weights = found.path.resolve() if Path(weights).is_file() else weights
     source = find_notebook(row)
     parameters: dict[str, Any] = {"weights": str(weights), "device": device, "student": student, "group": group}
+    asked = {"photos_wanted": wanted, "target": target}
+    parameters |= {name: value for name, value in asked.items() if value is not None}
     if photos is not None:
         load_photos(photos, quiet=True)
         parameters["photos_path"] = str(Path(photos).resolve())
@@ -64,17 +74,17 @@ def make_report(
     out.mkdir(parents=True, exist_ok=True)
     report = Report(out / f"variant_{row.number}.html", out / f"variant_{row.number}.ipynb", error)
     nbformat.write(notebook, report.notebook)
-    write_page(notebook, report.html, row, error)
-    return report
+    return replace(report, checks=tuple(write_page(notebook, report.html, row, error)))
 
 
-def find_notebook(variant: Variant) -> Path:
-    """The variant's notebook in the clone that this package lies in, or in `notebooks/` of the current folder."""
+def find_notebook(variant: Variant | str) -> Path:
+    """The variant's notebook, or that of a file name, in the clone that this package lies in, or in `notebooks/` here."""
+    name = variant if isinstance(variant, str) else variant.notebook
     places = [Path(__file__).parents[2] / "notebooks", Path.cwd() / "notebooks"]
     for place in places:
-        if (place / variant.notebook).is_file():
-            return place / variant.notebook
-    raise LabkitError(text("report.no_notebook", name=variant.notebook))
+        if (place / name).is_file():
+            return place / name
+    raise LabkitError(text("report.no_notebook", name=name))
 
 
 def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> str | None:

@@ -115,11 +115,16 @@ class SamLearner(nn.Module):
 
 
 def box_prompt(masks: torch.Tensor, rng: torch.Generator, noise: float = 0.1) -> torch.Tensor:
-    """The boxes (`Nx4`, xyxy) of masks `NxSxS` bool, each side moved by about `noise` of the box, at most 20 px."""
-    boxes = mask_boxes(masks)
+    """The boxes (`Nx4`, xyxy) of masks `NxSxS` bool, some drawn with care, some roughly.
+
+    Each side moves by up to about `noise` of the box, another part of it for each box, and by at most 2 % of the photo
+    (SAM's 20 of 1024 pixels, appendix A).
+    """
+    boxes, side = mask_boxes(masks), masks.shape[-1]
     extent = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-    moved = torch.randn(boxes.shape, generator=rng).to(masks.device) * noise * extent
-    return (boxes + moved.clamp(-20, 20)).clamp(0, masks.shape[-1])
+    rough = torch.rand(len(boxes), 1, generator=rng).to(masks.device) * noise
+    moved = torch.randn(boxes.shape, generator=rng).to(masks.device) * rough * extent
+    return (boxes + moved.clamp(-20 / 1024 * side, 20 / 1024 * side)).clamp(0, side)
 
 
 def point_prompt(masks: torch.Tensor, count: int, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -13,11 +13,12 @@ from PIL import Image
 
 from labkit.drawing import colors_of
 from labkit.figures import named_segments
+from labkit.images import Photo
 from labkit.segmentation import Segmentation
 from labkit.texts import TEXTS, text
 from labkit.variants import find_variant
 
-__all__ = ["item_of", "items_of", "module", "viewer_data"]
+__all__ = ["DEPTH", "item_of", "items_of", "module", "shown_size", "viewer_data"]
 
 SIDE = 1024
 """The longest side of a picture that travels, in pixels."""
@@ -25,7 +26,7 @@ SIDE = 1024
 LEVELS = 200
 """The levels of confidence: two to a step of the threshold's slider, so that it cuts exactly where it says."""
 
-_DEPTH = 12
+DEPTH = 12
 """At most so many masks over one another travel; what lies still deeper cannot be uncovered."""
 
 _HERE = Path(__file__).parent
@@ -47,12 +48,22 @@ def module() -> str:
 
 
 def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:
-    """The item of each result; the models' names stand in them where one photo occurs with several."""
+    """The item of each result; the models' names stand in them where one photo occurs with several.
+
+    A photo travels once: in place of it, later items of the same `Photo` have the number of the first one.
+    """
     seen: dict[str, set[str]] = {}
     for result in results:
         seen.setdefault(result.photo.name, set()).add(_model(result))
     compared = any(len(models) > 1 for models in seen.values())
-    return [item_of(result, _model(result) if compared else "") for result in results]
+    items: list[dict[str, Any]] = []
+    carried: dict[int, int] = {}
+    for number, result in enumerate(results):
+        first = carried.setdefault(id(result.photo), number)
+        items.append(item_of(result, _model(result) if compared else "", photo=first == number))
+        if first != number:
+            items[-1]["photo"] = first
+    return items
 
 
 def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bool = False) -> dict[str, Any]:
@@ -64,8 +75,7 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     answers to a prompt best first. `photo=False` leaves the photo out; `quick` writes larger images in less time.
     """
     height, width = result.ids.shape
-    factor = min(1.0, SIDE / max(height, width))
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    size = shown_size(height, width)
     levels = np.where(result.ids > 0, np.floor(result.confidence * LEVELS + 1e-4), 0).astype(np.uint8)
     russian = {segment.id: name for segment, name in named_segments(result, "ru")}
     colors = colors_of(result)
@@ -82,9 +92,7 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
         "title": title,
         "size": list(size),
         "photo_size": [width, height],
-        "photo": _address(Image.fromarray(result.photo.pixels).resize(size, Image.Resampling.LANCZOS), "JPEG")
-        if photo
-        else None,
+        "photo": _photo(result.photo, size) if photo else None,
         "layers": [plane(_ids_image(layer)) for layer in _layers(result)],
         "confidence": plane(Image.fromarray(levels)),
         "classes": result.classes is not None,
@@ -105,6 +113,18 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     }
 
 
+def shown_size(height: int, width: int) -> tuple[int, int]:
+    """The size (width, height) of the pictures of a photo."""
+    factor = min(1.0, SIDE / max(height, width))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _photo(photo: Photo, size: tuple[int, int]) -> str:
+    if photo.jpeg is not None:
+        return "data:image/jpeg;base64," + base64.b64encode(photo.jpeg).decode("ascii")
+    return _address(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS), "JPEG")
+
+
 def _model(result: Segmentation) -> str:
     variant = result.made_by.get("variant")
     return find_variant(variant).title if variant else ""
@@ -117,7 +137,7 @@ def _layers(result: Segmentation) -> list[np.ndarray]:
     for segment in sorted(result.segments, key=lambda s: s.area):
         hidden = segment.mask & (result.ids != segment.id)
         depth[hidden] += 1
-        for k in range(1, min(int(depth[hidden].max(initial=0)), _DEPTH) + 1):
+        for k in range(1, min(int(depth[hidden].max(initial=0)), DEPTH) + 1):
             if k == len(layers):
                 layers.append(np.zeros(result.ids.shape, np.int32))
             here = hidden & (depth == k)

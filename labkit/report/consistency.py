@@ -1,0 +1,157 @@
+"""Whether a page shows what its data say: the viewer's masks and the printed table against the segments."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import html
+import io
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from labkit.segmentation import decode_mask
+from labkit.texts import text
+from labkit.viewer.items import DEPTH, shown_size
+
+__all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "read_image", "viewer_items"]
+
+MAX_PIXELS = 4_200_000
+"""Of a picture or mask in a report: those of the largest photo in work."""
+
+_MOUNTED = re.compile(r'mountMarked\("[0-9a-f]{16}", (?=\{)')
+_MOUNTED_END = ");\n</script>"
+_ADDRESS = re.compile(r"data:image/(png|jpeg);base64,")
+_MAX_ITEMS = 1000
+_MAX_LAYERS = 16
+
+
+def viewer_items(page: str) -> list[dict[str, Any]]:
+    """What the viewers of a page (or of a notebook's outputs) show, as `labkit.viewer.items` wrote it.
+
+    Nothing is run: the arguments of the viewers' scripts are read as JSON. What is no JSON is passed over.
+    """
+    items: list[dict[str, Any]] = []
+    place = 0
+    while (start := _MOUNTED.search(page, place)) and (end := page.find(_MOUNTED_END, start.end())) >= 0:
+        place = end
+        try:
+            shown = json.loads(page[start.end() : end])["items"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            continue
+        items += [item for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
+    return items[:_MAX_ITEMS]
+
+
+def read_image(address: Any, pixels: int = MAX_PIXELS) -> Image.Image:
+    """The picture in a `data:` address; ValueError for anything but a whole PNG or JPEG of at most `pixels`."""
+    kind = _ADDRESS.match(address) if isinstance(address, str) else None
+    if kind is None:
+        raise ValueError("no PNG or JPEG")
+    try:
+        image = Image.open(
+            io.BytesIO(base64.b64decode(address[kind.end() :], validate=True)), formats=[kind[1].upper()]
+        )
+        if image.width * image.height > pixels:
+            raise ValueError(f"{image.width}x{image.height} pixels, at most {pixels}")
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises nearly every kind
+        raise ValueError(str(error)) from error
+    return image
+
+
+def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
+    """The JPEG files of the photos that travel in the page, by name, where they are those that the data name."""
+    found: dict[str, bytes] = {}
+    hashes: dict[str, list[str]] = {}
+    for photo in data["photos"]:
+        if photo["jpeg_sha256"]:
+            hashes.setdefault(photo["jpeg_sha256"], []).append(photo["name"])
+    for item in items:
+        address = item.get("photo")
+        if not isinstance(address, str) or not address.startswith("data:image/jpeg;base64,"):
+            continue
+        try:
+            jpeg = base64.b64decode(address.partition(",")[2], validate=True)
+        except binascii.Error:
+            continue
+        for name in hashes.get(hashlib.sha256(jpeg).hexdigest(), ()):
+            found[name] = jpeg
+    return found
+
+
+def disagreements(
+    data: dict[str, Any], items: Sequence[dict[str, Any]], page: str, language: str | None = None
+) -> list[str]:
+    """What the page shows otherwise than its data say, a sentence each; none where all agree.
+
+    `items` are the page's `viewer_items`; `page` is its HTML, or the plain text of a notebook's outputs.
+    """
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        by_name.setdefault(str(item.get("name")), []).append(item)
+    found = []
+    for result in data["results"]:
+        shown = by_name.get(result["photo"], [])
+        if not shown:
+            found.append(text("consistency.absent", language, name=result["photo"]))
+        elif not any(_same(result, item) for item in shown):
+            found.append(text("consistency.masks", language, name=result["photo"]))
+    written = html.unescape(page)
+    for line in data["summary"].splitlines():
+        if line not in written:
+            found.append(text("consistency.table", language, line=" ".join(line.split())))
+            break
+    return found
+
+
+def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:
+    """Whether an item shows the segments of a result: their numbers, shares, scores and pixels."""
+    height, width = result["size"]
+    try:
+        shown = {s["id"]: (s["share"], s["score"]) for s in item["segments"]}
+        if item["photo_size"] != [width, height] or shown.keys() != {s["id"] for s in result["segments"]}:
+            return False
+        for segment in result["segments"]:
+            share, score = shown[segment["id"]]
+            if abs(share - segment["area"] / (height * width)) > 1e-9 or abs(score - segment["score"]) > 1e-3:
+                return False
+        size = shown_size(height, width)
+        if item["size"] != list(size):
+            return False
+        if size != (width, height):
+            return True  # a photo that was shrunk on its way: its pixels cannot be told one by one
+        layers = [_ids(address) for address in item["layers"][:_MAX_LAYERS]]
+        return all(layer.shape == (height, width) for layer in layers) and _same_pixels(result, layers)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _same_pixels(result: dict[str, Any], layers: list[np.ndarray]) -> bool:
+    """Whether each segment's pixels are those of its mask, and no more in all layers together than it has."""
+    most = max((s["id"] for s in result["segments"]), default=0)
+    counts = sum(np.bincount(layer.ravel(), minlength=most + 1)[: most + 1] for layer in layers)
+    whole = len(layers) <= DEPTH  # of more masks over one another, the deepest do not travel
+    for segment in result["segments"]:
+        x0, y0, x1, y1 = segment["box"]
+        mask = decode_mask(segment["rle"], tuple(result["size"]))
+        inside = mask[y0:y1, x0:x1]
+        if not np.count_nonzero(mask) == np.count_nonzero(inside) == segment["area"]:
+            return False
+        if whole and counts[segment["id"]] != segment["area"]:
+            return False
+        if any(((layer[y0:y1, x0:x1] == segment["id"]) & ~inside).any() for layer in layers):
+            return False
+    return True
+
+
+def _ids(address: Any) -> np.ndarray:
+    planes = np.asarray(read_image(address).convert("RGB"), np.int32)
+    return planes[..., 0] + 256 * planes[..., 1] + 65536 * planes[..., 2]

@@ -1,0 +1,96 @@
+"""A row of the table of grades: what is known of one handed-in file, in JSON's types, so that a run can be resumed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from labkit.report.checks import Check
+
+__all__ = ["KINDS", "PhotoRow", "Remark", "Row"]
+
+KINDS = ("unreadable", "edited", "differs", "not_own_masks", "not_checked", "same_photos", "same_text", "kit_photos")
+"""What a remark can be about: `grade.KIND` in `texts` is what each is called.
+
+The file cannot be read; it was changed after it was made; its page and its data disagree; its masks are not the
+model's; its masks could not be checked; photos or text are in another report too; photos are the kit's own.
+"""
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What an instructor should know: its kind, a sentence, and the `file`s of the other rows it is about."""
+
+    kind: str
+    text: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhotoRow:
+    """One photo of a report.
+
+    `found` says whether the sought object was found, None without a result; `iou` in [0, 1] is how far its masks are
+    the model's own, None where that was not computed; `look` is a 64-bit hash of what the photo looks like, in 16
+    hexadecimal digits; `thumbnail` is a `data:` address of a JPEG of our own making.
+    """
+
+    name: str
+    sha256: str
+    found: bool | None = None
+    iou: float | None = None
+    look: str | None = None
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One handed-in file.
+
+    `file` is its path in the folder (for a member of a zip ZIP/MEMBER), unique in the table; `link` leads from the
+    table to it, None where nothing can be opened; `problem` says why it could not be read, None where it could: all
+    that follows is known only then.
+    """
+
+    file: str
+    sha256: str
+    link: str | None = None
+    problem: str | None = None
+    student: str = ""
+    group: str = ""
+    date: str = ""
+    variant: int | None = None
+    variant_title: str = ""
+    weights: str = ""
+    checks: tuple[Check, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    photos: tuple[PhotoRow, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
+    conclusions: str = ""
+    seconds: float | None = None
+
+    @property
+    def iou(self) -> float | None:
+        """The smallest IoU of its photos, None where none was computed."""
+        return min((photo.iou for photo in self.photos if photo.iou is not None), default=None)
+
+    def with_remarks(self, *remarks: Remark) -> Row:
+        """The row with more remarks."""
+        return replace(self, remarks=(*self.remarks, *remarks))
+
+    def record(self) -> dict[str, Any]:
+        """In JSON's types."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Row:
+        """The row of a record that `record` made and JSON has kept."""
+        return cls(
+            **{
+                **record,
+                "checks": tuple(Check(**one) for one in record["checks"]),
+                "remarks": tuple(Remark(**{**one, "others": tuple(one["others"])}) for one in record["remarks"]),
+                "photos": tuple(PhotoRow(**one) for one in record["photos"]),
+                "answers": tuple((question, answer) for question, answer in record["answers"]),
+            }
+        )

@@ -1,0 +1,104 @@
+"""What a notebook says besides its results: the student's answers and conclusions, and how it was run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nbformat import NotebookNode
+
+from labkit.report.data import MIME
+
+__all__ = ["complete", "handed_data", "outputs_text", "words"]
+
+_ANSWER = "*Ваш ответ:*"
+_NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
+_CONCLUSIONS = re.compile(r"^#+ [\d. ]*Выводы\s*$", re.MULTILINE)
+_PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
+_MOST = 100_000
+
+
+def handed_data(notebook: NotebookNode) -> dict[str, Any] | None:
+    """The data that the notebook's last `labkit.hand_in` has put out; None where it was not run."""
+    found = None
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if MIME in output.get("data", {}):
+                found = output["data"][MIME]
+    return found
+
+
+def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = None) -> dict[str, Any]:
+    """The data with `answers`, `conclusions` and `run` of the notebook; `error` is where its run stopped."""
+    answers, conclusions = _texts(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    counts = [cell.get("execution_count") for cell in code]
+    ran = [count for count in counts if count]
+    failed = [o for cell in code for o in cell.get("outputs", []) if o.get("output_type") == "error"]
+    if failed and error is None:
+        error = f"{failed[0].get('ename')}: {failed[0].get('evalue')}"[:1000]
+    run = {"cells": len(code), "executed": len(ran), "in_order": ran == sorted(set(ran)), "error": error}
+    return {**data, "answers": answers, "conclusions": conclusions, "run": run}
+
+
+def outputs_text(notebook: NotebookNode) -> str:
+    """What the code cells have put out as text and as HTML, one after the other."""
+    parts = []
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            told = (
+                output.get("text"),
+                output.get("data", {}).get("text/plain"),
+                output.get("data", {}).get("text/html"),
+            )
+            parts += [part if isinstance(part, str) else "".join(part) for part in told if part]
+    return "\n".join(parts)
+
+
+def words(written: str) -> int:
+    """How many words of at least two letters or digits there are."""
+    return len(re.findall(r"[^\W_]{2,}", written))
+
+
+def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
+    answers: list[dict[str, str]] = []
+    conclusions = ""
+    taking: str | None = None  # what a text cell without a heading, which the student has added, belongs to
+    for cell in notebook.cells:
+        source = cell.source if isinstance(cell.source, str) else "".join(cell.source)
+        if cell.cell_type != "markdown":
+            taking = None
+        elif heading := _CONCLUSIONS.search(source):
+            conclusions, taking = _bare(_PROMPT.sub("", source[heading.end() :])), "conclusions"
+        elif _ANSWER in source:
+            found = _answers(source)
+            answers += found
+            taking = "answer"
+        elif taking and not source.startswith("#"):
+            if taking == "answer":
+                answers[-1]["answer"] = _bare(f"{answers[-1]['answer']}\n\n{source}")
+            else:
+                conclusions = _bare(f"{conclusions}\n\n{source}")
+        else:
+            taking = None
+    return answers, conclusions
+
+
+def _answers(source: str) -> list[dict[str, str]]:
+    """Each question of a cell with what stands after its mark, up to the next question or heading."""
+    before, *parts = source.split(_ANSWER)
+    rows = []
+    for part in parts:
+        end = _NEXT.search(part)
+        questions = [m.start() for m in _NEXT.finditer(before) if before[m.start()] == "*"]
+        question = before[questions[-1] :] if questions else before
+        rows.append(
+            {"question": " ".join(question.split())[:2000], "answer": _bare(part[: end.start() if end else None])}
+        )
+        before = part[end.start() :] if end else ""
+    return rows
+
+
+def _bare(written: str) -> str:
+    """Without the dots that stand for an answer which is still to come."""
+    return re.sub(r"^[\s…]+|[\s…]+$", "", written)[:_MOST]
