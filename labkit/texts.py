@@ -394,18 +394,17 @@ TEXTS: dict[str, dict[str, str]] = {
         "gradebook.group": "Группа",
         "gradebook.heading": "Проверка отчётов",
         "gradebook.hint": (
-            "Всё на этой странице — текст, прочитанный из данных отчётов. Ссылка открывает сам файл студента, и "
-            "его скрипты выполнит браузер."
+            "Всё на этой странице — текст, прочитанный из данных отчётов. Ссылка открывает сам файл студента, и его "
+            "скрипты выполнит браузер."
         ),
-        "gradebook.iou": "Наим. IoU",
+        "gradebook.iou": "Мин. IoU",
         "gradebook.iou_low": "ниже {least}",
         "gradebook.load": "Загрузить оценки…",
         "gradebook.load_failed": (
             "{name}: оценок в файле нет. Нужен grades.html или grades.csv, сохранённый с этой страницы."
         ),
         "gradebook.loaded": (
-            "{name}: загружено оценок и комментариев: {loaded}; нет в этой таблице: {unknown}; не число: "
-            "{refused}."
+            "{name}: загружено оценок и комментариев: {loaded}; нет в этой таблице: {unknown}; не число: {refused}."
         ),
         "gradebook.mark": "Оценка",
         "gradebook.mark_of": "Оценка: {student}",
@@ -430,7 +429,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "gradebook.passed_of": "выполнено {passed} из {count}",
         "gradebook.photos": "Фото",
         "gradebook.remarks": "Замечания",
-        "gradebook.reports": "файлов: {count}",
+        "gradebook.reports": "Файлов: {count}",
         "gradebook.restored": "Из памяти браузера взято оценок и комментариев: {count}.",
         "gradebook.save_csv": "Сохранить CSV",
         "gradebook.save_page": "Сохранить страницу с оценками",
@@ -495,7 +494,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "model.range": "{name} = {given!r}: нужно число от {low} до {high}, обычно {value}.",
         "model.setting": "Нет такой настройки: {given}. У этой модели есть: {valid}.",
         "pairs.again": "тот же студент сдал это ещё раз: {files}",
-        "pairs.answers": "тот же ответ, что в {file}: {questions}",
+        "pairs.answers": "тот же ответ ({questions}), что в {files}",
         "pairs.conclusions": "выводы",
         "pairs.photos": "{count} из {total} фото ({names}) — также в {files}",
         "pairs.text": "тот же текст, что в {files}",
@@ -567,6 +566,26 @@ TEXTS: dict[str, dict[str, str]] = {
         "prompt.polygon": "В контуре точек: {count}, а нужно не меньше трёх: polygon=[(x, y), (x, y), (x, y)].",
         "prompt.polygon_empty": "Внутри контура нет ни одного пикселя фото {width}×{height}; обведите объект.",
         "prompt.shape": "Не понимаю подсказку {given}: нужно {shape}, числа в пикселях.",
+        "recompute.absent": "в отчёте нет самого фото",
+        "recompute.dear": "настройка {name} = {value} требует слишком долгого счёта, проверяем до {most}",
+        "recompute.failed": "ошибка: {error}",
+        "recompute.legend": (
+            "IoU фото сравнивает маски отчёта с масками, которые те же веса дают на том же фото здесь: пересечение, "
+            "делённое на объединение, по всем сегментам вместе, а если у сегмента больше 1 % фото оно меньше, то его "
+            "(0, если сегмента нет или он лишний). Пиксели и объекты, в которых сама модель не уверена, не считаются: "
+            "другая машина округляет иначе, и у честного отчёта IoU около 1."
+        ),
+        "recompute.masks": "маски в данных повреждены",
+        "recompute.model": "такой модели в наборе нет, или она не понимает подсказок",
+        "recompute.not_here": "весов {name} нет на этой машине (скачать их: labkit weights fetch {release})",
+        "recompute.nothing": "Маски не пересчитаны: в отчёте нет ни одного результата.",
+        "recompute.photo": "фото в отчёте не того размера или вида, что результат",
+        "recompute.prompts": "подсказки в данных повреждены",
+        "recompute.setting": "у модели нет настройки {name} со значением {value}",
+        "recompute.sha256": "sha256 весов {name} не тот, что в каталоге",
+        "recompute.time": "не хватило времени, {seconds} с на отчёт",
+        "recompute.unchecked": "Маски не пересчитаны: {what}.",
+        "recompute.unknown": "весов {name} нет в каталоге",
         "references.aspect": (
             "маска {width}×{height}, а фото {photo_width}×{photo_height}: стороны относятся по-разному. "
             "Размечайте фото целиком и так, как его видно на экране, не на боку"
@@ -1152,8 +1171,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "gradebook.ascending": "{column}: ascending",
         "gradebook.by_variant": "variant {variant}: {count}",
         "gradebook.caption": (
-            "Handed-in reports. The button in a column's header sorts the table, the one with a student's name "
-            "opens the details."
+            "Handed-in reports. The button in a column's header sorts the table, the one with a student's name opens "
+            "the details."
         ),
         "gradebook.checks": "Checks",
         "gradebook.clear": "Clear",
@@ -1172,8 +1191,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "gradebook.group": "Group",
         "gradebook.heading": "Handed-in reports",
         "gradebook.hint": (
-            "All on this page is text that was read from the reports' data. A link opens the student's own file, "
-            "and the browser runs its scripts."
+            "All on this page is text that was read from the reports' data. A link opens the student's own file, and "
+            "the browser runs its scripts."
         ),
         "gradebook.iou": "Least IoU",
         "gradebook.iou_low": "below {least}",
@@ -1205,7 +1224,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "gradebook.passed_of": "{passed} of {count} passed",
         "gradebook.photos": "Photos",
         "gradebook.remarks": "Remarks",
-        "gradebook.reports": "files: {count}",
+        "gradebook.reports": "Files: {count}",
         "gradebook.restored": "Marks and comments taken from this browser: {count}.",
         "gradebook.save_csv": "Save the CSV",
         "gradebook.save_page": "Save the page with the marks",
@@ -1270,7 +1289,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "model.range": "{name} = {given!r}: it must be a number from {low} to {high}, usually {value}.",
         "model.setting": "No such setting: {given}. This model has: {valid}.",
         "pairs.again": "the same student has handed this in again: {files}",
-        "pairs.answers": "the same answer as in {file}: {questions}",
+        "pairs.answers": "the same answer ({questions}) as in {files}",
         "pairs.conclusions": "conclusions",
         "pairs.photos": "{count} of {total} photos ({names}) are also in {files}",
         "pairs.text": "the same text as in {files}",
@@ -1345,6 +1364,26 @@ TEXTS: dict[str, dict[str, str]] = {
         "prompt.polygon": "The contour has {count} points; three are needed: polygon=[(x, y), (x, y), (x, y)].",
         "prompt.polygon_empty": "No pixel of the {width}x{height} photo is inside the contour; go around the object.",
         "prompt.shape": "The prompt {given} is not understood: {shape} is needed, numbers in pixels.",
+        "recompute.absent": "the report does not carry the photo",
+        "recompute.dear": "the setting {name} = {value} takes too long to compute, it is checked up to {most}",
+        "recompute.failed": "error: {error}",
+        "recompute.legend": (
+            "A photo's IoU compares the report's masks with those that the same weights give on the same photo here: "
+            "intersection over union of all segments together, or that of a segment of more than 1 % of the photo where "
+            "it is smaller (0 where the segment is missing or too much). Pixels and objects of which the model itself "
+            "is not sure do not count: another machine rounds otherwise, and an honest report has an IoU of about 1."
+        ),
+        "recompute.masks": "the masks in the data are damaged",
+        "recompute.model": "the kit has no such model, or the model takes no prompts",
+        "recompute.not_here": "the weights {name} are not on this machine (get them: labkit weights fetch {release})",
+        "recompute.nothing": "Masks were not recomputed: the report has no result.",
+        "recompute.photo": "the photo in the report is of another size or kind than the result",
+        "recompute.prompts": "the prompts in the data are damaged",
+        "recompute.setting": "the model has no setting {name} with the value {value}",
+        "recompute.sha256": "the sha256 of the weights {name} is not the catalogue's",
+        "recompute.time": "time ran out, {seconds} s a report",
+        "recompute.unchecked": "Masks were not recomputed: {what}.",
+        "recompute.unknown": "the weights {name} are not in the catalogue",
         "references.aspect": (
             "the mask is {width}×{height}, the photo {photo_width}×{photo_height}: their shapes differ. Label "
             "the whole photo, upright as it is seen on the screen"

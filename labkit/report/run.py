@@ -78,7 +78,7 @@ def make_report(
 
 
 def find_notebook(variant: Variant | str) -> Path:
-    """The variant's notebook, or that of a file name, in the clone that this package lies in, or in `notebooks/` here."""
+    """A notebook (a variant's, or by file name) in the clone that this package lies in, or in `notebooks/` here."""
     name = variant if isinstance(variant, str) else variant.notebook
     places = [Path(__file__).parents[2] / "notebooks", Path.cwd() / "notebooks"]
     for place in places:
@@ -149,4 +149,11 @@ def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
                 stopped.set()
                 if client.km is not None and client.km.has_kernel:
                     asyncio.run(client.km.interrupt_kernel())
-        run.result()
+        try:
+            run.result()
+        except CellExecutionError:
+            raise
+        except Exception:  # a kernel that is interrupted while it starts dies, and nbclient stumbles over that
+            if stopped.is_set():
+                raise _Stopped from None
+            raise

@@ -1,0 +1,119 @@
+"""What a model finds on a photo, exactly and with what rounding on another machine may change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from labkit.metrics import eroded
+from labkit.report.agreement import Own, encoded
+from labkit.segmentation import Segment, Segmentation
+
+if TYPE_CHECKING:
+    from labkit.images import Photo
+    from labkit.models.model import Model
+
+__all__ = ["exact", "tolerant"]
+
+UNDECIDED = 0.52
+"""Half precision moves a pixel's confidence by less than two hundredths, and two classes are equal at a half."""
+
+SCORE_MARGIN, NMS_MARGIN = 0.05, 0.1
+"""An object so near to a threshold comes or goes with the last bits: of its score, its stability or its box."""
+
+_MORE = 20
+_EDGE = 1
+"""Pixels at the edge of an object's mask: Mask R-CNN puts its 28x28 pixels at a box of whole pixels."""
+
+
+def exact(result: Segmentation) -> Own:
+    """A result as it is, to the pixel."""
+    masks = [encoded(segment.mask) for segment in result.segments]
+    return Own(_labels(result.segments), masks, masks, np.ones(len(masks), bool))
+
+
+def tolerant(model: Model, photo: Photo, result: Segmentation, settings: dict[str, Any]) -> Own:
+    """A result and what else it might have been; `settings` are those of `model.segment` that gave it.
+
+    Of classes, pixels whose confidence is below `UNDECIDED` are open. Of objects, the pixels at their edges; those
+    that the model finds with lower thresholds may be there, and those that it no longer finds with higher ones, or
+    that another one of about the same score suppresses, may be missing. Answers to prompts have edges only.
+    """
+    if model.variant.kind == "semantic":
+        return _classes(result)
+    segments, needed, alike = list(result.segments), np.ones(len(result.segments), bool), None
+    if "prompts" not in result.made_by:
+        segments, needed, alike = _objects(model, photo, segments, {**model.defaults, **settings})
+    return Own(
+        _labels(segments),
+        [encoded(eroded(segment.mask, _EDGE)) for segment in segments],
+        [encoded(~eroded(~segment.mask, _EDGE)) for segment in segments],
+        needed,
+        alike,
+    )
+
+
+def _classes(result: Segmentation) -> Own:
+    open_ = result.confidence < UNDECIDED
+    return Own(
+        _labels(result.segments),
+        [encoded(segment.mask & ~open_) for segment in result.segments],
+        [encoded(segment.mask | open_) for segment in result.segments],
+        np.ones(len(result.segments), bool),
+        undecided=encoded(open_),
+    )
+
+
+def _objects(
+    model: Model, photo: Photo, found: list[Segment], settings: dict[str, Any]
+) -> tuple[list[Segment], np.ndarray, np.ndarray]:
+    """All that may be found, which of it must be, and what can stand in the place of what."""
+    lowest, most = settings["score_threshold"], settings.get("max_detections")
+    looser = {
+        "score_threshold": max(0.0, lowest - SCORE_MARGIN),
+        "nms_threshold": min(1.0, settings["nms_threshold"] + NMS_MARGIN),
+    }
+    if "stability_threshold" in settings:  # SAM: what a mask that is near a threshold suppresses shows only without NMS
+        looser |= {
+            "nms_threshold": 1.0,
+            "stability_threshold": max(0.0, settings["stability_threshold"] - SCORE_MARGIN),
+        }
+        steady = {**looser, "stability_threshold": min(1.0, settings["stability_threshold"] + SCORE_MARGIN)}
+        sure = {_key(segment) for segment in model.segment(photo, **{**settings, **steady}).segments}
+    else:
+        looser["cross_nms_threshold"] = min(1.0, settings["cross_nms_threshold"] + NMS_MARGIN)
+        looser["max_detections"] = most + _MORE
+        sure = {_key(segment) for segment in found}
+        if len(found) == most:
+            lowest = found[-1].score
+    known = {_key(segment) for segment in found}
+    more = [s for s in model.segment(photo, **{**settings, **looser}).segments if _key(s) not in known]
+    segments = [*found, *more]
+    scores = np.array([segment.score for segment in segments])
+    needed = np.array([s.score >= lowest + SCORE_MARGIN and _key(s) in known & sure for s in segments], bool)
+    labels = _labels(segments)
+    other = settings.get("cross_nms_threshold", 1.0)
+    limits = np.where(labels[:, None] == labels, settings["nms_threshold"], other) - NMS_MARGIN
+    alike = (_overlaps(segments) > limits) & (scores >= scores[:, None] - SCORE_MARGIN)
+    return segments, needed, alike
+
+
+def _labels(segments: Sequence[Segment]) -> np.ndarray:
+    return np.array([segment.label_id for segment in segments], int)
+
+
+def _key(segment: Segment) -> tuple[int, float]:
+    """Of two runs on one machine, what is the same object."""
+    return segment.label_id, segment.score
+
+
+def _overlaps(segments: Sequence[Segment]) -> np.ndarray:
+    """The IoU of the segments' boxes, `NxN` in [0, 1]."""
+    if not segments:
+        return np.zeros((0, 0))
+    boxes = np.array([segment.box for segment in segments], float)
+    boxes[:, 2:] -= boxes[:, :2]
+    return np.asarray(coco_mask.iou(boxes, boxes, [0] * len(boxes)))
