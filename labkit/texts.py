@@ -447,6 +447,17 @@ TEXTS: dict[str, dict[str, str]] = {
         "gradebook.weights": "Веса",
         "gradebook.with_remarks": "с замечаниями: {count}",
         "gradebook.yes": "да",
+        "hand_in.busy": "Пишу отчёт…",
+        "hand_in.button": "Записать отчёт",
+        "hand_in.not_found": (
+            "Файл тетради не найден. Сохраните её под именем {name} в текущей папке и нажмите ещё раз или "
+            "выполните в терминале: python -m labkit report {variant}."
+        ),
+        "hand_in.not_saved": (
+            "В сохранённой тетради ещё нет результатов этого запуска. Сохраните её (Ctrl+S) и нажмите кнопку ещё раз."
+        ),
+        "hand_in.unreadable": "Тетрадь {path} не читается ({error}). Сохраните её и нажмите кнопку ещё раз.",
+        "hand_in.written": "Отчёт записан: {path}",
         "handed.climbs": "путь этого файла в архиве ведёт наружу; файл не тронут",
         "handed.cut": "данные отчёта обрываются: файл записан не до конца; попросите его ещё раз",
         "handed.data": "данные отчёта испорчены ({error})",
@@ -459,8 +470,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "handed.masks": "масок слишком много: столько не бывает у настоящего отчёта",
         "handed.nested": "архив в архиве в архиве не открывается; раскройте его сами",
         "handed.no_block": (
-            "данных отчёта в файле нет: это другая страница или отчёт старой версии; попросите отчёт "
-            "заново"
+            "данных отчёта в файле нет: это другая страница или отчёт старой версии; попросите отчёт заново"
         ),
         "handed.not_run": "данных отчёта в тетради нет: её последняя ячейка не выполнена",
         "handed.notebook": "тетрадь не читается ({error})",
@@ -469,17 +479,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "handed.two_blocks": "данных отчёта в файле больше одного набора; так labkit не пишет",
         "handed.unreadable": "файл не читается ({error})",
         "language": "ru",
-        "hand_in.busy": "Пишу отчёт…",
-        "hand_in.button": "Записать отчёт",
-        "hand_in.not_found": (
-            "Файл тетради не найден. Сохраните её под именем {name} в текущей папке и нажмите ещё раз или "
-            "выполните в терминале: python -m labkit report {variant}."
-        ),
-        "hand_in.not_saved": (
-            "В сохранённой тетради ещё нет результатов этого запуска. Сохраните её (Ctrl+S) и нажмите кнопку ещё раз."
-        ),
-        "hand_in.unreadable": "Тетрадь {path} не читается ({error}). Сохраните её и нажмите кнопку ещё раз.",
-        "hand_in.written": "Отчёт записан: {path}",
         "model.choice": "{name} = {given!r}: можно {valid}.",
         "model.device": (
             'Устройства {given!r} здесь нет. Есть auto и cpu, при видеокарте NVIDIA ещё cuda; попробуйте device="auto".'
@@ -662,7 +661,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "scores.all": "все фото",
         "scores.beyond": "SAM захватил лишнее: это не {label}",
         "scores.broken": "Маска не прочитана: {note}",
-        "scores.by_model": "модель",
+        "scores.by_model": "модель\n(в клетке — % пикселей класса)",
         "scores.by_reference": "разметка",
         "scores.class": "класс",
         "scores.confusion": "матрица ошибок, % пикселей класса",
@@ -687,7 +686,7 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "scores.no_mistakes": "Ошибок хотя бы в 0,1 % фото нет.",
         "scores.object": "объект",
-        "scores.objects": "объектов",
+        "scores.objects": "в разметке",
         "scores.reference_outline": "граница разметки",
         "scores.share": "{share} % фото",
         "scores.without": "Фото без разметки: {names}.",
@@ -1154,8 +1153,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "grade.lost_memory": "the file needs too much memory",
         "grade.lost_slow": "the file took too much time and was stopped",
         "grade.no_folder": (
-            "There is no folder {folder}. Give the one with the handed-in reports: .html, .ipynb or .zip of "
-            "them."
+            "There is no folder {folder}. Give the one with the handed-in reports: .html, .ipynb or .zip of them."
         ),
         "grade.no_workers": "The worker processes could not be started. Run the command labkit grade FOLDER.",
         "grade.not_checked": "masks not checked",
@@ -1242,6 +1240,17 @@ TEXTS: dict[str, dict[str, str]] = {
         "gradebook.weights": "Weights",
         "gradebook.with_remarks": "with remarks: {count}",
         "gradebook.yes": "yes",
+        "hand_in.busy": "Writing the report…",
+        "hand_in.button": "Write the report",
+        "hand_in.not_found": (
+            "The notebook's file was not found. Save it as {name} in the current folder and press again, or "
+            "run in a terminal: python -m labkit report {variant}."
+        ),
+        "hand_in.not_saved": (
+            "The saved notebook does not have the results of this run yet. Save it (Ctrl+S) and press the button again."
+        ),
+        "hand_in.unreadable": "The notebook {path} cannot be read ({error}). Save it and press the button again.",
+        "hand_in.written": "The report is written: {path}",
         "handed.climbs": "this path in the zip leads out of it; the file was not touched",
         "handed.cut": "the report's data break off: the file was not written to its end; ask for it again",
         "handed.data": "the report's data are damaged ({error})",
@@ -1254,8 +1263,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "handed.masks": "too many masks: no real report has so many",
         "handed.nested": "a zip in a zip in a zip is not opened; unpack it yourself",
         "handed.no_block": (
-            "the file has no report's data: another page, or a report of an old version; ask for a new "
-            "report"
+            "the file has no report's data: another page, or a report of an old version; ask for a new report"
         ),
         "handed.not_run": "the notebook has no report's data: its last cell was not run",
         "handed.notebook": "the notebook cannot be read ({error})",
@@ -1264,17 +1272,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "handed.two_blocks": "the file holds more than one report's data; labkit writes no such file",
         "handed.unreadable": "the file cannot be read ({error})",
         "language": "en",
-        "hand_in.busy": "Writing the report…",
-        "hand_in.button": "Write the report",
-        "hand_in.not_found": (
-            "The notebook's file was not found. Save it as {name} in the current folder and press again, or "
-            "run in a terminal: python -m labkit report {variant}."
-        ),
-        "hand_in.not_saved": (
-            "The saved notebook does not have the results of this run yet. Save it (Ctrl+S) and press the button again."
-        ),
-        "hand_in.unreadable": "The notebook {path} cannot be read ({error}). Save it and press the button again.",
-        "hand_in.written": "The report is written: {path}",
         "model.choice": "{name} = {given!r}: valid are {valid}.",
         "model.device": (
             'There is no device {given!r} here. Valid are auto and cpu, and cuda with an NVIDIA GPU; try device="auto".'
@@ -1460,7 +1457,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "scores.all": "all photos",
         "scores.beyond": "SAM took too much: this is no {label}",
         "scores.broken": "A mask could not be read: {note}",
-        "scores.by_model": "model",
+        "scores.by_model": "model\n(in a square: % of the class's pixels)",
         "scores.by_reference": "reference",
         "scores.class": "class",
         "scores.confusion": "confusion matrix, % of the pixels of a class",
@@ -1485,7 +1482,7 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "scores.no_mistakes": "No mistake covers even 0.1 % of a photo.",
         "scores.object": "object",
-        "scores.objects": "objects",
+        "scores.objects": "in reference",
         "scores.reference_outline": "the reference's border",
         "scores.share": "{share} % of the photo",
         "scores.without": "Photos without masks: {names}.",

@@ -53,7 +53,8 @@ class InstanceModel(Model):
     def _predict(
         self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
     ) -> list[Segmentation]:
-        return [self._find(photo, settings, dict(made_by)) for photo in photos]
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has float16's mantissa
+            return [self._find(photo, settings, dict(made_by)) for photo in photos]
 
     def _find(self, photo: Photo, settings: dict[str, Any], made_by: dict[str, Any]) -> Segmentation:
         heads = self.network.roi_heads
