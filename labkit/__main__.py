@@ -83,7 +83,20 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", metavar="DIR", type=Path, default=Path("reports"), help="default: reports")
     report.add_argument("--student", default="", help="name for the title")
     report.add_argument("--group", default="", help="group for the title")
+    report.add_argument("--wanted", metavar="N", type=_count, help="photos that the assignment asks for (default 10)")
+    report.add_argument("--target", metavar="CLASS", help="the sought class, in Russian or English (default: any)")
     _model_options(report)
+
+    compare = command("compare", _compare, "Run all six variants on the same photos and export one HTML file.")
+    compare.add_argument("photos", metavar="PHOTO", nargs="*", help="folders, files or zips (default: the kit's ten)")
+    compare.add_argument(
+        "--weights", metavar="W", default="embedded", help="embedded (default), cached, official, auto or a file"
+    )
+    compare.add_argument("--target", metavar="CLASS", default="кошка", help="the sought class, one of PASCAL VOC's 20")
+    compare.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
+    compare.add_argument("--out", metavar="DIR", type=Path, default=Path("reports"), help="default: reports")
+    compare.add_argument("--student", default="", help="name for the title")
+    compare.add_argument("--group", default="", help="group for the title")
 
     evaluate = command("evaluate", _evaluate, "Score a model against reference masks (IoU of each class).")
     evaluate.add_argument("variant", metavar="VARIANT", help=_VARIANT)
@@ -109,6 +122,14 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
     train.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
 
+    grade = command("grade", _grade, "Read handed-in reports, check and compare them: grades.html and grades.csv.")
+    grade.add_argument("folder", metavar="DIR", type=Path, help="reports, notebooks, and zips of them")
+    grade.add_argument("--out", metavar="DIR", type=Path, help="where the table is written (default: DIR/grades)")
+    grade.add_argument("--wanted", metavar="N", type=_count, help="photos that are asked for (default: as each says)")
+    grade.add_argument("--target", metavar="CLASS", help="the sought class, any language (default: as each says)")
+    grade.add_argument("--no-recompute", action="store_true", help="do not run the models on the photos again")
+    grade.add_argument("--device", metavar="D", default="cpu", help="for the models: auto, cpu (default), cuda")
+
     weights = command("weights", _weights, "List the embedded and the official weights, fetch or verify them.")
     weights.add_argument("action", nargs="?", choices=("list", "fetch", "verify"), default="list")
     weights.add_argument("names", metavar="NAME", nargs="*", help=f"{_VARIANT}, or a release of the list")
@@ -131,6 +152,13 @@ def _minutes(given: str) -> float:
     if not 0 < minutes < 1e6:
         raise ValueError
     return minutes
+
+
+def _count(given: str) -> int:
+    count = int(given)
+    if not 0 <= count <= 10_000:
+        raise ValueError
+    return count
 
 
 def _point(given: str) -> list[float]:
@@ -208,12 +236,47 @@ def _report(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         student=arguments.student,
         group=arguments.group,
+        wanted=arguments.wanted,
+        target=arguments.target,
+    )
+    print(report.notebook)
+    print(report.html)
+    for check in report.checks:
+        if not check.ok:
+            print(f"✗ {text(f'checks.{check.name}')}: {check.reason}", file=sys.stderr)
+    if report.error:
+        print(f"labkit: {report.error}", file=sys.stderr)
+    return 1 if report.error else 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from labkit.report.compare import make_comparison
+
+    if arguments.device not in ("auto", "cpu"):
+        from labkit.models import pick_device
+
+        pick_device(arguments.device)
+    failed: list[str] = []
+
+    def say(line: str) -> None:
+        failed.append(line)
+        print(f"labkit: {line}", file=sys.stderr)
+
+    report = make_comparison(
+        arguments.photos,
+        weights=arguments.weights,
+        target=arguments.target,
+        device=arguments.device,
+        out=arguments.out,
+        student=arguments.student,
+        group=arguments.group,
+        failed=say,
     )
     print(report.notebook)
     print(report.html)
     if report.error:
         print(f"labkit: {report.error}", file=sys.stderr)
-    return 1 if report.error else 0
+    return 1 if report.error or failed else 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -244,6 +307,30 @@ def _train(arguments: argparse.Namespace) -> int:
     for path in paths:
         print(path)
     return 0
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    from labkit.report.grade import grade
+
+    if not arguments.no_recompute and arguments.device not in ("auto", "cpu"):
+        from labkit.models import pick_device
+
+        pick_device(arguments.device)
+    out = arguments.out or arguments.folder / "grades"
+    rows = grade(
+        arguments.folder,
+        out,
+        recompute=not arguments.no_recompute,
+        wanted=arguments.wanted,
+        target=arguments.target,
+        device=arguments.device,
+    )
+    failed = [row for row in rows if row.problem is not None]
+    for row in failed:
+        print(f"labkit: {row.file}: {row.problem}", file=sys.stderr)
+    for name in ("grades.html", "grades.csv"):
+        print(out / name)
+    return 1 if failed else 0
 
 
 def _weights(arguments: argparse.Namespace) -> int:

@@ -19,7 +19,17 @@ from typing import BinaryIO
 
 from labkit._decode import Unreadable
 
-__all__ = ["IMAGE_SUFFIXES", "Found", "find", "shown"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "SILENT_NAMES",
+    "ZIP_MEMBERS",
+    "Found",
+    "find",
+    "member_name",
+    "natural",
+    "refusal_of_member",
+    "shown",
+]
 
 ZIP_MEMBERS = 10_000
 ZIP_MEMBER_MB = 300
@@ -31,8 +41,9 @@ _MB = 1_000_000
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 _MASK_SUFFIXES = (".mask.png", ".ids.png", ".classes.png")  # references, and what Segmentation.save writes
 _SILENT_SUFFIXES = (".json", ".txt", ".md", *_MASK_SUFFIXES)
-_SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
+SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 _MASK_FOLDERS = {"masks", "outlines"}
+_FRAMES = re.compile("[\u2500-\u25ff\u0404\u0407\u040e\u0454\u0457\u045e°∙·√¤]")
 
 _Opener = Callable[[], BinaryIO]
 
@@ -78,7 +89,7 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
     for root, folders, files in os.walk(folder, followlinks=True, onerror=forbidden):
         inside = Path(root).relative_to(folder).parts
         entered = []
-        for name in sorted(folders, key=_natural):
+        for name in sorted(folders, key=natural):
             real = os.path.realpath(os.path.join(root, name))
             if _silent((name, "")) or real in visited:  # a link may lead back to where it stands
                 continue
@@ -123,18 +134,28 @@ def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
         members = [(parts, info) for parts, info in members if parts and not _silent(parts)]
         room = ZIP_TOTAL_MB * _MB
         for parts, info in sorted(members, key=lambda member: _order(member[0])):
-            opener = _member_refusal(parts[-1], info, room)
-            if opener is None:
+            refused = refusal_of_member(info, room, ZIP_MEMBER_MB, ZIP_TOTAL_MB)
+            if _is_zip(parts[-1]):
+                refused = Unreadable("photos.nested_zip")
+            opener = partial(_open_member, archive, info) if refused is None else partial(_raise, refused)
+            if refused is None:
                 room -= info.file_size
-                opener = partial(_open_member, archive, info)
             yield Found(shown("/".join(parts)), path.joinpath(*parts), opener, on_disk=False)
 
 
 def _member_parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """The path of a member, empty for a folder.
+    """The path of a member, empty for a folder."""
+    name = member_name(info)
+    if name.endswith("/"):
+        return ()
+    return tuple(part for part in name.split("/") if part not in ("", ".", ".."))
 
-    Without the UTF-8 flag zipfile reads a name as cp437, but a Russian Windows writes it in cp866; macOS and some tools
-    of Linux write UTF-8 and do not say so.
+
+def member_name(info: zipfile.ZipInfo) -> str:
+    """What a member of a zip is called, its folders parted by `/`; a folder's name ends with one.
+
+    Without the UTF-8 flag zipfile reads a name as cp437, but a Russian Windows writes it in cp866, some of its programs
+    in cp1251; macOS and some tools of Linux write UTF-8 and do not say so.
     """
     name = info.filename
     if not info.flag_bits & 0x800:
@@ -143,26 +164,29 @@ def _member_parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
             try:
                 name = raw.decode("utf-8")
             except UnicodeDecodeError:
-                name = raw.decode("cp866")
+                name = _russian(raw)
         except UnicodeEncodeError:
             pass  # the name came from a Unicode field, not from cp437
-    if name.endswith(("/", "\\")):
-        return ()
-    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", ".", ".."))
+    return name.replace("\\", "/")
 
 
-def _member_refusal(name: str, info: zipfile.ZipInfo, room: int) -> _Opener | None:
+def _russian(raw: bytes) -> str:
+    """In cp866 the capitals of cp1251 are frames and shades, and most of its small letters signs."""
+    dos, windows = raw.decode("cp866"), raw.decode("cp1251", errors="replace")
+    return windows if _FRAMES.search(dos) and re.search("[А-яЁё]", windows) else dos
+
+
+def refusal_of_member(info: zipfile.ZipInfo, room: int, member_mb: int, total_mb: int) -> Unreadable | None:
+    """Why a member is not read, None where it may be; `room` is what is left, in bytes, of the limit for them all."""
     ratio = info.file_size / max(1, info.compress_size)
-    if _is_zip(name):
-        return _refusal("photos.nested_zip")
     if info.flag_bits & 0x1:
-        return _refusal("photos.zip_encrypted")
-    if info.file_size > ZIP_MEMBER_MB * _MB:
-        return _refusal("photos.zip_member_size", limit=ZIP_MEMBER_MB)
+        return Unreadable("photos.zip_encrypted")
+    if info.file_size > member_mb * _MB:
+        return Unreadable("photos.zip_member_size", limit=member_mb)
     if ratio > ZIP_RATIO and info.file_size > 10 * _MB:
-        return _refusal("photos.zip_ratio", ratio=round(ratio))
+        return Unreadable("photos.zip_ratio", ratio=round(ratio))
     if info.file_size > room:
-        return _refusal("photos.zip_total", limit=ZIP_TOTAL_MB)
+        return Unreadable("photos.zip_total", limit=total_mb)
     return None
 
 
@@ -187,17 +211,17 @@ def _silent(parts: tuple[str, ...]) -> bool:
     """Whether a file, by its path, is none that anyone would miss: hidden, a note, a mask, the system's own."""
     *folders, name = (part.lower() for part in parts)
     return (
-        any(part.startswith(".") or part in _SILENT_NAMES for part in (*folders, name))
+        any(part.startswith(".") or part in SILENT_NAMES for part in (*folders, name))
         or any(part in _MASK_FOLDERS for part in folders)
         or name.endswith(_SILENT_SUFFIXES)
     )
 
 
 def _order(parts: tuple[str, ...]) -> tuple:
-    return tuple(_natural(part) for part in parts)
+    return tuple(natural(part) for part in parts)
 
 
-def _natural(name: str) -> tuple:
+def natural(name: str) -> tuple:
     """Sorts IMG_2 before IMG_10; digits stay text, since int() refuses very long ones."""
     pieces = re.split("([0-9]+)", unicodedata.normalize("NFC", name).casefold())
     return [(len(p.lstrip("0")), p.lstrip("0")) if n % 2 else p for n, p in enumerate(pieces)], name

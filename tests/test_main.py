@@ -22,7 +22,7 @@ from labkit.weights import EMBEDDED, embedded_path
 
 def test_help_is_quick_and_without_torch(root):
     """`--help` of every command answers within half a second and never imports torch or NumPy."""
-    commands = [[], ["segment"], ["report"], ["evaluate"], ["train"], ["weights"]]
+    commands = [[], ["segment"], ["report"], ["evaluate"], ["train"], ["grade"], ["weights"]]
     code = "import sys, runpy; sys.argv = ['labkit'] + {0!r}\ntry: runpy.run_module('labkit', run_name='__main__')\n"
     code += "except SystemExit as stop: assert stop.code == 0\nassert not {{'torch', 'numpy'}} & sys.modules.keys()"
     for command in commands:

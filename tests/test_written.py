@@ -34,7 +34,8 @@ def test_answered_notebooks(root, variant):
     """An answer in place of each mark's dots is read whole, and no other text of the notebook with it."""
     notebook = nbformat.read(root / "notebooks" / variant.notebook, 4)
     for cell in notebook.cells:
-        cell.source = cell.source.replace("*Ваш ответ:* …", "*Ваш ответ:* Потому что граница.\n\nИ ещё **строка**.")
+        cell.source = cell.source.replace(":* …", ":* Потому что граница.\n\nИ ещё **строка**.")
+    assert len(complete({}, notebook)["answers"]) == sum(cell.source.count("*Ваш ответ") for cell in notebook.cells)
     assert {row["answer"] for row in complete({}, notebook)["answers"]} == {"Потому что граница.\n\nИ ещё **строка**."}
 
 
@@ -55,6 +56,13 @@ def test_answers_below():
     assert read(question, new_code_cell("1"), "не ответ") == ([""], "")
     conclusions = "## 10. Выводы\n\n*Заполните: что удалось.*\n\n…"
     assert read(conclusions, "Вышло.", "И ещё.") == ([], "Вышло.\n\nИ ещё.")
+
+
+def test_questions_with_a_condition():
+    """A question for those who have masks of their own may stay open."""
+    question = "**Вопрос.** Что?\n\n*Ваш ответ (если есть разметка):* "
+    assert read(question + "…") == ([], "")
+    assert read(question + "Лапы.") == read(question + "…", "Лапы.") == (["Лапы."], "")
 
 
 def test_words():

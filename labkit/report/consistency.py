@@ -153,5 +153,5 @@ def _same_pixels(result: dict[str, Any], layers: list[np.ndarray]) -> bool:
 
 
 def _ids(address: Any) -> np.ndarray:
-    planes = np.asarray(read_image(address).convert("RGB"), np.int32)
-    return planes[..., 0] + 256 * planes[..., 1] + 65536 * planes[..., 2]
+    pixels = np.asarray(read_image(address).convert("RGBX"))
+    return (pixels.view("<u4")[..., 0] & 0xFFFFFF).astype(np.int32)

@@ -119,7 +119,8 @@ def parse(written: str) -> dict[str, Any]:
         raise ValueError("the data are nested too deep") from None
     error = jsonschema.exceptions.best_match(_validator().iter_errors(data))
     if error is not None:
-        raise ValueError(f"{error.json_path}: {error.message[:200]}")
+        said = error.message if len(error.message) <= 200 else f"{error.validator} {error.validator_value}"
+        raise ValueError(f"{error.json_path}: {said[:200]}")
     return data
 
 

@@ -78,7 +78,8 @@ def render(
     resources = {"metadata": {"name": name}, "labkit": _labels(variant, error, facts, found)}
     page, _ = exporter.from_notebook_node(notebook, resources)
     if data is not None:
-        page = page.replace("</body>", block(sealed(data, page)) + "</body>", 1)
+        body, end, rest = page.rpartition("</body>")
+        page = f"{body}{block(sealed(data, page))}{end}{rest}"
     return page, found
 
 

@@ -11,7 +11,9 @@ from labkit.report.data import MIME
 
 __all__ = ["complete", "handed_data", "outputs_text", "words"]
 
-_ANSWER = "*Ваш ответ:*"
+_ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
+"""With a condition in brackets the question may stay open."""
+
 _NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
 _CONCLUSIONS = re.compile(r"^#+ [\d. ]*Выводы\s*$", re.MULTILINE)
 _PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
@@ -61,7 +63,7 @@ def words(written: str) -> int:
 
 
 def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
-    answers: list[dict[str, str]] = []
+    answers: list[dict[str, Any]] = []
     conclusions = ""
     taking: str | None = None  # what a text cell without a heading, which the student has added, belongs to
     for cell in notebook.cells:
@@ -70,7 +72,7 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
             taking = None
         elif heading := _CONCLUSIONS.search(source):
             conclusions, taking = _bare(_PROMPT.sub("", source[heading.end() :])), "conclusions"
-        elif _ANSWER in source:
+        elif _ANSWER.search(source):
             found = _answers(source)
             answers += found
             taking = "answer"
@@ -81,21 +83,22 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
                 conclusions = _bare(f"{conclusions}\n\n{source}")
         else:
             taking = None
-    return answers, conclusions
+    asked = [row for row in answers if row["answer"] or not row["optional"]]
+    return [{"question": row["question"], "answer": row["answer"]} for row in asked], conclusions
 
 
-def _answers(source: str) -> list[dict[str, str]]:
+def _answers(source: str) -> list[dict[str, Any]]:
     """Each question of a cell with what stands after its mark, up to the next question or heading."""
-    before, *parts = source.split(_ANSWER)
     rows = []
-    for part in parts:
-        end = _NEXT.search(part)
-        questions = [m.start() for m in _NEXT.finditer(before) if before[m.start()] == "*"]
-        question = before[questions[-1] :] if questions else before
-        rows.append(
-            {"question": " ".join(question.split())[:2000], "answer": _bare(part[: end.start() if end else None])}
-        )
-        before = part[end.start() :] if end else ""
+    before = 0
+    for mark in _ANSWER.finditer(source):
+        end = _NEXT.search(source, mark.end())
+        asked = source[before : mark.start()]
+        questions = [place.start() for place in _NEXT.finditer(asked) if asked[place.start()] == "*"]
+        answer = _bare(source[mark.end() : end.start() if end else None])
+        before = end.start() if end else len(source)
+        question = " ".join(asked[questions[-1] if questions else 0 :].split())[:2000]
+        rows.append({"question": question, "answer": answer, "optional": bool(mark[1])})
     return rows
 
 

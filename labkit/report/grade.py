@@ -1,0 +1,318 @@
+"""A folder of handed-in reports becomes a table: each is read, checked anew and compared with the others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tqdm import tqdm
+
+from labkit import __version__
+from labkit._sources import IMAGE_SUFFIXES
+from labkit.classes import LABEL_SETS, label_set
+from labkit.errors import LabkitError
+from labkit.report.checks import checks, found_on
+from labkit.report.consistency import disagreements
+from labkit.report.handed import KEPT, Handed, Source, content, distinct, find_sources, members, read
+from labkit.report.pairs import with_pairs
+from labkit.report.rows import PhotoRow, Remark, Row
+from labkit.report.thumbnails import look, thumbnail
+from labkit.report.workers import Lost, in_workers
+from labkit.texts import decimal, text
+
+__all__ = ["OWN", "grade"]
+
+OWN = 0.98
+"""Masks of a lower IoU with the model's own are marked."""
+
+_SECONDS, _SECONDS_A_PHOTO = 60.0, 120.0
+"""For reading a report, and for running the model once more on each of its photos."""
+
+_MEGABYTES = 3000
+"""Memory for reading a report; a model may have what it needs, on photos that were read within these limits."""
+
+_LISTED = 5
+
+_FORMAT = 1
+"""Of what is kept for the next run: a higher number makes all anew."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One file, the folder of the table, and what the assignment asks for."""
+
+    source: Source
+    out: Path
+    wanted: int | None = None
+    target: str | None = None
+    language: str | None = None
+    device: str = "cpu"
+
+
+def grade(
+    folder: str | Path,
+    out: str | Path | None = None,
+    recompute: bool = True,
+    wanted: int | None = None,
+    target: str | None = None,
+    device: str = "cpu",
+    language: str | None = None,
+) -> list[Row]:
+    """Reads all that was handed in below `folder` and writes `grades.html` and `grades.csv` into `out`.
+
+    `out` is `folder`/grades unless given. `wanted` photos and the `target` class are each report's own unless given.
+    With `recompute` the models that the reports name are run on the photos that they carry, on `device`. What is done
+    stays in `out`: a second run goes on where the first one was stopped. LabkitError where there is no such folder,
+    nothing in it, or no such class.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise LabkitError(text("grade.no_folder", language, folder=folder))
+    _known(target, language)
+    out = Path(out) if out is not None else folder / "grades"
+    sources = _all_sources(folder, out, language)
+    if not sources:
+        raise LabkitError(text("grade.nothing", language, folder=folder))
+    (out / KEPT).mkdir(parents=True, exist_ok=True)
+    tasks = [_Task(source, out, wanted, target, language, device) for source in sources]
+    rows = _read_all(tasks)
+    if recompute:
+        rows = _run_all(tasks, rows)
+    rows = with_pairs(rows, _kit_photos(), language)
+    from labkit.report.gradebook import write_gradebook
+
+    write_gradebook(rows, out, language)
+    return rows
+
+
+def _known(target: str | None, language: str | None) -> None:
+    """LabkitError for a class that no model knows."""
+    for name in LABEL_SETS if target else ():
+        try:
+            label_set(name).id(target)
+            return
+        except ValueError:
+            pass
+    if target:
+        from labkit.comparison import class_name
+
+        class_name(target, language)
+
+
+def _all_sources(folder: Path, out: Path, language: str | None) -> list[Source]:
+    found = find_sources(folder, language)
+    tasks = [_Task(source, out, language=language) for source in found if source.zip]
+    listed: dict[int, list[Source]] = {}
+    for place, answer in in_workers(_members, tasks, lambda _: _SECONDS, _MEGABYTES):
+        source = tasks[place].source
+        listed[place] = [replace(source, problem=answer.told(language))] if isinstance(answer, Lost) else list(answer)
+    zips = iter(range(len(tasks)))
+    return distinct([one for source in found for one in (listed[next(zips)] if source.zip else [source])])
+
+
+def _members(task: _Task) -> list[Source]:
+    return members(task.source, task.language)
+
+
+def _read_all(tasks: Sequence[_Task]) -> list[Row]:
+    rows: dict[int, Row] = {}
+    todo = [n for n, task in enumerate(tasks) if task.source.problem is None]
+    answers = in_workers(_row, [tasks[n] for n in todo], lambda _: _SECONDS, _MEGABYTES)
+    for place, answer in _tracked(answers, len(todo), text("grade.reading", tasks[0].language)):
+        task = tasks[todo[place]]
+        if isinstance(answer, Lost):
+            rows[todo[place]] = Row(task.source.file, "", problem=answer.told(task.language))
+        else:
+            rows[todo[place]] = answer
+    return [rows.get(n) or Row(t.source.file, "", problem=t.source.problem) for n, t in enumerate(tasks)]
+
+
+def _tracked(answers: Iterable[Any], total: int, label: str) -> Iterable[Any]:
+    return tqdm(answers, total=total, desc=label, leave=False, disable=None)
+
+
+def _row(task: _Task) -> Row:
+    """One file's row, kept or made."""
+    try:
+        found = content(task.source, task.language)
+    except LabkitError as error:
+        return Row(task.source.file, "", problem=str(error))
+    digest = hashlib.sha256(found).hexdigest()
+    options = ["row", digest, Path(task.source.file).suffix, task.wanted, task.target, task.language]
+    record = _kept(task.out, options, lambda: _clean(_made(task, found, digest).record()))
+    link = _link(task, found, digest) if record["problem"] is None else None
+    return replace(Row.of(record), file=task.source.file, link=link)
+
+
+def _made(task: _Task, found: bytes, digest: str) -> Row:
+    try:
+        handed = read(task.source.file, found, task.language)
+        return _checked(handed, digest, task)
+    except LabkitError as error:
+        return Row(task.source.file, digest, problem=str(error))
+
+
+def _checked(handed: Handed, digest: str, task: _Task) -> Row:
+    data, language = handed.data, task.language
+    differs = disagreements(data, handed.items, handed.page, language)
+    remarks = [Remark("edited", text(f"grade.edited_{what}", language)) for what in handed.edited]
+    if differs:
+        remarks.append(Remark("differs", _some(differs, language, "; ")))
+    seconds = sum(result["made_by"].get("seconds", 0) for result in data["results"])
+    return Row(
+        task.source.file,
+        digest,
+        student=data["student"],
+        group=data["group"],
+        date=data["date"],
+        variant=data["variant_number"],
+        variant_title=data["variant_title"],
+        weights=data["made_by"].get("weights", ""),
+        checks=tuple(checks(data, differs, task.wanted, task.target, language)),
+        remarks=tuple(remarks),
+        photos=tuple(_photos(handed, data["wanted"]["target"] if task.target is None else task.target)),
+        answers=tuple((row["question"], row["answer"]) for row in data["answers"]),
+        conclusions=data["conclusions"],
+        seconds=float(seconds) if 0 < seconds < 1e9 else None,
+    )
+
+
+def _photos(handed: Handed, target: str) -> Iterable[PhotoRow]:
+    data = handed.data
+    found = found_on(data, target)
+    results = {result["photo"]: result for result in reversed(data["results"])}
+    for photo in data["photos"]:
+        jpeg, result = handed.jpegs.get(photo["name"]), results.get(photo["name"])
+        row = PhotoRow(photo["name"], photo["sha256"], found[photo["name"]])
+        if jpeg is not None:
+            classes = (result or data)["made_by"].get("classes") or data["made_by"].get("classes")
+            try:
+                row = replace(row, look=look(jpeg))
+                row = replace(row, thumbnail=thumbnail(jpeg, result, classes))
+            except ValueError:
+                pass  # what is wrong with its masks is told by the check of the page against the data
+        yield row
+
+
+def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
+    """The rows with the IoU of each photo, and remarks on it."""
+    done = list(rows)
+    todo = [n for n, row in enumerate(rows) if row.problem is None and row.photos]
+
+    def seconds(task: tuple[_Task, str, int]) -> float:
+        return _SECONDS + _SECONDS_A_PHOTO * task[2]
+
+    work = [(tasks[n], rows[n].sha256, len(rows[n].photos)) for n in todo]
+    for place, answer in _tracked(in_workers(_own, work, seconds), len(work), text("grade.running", tasks[0].language)):
+        row, language = rows[todo[place]], tasks[0].language
+        iou, reason = ({}, answer.told(language)) if isinstance(answer, Lost) else answer
+        photos = tuple(replace(photo, iou=iou.get(photo.name)) for photo in row.photos)
+        remarks = []
+        low = [photo for photo in photos if photo.iou is not None and photo.iou < OWN]
+        if low:
+            named = [f"{photo.name} ({_floored(photo.iou, language)})" for photo in low]
+            least = _floored(OWN, language)
+            told = text("grade.not_own", language, least=least, names=_some(named, language), count=len(low))
+            remarks.append(Remark("not_own_masks", told))
+        if reason:
+            remarks.append(Remark("not_checked", reason))
+        done[todo[place]] = replace(row, photos=photos).with_remarks(*remarks)
+    return done
+
+
+def _own(work: tuple[_Task, str, int]) -> tuple[dict[str, float], str | None]:
+    """How far a report's masks are the model's own: IoU by photo, and why there is none, or not of all."""
+    task, digest, _ = work
+    from labkit.report.recompute import own_iou
+
+    def made() -> dict[str, Any]:
+        handed = read(task.source.file, content(task.source, task.language), task.language)
+        own = own_iou(handed.data, handed.jpegs, task.device, task.language)
+        return {"iou": {_clean(name): value for name, value in own.iou.items()}, "reason": _clean(own.reason)}
+
+    options = ["own", digest, task.device, task.language]
+    record = _kept(task.out, options, made, lambda made: bool(made["iou"]))  # weights may be there the next time
+    return record["iou"], record["reason"]
+
+
+def _kept(
+    out: Path, options: Sequence[Any], make: Callable[[], dict], keep: Callable[[dict], bool] = lambda _: True
+) -> dict[str, Any]:
+    """A record that an earlier run has left, else one that is made, and left for the next."""
+    key = hashlib.sha256(json.dumps([__version__, _FORMAT, *options]).encode()).hexdigest()
+    path = out / KEPT / f"{key}.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        record = make()
+    if keep(record):
+        _write(path, json.dumps(record).encode())
+    return record
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Never half a file, whoever else writes it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _link(task: _Task, found: bytes, digest: str) -> str:
+    """The address of a file as seen from the table; a file in a zip is copied next to that, as it is."""
+    path = task.source.path
+    if task.source.members:
+        name = re.sub(r"[^\w.-]+", "_", task.source.file.rpartition("/")[2])[-60:]
+        path = task.out / "handed" / f"{digest[:8]}_{name}"
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            _write(path, found)
+    leads = os.path.relpath(os.path.abspath(path), os.path.abspath(task.out))
+    return quote(os.fsencode(leads.replace(os.sep, "/")))
+
+
+def _clean(record: Any) -> Any:
+    """What can be printed and written: no half of a surrogate pair, no control or direction marks but line ends."""
+    if isinstance(record, str):
+        return record if record.isprintable() else "".join(map(_printable, record.replace("\r\n", "\n")))
+    if isinstance(record, dict):
+        return {key: _clean(value) for key, value in record.items()}
+    return [_clean(value) for value in record] if isinstance(record, (list, tuple)) else record
+
+
+def _printable(letter: str) -> str:
+    kind = unicodedata.category(letter)
+    if letter == "\n" or kind[0] not in "CZ":
+        return letter
+    return " " if letter == "\t" or kind[0] == "Z" else "" if kind == "Cf" else "\ufffd"
+
+
+def _kit_photos() -> dict[str, str | None]:
+    """The sha256 and the look of the photos that travel with the kit, where they are there."""
+    rows: dict[str, str | None] = {}
+    for path in sorted((Path(__file__).parents[2] / "data" / "images").glob("*")):
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
+            found = path.read_bytes()
+            try:
+                rows[hashlib.sha256(found).hexdigest()] = look(found)
+            except ValueError:
+                rows[hashlib.sha256(found).hexdigest()] = None
+    return rows
+
+
+def _floored(value: float, language: str | None) -> str:
+    """A value that is too small is not rounded up to one that is not."""
+    return decimal(math.floor(value * 1000) / 1000, 3, language)
+
+
+def _some(told: Sequence[str], language: str | None, between: str = ", ") -> str:
+    more = len(told) - _LISTED
+    return between.join(told[:_LISTED]) + (text("checks.more", language, count=more) if more > 0 else "")

@@ -1,0 +1,81 @@
+"""Small pictures of our own for the table of grades, and what a photo looks like in 64 bits."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from labkit.classes import LABEL_SETS, label_set
+from labkit.drawing import overlay_image
+from labkit.images import Photo
+from labkit.report.consistency import MAX_PIXELS
+from labkit.segmentation import Segment, Segmentation, decode_mask
+
+__all__ = ["SIDE", "look", "open_jpeg", "thumbnail"]
+
+SIDE = 96
+"""The longest side of a thumbnail, in pixels."""
+
+
+def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = SIDE) -> Image.Image:
+    """A JPEG of at most `MAX_PIXELS`, decoded at no less than `side` pixels a side (or whole, if it has fewer).
+
+    ValueError for anything else.
+    """
+    try:
+        image = Image.open(io.BytesIO(jpeg), formats=["JPEG"])
+        if image.width * image.height > MAX_PIXELS:
+            raise ValueError(f"{image.width}x{image.height} pixels, at most {MAX_PIXELS}")
+        image.draft(mode, (side, side))  # the decoder itself halves it, once or more
+        return image.convert(mode)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises nearly every kind
+        raise ValueError(str(error)) from error
+
+
+def look(jpeg: bytes) -> str:
+    """The difference hash of a photo: whether each of 8x8 cells is darker than its right neighbour, as 16 hexadecimal
+    digits. Another size, quality or brightness changes few of its bits.
+    """
+    grey = np.asarray(open_jpeg(jpeg, "L").resize((9, 8), Image.Resampling.BOX), np.int16)
+    return np.packbits(grey[:, :-1] < grey[:, 1:]).tobytes().hex()
+
+
+def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | None = None) -> str:
+    """A photo with the masks of its `result` (as in the data) over it, as the `data:` address of a JPEG.
+
+    ValueError where photo or masks cannot be decoded.
+    """
+    image = open_jpeg(jpeg, side=2 * SIDE)
+    image.thumbnail((SIDE, SIDE))
+    pixels = np.array(image)
+    if result is not None:
+        pixels = overlay_image(_small(pixels, result, classes), outline=1)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=55)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _small(pixels: np.ndarray, result: dict[str, Any], classes: str | None) -> Segmentation:
+    """The result on a photo of these pixels: of each mask the nearest ones, smaller masks over larger ones."""
+    size = height, width = tuple(result["size"])
+    rows, columns = (
+        (np.arange(small) * side + side // 2) // small
+        for small, side in zip(pixels.shape[:2], (height, width), strict=True)
+    )
+    ids = np.zeros(pixels.shape[:2], np.int32)
+    labels = label_set(classes) if classes in LABEL_SETS else None
+    segments = []
+    for row in sorted(result["segments"], key=lambda row: -row["area"]):
+        mask = decode_mask(row["rle"], size)[np.ix_(rows, columns)]
+        ids[mask] = row["id"]
+        segments.append(Segment(row["id"], row["label_id"], row["label"], row["score"], mask))
+        if labels is not None and row["label_id"] >= len(labels):
+            labels = None
+    photo = Photo.from_pixels("photo", pixels)
+    return Segmentation(photo, ids, np.ones(ids.shape, np.float32), segments, labels)
