@@ -222,7 +222,7 @@ def _segment(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from labkit.report import make_report
+    from labkit.report.run import make_report
 
     if arguments.device not in ("auto", "cpu"):
         from labkit.models import pick_device
@@ -310,7 +310,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _grade(arguments: argparse.Namespace) -> int:
-    from labkit.report.grade import grade
+    from labkit.grading.grade import grade
 
     if not arguments.no_recompute and arguments.device not in ("auto", "cpu"):
         from labkit.models import pick_device

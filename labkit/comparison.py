@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
 
 import matplotlib
 import numpy as np
@@ -29,6 +31,7 @@ __all__ = [
     "aligned",
     "areas",
     "boxes",
+    "by_photo",
     "class_name",
     "display_agreement",
     "display_masks",
@@ -42,6 +45,7 @@ LEAST = 0.005
 """A mask on a smaller share of the photo is a few stray pixels: it counts as empty, its class as not found."""
 
 _PANEL = 1.5
+_SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
 _CELL = 0.72
 _NONE = "—"
 
@@ -60,11 +64,32 @@ def class_name(target: str, language: str | None = None) -> str:
     return names[label_id - 1]
 
 
-def aligned(results: Results) -> dict[int, list[Segmentation]]:
-    """The results of the photos that every model has done: one that a model failed on is left out of all."""
-    names = [{result.photo.name for result in found} for found in results.values()]
-    common = set.intersection(*names) if names else set()
-    return {number: [r for r in found if r.photo.name in common] for number, found in results.items()}
+def aligned(results: Results, language: str | None = None) -> dict[int, list[Segmentation]]:
+    """The results of the photos that every model has done; what is left out, and why, is printed.
+
+    A photo that one model failed on is left out of all; a model that failed on every photo is left out itself.
+    """
+    done = {number: found for number, found in results.items() if found}
+    for number in results.keys() - done.keys():
+        print(text("comparison.no_results", language, model=find_variant(number).title))
+    names = [[result.photo.name for result in found] for found in done.values()]
+    common = set.intersection(*map(set, names)) if names else set()
+    if partly := [name for name in dict.fromkeys(chain(*names)) if name not in common]:
+        print(text("comparison.partly", language, names=", ".join(partly)))
+    return {number: [r for r in found if r.photo.name in common] for number, found in done.items()}
+
+
+def by_photo(results: Results) -> list[Segmentation]:
+    """Photo after photo, each model's result of it in the order of the variants: what `labkit.show` puts side by side.
+
+    A pixel's confidence becomes the score of its segment: one of each pixel, six times a photo, would be megabytes.
+    """
+    numbers = sorted(results)
+    return [
+        _plain(result, number)
+        for of_photo in zip(*(results[number] for number in numbers), strict=True)
+        for number, result in zip(numbers, of_photo, strict=True)
+    ]
 
 
 def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[tuple[int, int, int, int]]:
@@ -120,8 +145,8 @@ def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
     return matrix
 
 
-def table(results: Results, target: str, sizes: Mapping[int, int], language: str | None = None) -> str:
-    """A row a model, in plain text; `sizes` are the bytes of the weights.
+def table(results: Results, target: str, sizes: Mapping[int, int], language: str | None = None, digits: int = 1) -> str:
+    """A row a model, in plain text; `sizes` are the bytes of the weights, `digits` how exactly seconds are given.
 
     Photos on which the class was found, the mean share of their area, the mean agreement with the other models, the
     median of the seconds a photo, megabytes of weights.
@@ -141,7 +166,7 @@ def table(results: Results, target: str, sizes: Mapping[int, int], language: str
                 text("comparison.found_on", language, found=len(shares), photos=len(of_photos)),
                 f"{np.mean(shares):.0%}" if shares else _NONE,
                 decimal(np.nanmean(others), 2, language) if np.isfinite(others).any() else _NONE,
-                _seconds(float(np.median(seconds)), language) if seconds else _NONE,
+                _seconds(float(np.median(seconds)), language, digits) if seconds else _NONE,
                 decimal(sizes[number] / 1e6, 1, language),
             ]
         )
@@ -169,10 +194,10 @@ def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str, lan
         drawn.set_label(f"{photo.name}, {class_name(target, language)}: {told}")
         name = cut(photo.name, size[0])
         drawn.suptitle(name, x=0.005, ha="left", fontsize=10, fontweight="bold", parse_math=False)
-        shrunk = Photo(photo.name, np.array(small(photo.pixels, _PANEL)))
+        shrunk = Photo(photo.name, np.array(small(photo.pixels, _SHOWN)))
         axes = drawn.subplots(1, len(masks), squeeze=False)[0]
         for ax, mask, title in zip(axes, masks.values(), titles, strict=True):
-            ax.imshow(_overlay(shrunk, mask, target), interpolation="nearest")
+            ax.imshow(_overlay(shrunk, mask, target), interpolation="none")
             ax.set_title(title, fontsize=9, parse_math=False)
             ax.set_axis_off()
         return drawn
@@ -232,6 +257,14 @@ def display_agreement(results: Results, target: str, language: str | None = None
     display_svg(agreement_figure(results, target, language))
 
 
+def _plain(result: Segmentation, number: int) -> Segmentation:
+    scores = np.zeros(max((segment.id for segment in result.segments), default=0) + 1, np.float32)
+    for segment in result.segments:
+        scores[segment.id] = segment.score
+    made_by = {"variant": find_variant(number).name, **result.made_by}  # SAM's is empty where it was not asked
+    return replace(result, confidence=scores[result.ids], made_by=made_by)
+
+
 def _of_class(result: Segmentation, target: str) -> list[Segment]:
     """The segments of a class; none where the model's label set does not have it (people, street scenes)."""
     try:
@@ -256,6 +289,7 @@ def _share(mask: np.ndarray) -> str:
     return f"{mask.mean():.0%}" if mask.any() else _NONE
 
 
-def _seconds(value: float, language: str | None) -> str:
-    """Tenths: finer ones change from run to run."""
-    return decimal(value, 1, language) if value > 0.1 else f"≤{decimal(0.1, 1, language)}"
+def _seconds(value: float, language: str | None, digits: int) -> str:
+    """In tenths it hardly changes from run to run."""
+    least = 10**-digits
+    return decimal(value, digits, language) if value > least else f"≤{decimal(least, digits, language)}"

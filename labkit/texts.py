@@ -32,7 +32,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "checks.run_error": "тетрадь остановилась с ошибкой: {error}",
         "checks.run_order": "ячейки запускались не по порядку; запустите тетрадь целиком заново",
         "checks.run_part": "выполнено ячеек с кодом: {executed} из {cells}; запустите тетрадь целиком",
-        "checks.run_whole": "все ячейки с кодом ({cells}) выполнены по порядку, рисунки и таблица согласуются с данными",
+        "checks.run_whole": "все ячейки с кодом ({cells}) выполнены по порядку; рисунки и таблица согласны с данными",
         "checks.variant": "Модель своего варианта",
         "checks.variant_none": "модель не запускалась",
         "checks.variant_other": "запущена модель {model}, а тетрадь — варианта {asked}",
@@ -398,6 +398,12 @@ TEXTS: dict[str, dict[str, str]] = {
             "скрипты выполнит браузер."
         ),
         "gradebook.iou": "Мин. IoU",
+        "gradebook.iou_legend": (
+            "IoU фото показывает, насколько маски отчёта совпадают с теми, которые те же веса дают на том же фото на "
+            "этой машине: пересечение, делённое на объединение, по всем сегментам вместе или, если он хуже, по одному "
+            "из сегментов крупнее 1 % фото (0, если сегмента нет или он лишний). Пиксели и объекты, в которых модель "
+            "сама не уверена, не считаются: другая машина округляет иначе. У честного отчёта IoU около 1."
+        ),
         "gradebook.iou_low": "ниже {least}",
         "gradebook.load": "Загрузить оценки…",
         "gradebook.load_failed": (
@@ -568,12 +574,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "recompute.absent": "в отчёте нет самого фото",
         "recompute.dear": "настройка {name} = {value} требует слишком долгого счёта, проверяем до {most}",
         "recompute.failed": "ошибка: {error}",
-        "recompute.legend": (
-            "IoU фото сравнивает маски отчёта с масками, которые те же веса дают на том же фото здесь: пересечение, "
-            "делённое на объединение, по всем сегментам вместе, а если у сегмента больше 1 % фото оно меньше, то его "
-            "(0, если сегмента нет или он лишний). Пиксели и объекты, в которых сама модель не уверена, не считаются: "
-            "другая машина округляет иначе, и у честного отчёта IoU около 1."
-        ),
         "recompute.masks": "маски в данных повреждены",
         "recompute.model": "такой модели в наборе нет, или она не понимает подсказок",
         "recompute.not_here": "весов {name} нет на этой машине (скачать их: labkit weights fetch {release})",
@@ -838,7 +838,9 @@ TEXTS: dict[str, dict[str, str]] = {
         ),
         "cli.point": "{given!r}: two numbers in pixels with a comma are needed, X,Y, for instance 200,110",
         "comparison.agreement": "agreement",
-        "comparison.bad_weights": "No weights are called {given}. Give embedded, cached, official, official/NAME, auto or a file.",
+        "comparison.bad_weights": (
+            "No weights are called {given}. Give embedded, cached, official, official/NAME, auto or a file."
+        ),
         "comparison.cached": "official, already downloaded",
         "comparison.found_on": "{found} of {photos}",
         "comparison.megabytes": "weights, MB",
@@ -1193,6 +1195,12 @@ TEXTS: dict[str, dict[str, str]] = {
             "the browser runs its scripts."
         ),
         "gradebook.iou": "Least IoU",
+        "gradebook.iou_legend": (
+            "A photo's IoU compares the report's masks with those that the same weights give on the same photo here: "
+            "intersection over union of all segments together, or that of a segment of more than 1 % of the photo "
+            "where it is smaller (0 where the segment is missing or too much). Pixels and objects of which the model "
+            "itself is not sure do not count: another machine rounds otherwise, and an honest report has about 1."
+        ),
         "gradebook.iou_low": "below {least}",
         "gradebook.load": "Load marks…",
         "gradebook.load_failed": (
@@ -1364,12 +1372,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "recompute.absent": "the report does not carry the photo",
         "recompute.dear": "the setting {name} = {value} takes too long to compute, it is checked up to {most}",
         "recompute.failed": "error: {error}",
-        "recompute.legend": (
-            "A photo's IoU compares the report's masks with those that the same weights give on the same photo here: "
-            "intersection over union of all segments together, or that of a segment of more than 1 % of the photo where "
-            "it is smaller (0 where the segment is missing or too much). Pixels and objects of which the model itself "
-            "is not sure do not count: another machine rounds otherwise, and an honest report has an IoU of about 1."
-        ),
         "recompute.masks": "the masks in the data are damaged",
         "recompute.model": "the kit has no such model, or the model takes no prompts",
         "recompute.not_here": "the weights {name} are not on this machine (get them: labkit weights fetch {release})",

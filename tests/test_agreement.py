@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from labkit.grading.agreement import Own, agreement, encoded
 from labkit.metrics import iou
-from labkit.report.agreement import Own, agreement, encoded
 
 SIZE = (40, 50)
 

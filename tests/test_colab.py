@@ -57,7 +57,8 @@ def test_nothing_that_colab_ships_is_moved(root):
         elif name not in installed:
             installed.add(name)
             waiting += [(name, further) for further in asked_for(name, requirement.extras)]
-    assert installed == {"papermill", "pytorchcv", "segment-anything", "segmentation-models-pytorch"}
+    scoring = {"lightning-utilities", "torchmetrics"}
+    assert installed == {"papermill", "pytorchcv", "segment-anything", "segmentation-models-pytorch", *scoring}
     assert asked == shipped.keys() and asked.issuperset(NEEDED)
 
 

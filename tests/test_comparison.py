@@ -188,11 +188,35 @@ def test_a_detector_says_what_and_sam_says_where(load, default_photos):
     assert found.record()["made_by"]["sha256"] == sam.weights.sha256
 
 
-def test_aligned(three):
-    """A photo that one model failed on is compared in none."""
+def test_aligned(three, capsys):
+    """A photo that one model failed on is compared in none, and said."""
+    assert comparison.aligned(three) == three and capsys.readouterr().out == ""
     del three[1][1]
     assert [[r.photo.name for r in found] for found in comparison.aligned(three).values()] == [["a", "c", "d"]] * 3
+    assert capsys.readouterr().out == "Не участвуют фото, с которыми справились не все модели: b.\n"
     assert comparison.aligned({}) == {}
+
+
+def test_a_model_that_did_nothing(three, capsys):
+    """One that failed on every photo is left out, and costs the others no photo."""
+    assert comparison.aligned({**three, 3: []}) == three
+    assert capsys.readouterr().out == "FCN-8s не справилась ни с одним фото и в сравнении не участвует.\n"
+
+
+def test_by_photo(three):
+    """Photo after photo, the models in their order, masks as they are; a segment's pixels have its score."""
+    three[4] = [comparison.joined(found.photo, [], "кошка") for found in three[1]]
+    shown = comparison.by_photo(three)
+    models = ["deeplab", "unet", "sam", "mask_rcnn"]
+    assert [(r.photo.name, r.made_by["variant"]) for r in shown[:5]] == [*(("a", m) for m in models), ("b", "deeplab")]
+    assert [r.photo.name for r in shown[::4]] == list("abcd") and len(shown) == 16
+    for number, found in three.items():
+        for plain, given in zip(shown[sorted(three).index(number) :: 4], found, strict=True):
+            assert plain.ids is given.ids and plain.segments is given.segments
+            for segment in plain.segments:
+                assert (plain.confidence[plain.ids == segment.id] == np.float32(segment.score)).all()
+            assert not plain.confidence[plain.ids == 0].any()
+    assert comparison.by_photo({}) == []
 
 
 def test_table(three):
@@ -212,6 +236,15 @@ def test_table_in_english(three):
     head, first, *_ = cells(comparison.table(three, "cat", {1: 6_717_218, 2: 0, 6: 0}, "en"))
     assert head == ["model", "found", "area", "agreement", "s a photo", "weights, MB"]
     assert first == ["1 DeepLabV3+", "2 of 4", "38%", "0.58", "≤0.1", "6.7"]
+
+
+def test_exact_seconds(three):
+    """With two digits the quick ones differ as well."""
+    told = cells(comparison.table(three, "кошка", dict.fromkeys(three, 0), digits=2))
+    assert [row[4] for row in told[1:]] == ["0,03", "0,25", "—"]
+    three[1][0].made_by["seconds"] = three[1][1].made_by["seconds"] = 0.004
+    three[1][2].made_by["seconds"] = 0.004
+    assert cells(comparison.table(three, "cat", dict.fromkeys(three, 0), "en", digits=2))[1][4] == "≤0.01"
 
 
 def test_table_with_nothing_to_say(three):
@@ -257,7 +290,7 @@ def test_masks_figure_shows_the_mask(outlined):
     share = (tinted != bare).any(2).mean()
     assert share == pytest.approx(mask.mean(), abs=0.02)
     written = svg(drawn)
-    assert len(written) < 60_000 and written == svg(comparison.masks_figure(photo, masks, "cat"))
+    assert len(written) < 30_000 and written == svg(comparison.masks_figure(photo, masks, "cat"))
 
 
 @pytest.mark.parametrize("name", ["<img src=x>", "$x_1$", "a & b"])
@@ -316,3 +349,16 @@ def test_other_label_sets():
     assert comparison.boxes(cat, person, "кошка") == [(0, 0, 30, 10)] and comparison.boxes(person, cat, "кошка") == [
         (0, 0, 30, 10)
     ]
+
+
+def test_the_notebook_s_numbers(root):
+    """What `compare.ipynb` says of input sizes and of empty masks is what the code does."""
+    from labkit.models import mask_rcnn, sam
+    from labkit.models.backbone import WORKING_SIDE
+
+    notebook = (root / "notebooks" / "compare.ipynb").read_text(encoding="utf-8")
+    assert (
+        f"крупнее: {sam.SIDE} и {mask_rcnn.SIDE} пикселей по длинной стороне, остальные — не больше {WORKING_SIDE}"
+        in notebook
+    )
+    assert f"маска меньше {100 * comparison.LEAST:.1f} % фото считается пустой".replace(".", ",") in notebook

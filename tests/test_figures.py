@@ -119,7 +119,7 @@ def test_objects_that_mask_rcnn_finds(load, default_photos):
 
 
 def test_svg(two_classes):
-    """Well-formed, with the legend and the titles as text, and three JPEGs."""
+    """Well-formed, with the legend and the titles as text, and three photos."""
     drawn = svg(figure(two_classes))
     assert words(drawn) == ["dog_shepherd", "маска", "наложение", "собака: 25%, 0.88", "кошка: 10%, 0.88"]
     assert "image/png" not in drawn

@@ -18,11 +18,11 @@ from handed_in import CONCLUSIONS, edited, hostile, notebook_of, outside, page_o
 
 from labkit.__main__ import main
 from labkit.errors import LabkitError
-from labkit.report import grade as grading
-from labkit.report.grade import OWN, grade
-from labkit.report.handed import KEPT
-from labkit.report.rows import Row
-from labkit.report.workers import Lost, in_workers
+from labkit.grading import grade as grading
+from labkit.grading.grade import OWN, grade
+from labkit.grading.handed import KEPT
+from labkit.grading.rows import Row
+from labkit.grading.workers import Lost, in_workers
 from labkit.segmentation import encode_mask
 from labkit.texts import text
 

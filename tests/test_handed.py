@@ -12,9 +12,9 @@ import pytest
 from handed_in import edited, hostile, notebook_of, outside, resealed, sample, zip_of  # noqa: F401
 
 from labkit.errors import LabkitError
-from labkit.report import handed
+from labkit.grading import handed
+from labkit.grading.handed import KEPT, Source, content, find_sources, members, read
 from labkit.report.consistency import disagreements
-from labkit.report.handed import KEPT, Source, content, find_sources, members, read
 from labkit.texts import TEXTS, text
 
 

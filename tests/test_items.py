@@ -308,6 +308,7 @@ def test_titles_where_models_are_compared(outlined, default_photos):
 
 
 def test_items_are_what_each_result_gives(outlined):
-    """In the order of the results."""
+    """In the order of the results; a photo travels with the first of them, the others have its number."""
     empty = Segmentation.from_labels(outlined.photo, np.zeros(outlined.ids.shape, np.uint8))
-    assert items_of([empty, outlined]) == [item_of(empty), item_of(outlined)]
+    other = replace(outlined, photo=replace(outlined.photo, name="another"))
+    assert items_of([other, empty, outlined]) == [item_of(other), item_of(empty), {**item_of(outlined), "photo": 1}]

@@ -72,7 +72,7 @@ def test_figures_are_drawings(soup):
     """A figure is in the page as SVG, with text that can be searched and its photos inside."""
     drawn = soup.main.svg
     assert [node.text.strip() for node in drawn("text")][:3] == ["cat_kitten", "маска", "наложение"]
-    assert all(image["xlink:href"].startswith("data:image/jpeg;base64,") for image in drawn("image"))
+    assert all(image["xlink:href"].startswith("data:image/webp;base64,") for image in drawn("image"))
 
 
 def test_header(page, soup, notebook):

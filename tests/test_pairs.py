@@ -9,9 +9,9 @@ import time
 import pytest
 from PIL import Image
 
-from labkit.report.pairs import with_pairs
-from labkit.report.rows import PhotoRow, Row
-from labkit.report.thumbnails import look
+from labkit.grading.pairs import with_pairs
+from labkit.grading.rows import PhotoRow, Row
+from labkit.grading.thumbnails import look
 from labkit.texts import text
 
 ALPHABET = [chr(code) for code in range(ord("а"), ord("я") + 1)]

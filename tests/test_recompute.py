@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 from torch import nn
 
+from labkit.grading.recompute import own_iou
 from labkit.images import load_photos
 from labkit.models.model import Model
 from labkit.report.data import results_data
-from labkit.report.recompute import own_iou
 from labkit.segmentation import decode_mask, encode_mask
 
 OWN = 0.98
@@ -315,5 +315,5 @@ def test_time_runs_out(reported, photos, jpegs, load):
 def test_english_and_no_torch(reported, jpegs, root):
     """The sentence is in the language asked for; the module is imported without torch."""
     assert own_iou(reported(3), {}, language="en").reason.startswith("Masks were not recomputed: cat_chelsea")
-    code = "import sys, labkit.report.recompute; sys.exit('torch' in sys.modules)"
+    code = "import sys, labkit.grading.recompute; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0

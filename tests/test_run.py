@@ -14,10 +14,9 @@ import nbformat
 import pytest
 
 from labkit.errors import LabkitError
-from labkit.report import make_report
 from labkit.report.data import BLOCK, page_digest, parse
 from labkit.report.page import external_links
-from labkit.report.run import find_notebook, run_notebook
+from labkit.report.run import find_notebook, make_report, run_notebook
 from labkit.variants import VARIANTS, find_variant
 
 

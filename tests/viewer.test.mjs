@@ -8,6 +8,7 @@ import test from "node:test";
 const source = await readFile(new URL("../labkit/viewer/viewer.js", import.meta.url));
 const viewer = await import(`data:text/javascript;base64,${source.toString("base64")}`);
 const { clampView, colorNumber, decimal, fill, outline, percent, readIds, readLevels, showSegments, zoomAt } = viewer;
+const { thumbnailed, withPhotos } = viewer;
 
 /** Numbers in [0, 1) that are the same at every run (mulberry32). */
 function randomNumbers(seed) {
@@ -328,4 +329,21 @@ test("values go into a text as they are", () => {
   assert.equal(fill("{value} px, {value}", { value: 0 }), "0 px, 0");
   assert.equal(fill("{a}", { a: "$& {b} <b>", b: 1 }), "$& {b} <b>");
   assert.equal(fill("no {braces here", {}), "no {braces here");
+});
+
+// ---- Several models on one photo ----------------------------------------------------------------------------------
+
+test("a photo that travels as a number is that item's", () => {
+  const items = withPhotos([{ photo: "a" }, { photo: "b", name: "x" }, { photo: 0 }, { photo: 1, name: "y" }]);
+  assert.deepEqual(items, [{ photo: "a" }, { photo: "b", name: "x" }, { photo: "a" }, { photo: "b", name: "y" }]);
+  assert.deepEqual(withPhotos([{ photo: null }]), [{ photo: null }]); // a widget's, which comes besides
+});
+
+test("a photo has one thumbnail, however many models have seen it", () => {
+  const item = (name, title, size = [4, 3]) => ({ name, title, size });
+  const places = (...items) => thumbnailed(items);
+  assert.deepEqual(places(item("a", "FCN"), item("a", "SAM"), item("b", "FCN"), item("b", "SAM")), [0, 2]);
+  assert.deepEqual(places(item("a", "FCN"), item("b", "FCN"), item("a", "SAM"), item("b", "SAM")), [0, 1]);
+  assert.deepEqual(places(item("a", "FCN"), item("a", "SAM", [3, 4])), [0, 1]);
+  assert.deepEqual(places(item("a", ""), item("a", ""), item("b", "")), [0, 1, 2]); // one model: each stands for itself
 });

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from nbformat import NotebookNode
+from typing import TYPE_CHECKING, Any
 
 from labkit.report.data import MIME
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 __all__ = ["complete", "handed_data", "outputs_text", "words"]
 

@@ -6,6 +6,7 @@
 const LEVELS = 200; // of confidence: two to a step of the threshold, so that it cuts exactly where it says
 const MOST_ZOOM = 16;
 const NEAR = 6; // pixels of the screen: a shorter drag is a click
+const MOST_DECODED = 24; // results, at some 15 MB each; what was decoded before is decoded again when it is shown
 
 // ---- Pixels -------------------------------------------------------------------------------------------------------
 
@@ -157,6 +158,19 @@ async function bytesOf(address, width, height) {
   return context.getImageData(0, 0, width, height).data;
 }
 
+/** The items, each with its photo: one that an item before has carried travels as that item's number. */
+export function withPhotos(items) {
+  return items.map((item) => (typeof item.photo === "number" ? { ...item, photo: items[item.photo].photo } : item));
+}
+
+/** The places in `items` that get a thumbnail: of several models' results of one photo the first. */
+export function thumbnailed(items) {
+  const places = items.map((_, n) => n);
+  return places.filter((n) => !items[n].title || !places.slice(0, n).some((m) => samePhoto(items[m], items[n])));
+}
+
+const samePhoto = (a, b) => a.name === b.name && String(a.size) === String(b.size);
+
 /** One result, decoded: what is asked of it is painted into two canvases, the segments and their outlines. */
 class Picture {
   constructor(item) {
@@ -190,6 +204,12 @@ class Picture {
     );
     const all = new Uint8Array(order.length + 1).fill(1);
     this.whole = showSegments(this.places, 0, all, this.top);
+  }
+
+  /** Forgets what `load` and `paint` made, to free the memory. */
+  release() {
+    for (const canvas of [this.mask, this.edge]) canvas.width = canvas.height = 0;
+    this.places = this.top = this.mask = this.edge = this.maskPixels = this.edgePixels = null;
   }
 
   /** Paints what the state asks for. */
@@ -292,7 +312,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     view: { zoom: 1, x: 0, y: 0 },
     tool: "point",
   };
-  let pictures = data.items.map((item) => new Picture(item));
+  let pictures = withPhotos(data.items).map((item) => new Picture(item));
   let actions = asked.points?.map((point, n) => ({ point, label: asked.point_labels[n] })) ?? []; // of SAM by hand
   for (const key of ["box", "polygon"]) if (asked[key]) actions.push({ [key]: asked[key] });
   let message = "";
@@ -305,8 +325,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
   const say = (key, values = {}) => fill(data.texts[state.language][key], values);
   const current = () => pictures[state.index];
   const named = (segment) => segment[state.language];
-  const twins = () =>
-    pictures.filter((p) => p.item.name === current().item.name && String(p.item.size) === String(current().item.size));
+  const twins = () => pictures.filter((picture) => samePhoto(picture.item, current().item));
 
   // -- Drawing --------------------------------------------------------------------------------------------------
 
@@ -462,11 +481,18 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     return all.find((source) => source.key === key) ?? all[0];
   }
 
+  /** The two sides stay what they were on the photo before, models too; where that is not to be had, the usual ones. */
   function setCurtain() {
     const all = sources();
-    const keys = all.map((source) => source.key);
-    if (keys.includes(state.left) && keys.includes(state.right)) return;
-    [state.left, state.right] = all.length > 3 ? ["overlay", all[3].key] : ["photo", "overlay"];
+    const here = (key) => {
+      const title = key?.startsWith("item ") && pictures[Number(key.slice(5))]?.item.title;
+      const same = ({ picture, kind }) => title && kind === "overlay" && picture.item.title === title;
+      return (all.find((source) => source.key === key) ?? all.find(same))?.key;
+    };
+    const [left, right] = [here(state.left), here(state.right)];
+    const usual = all.length > 3 ? ["overlay", all[3].key] : ["photo", "overlay"];
+    const moved = left !== state.left || right !== state.right;
+    [state.left, state.right] = !left || !right || (moved && left === right) ? usual : [left, right];
   }
 
   // -- Going through the set ------------------------------------------------------------------------------------
@@ -483,6 +509,9 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     setCurtain();
     await Promise.all(twins().map((picture) => picture.places || picture.load()));
     if (mine !== turn) return;
+    const decoded = pictures.filter((picture) => picture.places);
+    const others = decoded.filter((picture) => !twins().includes(picture));
+    for (const picture of others.slice(0, Math.max(decoded.length - MOST_DECODED, 0))) picture.release();
     writePanels();
     refresh(true);
   }
@@ -621,22 +650,20 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
   }
 
   function writeSet() {
-    parts.thumbs = pictures.map((picture, n) =>
-      make(
+    parts.thumbs = thumbnailed(pictures.map((picture) => picture.item)).map((n) => {
+      const { item } = pictures[n];
+      const shown = () => pictures.findIndex((p) => samePhoto(p.item, item) && p.item.title === current().item.title);
+      const attributes = { type: "button", class: "thumb", title: item.name, "aria-label": item.name };
+      const thumb = make(
         "button",
-        {
-          type: "button",
-          class: "thumb",
-          title: picture.item.name,
-          onclick: () => choose(n),
-          "aria-label": picture.item.name,
-        },
-        make("img", { src: picture.item.photo, alt: "", decoding: "async" }),
-      ),
-    );
+        { ...attributes, onclick: () => choose(item.title && shown() >= 0 ? shown() : n) },
+        make("img", { src: item.photo, alt: "", decoding: "async" }),
+      );
+      return { thumb, holds: (other) => other === pictures[n] || (other.item.title && samePhoto(other.item, item)) };
+    });
     parts.set.replaceChildren(
       button("←", () => choose(state.index - 1), { name: "previous", "aria-label": say("previous") }),
-      make("div", { class: "thumbs" }, ...parts.thumbs),
+      make("div", { class: "thumbs" }, ...parts.thumbs.map(({ thumb }) => thumb)),
       button("→", () => choose(state.index + 1), { name: "next", "aria-label": say("next") }),
     );
   }
@@ -679,10 +706,10 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
         ),
       );
     }
-    parts.thumbs?.forEach((thumb, n) => {
-      thumb.setAttribute("aria-current", String(n === state.index));
-      if (n === state.index)
-        thumb.parentElement.scrollTo({ left: thumb.offsetLeft - thumb.parentElement.offsetLeft - 60 });
+    parts.thumbs?.forEach(({ thumb, holds }) => {
+      const here = Boolean(holds(current()));
+      thumb.setAttribute("aria-current", String(here));
+      if (here) thumb.parentElement.scrollTo({ left: thumb.offsetLeft - thumb.parentElement.offsetLeft - 60 });
     });
     writeAnswers();
     writeLegendRows();
@@ -934,7 +961,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
   /** The focus stays inside when a photo is changed by keyboard: on the new canvas or thumbnail, or the first panel. */
   function keepFocus(target) {
     if (target.matches("canvas")) shadow.querySelector(`canvas[data-panel=${target.dataset.panel}]`)?.focus();
-    else if (target.matches(".thumb")) parts.thumbs[state.index].focus();
+    else if (target.matches(".thumb")) parts.thumbs.find(({ holds }) => holds(current())).thumb.focus();
     else if (!target.isConnected) parts.panels[0].canvas.focus();
   }
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from labkit.grading.agreement import Own, encoded
 from labkit.metrics import eroded
-from labkit.report.agreement import Own, encoded
 from labkit.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.report.rows import Remark, Row
+from labkit.grading.rows import Remark, Row
 from labkit.texts import text
 
 __all__ = ["NEAR", "SAME", "with_pairs"]

@@ -20,9 +20,9 @@ from labkit._compact import MAX_REPORT_SIDE
 from labkit.catalogue import releases_of
 from labkit.download import cached
 from labkit.errors import LabkitError
+from labkit.grading.agreement import agreement, encoded
+from labkit.grading.own_masks import exact, tolerant
 from labkit.images import Photo
-from labkit.report.agreement import agreement, encoded
-from labkit.report.own_masks import exact, tolerant
 from labkit.segmentation import Segmentation, decode_mask
 from labkit.texts import text
 from labkit.variants import find_variant

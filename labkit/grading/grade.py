@@ -20,13 +20,13 @@ from labkit import __version__
 from labkit._sources import IMAGE_SUFFIXES
 from labkit.classes import LABEL_SETS, label_set
 from labkit.errors import LabkitError
+from labkit.grading.handed import KEPT, Handed, Source, content, distinct, find_sources, members, read
+from labkit.grading.pairs import with_pairs
+from labkit.grading.rows import PhotoRow, Remark, Row
+from labkit.grading.thumbnails import look, thumbnail
+from labkit.grading.workers import Lost, in_workers
 from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements
-from labkit.report.handed import KEPT, Handed, Source, content, distinct, find_sources, members, read
-from labkit.report.pairs import with_pairs
-from labkit.report.rows import PhotoRow, Remark, Row
-from labkit.report.thumbnails import look, thumbnail
-from labkit.report.workers import Lost, in_workers
 from labkit.texts import decimal, text
 
 __all__ = ["OWN", "grade"]
@@ -88,7 +88,7 @@ def grade(
     if recompute:
         rows = _run_all(tasks, rows)
     rows = with_pairs(rows, _kit_photos(), language)
-    from labkit.report.gradebook import write_gradebook
+    from labkit.grading.gradebook import write_gradebook
 
     write_gradebook(rows, out, language)
     return rows
@@ -232,7 +232,7 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
 def _own(work: tuple[_Task, str, int]) -> tuple[dict[str, float], str | None]:
     """How far a report's masks are the model's own: IoU by photo, and why there is none, or not of all."""
     task, digest, _ = work
-    from labkit.report.recompute import own_iou
+    from labkit.grading.recompute import own_iou
 
     def made() -> dict[str, Any]:
         handed = read(task.source.file, content(task.source, task.language), task.language)

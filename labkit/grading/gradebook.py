@@ -1,0 +1,253 @@
+"""The table of grades: `grades.html`, one page that sorts, filters and takes marks, and `grades.csv`.
+
+Whatever students wrote travels as JSON and is put into the page as text; the page may load and run nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import html
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from labkit.errors import LabkitError
+from labkit.grading.grade import OWN
+from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
+from labkit.grading.rows import KINDS, Remark, Row
+from labkit.report.checks import NAMES
+from labkit.texts import TEXTS, decimal, text
+from labkit.variants import VARIANTS
+
+__all__ = ["write_gradebook"]
+
+_HERE = Path(__file__).parent
+_THUMBNAIL = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d)")
+_ROWS, _MARKS = "labkit-rows", "labkit-marks"
+_NAME, _TEXT = 200, 20_000
+"""Characters: longer ones are cut in the table, the report has them all."""
+
+
+def write_gradebook(rows: Sequence[Row], out: Path, language: str | None = None) -> tuple[Path, Path]:
+    """Writes `grades.html` and `grades.csv` into the folder `out` and returns their paths.
+
+    Marks and comments that are in them already are kept, whichever of the two was written last; the page's seal too.
+    LabkitError where they cannot be written.
+    """
+    page, table = out / "grades.html", out / "grades.csv"
+    marks = _earlier(page, table)
+    head, cells = _cells(rows, language)
+    saved = max((mark.at for mark in marks.values()), default=0)
+    book = _book(page) or _new_book(rows)
+    table_data = {"head": head, "rows": cells, "mark": _mark_column(head, language)}
+    data = {**_about(language), "book": book, "csv": table_data, "rows": [_record(row, language) for row in rows]}
+    kept = {"saved": saved, "marks": {key: mark.record() for key, mark in marks.items()}}
+    _write(page, _page(data, kept, language))
+    _write(table, _table(rows, head, cells, marks, language), "utf-8-sig")
+    return page, table
+
+
+def _write(path: Path, content: str, encoding: str = "utf-8") -> None:
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content.encode(encoding, "replace"))
+        part.replace(path)
+    except OSError as error:
+        raise LabkitError(text("gradebook.unwritable", path=path, error=error)) from error
+
+
+# ---- What there was before ------------------------------------------------------------------------------------------
+
+
+def _earlier(page: Path, table: Path) -> dict[str, Mark]:
+    """The marks of an earlier page, and those of the table that someone has changed since."""
+    marks = read_page(page)
+    for key, mark in read_table(table).items():
+        before = marks.get(key)
+        if before is None or (mark.at > before.at and (mark.mark, mark.comment) != (before.mark, before.comment)):
+            marks[key] = mark
+    return marks
+
+
+def _book(page: Path) -> dict[str, str] | None:
+    """The place and the seal of the marks that a browser keeps for an earlier page."""
+    try:
+        found = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return json.loads(found[1]) if found else None
+
+
+def _new_book(rows: Sequence[Row]) -> dict[str, str]:
+    """Made of all files together, which no student has: the same table finds its marks again, and nobody else's page,
+    which a browser may let at the same store, can make marks up.
+    """
+    digest = hashlib.sha256("\n".join(sorted(key_of(row.sha256, row.file) for row in rows)).encode("utf-8", "replace"))
+    return {"id": digest.hexdigest()[:16], "secret": digest.hexdigest()[16:]}
+
+
+# ---- The page -------------------------------------------------------------------------------------------------------
+
+
+def _page(data: dict[str, Any], marks: dict[str, Any], language: str | None) -> str:
+    style = (_HERE / "gradebook.css").read_text("utf-8")
+    script = (_HERE / "gradebook.js").read_text("utf-8") + "\nopenBook();\n"
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return f"""<!doctype html>
+<html lang="{text("language", language)}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(text("gradebook.heading", language))}</title>
+<style>{style}</style>
+</head>
+<body>
+<main></main>
+<noscript><p>{html.escape(text("gradebook.no_javascript", language))}</p></noscript>
+<script type="application/json" id="{_ROWS}">{_json(data)}</script>
+<script type="application/json" id="{_MARKS}">{_json(marks)}</script>
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")  # nothing in it can close the script
+
+
+def _about(language: str | None) -> dict[str, Any]:
+    """What the page needs besides the rows."""
+    language = text("language", language)
+    words = {key.removeprefix("gradebook."): told for key, told in TEXTS[language].items() if "gradebook." in key}
+    return {
+        "language": language,
+        "words": words,
+        "own": OWN,
+        "variants": [[variant.number, variant.title] for variant in VARIANTS],
+        "kinds": {kind: text(f"grade.{kind}", language) for kind in KINDS},
+        "checks": {name: text(f"checks.{name}", language) for name in NAMES},
+    }
+
+
+def _record(row: Row, language: str | None) -> dict[str, Any]:
+    """A row as the page has it."""
+    return {
+        "file": row.file,
+        "sha256": row.sha256,
+        "link": _address(row.link),
+        "problem": row.problem is not None,
+        "student": _cut(row.student, _NAME),
+        "group": _cut(row.group, _NAME),
+        "date": _cut(row.date, _NAME),
+        "shown": _date(row.date, language),
+        "variant": row.variant,
+        "model": _cut(row.variant_title, _NAME),
+        "weights": _cut(row.weights, _NAME),
+        "iou": row.iou,
+        "checks": [{"name": one.name, "ok": one.ok, "reason": _cut(one.reason)} for one in row.checks],
+        "remarks": [{"kind": one.kind, "text": _cut(one.text), "others": one.others} for one in _remarks(row)],
+        "photos": [
+            {"name": _cut(one.name, _NAME), "found": one.found, "iou": one.iou, "thumbnail": _thumbnail(one.thumbnail)}
+            for one in row.photos
+        ],
+        "answers": [[_cut(question), _cut(answer)] for question, answer in row.answers],
+        "conclusions": _cut(row.conclusions),
+    }
+
+
+def _remarks(row: Row) -> tuple[Remark, ...]:
+    """The remarks of a row; that it could not be read is one."""
+    if row.problem is None or any(remark.kind == "unreadable" for remark in row.remarks):
+        return row.remarks
+    return (Remark("unreadable", row.problem), *row.remarks)
+
+
+def _address(link: str | None) -> str | None:
+    """A link (percent-encoded) that leads to a file beside the table; None for any other."""
+    if not link or link.startswith(("/", "\\")) or ":" in link.split("/")[0]:
+        return None
+    return quote(link, safe="/%", errors="replace")
+
+
+def _thumbnail(address: str | None) -> str | None:
+    return address if address and _THUMBNAIL.fullmatch(address) else None
+
+
+def _date(date: str, language: str | None) -> str:
+    """A date to be read: "12.03.2026 14:05" in Russian; as it is where it is none."""
+    found = _DATE.match(date)
+    if found is None:
+        return _cut(date, 40)
+    year, month, day, time = found.groups()
+    return f"{day}.{month}.{year} {time}" if text("language", language) == "ru" else f"{year}-{month}-{day} {time}"
+
+
+def _cut(told: str, most: int = _TEXT) -> str:
+    return told if len(told) <= most else told[: most - 1] + "…"
+
+
+# ---- The table ------------------------------------------------------------------------------------------------------
+
+
+def _cells(rows: Sequence[Row], language: str | None) -> tuple[list[str], list[list[str]]]:
+    """The titles and the cells of `grades.csv`, marks and comments still empty."""
+
+    def word(name: str) -> str:
+        return text(f"gradebook.{name}", language)
+
+    titles = [text(f"checks.{name}", language) for name in NAMES]
+    head = [word(name) for name in ("student", "group", "variant", "model", "date")] + titles
+    head += [word(name) for name in ("failures", "iou", "remarks", "mark", "comment", "file")] + ["sha256"]
+    cells = []
+    for row in rows:
+        held = {check.name: check.ok for check in row.checks}
+        failures = [f"{text(f'checks.{one.name}', language)}: {one.reason}" for one in row.checks if not one.ok]
+        remarks = [f"{text(f'grade.{one.kind}', language)}: {one.text}" for one in _remarks(row)]
+        iou = "" if row.iou is None else decimal(int(row.iou * 1000 + 1e-9) / 1000, 3, language)
+        line = [row.student, row.group, str(row.variant or ""), row.variant_title, _date(row.date, language)]
+        line += [word("yes" if held[name] else "no") if name in held else "" for name in NAMES]
+        line += ["\n".join(failures), iou, "\n".join(remarks), "", "", row.file, row.sha256]
+        cells.append([guarded(_cut(cell).replace("\0", "").replace("\r\n", "\n")) for cell in line])
+    return head, cells
+
+
+def _mark_column(head: Sequence[str], language: str | None) -> int:
+    """Where the marks are; the comments are next to them."""
+    return head.index(text("gradebook.mark", language))
+
+
+def _table(
+    rows: Sequence[Row],
+    head: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    marks: Mapping[str, Mark],
+    language: str | None,
+) -> str:
+    place = _mark_column(head, language)
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
+    writer.writerow(head)
+    for row, line in zip(rows, cells, strict=True):
+        line = list(line)
+        if mark := marks.get(key_of(row.sha256, row.file)):
+            number = mark.mark.replace(".", ",") if text("language", language) == "ru" else mark.mark
+            line[place : place + 2] = [number, guarded(mark.comment)]
+        writer.writerow(line)
+    return buffer.getvalue()

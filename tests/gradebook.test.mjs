@@ -1,0 +1,100 @@
+// The arithmetic of the table of grades, without a browser: node --test tests/gradebook.test.mjs
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import test from "node:test";
+
+// Through an address of its own: so it is an ES module in every version of node, with no package.json beside it
+const source = await readFile(new URL("../labkit/grading/gradebook.js", import.meta.url));
+const book = await import(`data:text/javascript;base64,${source.toString("base64")}`);
+const { bare, compare, decoded, folded, guarded, keyOf, readCsv, readMark, readMarks, takeNewer, writeCsv } = book;
+
+const HOSTILE = ["=1+1", "+7", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "\n-2", "'=1"];
+
+test("a cell that begins as a formula is guarded, and comes back as it was", () => {
+  for (const cell of HOSTILE) {
+    assert.ok(/^'/.test(guarded(cell)), cell);
+    assert.equal(bare(guarded(cell)), cell);
+  }
+  for (const cell of ["", "Иванов", "5", "a=b", "'так'", "«-»"]) {
+    assert.equal(guarded(cell), cell);
+    assert.equal(bare(cell), cell);
+  }
+});
+
+test("what is written is read back, whatever stands in the cells", () => {
+  const rows = [["Студент", 'он сказал "да"', "a;b"], ["две\nстроки", "", "конец\r\n"], HOSTILE.slice(0, 3)];
+  assert.deepEqual(readCsv(writeCsv(rows)), rows);
+  assert.ok(writeCsv(rows).startsWith("\ufeff"));
+});
+
+test("the separator is what the first line has, the last line need not end", () => {
+  assert.deepEqual(readCsv("a,b,c;d\n1,2,3;4"), [
+    ["a", "b", "c;d"],
+    ["1", "2", "3;4"],
+  ]);
+  assert.deepEqual(readCsv("a\tb\r\n1\t2\r\n"), [
+    ["a", "b"],
+    ["1", "2"],
+  ]);
+  assert.deepEqual(readCsv("a;b\n1;"), [
+    ["a", "b"],
+    ["1", ""],
+  ]);
+});
+
+test("a file that is not UTF-8 is what Excel writes in Russia; a replacement character is no reason", () => {
+  assert.equal(decoded(Uint8Array.of(0xce, 0xf6, 0xe5, 0xed, 0xea, 0xe0).buffer), "Оценка");
+  assert.equal(decoded(new TextEncoder().encode("Оценка \ufffd").buffer), "Оценка \ufffd");
+});
+
+test("a mark is a number of 0 or more, with a comma or a point, or nothing", () => {
+  assert.deepEqual(["4,5", " 5 ", "", "0", "100"].map(readMark), ["4.5", "5", "", "0", "100"]);
+  for (const text of ["-1", "зачёт", "1e9", "5;", "1.2.3", "12345678", "NaN"]) assert.equal(readMark(text), null, text);
+});
+
+test("of a block only what is a mark is taken", () => {
+  const good = { mark: "4.5", comment: "да", at: 7 };
+  const marks = {
+    a: good,
+    b: { ...good, mark: "-5" },
+    c: { ...good, at: "8" },
+    d: null,
+    e: { ...good, comment: [] },
+    f: 3,
+  };
+  assert.deepEqual([...readMarks({ marks })], [["a", good]]);
+  for (const block of [null, {}, { marks: 5 }, { marks: null }]) assert.equal(readMarks(block).size, 0);
+});
+
+test("of two sources the newer mark counts, in either order; only other words count as changed", () => {
+  const older = () =>
+    new Map([
+      ["a", { mark: "3", comment: "", at: 1 }],
+      ["b", { mark: "4", comment: "", at: 5 }],
+    ]);
+  const newer = () =>
+    new Map([
+      ["a", { mark: "5", comment: "", at: 2 }],
+      ["c", { mark: "", comment: "", at: 9 }],
+    ]);
+  const [one, two] = [older(), newer()];
+  assert.equal(takeNewer(one, newer()), 1);
+  assert.equal(takeNewer(two, older()), 1);
+  for (const marks of [one, two])
+    assert.deepEqual([marks.get("a").mark, marks.get("b").mark, marks.size], ["5", "4", 3]);
+});
+
+test("what is missing comes last in both directions", () => {
+  const collator = new Intl.Collator("ru", { numeric: true });
+  const sorted = (values, direction) => values.toSorted((a, b) => compare(a, b, direction, collator));
+  assert.deepEqual(sorted([2, null, 10, 0.5], 1), [0.5, 2, 10, null]);
+  assert.deepEqual(sorted([2, null, 10, 0.5], -1), [10, 2, 0.5, null]);
+  assert.deepEqual(sorted(["ИВТ-10", "", "ИВТ-9", "ёж"], 1), ["ёж", "ИВТ-9", "ИВТ-10", ""]);
+  assert.deepEqual(sorted(["ИВТ-10", "", "ИВТ-9"], -1), ["ИВТ-10", "ИВТ-9", ""]);
+});
+
+test("a key is of the file and its content; search knows neither case nor ё", () => {
+  assert.notEqual(keyOf({ sha256: "a", file: "x" }), keyOf({ sha256: "b", file: "x" }));
+  assert.equal(folded("Ковалёв"), folded("КОВАЛЕВ"));
+});
