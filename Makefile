@@ -7,11 +7,16 @@ STUDENT ?=
 GROUP ?=
 RUN = .venv/bin/python
 
-.PHONY: report test lint install benchmark clean
+DIR ?= handed_in
+
+.PHONY: report grade test lint install benchmark clean
 
 report: .venv/installed
 	@$(RUN) -m labkit report "$(VARIANT)" --weights "$(WEIGHTS)" --student "$(STUDENT)" --group "$(GROUP)" \
 		$(if $(PHOTOS),--photos "$(PHOTOS)")
+
+grade: .venv/installed
+	@$(RUN) -m labkit grade "$(DIR)"
 
 test: .venv/installed
 	$(RUN) -m pytest

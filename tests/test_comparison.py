@@ -276,7 +276,7 @@ def test_display_masks(shell, three):
     drawn = [output.data["image/svg+xml"] for output in captured.outputs]
     assert [words(one)[-1] for one in drawn] == ["a", "b", "c"]
     assert words(drawn[0]) == ["DeepLabV3+", "50%", "U-Net", "25%", "Mask R-CNN", "50%", "a"]
-    assert all(one.count("data:image/jpeg") == 3 and "image/png" not in one for one in drawn)
+    assert all(one.count("data:image/webp") == 3 and "image/png" not in one for one in drawn)
     assert "<title>b, кошка: DeepLabV3+ —, U-Net 20%, Mask R-CNN —</title>" in drawn[1]
     assert captured.stdout == "Ни одна модель не нашла класс «кошка» на фото: d.\n"
 

@@ -63,7 +63,7 @@ def words(drawn: str) -> list[str]:
 def pictures(drawn: str) -> list[Image.Image]:
     """The pictures in an SVG."""
     found = re.findall(r'href="data:image/(\w+);base64,([^"]+)"', drawn)
-    assert all(kind == "jpeg" for kind, _ in found)
+    assert all(kind == "webp" for kind, _ in found)
     return [Image.open(io.BytesIO(base64.b64decode(data))) for _, data in found]
 
 

@@ -43,7 +43,7 @@ def words(drawn: str) -> list[str]:
 
 def pictures(drawn: str) -> list[np.ndarray]:
     """The pixels of the pictures in an SVG."""
-    found = re.findall(r'href="data:image/jpeg;base64,([^"]+)"', drawn)
+    found = re.findall(r'href="data:image/webp;base64,([^"]+)"', drawn)
     return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int) for data in found]
 
 
