@@ -1,4 +1,4 @@
-"""JupyterLab live: `show`, `explore` and `prompt` driven with the mouse in a real browser, with a real kernel."""
+"""JupyterLab live: what is shown and asked in a notebook, driven with the mouse in a real browser, a real kernel."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import urllib.request
 import nbformat
 import pytest
 
+from labkit.report.data import BLOCK, parse
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the server is stopped by a signal")
 
 CELLS = [
@@ -24,6 +26,8 @@ CELLS = [
     "hand = labkit.prompt(labkit.load_model(4, 'embedded', 'cpu'), photos[0])",
     "explorer = labkit.explore(labkit.load_model(3, 'embedded', 'cpu'), photos)",
     "labkit.show(explorer.result)",
+    "model = labkit.load_model(3, 'embedded', 'cpu')\n"
+    "labkit.hand_in(3, photos, [model.segment(photo) for photo in photos], 'Ли', wanted=2)",
 ]
 MASK = """canvas => {
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -191,6 +195,24 @@ def test_show_by_mouse(lab):
     page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
     _changes(canvas, state)
     assert float(slider.input_value()) > 0.8
+
+
+def test_report_button(lab):
+    """Before the notebook is saved the button asks for that; after it the report lies beside the notebook."""
+    page, folder = lab
+    cell = page.locator(".jp-Cell").nth(3)
+    button = cell.locator("button", has_text="Записать отчёт")
+    button.scroll_into_view_if_needed()
+    button.click()
+    cell.get_by_text("Ctrl+S").wait_for()
+    assert not (folder / "variant_3.html").exists()
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(2000)
+    button.click()
+    cell.get_by_text("Отчёт записан").wait_for()
+    (written,) = BLOCK.findall((folder / "variant_3.html").read_text(encoding="utf-8"))
+    data = parse(written)
+    assert data["student"] == "Ли" and {row["photo"] for row in data["results"]} == {"cat_kitten", "horses"}
 
 
 def test_click_to_mask_is_quick(lab):
