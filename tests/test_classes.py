@@ -178,7 +178,8 @@ print(*(str(path).replace("\\\\", "/").rpartition("/")[2] for path in read))
 
 def test_files_travel_with_the_package(root):
     """Every file of label sets is package data, its rows numbered from 0."""
-    patterns = re.search(r"package-data\]\nlabkit = \[(.*)\]", (root / "pyproject.toml").read_text(encoding="utf-8"))[1]
+    written = (root / "pyproject.toml").read_text(encoding="utf-8")
+    patterns = re.search(r"package-data\]\nlabkit = \[(.*?)\]", written, re.DOTALL)[1]
     files = sorted((root / "labkit" / "labels").iterdir())
     assert [path.name for path in files] == ["ade20k.csv", "cityscapes.csv", "coco.csv"]
     for path in files:

@@ -35,12 +35,12 @@ def test_outputs_are_stable(notebook):
 
 
 def test_parameters_and_report(notebook):
-    """One tagged parameters cell with the documented names; the provenance is the last cell."""
+    """One tagged parameters cell with the documented names; the report's data are the last cell."""
     tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1
-    for name in ("student", "group", "photos_path", "weights", "device"):
+    for name in ("student", "group", "photos_path", "photos_wanted", "target", "weights", "device"):
         assert re.search(rf"^{name} = ", tagged[0].source, re.MULTILINE)
-    assert "labkit.provenance" in notebook.cells[-1].source
+    assert "labkit.hand_in" in notebook.cells[-1].source and "for_report=True" in str(notebook.cells)
 
 
 def test_small(notebook):
