@@ -125,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     grade = command("grade", _grade, "Read handed-in reports, check and compare them: grades.html and grades.csv.")
     grade.add_argument("folder", metavar="DIR", type=Path, help="reports, notebooks, and zips of them")
     grade.add_argument("--out", metavar="DIR", type=Path, help="where the table is written (default: DIR/grades)")
-    grade.add_argument("--wanted", metavar="N", type=_count, help="photos that are asked for (default: as each says)")
+    grade.add_argument("--wanted", metavar="N", type=_count, default=10, help="photos that are asked for (default 10)")
     grade.add_argument("--target", metavar="CLASS", help="the sought class, any language (default: as each says)")
     grade.add_argument("--no-recompute", action="store_true", help="do not run the models on the photos again")
     grade.add_argument("--device", metavar="D", default="cpu", help="for the models: auto, cpu (default), cuda")

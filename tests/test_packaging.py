@@ -7,7 +7,7 @@ import sys
 
 from packaging.requirements import Requirement
 
-from labkit.weights import EMBEDDED
+from labkit.weights import EMBEDDED, embedded_path
 
 
 def read(root, name: str) -> list[str]:
@@ -45,6 +45,16 @@ def test_what_travels_with_the_package(root):
     photos = sorted((root / "data" / "images").iterdir())
     listed = (root / "data" / "README.md").read_text(encoding="utf-8")
     assert len(photos) == 10 and all(photo.name in listed for photo in photos)
+
+
+def test_the_model_card_names_the_files(root):
+    """The table of MODEL_CARD.md has the size and the sha256 of each file that travels."""
+    card = (root / "labkit" / "embedded" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for name, digest in EMBEDDED.items():
+        size = embedded_path(name).stat().st_size
+        assert re.search(rf"^\| `{name}\.safetensors` \| [\d.]+ M \| {size:,} \| `{digest}` \|$", card, re.MULTILINE), (
+            name
+        )
 
 
 def test_ci_runs_what_the_readme_says(root):

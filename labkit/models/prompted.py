@@ -169,10 +169,10 @@ class PromptedModel(Model):
         if answers is None:
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
         Setting(3, choices=(1, 3)).check("answers", answers)
-        logits, scores = self._answer(asked, mask, answers)
+        logits, scores = self.answer(asked, mask, answers)
         mends = isinstance(self.network.prompt_encoder, DrawnPrompts) and mask is None
         if mends and len(asked.get("points", ())) > 1 and (first := logits[scores.argmax()] > 0).any():
-            logits, scores = self._answer(asked, first, 3)
+            logits, scores = self.answer(asked, first, 3)
         order = np.argsort(-scores, kind="stable")[:answers]
         result = self._result(
             self.photo,
@@ -184,8 +184,11 @@ class PromptedModel(Model):
         result.made_by["seconds"] = round(time.perf_counter() - started, 4)
         return result
 
-    def _answer(self, asked: dict[str, Any], mask: np.ndarray | None, answers: int) -> tuple[np.ndarray, np.ndarray]:
-        """The answers' logits, `AxHxW` at the photo's size, and their predicted IoU."""
+    def answer(self, asked: dict[str, Any], mask: np.ndarray | None, answers: int) -> tuple[np.ndarray, np.ndarray]:
+        """The logits of 3 answers or 1, `AxHxW` at the photo's size, and their predicted IoU, in the decoder's order.
+
+        `asked` has `points` with `point_labels` or a `box`, checked, in pixels of the photo that was set.
+        """
         size = self.photo.pixels.shape[:2]
         scale = torch.tensor([self._size[1] / size[1], self._size[0] / size[0]])
         points = boxes = dense = None

@@ -17,12 +17,14 @@ from labkit.segmentation import Segment
 from labkit.texts import text
 from labkit.training.dataset import Dataset
 
-__all__ = ["ap_scores", "prompt_scores"]
+__all__ = ["LEAST_AREA", "ap_scores", "objects_of", "prompt_scores"]
 
 _LEAST_SCORE = 0.02
 """AP is over all scores: the threshold at which a report shows objects would cut its curve."""
 
-_LEAST_AREA = 400
+LEAST_AREA = 400
+"""Of an object that SAM is asked for, in pixels."""
+
 _SHARE, _LARGE_SHARE = 0.01, 0.02
 _FOUND = 0.5
 
@@ -31,7 +33,7 @@ def ap_scores(model: InstanceModel, data: Dataset, settings: dict[str, Any]) -> 
     """Mask AP of each VOC class that the split shows, in JSON's types; `mean` is over these classes."""
     settings = {"score_threshold": _LEAST_SCORE, **settings}
     found, objects, ignored = [], [], []
-    for photo, numbers, instances in _photos(data):
+    for photo, numbers, instances in objects_of(data):
         found.append(model.segment(photo, **settings).segments)
         objects.append([s for s in instances if s.label_id])
         ignored.append(numbers == IGNORE)
@@ -59,9 +61,9 @@ def prompt_scores(
     """
     rows: list[dict[str, float]] = []
     hits: list[bool] = []
-    for photo, numbers, instances in _photos(data):
+    for photo, numbers, instances in objects_of(data):
         valid = numbers != IGNORE
-        wanted = [s for s in instances if s.area >= _LEAST_AREA]
+        wanted = [s for s in instances if s.area >= LEAST_AREA]
         if wanted:
             model.set_photo(photo)
         for target in wanted:
@@ -112,7 +114,7 @@ def _iou(result, target: Segment, valid: np.ndarray) -> float:
     return iou(result.segments[0].mask & valid, target.mask) if result.segments else 0.0
 
 
-def _photos(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]]]:
+def objects_of(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]]]:
     """Each photo with its instance numbers and its objects."""
     objects: dict[str, list] = {name: [] for name in data.names}
     for instance in data.instances():
