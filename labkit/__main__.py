@@ -221,13 +221,18 @@ def _segment(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _check_device(device: str) -> None:
+    """LabkitError for a device that is not there, before anything runs; torch is left alone for the usual ones."""
+    if device not in ("auto", "cpu"):
+        from labkit.models import pick_device
+
+        pick_device(device)
+
+
 def _report(arguments: argparse.Namespace) -> int:
     from labkit.report.run import make_report
 
-    if arguments.device not in ("auto", "cpu"):
-        from labkit.models import pick_device
-
-        pick_device(arguments.device)
+    _check_device(arguments.device)
     report = make_report(
         arguments.variant,
         photos=arguments.photos,
@@ -252,10 +257,7 @@ def _report(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     from labkit.report.compare import make_comparison
 
-    if arguments.device not in ("auto", "cpu"):
-        from labkit.models import pick_device
-
-        pick_device(arguments.device)
+    _check_device(arguments.device)
     failed: list[str] = []
 
     def say(line: str) -> None:
@@ -312,10 +314,8 @@ def _train(arguments: argparse.Namespace) -> int:
 def _grade(arguments: argparse.Namespace) -> int:
     from labkit.grading.grade import grade
 
-    if not arguments.no_recompute and arguments.device not in ("auto", "cpu"):
-        from labkit.models import pick_device
-
-        pick_device(arguments.device)
+    if not arguments.no_recompute:
+        _check_device(arguments.device)
     out = arguments.out or arguments.folder / "grades"
     rows = grade(
         arguments.folder,
