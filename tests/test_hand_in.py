@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 
@@ -109,7 +110,9 @@ def test_colab(handed, notebook, folder, monkeypatch):
     """In Colab the page gives the notebook, and the browser gets the report."""
     downloaded = []
     colab = types.ModuleType("google.colab")
-    colab._message = types.SimpleNamespace(blocking_request=lambda kind, timeout_sec: {"ipynb": dict(notebook)})
+    lines = json.loads(nbformat.writes(notebook))  # as in a file, texts are lists of lines
+    assert isinstance(lines["cells"][0]["source"], list)
+    colab._message = types.SimpleNamespace(blocking_request=lambda kind, timeout_sec: {"ipynb": lines})
     colab.files = types.SimpleNamespace(download=downloaded.append)
     google = types.ModuleType("google")
     google.colab = colab

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -136,7 +137,7 @@ def _colab_notebook() -> nbformat.NotebookNode | None:
     answer = _message.blocking_request("get_ipynb", timeout_sec=60)
     if not answer:
         raise LabkitError(text("hand_in.not_saved"))
-    return nbformat.from_dict(answer["ipynb"])
+    return nbformat.reads(json.dumps(answer["ipynb"]), 4)  # its texts are lists of lines until they are read
 
 
 def _download(path: Path) -> None:
