@@ -188,3 +188,5 @@ def _drop_data(notebook: nbformat.NotebookNode) -> None:
         for output in cell.get("outputs", []):
             for kind in (MIME, FACTS):
                 output.get("data", {}).pop(kind, None)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
