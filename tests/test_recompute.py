@@ -107,13 +107,23 @@ def test_honest(variant, reported, jpegs):
 
 @pytest.mark.parametrize("variant", [1, 6])
 def test_honest_on_other_hardware(variant, photos, jpegs, load):
-    """Half precision in every layer, as on a GPU, leaves the masks the model's own."""
+    """What a GPU rounds otherwise leaves the masks the model's own.
+
+    That is half precision in every layer, but for Mask R-CNN, which stays in float32 there: its last bits.
+    """
     model = copy.copy(load(variant))
     model.network = copy.deepcopy(model.network)
+    noise = torch.Generator().manual_seed(0)
+
+    def half(layer, given, out):
+        return out.half().float()
+
+    def last_bits(layer, given, out):
+        return out * (1 + 1e-6 * torch.randn(out.shape, generator=noise))
+
     for layer in model.network.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear, nn.ConvTranspose2d)):
-            layer.weight.data = layer.weight.data.half().float()
-            layer.register_forward_hook(lambda layer, given, out: out.half().float())
+            layer.register_forward_hook(half if model.half else last_bits)
     results = [model.segment(photo) for photo in photos]
     exact = [load(variant).segment(photo) for photo in photos]
     assert any(not np.array_equal(a.confidence, b.confidence) for a, b in zip(results, exact, strict=True))
