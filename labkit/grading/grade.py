@@ -25,7 +25,7 @@ from labkit.grading.pairs import with_pairs
 from labkit.grading.rows import PhotoRow, Remark, Row
 from labkit.grading.thumbnails import look, thumbnail
 from labkit.grading.workers import Lost, in_workers
-from labkit.report.checks import checks, found_on
+from labkit.report.checks import checks, found_on, some
 from labkit.report.consistency import disagreements
 from labkit.texts import decimal, text
 
@@ -166,7 +166,7 @@ def _checked(handed: Handed, digest: str, task: _Task) -> Row:
     differs = disagreements(data, handed.items, handed.page, language)
     remarks = [Remark("edited", text(f"grade.edited_{what}", language)) for what in handed.edited]
     if differs:
-        remarks.append(Remark("differs", _some(differs, language, "; ")))
+        remarks.append(Remark("differs", some(differs, language, _LISTED, "; ")))
     seconds = sum(result["made_by"].get("seconds", 0) for result in data["results"])
     return Row(
         task.source.file,
@@ -221,7 +221,7 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
         if low:
             named = [f"{photo.name} ({_floored(photo.iou, language)})" for photo in low]
             least = _floored(OWN, language)
-            told = text("grade.not_own", language, least=least, names=_some(named, language), count=len(low))
+            told = text("grade.not_own", language, least=least, names=some(named, language, _LISTED), count=len(low))
             remarks.append(Remark("not_own_masks", told))
         if reason:
             remarks.append(Remark("not_checked", reason))
@@ -311,8 +311,3 @@ def _kit_photos() -> dict[str, str | None]:
 def _floored(value: float, language: str | None) -> str:
     """A value that is too small is not rounded up to one that is not."""
     return decimal(math.floor(value * 1000) / 1000, 3, language)
-
-
-def _some(told: Sequence[str], language: str | None, between: str = ", ") -> str:
-    more = len(told) - _LISTED
-    return between.join(told[:_LISTED]) + (text("checks.more", language, count=more) if more > 0 else "")

@@ -23,6 +23,7 @@ from labkit.errors import LabkitError
 from labkit.grading.agreement import agreement, encoded
 from labkit.grading.own_masks import exact, tolerant
 from labkit.images import Photo
+from labkit.report.checks import some
 from labkit.segmentation import Segmentation, decode_mask
 from labkit.texts import text
 from labkit.variants import find_variant
@@ -91,7 +92,7 @@ def own_iou(
             reasons.setdefault(told, {})[task.name] = None
     if not tasks:
         return Recomputed({}, text("recompute.nothing", language))
-    what = "; ".join(f"{_some(list(which), language)} — {told}" for told, which in reasons.items())
+    what = "; ".join(f"{some(list(which), language, _LISTED)} — {told}" for told, which in reasons.items())
     return Recomputed(found, text("recompute.unchecked", language, what=what) if what else None)
 
 
@@ -254,8 +255,3 @@ def _loaded(variant: str, weights: str, device: str) -> Model:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def _some(names: list[str], language: str | None) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (text("checks.more", language, count=more) if more > 0 else "")

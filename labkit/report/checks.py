@@ -14,7 +14,7 @@ from labkit.texts import text
 from labkit.variants import find_variant
 from labkit.weights import EMBEDDED
 
-__all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on"]
+__all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on", "some"]
 
 NAMES = ("variant", "photos", "results", "objects", "conclusions", "answers", "weights", "run")
 """The checks in their order; `checks.NAME` in `texts` is what each is called."""
@@ -118,7 +118,7 @@ def _results(data: dict[str, Any], check: Any) -> Check:
     missing = [photo["name"] for photo in data["photos"] if photo["name"] not in done]
     missing += [one["name"] for one in data["skipped"]]
     if missing or not done:
-        return check("results", False, "results_missing", names=_some(missing) or "—")
+        return check("results", False, "results_missing", names=some(missing) or "—")
     return check("results", True, "results_all", count=len(done))
 
 
@@ -127,7 +127,7 @@ def _objects(data: dict[str, Any], target: str, check: Any) -> Check:
     missing = [name for name, found in rows.items() if not found]
     what = target or text("checks.any_object")
     if missing or not rows:
-        return check("objects", False, "objects_missing", what=what, names=_some(missing) or "—")
+        return check("objects", False, "objects_missing", what=what, names=some(missing) or "—")
     return check("objects", True, "objects_all", what=what, count=len(rows))
 
 
@@ -163,6 +163,7 @@ def _run(run: dict[str, Any], disagreements: Sequence[str], check: Any) -> Check
     return check("run", True, "run_whole", cells=run["cells"])
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (text("checks.more", count=more) if more > 0 else "")
+def some(told: Sequence[str], language: str | None = None, most: int = _LISTED, between: str = ", ") -> str:
+    """The first of several, and how many more there are."""
+    more = len(told) - most
+    return between.join(told[:most]) + (text("checks.more", language, count=more) if more > 0 else "")

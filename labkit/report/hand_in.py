@@ -54,9 +54,7 @@ def hand_in(
 class HandIn(Provenance):
     """The data of a report; a notebook shows them as a table of facts."""
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        lines = [f"{name}: {value}" for name, value in self.rows()]
-        return {"text/plain": "\n".join(lines), "text/html": self.to_html(), MIME: self.data}
+    mime = MIME
 
     def write(self, notebook: str | Path | None = None) -> tuple[Path, list[Check]]:
         """Writes `variant_N.html` of the notebook as it was saved, into its folder; returns the path and the checks.

@@ -16,7 +16,9 @@ MIME = "application/vnd.labkit.provenance+json"
 
 
 class Provenance:
-    """The facts as `data` (JSON's types); a notebook shows it as a table."""
+    """The facts as `data` (JSON's types), which an output carries under `mime`; a notebook shows it as a table."""
+
+    mime = MIME
 
     def __init__(self, data: dict[str, Any]):
         self.data = data
@@ -61,7 +63,7 @@ class Provenance:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         lines = [f"{name}: {value}" for name, value in self.rows()]
-        return {"text/plain": "\n".join(lines), "text/html": self.to_html(), MIME: self.data}
+        return {"text/plain": "\n".join(lines), "text/html": self.to_html(), self.mime: self.data}
 
 
 def provenance(results: Sequence[Segmentation], student: str = "", group: str = "") -> Provenance:

@@ -74,8 +74,7 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
         elif heading := _CONCLUSIONS.search(source):
             conclusions, taking = _bare(_PROMPT.sub("", source[heading.end() :])), "conclusions"
         elif _ANSWER.search(source):
-            found = _answers(source)
-            answers += found
+            answers += _answers(source)
             taking = "answer"
         elif taking and not source.startswith("#"):
             if taking == "answer":
