@@ -1,7 +1,8 @@
 """The bytes of a release into the cache: downloaded once, verified, never half there.
 
-A download that breaks off starts anew; it is not resumed. What can be set from outside: `LABKIT_CACHE` (the folder),
-`LABKIT_MIRROR` (a base address that is asked first), `LABKIT_OFFLINE=1` (no network), and the proxies' usual variables.
+A download that breaks off goes on where it was, if the server can (RFC 9110, sections 13.1.5 and 14); one whose process
+ended starts anew. What can be set from outside: `LABKIT_CACHE` (the folder), `LABKIT_MIRROR` (a base address that is
+asked first), `LABKIT_OFFLINE=1` (no network), and the proxies' usual variables.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,9 +107,10 @@ def check(path: Path, release: Release) -> str:
 def fetch(release: Release, attempts: int = 4, report: Callable[[str], object] | None = None) -> Downloaded:
     """The release from the cache, downloaded where it is not there.
 
-    Asked are `LABKIT_MIRROR`, the release's address and its mirrors, each `attempts` times where another attempt may
-    help. `report` takes a line on what makes the user wait (default: to stderr). One process downloads, others wait
-    for its file. LabkitError says what happened at each address and what to do; no bad file is ever left in the cache.
+    Asked are `LABKIT_MIRROR`, the release's address and its mirrors, each until `attempts` attempts in a row brought
+    nothing new, and once where another attempt cannot help. `report` takes a line on what makes the user wait (default:
+    to stderr). One process downloads, others wait for its file. LabkitError says what happened at each address and what
+    to do; no bad file is ever left in the cache.
     """
     report = report or (lambda line: print(line, file=sys.stderr))
     if found := cached(release):
@@ -181,23 +183,43 @@ def _check_room(folder: Path, needed: float) -> None:
 
 
 def _get_patiently(url: str, path: Path, label: str, attempts: int, report: Callable[[str], object]) -> None:
-    for attempt in range(1, attempts + 1):
+    path.unlink(missing_ok=True)
+    same: dict[str, str] = {}
+    failed = most = 0
+    while True:
         try:
-            return _get(url, path, label)
+            return _get(url, path, label, same)
         except _Refused as error:
-            if not error.again or attempt == attempts:
+            size = path.stat().st_size if path.exists() else 0
+            failed = 1 if size > most else failed + 1
+            most = max(most, size)
+            if not error.again or failed >= attempts:
                 raise
-            pause = PAUSE * 2 ** (attempt - 1)
+            pause = PAUSE * 2 ** (failed - 1)
             report(text("download.again", url=url, reason=error, seconds=pause))
             time.sleep(pause)
 
 
-def _get(url: str, path: Path, label: str) -> None:
-    """One attempt; _Refused says what went wrong on the network, an OSError what did on the disk."""
+def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
+    """One attempt; _Refused says what went wrong on the network, an OSError what did on the disk.
+
+    `same` is the header that asks for the rest of a file only as long as it is the one that `path` begins with; it is
+    filled here, and empty where the file has to come whole.
+    """
+    have = path.stat().st_size if same and path.exists() else 0
+    asked = {"Range": f"bytes={have}-", **same} if have else {}
 
     def check(response: requests.Response, **_: object) -> None:
+        headers = response.headers
+        if response.status_code == 206 and not headers.get("content-range", "").startswith(f"bytes {have}-"):
+            same.clear()
+            raise _Refused(text("download.status", status=206, phrase=response.reason), again=True)
         if response.status_code == 200:
-            _check_room(path.parent, int(response.headers.get("content-length", 0)))
+            sink.truncate(0)
+            same.clear()
+            same.update(_validator(headers))
+        if response.status_code in (200, 206):
+            _check_room(path.parent, int(headers.get("content-length", 0)))
 
     place = _Output() if in_notebook() else None
     # pooch asks whether the bar is true; tqdm is, once it has a total
@@ -207,19 +229,31 @@ def _get(url: str, path: Path, label: str) -> None:
         chunk_size=_BLOCK,
         timeout=TIMEOUT,
         hooks={"response": check},
+        headers={"Accept-Encoding": "identity", **asked},
     )
     try:
-        with closing(bar):
-            get(url, str(path), None)
+        with closing(bar), path.open("ab" if have else "wb") as sink:
+            get(url, sink, None)
     except requests.HTTPError as error:
         status = error.response.status_code
+        if status == 416:
+            same.clear()
         reason = text("download.status", status=status, phrase=error.response.reason)
-        raise _Refused(reason, again=status in (408, 429) or status >= 500) from error
+        raise _Refused(reason, again=status in (408, 416, 429) or status >= 500) from error
     except (requests.RequestException, ValueError) as error:
         cause: Exception = error  # the innermost says what happened, those around it where in the libraries
         while isinstance(inner := getattr(cause, "reason", None) or (cause.args or (None,))[-1], Exception):
             cause = inner
         raise _Refused(text("download.network", error=cause), again=isinstance(error, _PASSING)) from error
+
+
+def _validator(headers: Mapping[str, str]) -> dict[str, str]:
+    """What `If-Range` says of the file that comes with these headers; nothing where nothing tells it from another."""
+    if "content-encoding" in headers:  # its bytes are counted otherwise than the file's
+        return {}
+    tag = headers.get("etag", "W/")
+    known = headers.get("last-modified") if tag.startswith("W/") else tag
+    return {"If-Range": known} if known else {}
 
 
 class _Output:

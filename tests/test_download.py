@@ -73,6 +73,7 @@ def server(running):
     """The server with nothing told and nothing asked."""
     running.answers.clear()
     running.asked.clear()
+    running.ranges.clear()
     return running
 
 
@@ -237,6 +238,58 @@ def test_faults_that_pass(server, fault, monkeypatch):
     monkeypatch.setattr(download.time, "sleep", pauses.append)
     assert fetch(release, report=print).sha256 == SHA256
     assert len(server.asked) == 3 and pauses == [0.01, 0.02]
+
+
+BIG = checkpoint(900)
+"""More than three of the blocks in which a download is written."""
+
+TAG = {"ETag": '"1"'}
+DATE = {"ETag": 'W/"1"', "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
+
+
+@pytest.mark.parametrize("headers", [TAG, DATE])
+def test_goes_on_where_it_broke_off(server, headers, monkeypatch):
+    """More breaks than attempts: as long as each brings something, only the rest is asked for, and no pause grows."""
+    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
+    breaks = [Answer(BIG, headers=headers, sent=sent, resumes=True) for sent in (0.15, 0.3, 0.5, 0.6, 0.8, 0.95)]
+    release = release_at(server.put("/fcn.pth", *breaks, Answer(BIG, headers=headers, resumes=True)), BIG)
+    pauses = []
+    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    assert fetch(release, report=print).sha256 == digest(BIG)
+    starts = [int(asked[6:-1]) for asked in server.ranges[1:]]
+    assert server.ranges[0] is None and len(starts) == 6 and pauses == [0.01] * 6
+    for begun, sent in zip(starts, (0.15, 0.3, 0.5, 0.6, 0.8, 0.95), strict=True):
+        assert begun == pytest.approx(sent * len(BIG), abs=1 << 15) and begun <= sent * len(BIG)
+
+
+@pytest.mark.parametrize(
+    "first, second, ranges",
+    [
+        (TAG, Answer(BIG, headers={"ETag": '"2"'}, resumes=True), 2),  # another file by now
+        (TAG, Answer(BIG, headers=TAG), 2),  # a server that cannot
+        (TAG, Answer(BIG, headers=TAG, resumes=True, part="bytes 7-9/10"), 3),  # another part than was asked for
+        (TAG, Answer(status=416), 3),
+        ({}, Answer(BIG, resumes=True), 1),  # nothing tells the file from another
+        ({"ETag": 'W/"1"'}, Answer(BIG, resumes=True), 1),
+        ({**TAG, "Content-Encoding": "x"}, Answer(BIG, headers=TAG, resumes=True), 1),
+    ],
+)
+def test_comes_whole_where_it_cannot_go_on(server, first, second, ranges, monkeypatch):
+    """The rest is never put behind the beginning of another file."""
+    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
+    old = Answer(flipped(BIG) if second.headers != TAG else BIG, headers=first, sent=0.5, resumes=True)
+    release = release_at(server.put("/fcn.pth", old, second, Answer(BIG)), BIG)
+    assert fetch(release, report=print).sha256 == digest(BIG)
+    assert [bool(asked) for asked in server.ranges] == [False, ranges > 1, False][: max(2, ranges)]
+
+
+def test_a_mirror_begins_anew(server, monkeypatch):
+    """What came from one address is not the beginning of what comes from the next."""
+    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
+    first = server.put("/fcn.pth", Answer(flipped(BIG), headers=TAG, sent=0.9, resumes=True), Answer(status=404))
+    mirror = server.put("/mirror/fcn.pth", Answer(BIG, headers=TAG, resumes=True))
+    assert fetch(release_at(first, BIG, mirrors=(mirror,)), report=print).sha256 == digest(BIG)
+    assert [bool(asked) for asked in server.ranges] == [False, True, False]
 
 
 def test_order_of_places(server, monkeypatch):
