@@ -124,7 +124,7 @@ def test_good_report(graded, sample):  # noqa: F811
         "../%D1%85%D0%BE%D1%80%D0%BE%D1%88%D0%B8%D0%B9.html",
     )
     assert [(p.name, p.sha256, p.found) for p in row.photos] == [(p.name, p.sha256, True) for p in sample.photos]
-    assert all(1000 < len(p.thumbnail) < 6000 and len(p.look) == 16 for p in row.photos)
+    assert all(1000 < len(p.thumbnail) < 6000 and len(p.look) == 32 for p in row.photos)
     assert row.conclusions == CONCLUSIONS and len(row.answers) == 2
     own = [r for r in row.remarks if "хороший.ipynb" in r.others and r.text.startswith(text("pairs.again", files=""))]
     assert own and not {"edited", "differs"} & kinds(row)

@@ -7,7 +7,7 @@ import random
 import time
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from labkit.grading.pairs import with_pairs
 from labkit.grading.rows import PhotoRow, Row
@@ -33,12 +33,13 @@ def told(rows: list[Row]) -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
     return {one.file: [(r.kind, r.text, r.others) for r in one.remarks] for one in rows}
 
 
-def resaved(path, factor: float = 1.0, quality: int = 70) -> bytes:
+def resaved(path, factor: float = 1.0, quality: int = 70, mirrored: bool = False) -> bytes:
     """A photo of another size and quality."""
     buffer = io.BytesIO()
     with Image.open(path) as image:
         size = (round(image.width * factor), round(image.height * factor))
-        image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(buffer, "JPEG", quality=quality)
+        again = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        (ImageOps.mirror(again) if mirrored else again).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
@@ -59,10 +60,12 @@ def test_same_bytes():
     }
 
 
-def test_the_same_look(paths):
-    """A photo that was scaled and saved again is found by its look; two other photos are none."""
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_same_look(paths, mirrored):
+    """A photo that was scaled, mirrored and saved again is found by its look; two other photos are none."""
     first = [PhotoRow(path.stem, f"{n:064x}", look=look(path.read_bytes())) for n, path in enumerate(paths)]
-    second = [PhotoRow(p.stem, f"{n + 99:064x}", look=look(resaved(p, 0.6, 60))) for n, p in enumerate(paths)]
+    copies = [look(resaved(path, 0.6, 60, mirrored)) for path in paths]
+    second = [PhotoRow(path.stem, f"{n + 99:064x}", look=copies[n]) for n, path in enumerate(paths)]
     rows = told(with_pairs([row("а", tuple(first)), row("б", tuple(second))]))
     names = ", ".join(path.stem for path in paths[:8]) + text("checks.more", count=2)
     assert rows["а"] == [("same_photos", text("pairs.photos", count=10, total=10, names=names, files="б"), ("б",))]
@@ -148,7 +151,7 @@ def test_two_hundred_reports():
     rows = [
         row(
             f"{n}",
-            tuple(PhotoRow(f"{k}", f"{n * 10 + k:064x}", look=f"{chance.getrandbits(64):016x}") for k in range(10)),
+            tuple(PhotoRow(f"{k}", f"{n * 10 + k:064x}", look=f"{chance.getrandbits(128):032x}") for k in range(10)),
             tuple((f"Вопрос {k}", prose(n * 10 + k, 100)) for k in range(8)),
             prose(n, 200 if n else 400_000),
         )

@@ -42,7 +42,7 @@ _MEGABYTES = 3000
 
 _LISTED = 5
 
-_FORMAT = 1
+_FORMAT = 2
 """Of what is kept for the next run: a higher number makes all anew."""
 
 

@@ -31,8 +31,8 @@ class PhotoRow:
     """One photo of a report.
 
     `found` says whether the sought object was found, None without a result; `iou` in [0, 1] is how far its masks are
-    the model's own, None where that was not computed; `look` is a 64-bit hash of what the photo looks like, in 16
-    hexadecimal digits; `thumbnail` is a `data:` address of a JPEG of our own making.
+    the model's own, None where that was not computed; `look` are two 64-bit hashes, 16 hexadecimal digits each,
+    of what the photo and its mirror image look like; `thumbnail` is a `data:` address of a JPEG of our own making.
     """
 
     name: str

@@ -39,11 +39,11 @@ def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = SIDE) -> Image.Image:
 
 
 def look(jpeg: bytes) -> str:
-    """The difference hash of a photo: whether each of 8x8 cells is darker than its right neighbour, as 16 hexadecimal
-    digits. Another size, quality or brightness changes few of its bits.
+    """The difference hash of a photo, then that of its mirror image: whether each of 8x8 cells is darker than its right
+    neighbour, as 16 hexadecimal digits each. Another size, quality or brightness changes few of the bits.
     """
     grey = np.asarray(open_jpeg(jpeg, "L").resize((9, 8), Image.Resampling.BOX), np.int16)
-    return np.packbits(grey[:, :-1] < grey[:, 1:]).tobytes().hex()
+    return "".join(np.packbits(cells[:, :-1] < cells[:, 1:]).tobytes().hex() for cells in (grey, grey[:, ::-1]))
 
 
 def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | None = None) -> str:
