@@ -119,3 +119,12 @@ def test_run(data, run, reason):
 def test_disagreements(data):
     """What the page shows otherwise is told."""
     assert "другие маски" in failed(data, ["другие маски"])["run"]
+
+
+def test_language(data):
+    """In English every word is, also of what is listed and cut short."""
+    names = [{"name": f"{n}.jpg", "reason": "empty"} for n in range(12)]
+    lost = {**data, "skipped": names, "results": [{**one, "segments": []} for one in data["results"]]}
+    told = failed(lost, target="", language="en")
+    assert {"results", "objects"} <= set(told) and told["results"].endswith("and 2 more")
+    assert not any("а" <= letter <= "я" for reason in told.values() for letter in reason.lower())

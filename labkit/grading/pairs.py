@@ -6,10 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from labkit.grading.rows import Remark, Row
+from labkit.report.checks import some
 from labkit.texts import text
 
 __all__ = ["NEAR", "SAME", "with_pairs"]
@@ -30,7 +32,7 @@ _LEAST_TEXT, _LEAST_ANSWER = 20, 25
 """Words: of all that is written in a report, or of one answer; of less nothing can be said."""
 
 _MOST_WORDS = 50_000
-_LISTED = 8
+_some = partial(some, most=8)
 
 
 def with_pairs(
@@ -45,7 +47,7 @@ def with_pairs(
     _texts(rows, common)
     remarks = [_remarks(n, rows, common[n], language) for n in range(len(rows))]
     for n, names in of_kit.items():
-        remarks[n].append(Remark("kit_photos", text("grade.kit_told", language, names=_list(names, language))))
+        remarks[n].append(Remark("kit_photos", text("grade.kit_told", language, names=_some(names, language))))
     return [row.with_remarks(*remarks[n]) for n, row in enumerate(rows)]
 
 
@@ -139,7 +141,7 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common], language: 
     others = [other for other in sorted(common) if other not in again]
     remarks = []
     if again:
-        files = _list([rows[other].file for other in again], language)
+        files = _some([rows[other].file for other in again], language)
         kind = "same_photos" if any(common[other].photos for other in again) else "same_text"
         remarks.append(_remark(kind, text("pairs.again", language, files=files), rows, again))
     by_photos = _grouped({other: common[other].photos for other in others})
@@ -150,29 +152,29 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common], language: 
                 language,
                 count=len(names),
                 total=len(row.photos),
-                names=_list(names, language),
-                files=_list([rows[other].file for other in group], language),
+                names=_some(names, language),
+                files=_some([rows[other].file for other in group], language),
             )
             for names, group in by_photos
         ]
         found = sorted(other for _, group in by_photos for other in group)
-        remarks.append(_remark("same_photos", _list(told, language, "; "), rows, found))
+        remarks.append(_remark("same_photos", _some(told, language, between="; "), rows, found))
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
     by_answers = _grouped({other: common[other].answers for other in others})
     if whole or by_answers:
         percent = [f"{rows[other].file} ({common[other].text:.0%})" for other in whole]
-        told = [text("pairs.text", language, files=_list(percent, language))] if whole else []
+        told = [text("pairs.text", language, files=_some(percent, language))] if whole else []
         told += [
             text(
                 "pairs.answers",
                 language,
-                questions=_list([_asked(row, question, language) for question in questions], language),
-                files=_list([rows[other].file for other in group], language),
+                questions=_some([_asked(row, question, language) for question in questions], language),
+                files=_some([rows[other].file for other in group], language),
             )
             for questions, group in by_answers
         ]
         found = sorted({*whole, *(other for _, group in by_answers for other in group)})
-        remarks.append(_remark("same_text", _list(told, language, "; "), rows, found))
+        remarks.append(_remark("same_text", _some(told, language, between="; "), rows, found))
     return remarks
 
 
@@ -201,8 +203,3 @@ def _asked(row: Row, question: str, language: str | None) -> str:
         return text("pairs.conclusions", language)
     written = next(q for q, _ in row.answers if " ".join(_words(q)) == question).replace("*", "").strip()
     return f"«{written if len(written) <= 60 else written[:59] + '…'}»"
-
-
-def _list(names: Sequence[str], language: str | None, between: str = ", ") -> str:
-    more = len(names) - _LISTED
-    return between.join(names[:_LISTED]) + (text("checks.more", language, count=more) if more > 0 else "")

@@ -55,14 +55,14 @@ def checks(
     wanted = data["wanted"]["photos"] if wanted is None else wanted
     target = data["wanted"]["target"] if target is None else target
 
-    def check(name: str, ok: bool, key: str, /, **values: Any) -> Check:
-        return Check(name, bool(ok), text(f"checks.{key}", language, **values))
+    def check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), **values: Any) -> Check:
+        return Check(name, bool(ok), text(f"checks.{key}", language, names=some(names, language) or "—", **values))
 
     return [
         _variant(data, check),
         check("photos", len(data["photos"]) >= wanted, "photos_told", count=len(data["photos"]), wanted=wanted),
         _results(data, check),
-        _objects(data, target, check),
+        _objects(data, target, target or text("checks.any_object", language), check),
         check(
             "conclusions",
             words(data["conclusions"]) >= LEAST_WORDS,
@@ -118,16 +118,15 @@ def _results(data: dict[str, Any], check: Any) -> Check:
     missing = [photo["name"] for photo in data["photos"] if photo["name"] not in done]
     missing += [one["name"] for one in data["skipped"]]
     if missing or not done:
-        return check("results", False, "results_missing", names=some(missing) or "—")
+        return check("results", False, "results_missing", names=missing)
     return check("results", True, "results_all", count=len(done))
 
 
-def _objects(data: dict[str, Any], target: str, check: Any) -> Check:
+def _objects(data: dict[str, Any], target: str, what: str, check: Any) -> Check:
     rows = found_on(data, target)
     missing = [name for name, found in rows.items() if not found]
-    what = target or text("checks.any_object")
     if missing or not rows:
-        return check("objects", False, "objects_missing", what=what, names=some(missing) or "—")
+        return check("objects", False, "objects_missing", what=what, names=missing)
     return check("objects", True, "objects_all", what=what, count=len(rows))
 
 

@@ -618,7 +618,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
       );
     }
     parts.legend = make("ul", { class: "legend", "aria-label": say("legend") });
-    parts.set = make("nav", { class: "set", "aria-label": say("photos") });
+    parts.set = make("div", { class: "set", role: "group", "aria-label": say("photos") });
     if (pictures.length > 1) writeSet();
     const tree = [
       bar,
@@ -632,8 +632,8 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
       parts.legend,
     ];
     const viewer = make(
-      "section",
-      { class: "viewer", lang: state.language, "aria-label": say("viewer"), onkeydown: onKey },
+      "div", // no landmark: a report holds several viewers, and landmarks of one name cannot be told apart
+      { class: "viewer", role: "group", lang: state.language, "aria-label": say("viewer"), onkeydown: onKey },
       ...tree,
       parts.set,
     );
