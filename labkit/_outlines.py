@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import unicodedata
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +29,7 @@ __all__ = [
     "normal",
     "outline",
     "places",
+    "png_mask",
     "read_json",
     "refused",
     "run_mask",
@@ -36,6 +40,9 @@ __all__ = [
 JSON_MB = 32
 _LONGEST, _MOST_OBJECTS, _MOST_POINTS = 100_000, 200, 30_000
 """What is larger is refused: hostile, or no mask of a photo in work."""
+
+_CORNERS = {"polygon": None, "oriented_rectangle": 4, "rectangle": 2, "circle": 2}
+"""How many points a labelme shape of each kind has; None: any number."""
 
 _STRETCH = 0.02
 """A mask may be so much wider or narrower than its photo, from rounding; a photo on its side is much more so."""
@@ -73,7 +80,7 @@ def outline(path: Path, number: int, kind: Any, points: Any) -> np.ndarray:
     """The corners of a labelme shape, `Nx2` in its file's coordinates."""
     kind = kind or "polygon"
     corners = places(path, number, points)
-    if kind not in ("polygon", "rectangle", "circle") or (kind != "polygon" and len(corners) != 2):
+    if _CORNERS.get(str(kind), 0) not in (None, len(corners)):
         raise refused(path, "shape", number=number, kind=str(kind)[:40], count=len(corners))
     if kind == "rectangle":
         return np.stack([corners[[0, 1, 1, 0], 0], corners[[0, 0, 1, 1], 1]], axis=1)
@@ -104,6 +111,33 @@ def drawn(path: Path, number: int, corners: np.ndarray, photo: Photo) -> np.ndar
     canvas = Image.new("1", (width, height))
     ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in corners.tolist()], fill=1)
     return np.array(canvas)
+
+
+def png_mask(path: Path, number: int, points: Any, encoded: Any, scaling: np.ndarray, photo: Photo) -> np.ndarray:
+    """A labelme shape of kind `mask` at the photo's working size: a PNG in base64, from one corner to another, both in.
+
+    It is looked up where the photo has pixels.
+    """
+    corners = places(path, number, points)
+    if len(corners) != 2 or (np.abs(corners) > _LONGEST).any():
+        raise refused(path, "shape", number=number, kind="mask", count=len(corners))
+    (left, top), (right, bottom) = corners.astype(int)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True)), formats=["PNG"]) as image:
+                if image.size != (right - left + 1, bottom - top + 1):
+                    raise ValueError(f"{image.width}x{image.height}")
+                part = np.array(image.convert("I")) != 0
+    except Exception as error:  # Pillow raises nearly every kind for a damaged file
+        raise refused(path, "part", number=number, error=error) from error
+    height, width = photo.pixels.shape[:2]
+    x, y = ((np.arange(n) + 0.5) / by for n, by in zip((width, height), scaling, strict=True))
+    x, y = np.floor(x).astype(int) - left, np.floor(y).astype(int) - top
+    rows, columns = (0 <= y) & (y < part.shape[0]), (0 <= x) & (x < part.shape[1])
+    mask = np.zeros((height, width), bool)
+    mask[np.ix_(rows, columns)] = part[np.ix_(y[rows], x[columns])]
+    return mask
 
 
 def run_mask(path: Path, number: int, rle: Any, size: tuple[int, int], photo: Photo) -> np.ndarray:

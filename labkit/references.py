@@ -25,6 +25,7 @@ from labkit._outlines import (
     normal,
     outline,
     places,
+    png_mask,
     read_json,
     refused,
     run_mask,
@@ -74,7 +75,7 @@ def find_reference(photo: Photo, folder: str | Path | None = None, classes: Labe
 
 
 def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
-    """Labelme's JSON: polygons, rectangles and circles; those of one class and one `group_id` are one object.
+    """Labelme's JSON: polygons, rectangles, circles, masks; those of one class and one `group_id` are one object.
 
     Coordinates are scaled to the photo's working size. The label `__ignore__` is a place that shall not count; an
     outline of the background cuts a hole into those before it.
@@ -83,14 +84,17 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
     record = read_json(path)
     try:
         scaling = scale(path, photo, (record["imageWidth"], record["imageHeight"]))
-        shapes = [(str(s["label"]), s.get("shape_type"), s["points"], s.get("group_id")) for s in record["shapes"]]
+        shapes = [(str(s["label"]), s.get("shape_type"), s["points"], s) for s in record["shapes"]]
         limited(path, len(shapes), sum(len(points) for _, _, points, _ in shapes))
     except (AttributeError, KeyError, TypeError) as error:
         raise refused(path, "labelme", error=repr(error)) from error
     found: dict[Any, _Found] = {}
-    for number, (label, kind, points, group) in enumerate(shapes, start=1):
-        label_id = _label_id(path, label, classes)
-        mask = drawn(path, number, outline(path, number, kind, points) * scaling, photo)
+    for number, (label, kind, points, row) in enumerate(shapes, start=1):
+        label_id, group = _label_id(path, label, classes), row.get("group_id")
+        if kind == "mask":
+            mask = png_mask(path, number, points, row.get("mask"), scaling, photo)
+        else:
+            mask = drawn(path, number, outline(path, number, kind, points) * scaling, photo)
         key = ("shape", number) if group is None else ("group", str(group), label_id)
         found[key] = (label_id, found[key][1] | mask if key in found else mask)
     return _composed(path, photo, found.values(), classes)

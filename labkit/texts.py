@@ -616,6 +616,7 @@ TEXTS: dict[str, dict[str, str]] = {
             "одного класса назовите ИМЯ.КЛАСС.mask.png"
         ),
         "references.outside": "контур {number} лежит далеко за краем фото. Проверьте, к этому ли фото разметка",
+        "references.part": "маска фигуры {number} не читается ({error}). Выделите объект заново",
         "references.pixels": "в маске больше {limit} млн пикселей. Уменьшите её вместе с фото",
         "references.png": "это не PNG, или файл повреждён ({error}). Сохраните маску заново в формате PNG",
         "references.points": "координаты контура {number} не читаются: нужны пары чисел. Обведите объект заново",
@@ -623,8 +624,8 @@ TEXTS: dict[str, dict[str, str]] = {
             "маска объекта {number} (RLE) повреждена или другого размера, чем картинка. Выгрузите разметку заново"
         ),
         "references.shape": (
-            "фигура {number} вида {kind!r} (точек {count}) — не маска. Годятся polygon, а из двух точек "
-            "rectangle и circle"
+            "фигура {number} вида {kind!r} (точек {count}) — не маска. Годятся polygon, из четырёх точек "
+            "oriented_rectangle, из двух — rectangle, circle и mask"
         ),
         "references.size": (
             "размер картинки {width}×{height}; нужны целые числа от 1 до {limit}. Сохраните разметку заново"
@@ -1413,6 +1414,7 @@ TEXTS: dict[str, dict[str, str]] = {
             "NAME.CLASS.mask.png"
         ),
         "references.outside": "outline {number} lies far outside of the photo. See whether it is this photo's",
+        "references.part": "the mask of shape {number} cannot be read ({error}). Draw the object again",
         "references.pixels": "the mask has more than {limit} million pixels. Scale it down together with the photo",
         "references.png": "this is no PNG, or it is damaged ({error}). Save the mask as PNG again",
         "references.points": (
@@ -1422,8 +1424,8 @@ TEXTS: dict[str, dict[str, str]] = {
             "the mask of object {number} (RLE) is damaged or not of the picture's size. Export the labels again"
         ),
         "references.shape": (
-            "shape {number} is a {kind!r} of {count} points and no mask. Valid are polygon and, of two points, "
-            "rectangle and circle"
+            "shape {number} is a {kind!r} of {count} points and no mask. Valid are polygon, oriented_rectangle of "
+            "four points, and rectangle, circle and mask of two"
         ),
         "references.size": (
             "the picture's size is {width}×{height}; whole numbers from 1 to {limit} are needed. Save the labels again"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import struct
@@ -81,14 +83,26 @@ def runs_of(mask):
 
 def header(width, height, path):
     """A PNG of so many pixels of which only the header is there."""
+    path.write_bytes(header_bytes(width, height))
+    return path
+
+
+def header_bytes(width, height):
+    """What is in such a file."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     start = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", start) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-    path.write_bytes(data + chunk(b"IEND", b""))
-    return path
+    return data + chunk(b"IEND", b"")
+
+
+def base64_png(part):
+    """A mask as labelme writes it."""
+    file = io.BytesIO()
+    Image.fromarray(part.astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def blank(name="x", width=100, height=80, path=None):
@@ -187,6 +201,21 @@ def test_rectangle_and_circle(tmp_path):
     rows, columns = np.mgrid[:80, :100]
     distance = np.hypot(columns - 70, rows - 40)
     assert dog.mask[distance < 19].all() and not dog.mask[distance > 21.5].any()
+
+
+def test_mask_and_oriented_rectangle(tmp_path):
+    """What labelme writes for whole objects; on a photo half as large every second pixel, at the edge cut off."""
+    part = np.random.default_rng(0).random((20, 30)) < 0.5
+    cut = {"label": "cat", "shape_type": "mask", "points": [[12, 40], [41, 59]], "mask": base64_png(part)}
+    edge = {"label": "dog", "shape_type": "mask", "points": [[90, -5], [119, 14]], "mask": base64_png(part)}
+    turned = {"label": "bird", "shape_type": "oriented_rectangle", "points": [[50, 60], [60, 50], [70, 60], [60, 70]]}
+    path = write_shapes(tmp_path / "x.json", cut, edge, turned)
+    whole, half = (read_labelme(path, blank(width=width, height=height)) for width, height in ((100, 80), (50, 40)))
+    wanted = np.zeros((80, 100), bool)
+    wanted[40:60, 12:42] = part
+    assert np.array_equal(whole.mask_of("cat"), wanted) and np.array_equal(half.mask_of("cat"), wanted[1::2, 1::2])
+    assert np.array_equal(whole.mask_of("dog")[:15, 90:], part[5:, :10])
+    assert whole.mask_of("dog").sum() == part[5:, :10].sum() and 190 <= whole.mask_of("bird").sum() <= 231
 
 
 def test_circle_on_a_scaled_photo(tmp_path):
@@ -421,6 +450,7 @@ def shape(points, label='"cat"', **more):
     return f'{{"shapes": [{{"label": {label}, "points": {points}{extra}}}], {SIZE}}}'
 
 
+HUGE = base64.b64encode(header_bytes(1 << 15, 1 << 15)).decode()
 BROKEN = {
     "empty": "",
     "a list": "[]",
@@ -437,6 +467,14 @@ BROKEN = {
     "points far away": shape(FAR),
     "a rectangle of three": shape("[[0, 0], [1, 1], [5, 0]]", shape_type='"rectangle"'),
     "a line": shape("[[0, 0], [1, 1]]", shape_type='"line"'),
+    "a mask of nothing": shape("[[0, 0], [1, 1]]", shape_type='"mask"'),
+    "a mask in words": shape("[[0, 0], [1, 1]]", shape_type='"mask"', mask='"кошка"'),
+    "a mask that is no picture": shape("[[0, 0], [1, 1]]", shape_type='"mask"', mask='"AAAA"'),
+    "a mask of another size": shape("[[0, 0], [1, 1]]", shape_type='"mask"', mask=f'"{base64_png(np.ones((3, 2)))}"'),
+    "a mask far away": shape("[[1e300, 0], [1e300, 1]]", shape_type='"mask"', mask=f'"{base64_png(np.ones((2, 1)))}"'),
+    "a mask of three": shape("[[0, 0], [1, 1], [5, 0]]", shape_type='"mask"', mask=f'"{base64_png(np.ones((2, 2)))}"'),
+    "a mask of a thousand million pixels": shape("[[0, 0], [32767, 32767]]", shape_type='"mask"', mask=f'"{HUGE}"'),
+    "an oriented rectangle of three": shape("[[0, 0], [1, 1], [5, 0]]", shape_type='"oriented_rectangle"'),
     "a shape of shapes": shape("[[0, 0], [1, 1], [5, 0]]", shape_type="[[]]"),
     "unknown class": shape("[[0, 0], [1, 1], [5, 0]]", '"tiger"'),
     "class a number": shape("[[0, 0], [1, 1], [5, 0]]", "8"),
