@@ -13,7 +13,15 @@ from labkit.models import build_network
 from labkit.models.sam import OUTLINE_LOGIT, SIDE
 from labkit.training.dataset import Dataset
 from labkit.training.loop import Recipe
-from labkit.training.prompting import SamLearner, box_prompt, correction, mask_loss, outline_prompt, point_prompt
+from labkit.training.prompting import (
+    SamLearner,
+    box_prompt,
+    correction,
+    draw_objects,
+    mask_loss,
+    outline_prompt,
+    point_prompt,
+)
 from labkit.training.scenes import Scene, Scenes
 
 RECIPE = Recipe(side=SIDE, batch=1)
@@ -45,6 +53,22 @@ def perfect(masks: torch.Tensor) -> torch.Tensor:
 def answering(masks: torch.Tensor) -> torch.Tensor:
     """Logits of full size whose answer is these masks to the pixel."""
     return torch.where(masks, 9.0, -9.0)[:, None]
+
+
+def test_draw_objects(rng):
+    """At most four, none twice, the largest most often; what nobody labelled is none."""
+    numbers = torch.zeros(64, 64, dtype=torch.uint8)
+    for number, side in enumerate((2, 4, 6, 8, 16, 32), start=1):
+        numbers[10 * number - 10 : 10 * number - 10 + side, :side] = number
+    numbers[:, 40:] = IGNORE
+    scene = Scene(torch.zeros(3, 64, 64, dtype=torch.uint8), numbers, torch.zeros(256, dtype=torch.uint8))
+    drawn = [draw_objects(scene, rng) for _ in range(300)]
+    assert all(len(set(one)) == len(one) == 4 and set(one) <= set(range(1, 7)) for one in drawn)
+    times = [sum(number in one for one in drawn) for number in range(1, 7)]
+    assert times == sorted(times) and times[0] < 150 < 270 < times[-1]
+    few = Scene(scene.pixels, torch.where(numbers == 6, numbers, 0), scene.labels)
+    assert draw_objects(few, rng) == [6]
+    assert draw_objects(Scene(scene.pixels, torch.full_like(numbers, IGNORE), scene.labels), rng) == []
 
 
 def test_box_prompt(masks, rng):

@@ -11,8 +11,8 @@ from PIL import Image
 
 from labkit.classes import IGNORE
 from labkit.errors import LabkitError
-from labkit.training.dataset import Dataset
-from labkit.training.scenes import Scenes, _close_ring
+from labkit.training.dataset import Dataset, Instance
+from labkit.training.scenes import Scenes, _chances, _close_ring
 
 
 def scenes_of(folder, side=96, scales=(100, 200), by_class=True, **more) -> Scenes:
@@ -54,6 +54,12 @@ def test_shape_and_labels(tiny_dataset):
         assert scene.objects() == sorted(set(scene.numbers.unique().tolist()) - {0, IGNORE})
         shown |= set(scene.labels[scene.objects()].tolist())
     assert shown == {8, 12, 15}
+
+
+def test_chances_of_objects():
+    """An object is drawn ~ area^0.5, a pet a fifth of that."""
+    objects = [Instance(name, 1, 0, area, (0, 0, 9, 9)) for name, area in (("a", 100), ("b", 400), ("pet_c", 400))]
+    assert _chances(objects) == pytest.approx(np.array([1, 2, 0.4]) / 3.4)
 
 
 def test_same_seed_same_scenes(tiny_dataset):

@@ -109,7 +109,7 @@ def _train_objects(name, network, data, recipe, start, checkpoint, resume, place
         scenes = Scenes(data, recipe.side, scales=(360, 860), by_class=True)
     else:
         learner = SamLearner(network, recipe.frozen_stages)
-        scenes = Scenes(data, recipe.side, scales=(448, 860), by_class=False, centred=0.7, pasted=0.1)
+        scenes = Scenes(data, recipe.side, scales=(448, 720), by_class=False, centred=0.7, pasted=0.1)
     train(learner, scenes, recipe, checkpoint, resume, place, say)
 
 

@@ -18,9 +18,11 @@ from labkit.models.sam import OUTLINE_LOGIT
 from labkit.training.loop import Recipe, freeze_stages
 from labkit.training.scenes import Scene, mask_boxes
 
-__all__ = ["SamLearner", "box_prompt", "correction", "mask_loss", "outline_prompt", "point_prompt"]
+__all__ = ["SamLearner", "box_prompt", "correction", "draw_objects", "mask_loss", "outline_prompt", "point_prompt"]
 
 _OBJECTS = 4
+"""At most so many objects of a scene are asked for."""
+
 _KINDS = {"box": 0.25, "point": 0.45, "points": 0.2, "outline": 0.1}
 _CORRECTIONS = (0.5, 0.25, 0.25)
 """Chances of none, one and two corrections after the first prompt."""
@@ -64,11 +66,10 @@ class SamLearner(nn.Module):
             embeddings = image.join(features).float()
         parts: dict[str, list[torch.Tensor]] = {"best": [], "single": [], "iou": []}
         for scene, embedding in zip(batch, embeddings, strict=True):
-            objects = scene.objects()
+            objects = draw_objects(scene, rng)
             if not objects:
                 continue
-            chosen = torch.randperm(len(objects), generator=rng)[:_OBJECTS].tolist()
-            masks = torch.stack([scene.numbers == objects[i] for i in chosen]).to(device)
+            masks = torch.stack([scene.numbers == number for number in objects]).to(device)
             self._ask(embedding[None], masks, (scene.numbers != IGNORE).to(device), rng, parts)
         zero = embeddings.sum() * 0
         return {name: torch.stack(values).mean() if values else zero for name, values in parts.items()}
@@ -112,6 +113,16 @@ class SamLearner(nn.Module):
                 embedding, network.prompt_encoder.get_dense_pe(), sparse, dense
             )
         return logits.float(), scores.float()
+
+
+def draw_objects(scene: Scene, rng: torch.Generator) -> list[int]:
+    """The numbers of at most four of a scene's objects, drawn ~ area^0.5."""
+    objects = scene.objects()
+    if not objects:
+        return []
+    areas = torch.bincount(scene.numbers.flatten().long(), minlength=256)[objects]
+    drawn = areas.sqrt().multinomial(min(_OBJECTS, len(objects)), generator=rng)
+    return [objects[n] for n in drawn.tolist()]
 
 
 def box_prompt(masks: torch.Tensor, rng: torch.Generator, noise: float = 0.1) -> torch.Tensor:

@@ -28,6 +28,9 @@ _PASTE_FROM = 900
 _BALANCE = 0.6
 """Classes are drawn ~ (objects)^this: 1 as often as they occur, 0 all alike."""
 
+_PET = 0.2
+"""How much rarer a pet is drawn than another object of its area."""
+
 _LEAST = 24
 """An object of fewer visible pixels counts as not labelled."""
 
@@ -49,7 +52,7 @@ class Scenes(torch.utils.data.IterableDataset):
     """An endless stream of `Scene`.
 
     A share `centred` of the scenes is centred on an object. With `by_class` that is one of a VOC class, drawn
-    ~ (objects)^0.6, and objects without a VOC class are background; without it every object counts, and all alike.
+    ~ (objects)^0.6, and objects without a VOC class are background; without it every object counts, drawn ~ area^0.5.
     `pasted` is the chance of each of three objects to be pasted in.
     """
 
@@ -77,6 +80,7 @@ class Scenes(torch.utils.data.IterableDataset):
             self._objects[instance.label_id if by_class else 0].append(instance)
         if not self._objects:
             raise LabkitError(text("dataset.no_instances", path=dataset.root))
+        self._chances = None if by_class else _chances(self._objects[0])
         self._photos = {name: np.asarray(dataset.image(name)) for name in dataset.names}
         self._numbers = {}
         for name in dataset.names:
@@ -103,7 +107,7 @@ class Scenes(torch.utils.data.IterableDataset):
         """One scene."""
         if rng.random() < self._centred:
             group = self._objects[draw_class(rng, self._objects, _BALANCE)]
-            instance = group[rng.integers(len(group))]
+            instance = group[rng.choice(len(group), p=self._chances)]
             name, spread = instance.name, 0.2
             x0, y0, x1, y1 = instance.box
             centre = (x0 + x1) / 2, (y0 + y1) / 2
@@ -135,6 +139,12 @@ class Scenes(torch.utils.data.IterableDataset):
         alpha = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)
         labels[number] = instance.label_id
         return paste(rng, image, numbers, patch, alpha, number)
+
+
+def _chances(objects: list[Instance]) -> np.ndarray:
+    """How often each object is drawn, ~ area^0.5; a pet, which fills its photo and is learned soon, a fifth of that."""
+    chances = np.array([one.area**0.5 * (_PET if one.name.startswith("pet_") else 1.0) for one in objects])
+    return chances / chances.sum()
 
 
 def mask_boxes(masks: torch.Tensor) -> torch.Tensor:
