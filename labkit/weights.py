@@ -28,7 +28,7 @@ EMBEDDED: dict[str, str] = {
     "unet": "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
     "fcn": "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
     "mask_rcnn": "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
-    "sam": "23f8ad3cfd73d6161f19bfd9b5cc330bd7b7f095ba7ad458e6dacec9e795d22e",
+    "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
     "pspnet": "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
 }
 """The sha256 of each variant's embedded file."""
