@@ -25,7 +25,7 @@ def html(report_photos, report_results):
         new_markdown_cell(
             "## 6. Результаты\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n[статья](https://arxiv.org) `код`"
         ),
-        new_code_cell("for photo in photos:  # по одному\n    print(f'{photo}')", execution_count=1, outputs=figures),
+        new_code_cell(f"for photo in photos:  # {'по одному ' * 20}\n    photo", execution_count=1, outputs=figures),
         new_code_cell("1", execution_count=2, outputs=[told]),
         new_code_cell("labkit.show(results[:2])", execution_count=3, outputs=[again]),
     ]
