@@ -113,10 +113,10 @@ def drawn(path: Path, number: int, corners: np.ndarray, photo: Photo) -> np.ndar
     return np.array(canvas)
 
 
-def png_mask(path: Path, number: int, points: Any, encoded: Any, scaling: np.ndarray, photo: Photo) -> np.ndarray:
-    """A labelme shape of kind `mask` at the photo's working size: a PNG in base64, from one corner to another, both in.
+def png_mask(path: Path, number: int, points: Any, encoded: Any, size: tuple[int, int], photo: Photo) -> np.ndarray:
+    """A labelme shape of kind `mask` in a picture of `size` (width, height) as a mask at the photo's working size.
 
-    It is looked up where the photo has pixels.
+    What it is made of is a PNG in base64, from one corner to another, both in.
     """
     corners = places(path, number, points)
     if len(corners) != 2 or (np.abs(corners) > _LONGEST).any():
@@ -131,11 +131,10 @@ def png_mask(path: Path, number: int, points: Any, encoded: Any, scaling: np.nda
                 part = np.array(image.convert("I")) != 0
     except Exception as error:  # Pillow raises nearly every kind for a damaged file
         raise refused(path, "part", number=number, error=error) from error
-    height, width = photo.pixels.shape[:2]
-    x, y = ((np.arange(n) + 0.5) / by for n, by in zip((width, height), scaling, strict=True))
-    x, y = np.floor(x).astype(int) - left, np.floor(y).astype(int) - top
+    x, y = _seen(size, photo)
+    x, y = x - left, y - top
     rows, columns = (0 <= y) & (y < part.shape[0]), (0 <= x) & (x < part.shape[1])
-    mask = np.zeros((height, width), bool)
+    mask = np.zeros(photo.pixels.shape[:2], bool)
     mask[np.ix_(rows, columns)] = part[np.ix_(y[rows], x[columns])]
     return mask
 
@@ -155,9 +154,15 @@ def run_mask(path: Path, number: int, rle: Any, size: tuple[int, int], photo: Ph
     whole = runs.dtype.kind == "i" and runs.ndim == 1 and runs.size > 0
     if not whole or runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
         raise refused(path, "rle", number=number)
+    x, y = _seen(size, photo)
+    return np.searchsorted(np.cumsum(runs), x[:, None] * size[1] + y, side="right").T % 2 == 1
+
+
+def _seen(size: tuple[int, int], photo: Photo) -> tuple[np.ndarray, np.ndarray]:
+    """The columns and the rows of a picture of `size` (width, height) at which the photo has pixels."""
     height, width = photo.pixels.shape[:2]
     x, y = (((np.arange(n) + 0.5) * of / n).astype(np.int64) for n, of in zip((width, height), size, strict=True))
-    return np.searchsorted(np.cumsum(runs), x[:, None] * size[1] + y, side="right").T % 2 == 1
+    return x, y
 
 
 def _decompressed(counts: str) -> np.ndarray:

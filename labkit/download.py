@@ -190,7 +190,7 @@ def _get_patiently(url: str, path: Path, label: str, attempts: int, report: Call
         try:
             return _get(url, path, label, same)
         except _Refused as error:
-            size = path.stat().st_size if path.exists() else 0
+            size = path.stat().st_size
             failed = 1 if size > most else failed + 1
             most = max(most, size)
             if not error.again or failed >= attempts:
@@ -206,7 +206,7 @@ def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
     `same` is the header that asks for the rest of a file only as long as it is the one that `path` begins with; it is
     filled here, and empty where the file has to come whole.
     """
-    have = path.stat().st_size if same and path.exists() else 0
+    have = path.stat().st_size if same else 0
     asked = {"Range": f"bytes={have}-", **same} if have else {}
 
     def check(response: requests.Response, **_: object) -> None:

@@ -83,7 +83,8 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
     path = Path(path)
     record = read_json(path)
     try:
-        scaling = scale(path, photo, (record["imageWidth"], record["imageHeight"]))
+        size = record["imageWidth"], record["imageHeight"]
+        scaling = scale(path, photo, size)
         shapes = [(str(s["label"]), s.get("shape_type"), s["points"], s) for s in record["shapes"]]
         limited(path, len(shapes), sum(len(points) for _, _, points, _ in shapes))
     except (AttributeError, KeyError, TypeError) as error:
@@ -92,7 +93,7 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
     for number, (label, kind, points, row) in enumerate(shapes, start=1):
         label_id, group = _label_id(path, label, classes), row.get("group_id")
         if kind == "mask":
-            mask = png_mask(path, number, points, row.get("mask"), scaling, photo)
+            mask = png_mask(path, number, points, row.get("mask"), size, photo)
         else:
             mask = drawn(path, number, outline(path, number, kind, points) * scaling, photo)
         key = ("shape", number) if group is None else ("group", str(group), label_id)

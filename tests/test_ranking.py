@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from labkit.models import load_model
 from labkit.training import ranking
 from labkit.training.dataset import Dataset
 from labkit.training.ranking import Asked, collect, order_loss, tune
@@ -63,6 +64,4 @@ def test_writes_weights(tiny_dataset, tmp_path, monkeypatch, root, capsys):
     before, after = load_file(root / "labkit" / "embedded" / "sam.safetensors"), load_file(out)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and all("iou_prediction_head" in name for name in changed)
-    from labkit.models import load_model
-
     assert load_model(4, out, "cpu").weights.sha256 in capsys.readouterr().out
