@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,10 +54,12 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     say=print,
+    clock: Callable[[], float] = time.monotonic,
 ) -> nn.Module:
     """Trains a `Learner` on a stream (`Crops`, `Scenes`) and returns it with averaged (EMA) weights.
 
-    `checkpoint` is written every two minutes and at the end; with `resume` a run goes on from it.
+    `checkpoint` is written every two minutes and at the end; with `resume` a run goes on from it. `clock` gives the
+    seconds that the run's minutes are counted in.
     """
     torch.manual_seed(recipe.seed)
     model = learner.to(device, memory_format=torch.channels_last)
@@ -83,7 +86,7 @@ def train(
     running, saved = {}, seconds
     model.train()
     while seconds < recipe.minutes * 60:
-        started = time.monotonic()
+        started = clock()
         done = seconds / (recipe.minutes * 60)
         stream.progress.fill_(done)
         factor = min(1.0, (done + 1e-4) / recipe.warmup) * (1 - done) ** 0.9
@@ -106,7 +109,7 @@ def train(
                     mean.copy_(value)
         for name, part in parts.items():
             running[name] = 0.98 * running.get(name, part.item()) + 0.02 * part.item()
-        seconds += time.monotonic() - started
+        seconds += clock() - started
         if step % 50 == 0:
             losses = " ".join(f"{name} {value:.3f}" for name, value in running.items())
             say(f"step {step} {seconds / 60:.1f} min lr x{factor:.3f} {losses}")
