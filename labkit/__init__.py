@@ -7,15 +7,15 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME = {
-    "LabkitError": "labkit.errors",
-    "Photo": "labkit.images",
+    "LabkitError": "labkit.io.errors",
+    "Photo": "labkit.photos",
     "Segment": "labkit.segmentation",
     "Segmentation": "labkit.segmentation",
     "explore": "labkit.viewer",
     "figures": "labkit.figures",
-    "hand_in": "labkit.report.hand_in",
+    "hand_in": "labkit.report.button",
     "load_model": "labkit.models",
-    "load_photos": "labkit.images",
+    "load_photos": "labkit.photos",
     "load_segmentation": "labkit.segmentation",
     "prompt": "labkit.viewer",
     "provenance": "labkit.report.provenance",

@@ -1,4 +1,4 @@
-"""Static figures for print: photo, mask and overlay side by side with a legend; text stays text (vector)."""
+"""Masks as coloured pixels, and static figures for print: photo, mask and overlay side by side with a legend."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain, cycle, zip_longest
 
 import matplotlib
 import numpy as np
@@ -14,13 +15,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from labkit.drawing import colors_of, mask_image, overlay_image
+from labkit.classes import VOC
+from labkit.locale import text
 from labkit.segmentation import Segment, Segmentation
-from labkit.texts import text
 
 __all__ = [
+    "AGREED",
+    "EXTRA",
+    "LOST",
     "PANEL",
     "STYLE",
+    "colors_of",
     "cut",
     "display_comparison",
     "display_figures",
@@ -28,21 +33,99 @@ __all__ = [
     "figure",
     "inline_svg",
     "legend_rows",
+    "mask_image",
     "named_segments",
+    "overlay_image",
+    "painted",
+    "panels",
     "plain_table",
+    "rgb",
     "small",
     "summary",
     "svg",
+    "visible_ids",
 ]
 
 PANEL = 3.1
 """The width of a panel in inches: three fill a page."""
+
+AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
+"""Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
+
+_OPACITY = 0.75
+_TALLEST = 1.6
 
 _IMAGE_SIDE = 384
 _LEGEND_ROWS = 12
 _TITLE_LENGTH = 36
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
 """What makes text stay text and every run the same."""
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """`#rrggbb` as three numbers in [0, 255]."""
+    return tuple(bytes.fromhex(color[1:]))
+
+
+def colors_of(result: Segmentation) -> dict[int, str]:
+    """The colour of each segment id: its class's for the first segment of a class, one not yet used for the others.
+
+    When the palette is used up it starts over; neighbours in the list differ all the same.
+    """
+    palette, classes = VOC.colors[1:], {}
+    if result.classes is not None:
+        first = {s.label_id: s.id for s in reversed(result.segments)}
+        classes = {number: result.classes.colors[label_id] for label_id, number in first.items()}
+    turn = chain((color for color in palette if color not in classes.values()), cycle(palette))
+    colors: dict[int, str] = {}
+    before = None
+    for segment, after in zip_longest(result.segments, result.segments[1:]):
+        beside = (before, classes.get(after.id) if after else None)
+        before = classes.get(segment.id) or next(color for color in turn if color not in beside)
+        colors[segment.id] = before
+    return colors
+
+
+def visible_ids(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
+    """`ids` without the pixels whose confidence is below `threshold` (in [0, 1]): `HxW` int32."""
+    return np.where(result.confidence >= threshold, result.ids, 0)
+
+
+def mask_image(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
+    """The segments in their colours on black, `HxWx3` uint8."""
+    return _table(result)[visible_ids(result, threshold)]
+
+
+def overlay_image(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, outline: int = 2) -> np.ndarray:
+    """The segments over the photo, `HxWx3` uint8; `opacity` in [0, 1], `outline` in pixels (0: none)."""
+    ids = visible_ids(result, threshold)
+    colors, photo = _table(result)[ids], result.photo.pixels
+    image = photo.copy()
+    inside = ids > 0
+    image[inside] = (photo[inside] * (1 - opacity) + colors[inside] * opacity).astype(np.uint8)
+    edge = _borders(ids, outline) & inside
+    image[edge] = colors[edge]
+    return image
+
+
+def _table(result: Segmentation) -> np.ndarray:
+    table = np.zeros((max((s.id for s in result.segments), default=0) + 1, 3), np.uint8)
+    for number, color in colors_of(result).items():
+        table[number] = rgb(color)
+    return table
+
+
+def _borders(ids: np.ndarray, width: int) -> np.ndarray:
+    """The pixels within `width` of another segment, `HxW` bool."""
+    edge = np.zeros(ids.shape, bool)
+    for axis in (0, 1):
+        for step in range(1, min(width + 1, ids.shape[axis])):
+            forward, back = [slice(None)] * 2, [slice(None)] * 2
+            forward[axis], back[axis] = slice(step, None), slice(None, -step)
+            differs = ids[tuple(forward)] != ids[tuple(back)]
+            edge[tuple(forward)] |= differs
+            edge[tuple(back)] |= differs
+    return edge
 
 
 def legend_rows(
@@ -200,3 +283,49 @@ def _as_webp(match: re.Match[str]) -> str:
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "WEBP", quality=75)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width: float) -> Image.Image:
+    """The photo in grey for a panel of `width` inches, each mask (`HxW` bool) of `layers` on it in its `#rrggbb`."""
+    photo = small(pixels, width)
+    image = np.repeat(np.array(photo.convert("L"))[..., None], 3, axis=2) * 0.6 + 75
+    for mask, color in layers:
+        inside = np.array(Image.fromarray(mask.astype(np.uint8)).resize(photo.size, Image.Resampling.NEAREST)) > 0
+        image[inside] = (1 - _OPACITY) * image[inside] + _OPACITY * np.array(rgb(color))
+    return Image.fromarray(image.astype(np.uint8))
+
+
+def panels(
+    images: Sequence[Image.Image],
+    titles: Sequence[str],
+    columns: int,
+    width: float,
+    legend: Sequence[tuple[str, str]] = (),
+) -> Figure:
+    """Images of one shape under their titles, `columns` a row, `width` inches each; `legend`: colours and words."""
+    rows = -(-len(images) // columns)
+    lines = max(title.count("\n") + 1 for title in titles)
+    images = [_widened(image) for image in images]
+    height = max(width * images[0].height / images[0].width, 0.4)
+    with matplotlib.rc_context(STYLE):
+        size = (columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + (0.35 if legend else 0.1))
+        drawn = Figure(figsize=size, layout="compressed")
+        axes = drawn.subplots(rows, columns, squeeze=False).ravel()
+        for ax in axes:
+            ax.set_axis_off()
+        for ax, image, title in zip(axes, images, titles, strict=False):
+            ax.imshow(image, interpolation="none")
+            ax.set_title(title, fontsize=9, parse_math=False)
+        if legend:
+            handles = [Patch(facecolor=color, edgecolor="#444444", label=words) for color, words in legend]
+            drawn.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False)
+        return drawn
+
+
+def _widened(image: Image.Image) -> Image.Image:
+    """A narrow image with white beside it, so that its title has room."""
+    if image.height <= _TALLEST * image.width:
+        return image
+    sheet = Image.new("RGB", (round(image.height / _TALLEST), image.height), "white")
+    sheet.paste(image, ((sheet.width - image.width) // 2, 0))
+    return sheet

@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 from labkit.classes import LABEL_SETS, VOC, LabelSet, label_set
 
 if TYPE_CHECKING:
-    from labkit.images import Photo
+    from labkit.photos import Photo
 
 __all__ = ["Segment", "Segmentation", "decode_mask", "encode_mask", "load_segmentation"]
 

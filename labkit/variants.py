@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from labkit.errors import LabkitError
-from labkit.texts import text
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 
 __all__ = ["VARIANTS", "Variant", "find_variant"]
 

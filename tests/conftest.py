@@ -23,7 +23,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def default_photos():
     """The ten photos that travel with the kit, by name."""
-    from labkit.images import load_photos
+    from labkit.photos import load_photos
 
     return {photo.name: photo for photo in load_photos(ROOT / "data" / "images", quiet=True)}
 
@@ -39,7 +39,7 @@ def load():
 @pytest.fixture(scope="session")
 def report_photos(root):
     """Three photos as a report carries them."""
-    from labkit.images import load_photos
+    from labkit.photos import load_photos
 
     names = ("cat_kitten", "cat_yarn", "officer")
     return load_photos([root / "data" / "images" / f"{name}.jpg" for name in names], for_report=True, quiet=True)
@@ -54,7 +54,7 @@ def report_results(report_photos, load):
 @pytest.fixture
 def tiny_dataset(tmp_path, default_photos, root):
     """Six of the kit's photos in the layout of the training data, their outlines as labels."""
-    from labkit.references import find_reference
+    from labkit.evaluation.annotations import find_ground_truth
 
     folder = tmp_path / "набор"
     for name in ("images", "semantic", "instances"):
@@ -63,7 +63,7 @@ def tiny_dataset(tmp_path, default_photos, root):
     rows = []
     for name in names:
         photo = default_photos[name]
-        reference = find_reference(photo, root / "data" / "outlines")
+        reference = find_ground_truth(photo, root / "data" / "outlines")
         Image.fromarray(photo.pixels).save(folder / "images" / f"{name}.jpg", quality=90)
         Image.fromarray(reference.labels).save(folder / "semantic" / f"{name}.png")
         Image.fromarray(reference.ids.astype(np.uint8)).save(folder / "instances" / f"{name}.png")
@@ -81,11 +81,11 @@ def tiny_dataset(tmp_path, default_photos, root):
 @pytest.fixture(scope="session")
 def outlined(default_photos, root):
     """A result to show: the outlined cat of a photo, found with a confidence that rises from 0 at the left to 1."""
-    from labkit.references import find_reference
+    from labkit.evaluation.annotations import find_ground_truth
     from labkit.segmentation import Segmentation
 
     photo = default_photos["cat_chelsea"]
-    labels = find_reference(photo, root / "data" / "outlines").labels
+    labels = find_ground_truth(photo, root / "data" / "outlines").labels
     confidence = np.tile(np.linspace(0, 1, labels.shape[1], dtype=np.float32), (labels.shape[0], 1))
     return Segmentation.from_labels(photo, labels, confidence)
 

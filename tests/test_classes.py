@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from labkit import classes
-from labkit.catalogue import OFFICIAL as RELEASES
 from labkit.classes import ADE20K, CITYSCAPES, COCO, LABEL_SETS, PEOPLE, VOC, LabelSet, label_set
-from labkit.drawing import rgb
+from labkit.figures import rgb
+from labkit.weights.catalogue import OFFICIAL as RELEASES
 
 OFFICIAL = """background aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person
 pottedplant sheep sofa train tvmonitor""".split()

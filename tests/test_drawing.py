@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from labkit.classes import VOC
-from labkit.drawing import colors_of, mask_image, overlay_image, rgb, visible_ids
-from labkit.images import Photo
+from labkit.figures import colors_of, mask_image, overlay_image, rgb, visible_ids
+from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
 ORANGE = np.array(rgb(VOC.colors[VOC.id("cat")]))

@@ -14,9 +14,8 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 
 from labkit.classes import VOC
-from labkit.drawing import colors_of, rgb
-from labkit.figures import display_comparison, display_figures, figure, legend_rows, summary, svg
-from labkit.images import Photo
+from labkit.figures import colors_of, display_comparison, display_figures, figure, legend_rows, rgb, summary, svg
+from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labkit.metrics import iou
+from labkit.evaluation.metrics import iou
 from labkit.models import load_model
 from labkit.variants import VARIANTS
 

@@ -7,7 +7,7 @@ import sys
 
 from packaging.requirements import Requirement
 
-from labkit.weights import EMBEDDED, embedded_path
+from labkit.weights.find import EMBEDDED, embedded_path
 
 
 def read(root, name: str) -> list[str]:
@@ -39,7 +39,7 @@ def test_tested_versions_meet_the_floors(root):
 def test_what_travels_with_the_package(root):
     """The weights and the report's template are package data; the ten photos are in the clone."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    assert "embedded/*" in text and "report/template/*/*" in text
+    assert "weights/embedded/*" in text and "report/template/*/*" in text
     files = {path.name for path in (root / "labkit" / "embedded").iterdir()}
     assert {f"{name}.safetensors" for name in EMBEDDED} | {"MODEL_CARD.md"} <= files
     photos = sorted((root / "data" / "images").iterdir())

@@ -7,9 +7,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from labkit.explain.panels import AGREED, LOST, painted, panels
-from labkit.figures import small
-from labkit.texts import decimal
+from labkit.figures import AGREED, LOST, painted, panels, small
+from labkit.locale import decimal
 
 
 def test_decimal_sign():

@@ -1,32 +1,572 @@
-"""Which photo is shown: the one with an object of about a third of it, also where little or nothing was found."""
+"""labkit.photos: real files of every kind in, `Photo` out, and a reason for everything that is left out."""
 
 from __future__ import annotations
 
+import json
+import os
+import struct
+import subprocess
+import sys
+import unicodedata
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from string import Formatter
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from labkit.errors import LabkitError
-from labkit.explain.photos import telling
-from labkit.images import Photo
-from labkit.segmentation import Segmentation
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.io import sources as _sources
+from labkit.io.errors import LabkitError
+from labkit.locale import TEXTS, text
+from labkit.photos import MAX_SIDE, Photo, PhotoError, PhotoSet, load_photos
 
-
-def found(name: str, share: float) -> Segmentation:
-    """A photo whose left `share` is cat."""
-    photo = Photo.from_pixels(name, np.zeros((10, 100, 3), np.uint8))
-    labels = np.where(np.arange(100)[None].repeat(10, 0) < 100 * share, 8, 0).astype(np.uint8)
-    return Segmentation.from_labels(photo, labels)
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+ORIENTATION = 0x0112
 
 
-def test_neither_a_speck_nor_all():
-    """A third of the photo is best; an empty result is last."""
-    results = [found("empty", 0), found("speck", 0.02), found("third", 0.3), found("all", 1.0)]
-    assert telling(results).photo.name == "third"
-    assert telling(results[:2]).photo.name == "speck"
-    assert telling(results[:1]).photo.name == "empty"
+def scene(width: int = 48, height: int = 32) -> Image.Image:
+    """White, with a red block at the upper left and a blue one at the lower left."""
+    image = Image.new("RGB", (width, height), WHITE)
+    image.paste(RED, (0, 0, width // 3, height // 2))
+    image.paste(BLUE, (0, height // 2, width // 3, height))
+    return image
 
 
-def test_no_results():
-    """Without results the message says so."""
-    with pytest.raises(LabkitError, match="ни одного результата"):
-        telling([])
+def save(path: Path, image: Image.Image | None = None, **options) -> Path:
+    """Writes an image in the format of the suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    (image or scene()).save(path, **options)
+    return path
+
+
+def one(path: Path, **options) -> Photo:
+    """Loads a file that must give exactly one photo."""
+    (photo,) = load_photos(path, quiet=True, **options)
+    return photo
+
+
+def reasons(photos: PhotoSet) -> dict[str, str]:
+    """Why each file was skipped."""
+    return {skipped.name: skipped.reason for skipped in photos.skipped}
+
+
+def close(pixels: np.ndarray, expected: np.ndarray | tuple, tolerance: int = 6) -> bool:
+    """Whether colours agree up to the loss of JPEG."""
+    return np.abs(pixels.astype(int) - np.asarray(expected, int)).max() <= tolerance
+
+
+def bare_png(path: Path, width: int, height: int) -> Path:
+    """A PNG that claims a size and holds almost no data."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
+# Photo
+
+
+def test_photo_from_pixels():
+    """An array becomes a photo of its own copy, with the size and the digest of its pixels."""
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    photo = Photo.from_pixels("кот", pixels)
+    pixels[:] = 9
+    assert photo.pixels.max() == 0 and photo.pixels.flags.c_contiguous
+    assert photo.original_size == (4, 6) and photo.path is None and photo.notes == ()
+    assert len(photo.sha256) == 64 and photo.sha256 != Photo.from_pixels("кот", pixels).sha256
+    assert repr(photo) == "Photo('кот', 6x4)"
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((4, 6), np.uint8),
+        np.zeros((4, 6, 3)),
+        np.zeros((4, 6, 4), np.uint8),
+        np.zeros((0, 6, 3), np.uint8),
+        [1],
+    ],
+)
+def test_photo_from_wrong_pixels(pixels):
+    """Anything but HxWx3 uint8 is refused with what was given and how to mend it."""
+    with pytest.raises(ValueError, match="uint8") as caught:
+        Photo.from_pixels("кот", pixels)
+    assert isinstance(caught.value, LabkitError)
+
+
+def test_photo_name_is_safe():
+    """A name made by hand can be saved under, as one from a file can."""
+    assert Photo.from_pixels("a/b\\c:d\n", np.zeros((1, 1, 3), np.uint8)).name == "a_b_c_d_"
+
+
+# Pixels
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(tmp_path, orientation, suffix):
+    """All eight orientations come out upright, and so does original_size."""
+    back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = scene().transpose(back[orientation]) if orientation in back else scene()
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    options = {"quality": 95, "subsampling": 0} if suffix == ".jpg" else {}
+    path = save(tmp_path / f"a{suffix}", stored, exif=exif, **options)
+    photo = one(path)
+    assert photo.original_size == (32, 48)
+    assert close(photo.pixels[5, 5], RED) and close(photo.pixels[28, 5], BLUE) and close(photo.pixels[5, 40], WHITE)
+    small = one(path, max_side=24)
+    assert small.pixels.shape == (16, 24, 3) and small.original_size == (32, 48)
+    assert close(small.pixels[3, 3], RED) and close(small.pixels[13, 3], BLUE)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "color", "expected"),
+    [
+        ("L", ".jpg", 100, (100, 100, 100)),
+        ("LA", ".png", (0, 127), (128, 128, 128)),
+        ("1", ".png", 1, WHITE),
+        ("1", ".tif", 0, (0, 0, 0)),
+        ("RGBA", ".png", (255, 0, 0, 0), WHITE),
+        ("RGBA", ".webp", (255, 0, 0, 255), RED),
+        ("RGBA", ".tif", (0, 0, 255, 51), (204, 204, 255)),
+        ("CMYK", ".jpg", (0, 255, 255, 0), RED),
+        ("CMYK", ".tif", (255, 255, 0, 0), BLUE),
+        ("RGB", ".bmp", GREEN, GREEN),
+        ("RGB", ".webp", GREEN, GREEN),
+        ("RGB", ".ppm", GREEN, GREEN),
+        ("I;16", ".png", 65535, WHITE),
+        ("I;16", ".png", 32896, (128, 128, 128)),
+        ("I;16", ".tif", 257 * 7, (7, 7, 7)),
+        ("I", ".tif", 65535, WHITE),
+        ("F", ".tif", 0.5, (0, 0, 0)),
+    ],
+)
+def test_modes(tmp_path, mode, suffix, color, expected):
+    """Every mode becomes RGB: transparency over white, 16 bits scaled over their full range."""
+    options = {"lossless": True} if suffix == ".webp" else {}
+    photo = one(save(tmp_path / f"a{suffix}", Image.new(mode, (16, 12), color), **options))
+    assert photo.pixels.dtype == np.uint8 and photo.pixels.shape == (12, 16, 3) and photo.pixels.flags.c_contiguous
+    assert close(photo.pixels, expected), photo.pixels[0, 0]
+
+
+def test_palette_with_transparency(tmp_path):
+    """A palette's colours are kept, and its transparent index is white."""
+    image = Image.new("P", (4, 2), 0)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.paste(1, (2, 0, 4, 2))
+    assert close(one(save(tmp_path / "a.png", image)).pixels[0], [RED, RED, BLUE, BLUE], 0)
+    assert close(one(save(tmp_path / "b.png", image, transparency=0)).pixels[0], [WHITE, WHITE, BLUE, BLUE], 0)
+    assert close(one(save(tmp_path / "c.gif", image, transparency=0)).pixels[0], [WHITE, WHITE, BLUE, BLUE], 0)
+
+
+def test_rgb_with_a_transparent_colour(tmp_path):
+    """The one transparent colour of an RGB PNG is white as well."""
+    photo = one(save(tmp_path / "a.png", transparency=RED))
+    assert close(photo.pixels[2, 2], WHITE, 0) and close(photo.pixels[30, 2], BLUE, 0)
+
+
+def test_float_is_stretched(tmp_path):
+    """A float image goes from its least to its greatest value; NaN and infinity do not spoil that."""
+    values = np.linspace(-1, 3, 12 * 16, dtype=np.float32).reshape(12, 16)
+    values[0, 1], values[0, 2] = np.nan, np.inf
+    pixels = one(save(tmp_path / "a.tif", Image.fromarray(values))).pixels
+    assert pixels[0, 0, 0] == 0 and pixels[-1, -1, 0] == 255 and pixels[0, 2, 0] == 255
+
+
+def test_sixteen_bits_are_not_clipped(tmp_path):
+    """A 16-bit ramp stays a ramp."""
+    ramp = np.linspace(0, 65535, 256).round().astype(np.uint16)[None].repeat(4, 0)
+    pixels = one(save(tmp_path / "a.png", Image.fromarray(ramp))).pixels
+    assert np.array_equal(pixels[0, :, 0], np.arange(256))
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
+def test_first_frame(tmp_path, suffix):
+    """Of an animation or of pages the first is taken, and that is said."""
+    frames = [Image.new("RGB", (16, 12), GREEN), Image.new("RGB", (16, 12), RED)]
+    path = save(tmp_path / f"a{suffix}", frames[0], save_all=True, append_images=frames[1:])
+    photo = one(path)
+    assert close(photo.pixels, GREEN) and photo.notes == (text("photos.frames"),)
+
+
+def test_phone_mpo_is_an_ordinary_photo(tmp_path):
+    """The second picture inside a phone's JPEG (MPO) is no animation."""
+    path = tmp_path / "a.jpg"
+    scene().save(path, format="MPO", save_all=True, append_images=[scene()])
+    assert one(path).notes == ()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (1, 5000), (4097, 1), (2049, 2048)])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_sizes(tmp_path, size, suffix):
+    """Tiny and very long images load; a side above the limit comes down to it exactly, and that is said."""
+    photo = one(save(tmp_path / f"a{suffix}", Image.new("RGB", size, RED)))
+    scale = min(1, MAX_SIDE / max(size))
+    expected = max(1, round(size[1] * scale)), max(1, round(size[0] * scale))
+    assert photo.pixels.shape[:2] == expected and photo.original_size == size[::-1] and close(photo.pixels, RED)
+    assert bool(photo.notes) == (scale < 1)
+    if photo.notes:
+        assert f"{size[0]}×{size[1]}" in photo.notes[0] and f"{expected[1]}×{expected[0]}" in photo.notes[0]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "1", "I;16", "F"])
+def test_scaling_in_bands(tmp_path, monkeypatch, mode):
+    """The picture does not shift where it is converted band by band."""
+    whole = scene(300, 203)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(whole.convert("L")).astype(np.uint16) * 257)
+    else:
+        image = whole.convert(mode, dither=Image.Dither.NONE)
+    path = save(tmp_path / ("a.tif" if mode == "F" else "a.png"), image)
+    expected = one(path, max_side=64).pixels
+    monkeypatch.setattr("labkit.io.decode._BAND", 300 * 9)
+    assert np.array_equal(one(path, max_side=64).pixels, expected)
+    assert expected.shape == (43, 64, 3)
+    assert close(expected[5, 5], one(path).pixels[20, 20]) and close(expected[40, 60], one(path).pixels[200, 290])
+
+
+def test_hundred_megapixels_cost_little(tmp_path):
+    """A JPEG of 10000x10000 pixels (300 MB as RGB) is scaled while it is decoded: it costs less than 120 MB."""
+    pytest.importorskip("resource")
+    make = "import sys; from PIL import Image; Image.new('RGB', (10000, 10000), 'red').save(sys.argv[1])"
+    path = tmp_path / "big.jpg"
+    subprocess.run([sys.executable, "-c", make, path], check=True)
+    # On Linux ru_maxrss of a child starts at its parent's, so the kernel's high-water mark of this process is read.
+    measure = """
+import resource, sys
+from pathlib import Path
+from labkit.photos import load_photos
+def peak():
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+load_photos(sys.argv[2], quiet=True)
+before = peak()
+(photo,) = load_photos(sys.argv[1], quiet=True)
+assert photo.pixels.shape == (2048, 2048, 3) and photo.original_size == (10000, 10000)
+print(peak() - before)
+"""
+    command = [sys.executable, "-W", "error", "-c", measure, path, save(tmp_path / "small.jpg")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.stderr == ""
+    assert float(done.stdout) < 120
+
+
+def test_too_many_pixels(tmp_path, capfd):
+    """A decompression bomb is refused before it is decoded; Pillow's own limit is as it was, and nobody is warned."""
+    before = Image.MAX_IMAGE_PIXELS
+    save(tmp_path / "ok.png")
+    bare_png(tmp_path / "bomb.png", 60_000, 60_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        photos = load_photos(tmp_path, quiet=True)
+    assert [photo.name for photo in photos] == ["ok"] and "60000×60000" in reasons(photos)["bomb.png"]
+    assert Image.MAX_IMAGE_PIXELS == before and capfd.readouterr() == ("", "")
+    with pytest.raises(PhotoError, match="Мпикс"):
+        load_photos(tmp_path / "ok.png", max_pixels=100)
+
+
+def test_between_pillows_limit_and_ours(tmp_path):
+    """A size that Pillow alone would refuse gets as far as its (missing) data."""
+    with pytest.raises(PhotoError, match="обрывается|повреждён"):
+        load_photos(bare_png(tmp_path / "a.png", 200_000, 1_000))
+
+
+def test_heic(tmp_path):
+    """A HEIC opens where pillow-heif is installed, upright."""
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(scene(64, 48)).save(tmp_path / "a.heic", quality=95)
+    photo = one(tmp_path / "a.heic")
+    assert photo.pixels.shape == (48, 64, 3) and close(photo.pixels[8, 8], RED, 30)
+
+
+def test_heic_without_its_package(tmp_path, monkeypatch):
+    """Without pillow-heif the reason says what to install."""
+    (tmp_path / "a.heic").write_bytes(struct.pack(">I", 24) + b"ftypheic" + bytes(12))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    with pytest.raises(PhotoError, match="pip install pillow-heif"):
+        load_photos(tmp_path)
+
+
+# Files that give no photo
+
+
+def test_bad_files_are_named(tmp_path, capfd):
+    """Each kind of bad file is skipped with its own reason, the good one is loaded, and stderr stays silent."""
+    good = save(tmp_path / "good.jpg", scene(200, 200))
+    data = good.read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(data[: len(data) // 2])
+    png = save(tmp_path / "cut.png", Image.effect_noise((200, 200), 50)).read_bytes()
+    (tmp_path / "cut.png").write_bytes(png[: len(png) // 2])
+    tif = save(tmp_path / "cut.tif", Image.effect_noise((200, 200), 50), compression="tiff_lzw").read_bytes()
+    (tmp_path / "cut.tif").write_bytes(tif[: len(tif) // 2])
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("привет", encoding="utf-8")
+    (tmp_path / "report.docx").write_bytes(b"PK\x03\x04 and so on")
+    (tmp_path / "more.zip").write_bytes(b"PK")
+    save(tmp_path / "folder.jpg" / "inside.jpg")
+    photos = load_photos(tmp_path, quiet=True)
+    assert [photo.name for photo in photos] == ["good"]
+    found = reasons(photos)
+    assert found["cut.jpg"] == text("photos.truncated") and found["empty.jpg"] == text("photos.empty")
+    assert found["text.jpg"] == found["report.docx"] == text("photos.not_image")
+    assert found["more.zip"] == text("photos.nested_zip") and found["folder.jpg"] == text("photos.folder")
+    assert {"cut.png", "cut.tif"} < set(found) and len(found) == 8
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of Unix")
+def test_links_and_pipes(tmp_path):
+    """A broken link and a pipe are named; a link in a circle does not go on for ever."""
+    save(tmp_path / "good.png")
+    (tmp_path / "broken.jpg").symlink_to("nowhere")
+    (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    photos = load_photos(tmp_path, quiet=True)
+    assert len(photos) == 1
+    assert reasons(photos) == {"broken.jpg": text("photos.broken_link"), "pipe.jpg": text("photos.not_file")}
+
+
+def test_no_permission(tmp_path, monkeypatch):
+    """A file that may not be read is named so."""
+    save(tmp_path / "good.png")
+    save(tmp_path / "secret.png")
+    opened = Path.open
+
+    def guarded(path, *arguments, **options):
+        if path.name == "secret.png":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", guarded)
+    assert reasons(load_photos(tmp_path, quiet=True)) == {"secret.png": text("photos.no_permission")}
+
+
+def test_silent_files(tmp_path):
+    """Masks, notes, hidden and system files are neither photos nor worth a word."""
+    save(tmp_path / "cat.png")
+    save(tmp_path / "cat.ids.png")
+    save(tmp_path / "cat.classes.png")
+    save(tmp_path / ".hidden.png")
+    save(tmp_path / ".ipynb_checkpoints" / "a.png")
+    save(tmp_path / "__MACOSX" / "a.png")
+    save(tmp_path / "masks" / "cat.png")
+    for name in ("notes.txt", "README.md", "Thumbs.db", ".DS_Store", "other.json"):
+        (tmp_path / name).write_text("{}")
+    photos = load_photos(tmp_path, quiet=True)
+    assert [photo.name for photo in photos] == ["cat"] and photos.skipped == []
+
+
+# Names and order
+
+
+def test_natural_order_and_subfolders(tmp_path):
+    """Photos come in natural order, by folder, the same on every system."""
+    for name in ("img10.png", "img2.png", "Img1.png", "b/2.png", "b/10.png", "a.png"):
+        save(tmp_path / name)
+    names = [photo.path.relative_to(tmp_path).as_posix() for photo in load_photos(tmp_path, quiet=True)]
+    assert names == ["a.png", "b/2.png", "b/10.png", "Img1.png", "img2.png", "img10.png"]
+
+
+def test_unique_names(tmp_path):
+    """Equal stems get the folder before them, then a number; case alone does not make a name."""
+    root = tmp_path / "фото"
+    for name in ("cat.jpg", "cat.png", "cat.webp", "мои коты/Cat.jpg"):
+        save(root / name)
+    assert [photo.name for photo in load_photos(root, quiet=True)] == ["cat", "фото_cat", "фото_cat_2", "мои коты_Cat"]
+
+
+def test_names_are_nfc(tmp_path):
+    """A decomposed й (as macOS writes it) is composed."""
+    save(tmp_path / (unicodedata.normalize("NFD", "чай ёлка") + ".png"))
+    assert load_photos(tmp_path, quiet=True)[0].name == unicodedata.normalize("NFC", "чай ёлка")
+
+
+def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
+    """A list may hold files and folders; the same content twice is kept and said."""
+    b, a = save(tmp_path / "b.png"), save(tmp_path / "x" / "a.png")
+    photos = load_photos([str(b), (a.parent,), tmp_path / "none.png"], quiet=True)
+    assert [photo.name for photo in photos] == ["b", "a"] and photos[0].sha256 == photos[1].sha256
+    assert photos[0].notes == () and photos[1].notes == (text("photos.duplicate", other="b"),)
+    assert [skipped.reason for skipped in photos.skipped] == [text("photos.missing")]
+
+
+# Zip
+
+
+def test_zip(tmp_path):
+    """A zip is read in memory: nested folders, natural order, the digest of the member's bytes."""
+    photo = save(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        for name in ("папка/кот 10.png", "папка/кот 2.png", "../x.png", "папка/notes.txt", "__MACOSX/._a.png"):
+            archive.write(photo, name)
+        archive.writestr("папка/doc.pdf", b"%PDF")
+        archive.writestr("папка/inner.zip", b"PK")
+        archive.mkdir("пусто") if hasattr(archive, "mkdir") else archive.writestr("пусто/", b"")
+    before = sorted(tmp_path.iterdir())
+    photos = load_photos(tmp_path / "z.zip", quiet=True)
+    assert [photo.name for photo in photos] == ["x", "кот 2", "кот 10"]
+    assert photos[1].path == tmp_path / "z.zip" / "папка" / "кот 2.png"
+    assert photos[0].sha256 == one(photo).sha256
+    assert reasons(photos) == {
+        "папка/doc.pdf": text("photos.not_image"),
+        "папка/inner.zip": text("photos.nested_zip"),
+    }
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("encoding", ["cp866", "utf-8"])
+def test_zip_names_without_the_flag(tmp_path, encoding):
+    """Cyrillic names are right in a zip of Windows (cp866) and in one whose UTF-8 is not declared."""
+    path = tmp_path / "z.zip"
+    stand_in = "q" * len("Фото\\кошка.png".encode(encoding))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(save(tmp_path / "a.png"), stand_in)
+    path.write_bytes(path.read_bytes().replace(stand_in.encode(), "Фото\\кошка.png".encode(encoding)))
+    (photo,) = load_photos(path, quiet=True)
+    assert photo.name == "кошка" and photo.path.parts[-2] == "Фото"
+
+
+def test_zip_encrypted_member(tmp_path):
+    """A member with a password is named; the others are read."""
+    path = tmp_path / "z.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(save(tmp_path / "a.png"), "a.png")
+        archive.write(save(tmp_path / "a.png"), "b.png")
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    photos = load_photos(path, quiet=True)
+    assert [photo.name for photo in photos] == ["a"] and reasons(photos) == {"b.png": text("photos.zip_encrypted")}
+
+
+def test_zip_bombs(tmp_path, monkeypatch):
+    """Limits hold for a member's size, for its ratio, for all together and for the number of members."""
+    path, photo = tmp_path / "z.zip", save(tmp_path / "a.png")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(photo, "a.png")
+        archive.write(photo, "c.png")
+        archive.writestr("b.bmp", bytes(11_000_000))
+    assert "сжат" in reasons(load_photos(path, quiet=True))["b.bmp"]
+    monkeypatch.setattr(_sources, "ZIP_MEMBER_MB", 1)
+    assert "1 МБ" in reasons(load_photos(path, quiet=True))["b.bmp"]
+    monkeypatch.setattr(_sources, "ZIP_TOTAL_MB", 1.5 * photo.stat().st_size / 1e6)
+    assert list(reasons(load_photos(path, quiet=True))) == ["b.bmp", "c.png"]
+    monkeypatch.setattr(_sources, "ZIP_MEMBERS", 2)
+    with pytest.raises(PhotoError, match="3 файлов"):
+        load_photos(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"Rar!", b"PK\x05\x06" + bytes(30)])
+def test_zip_that_is_none(tmp_path, data):
+    """A broken zip is an error with the next step, not a trace of zipfile."""
+    (tmp_path / "z.zip").write_bytes(data)
+    with pytest.raises(PhotoError):
+        load_photos(tmp_path / "z.zip")
+
+
+# References
+
+
+def test_reference_next_to_the_photo(tmp_path):
+    """A mask and an outline are no photos, and fit the size that the photo has in work."""
+    save(tmp_path / "cat.png", scene(60, 40))
+    save(tmp_path / "cat.mask.png", Image.new("L", (60, 40), 8))
+    save(tmp_path / "dog.png")
+    shape = {"label": "dog", "points": [[0, 0], [40, 0], [40, 30]]}
+    (tmp_path / "dog.json").write_text(json.dumps({"imageWidth": 48, "imageHeight": 32, "shapes": [shape]}))
+    save(tmp_path / "none.png")
+    cat, dog, none = load_photos(tmp_path, quiet=True, max_side=30)
+    truth = find_ground_truth(cat)
+    assert truth.ids.shape == (20, 30) and [s.label for s in truth.segments] == ["cat"]
+    assert [s.label for s in find_ground_truth(dog).segments] == ["dog"] and find_ground_truth(none) is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"photo": "cat"}', ""])
+def test_broken_reference_keeps_the_photo(tmp_path, content):
+    """Annotations that cannot be read are nobody's business while photos are loaded."""
+    save(tmp_path / "cat.png")
+    (tmp_path / "cat.json").write_text(content)
+    (photo,) = load_photos(tmp_path, quiet=True)
+    assert photo.name == "cat" and not photo.notes
+
+
+# What is said
+
+
+def test_summary_is_printed_once(tmp_path, capsys):
+    """The count, each skipped file with its reason and each note; nothing at all when quiet."""
+    save(tmp_path / "a.png", scene(400, 200))
+    (tmp_path / "b.jpg").touch()
+    photos = load_photos(tmp_path, max_side=100)
+    out = capsys.readouterr().out
+    assert out == (
+        "Загружено 1 фото\n  a — уменьшено с 400×200 до 100×50 пикселей\n"
+        "Пропущено файлов: 1\n  b.jpg — пустой файл (0 байт)\n"
+    )
+    assert str(photos) + "\n" == out and isinstance(photos, list) and photos[0].name == "a"
+    load_photos(tmp_path, quiet=True)
+    assert capsys.readouterr() == ("", "")
+    load_photos(tmp_path, language="en")
+    assert capsys.readouterr().out == "Photos loaded: 1\nFiles skipped: 1\n  b.jpg — an empty file (0 bytes)\n"
+
+
+def test_nothing_to_load(tmp_path):
+    """An empty folder, a missing path, an address and a folder of bad files say what was given and what to do."""
+    with pytest.raises(PhotoError, match="Файлов с фото там нет") as caught:
+        load_photos(tmp_path)
+    assert str(tmp_path) in str(caught.value) and isinstance(caught.value, ValueError)
+    with pytest.raises(PhotoError, match="такого файла или папки нет"):
+        load_photos(tmp_path / "нет.jpg")
+    with pytest.raises(PhotoError, match="адрес"):
+        load_photos("https://example.org/cat.jpg")
+    with pytest.raises(PhotoError, match="маска"):
+        load_photos(save(tmp_path / "cat.mask.png"))
+    for number in range(15):
+        (tmp_path / f"{number}.jpg").touch()
+    with pytest.raises(PhotoError) as caught:
+        load_photos(tmp_path, language="en")
+    message = str(caught.value)
+    assert message.count("an empty file") == 10 and "… and 5 more" in message and message.endswith("run this again.")
+
+
+@pytest.mark.parametrize("source", [None, 5, "", [None], b"a.jpg", np.zeros((4, 4, 3), np.uint8)])
+def test_wrong_source(source):
+    """What is no path is refused with an example of what is."""
+    with pytest.raises(PhotoError, match="data/images"):
+        load_photos(source)
+
+
+@pytest.mark.parametrize("options", [{"max_side": 0}, {"max_side": 2.5}, {"max_pixels": -1}])
+def test_wrong_limits(tmp_path, options):
+    """A limit is a whole number of at least 1."""
+    with pytest.raises(PhotoError, match=next(iter(options))):
+        load_photos(save(tmp_path / "a.png"), **options)
+
+
+def test_texts_are_in_both_languages():
+    """Every text for photos has its English, with the same placeholders."""
+    keys = [key for key in TEXTS["ru"] if key.startswith("photos.")]
+    assert keys == [key for key in TEXTS["en"] if key.startswith("photos.")]
+    fields = {key: [name for _, name, _, _ in Formatter().parse(TEXTS["ru"][key]) if name] for key in keys}
+    for key, names in fields.items():
+        assert text(key, "en", **dict.fromkeys(names, "?")), key

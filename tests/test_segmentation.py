@@ -13,8 +13,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from labkit.classes import LABEL_SETS, VOC, label_set
-from labkit.drawing import rgb
-from labkit.images import Photo
+from labkit.figures import rgb
+from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation, load_segmentation
 
 CAT, DOG = VOC.id("cat"), VOC.id("dog")
@@ -236,7 +236,10 @@ def test_damaged_files(outlined, tmp_path, damage):
 
 def test_importing_needs_no_torch(root):
     """Results, figures, viewer and reports are there at once: none of them imports torch."""
-    modules = ["labkit", *(f"labkit.{name}" for name in ("segmentation", "references", "figures", "viewer", "report"))]
+    modules = [
+        "labkit",
+        *(f"labkit.{name}" for name in ("segmentation", "evaluation.annotations", "figures", "viewer", "report")),
+    ]
     command = f"import {', '.join(modules)}, sys; print(*sorted({{'torch', 'torchvision', 'timm'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")

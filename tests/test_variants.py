@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from labkit.errors import LabkitError
+from labkit.io.errors import LabkitError
 from labkit.variants import VARIANTS, find_variant
 
 

@@ -13,17 +13,16 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.metrics import innermost, iou
 from labkit.explain.embedding import need_sam
 from labkit.explain.encoded_prompts import draw_prompt, object_of
-from labkit.explain.panels import AGREED, EXTRA, painted, panels
 from labkit.explain.photos import telling
-from labkit.figures import STYLE, cut, display_svg
-from labkit.images import Photo
-from labkit.metrics import innermost, iou
+from labkit.figures import AGREED, EXTRA, STYLE, cut, display_svg, painted, panels
+from labkit.locale import decimal, text
 from labkit.models.prompted import PromptedModel
-from labkit.references import find_reference
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import decimal, text
 
 __all__ = ["Judged", "answers_figure", "display_answers", "display_ranking", "judged", "outline_of", "ranking_figure"]
 __all__ += ["ranking_text", "varied"]
@@ -56,9 +55,9 @@ def outline_of(photo: Photo) -> np.ndarray | None:
 
     The outlines lie next to the photo or, as the kit's do, in a folder `outlines` next to the photo's folder.
     """
-    reference = photo.reference
-    if reference is None and photo.path is not None:
-        reference = find_reference(photo, photo.path.parent.parent / "outlines")
+    reference = None
+    if photo.path is not None:
+        reference = find_ground_truth(photo) or find_ground_truth(photo, photo.path.parent.parent / "outlines")
     return object_of(reference) if reference is not None and reference.segments else None
 
 

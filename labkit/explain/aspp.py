@@ -22,15 +22,14 @@ from torch import nn
 from torch.nn import functional as F
 from torchvision.models.segmentation import deeplabv3 as torchvision_deeplab
 
-from labkit.errors import LabkitError
+from labkit.evaluation.metrics import iou
 from labkit.explain.hooks import changed, recorded
-from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
 from labkit.explain.photos import photo_part
-from labkit.figures import display_svg, plain_table, small
-from labkit.images import Photo
-from labkit.metrics import iou
+from labkit.figures import AGREED, EXTRA, LOST, display_svg, painted, panels, plain_table, small
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import decimal, text
 
 __all__ = [
     "Branch",

@@ -20,11 +20,10 @@ from torch.nn import functional as F
 
 from labkit.explain.aspp import branches_of, find_aspp
 from labkit.explain.hooks import recorded
-from labkit.explain.panels import AGREED, LOST
 from labkit.explain.photos import photo_part
-from labkit.figures import STYLE, display_svg, plain_table, small
-from labkit.images import Photo
-from labkit.texts import text
+from labkit.figures import AGREED, LOST, STYLE, display_svg, plain_table, small
+from labkit.locale import text
+from labkit.photos import Photo
 
 __all__ = [
     "AtrousMap",

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from labkit.metrics import eroded, iou
+from labkit.evaluation.metrics import eroded, iou
 
 __all__ = ["boundary", "boundary_iou"]
 

@@ -14,12 +14,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from labkit.drawing import overlay_image
-from labkit.errors import LabkitError
-from labkit.figures import PANEL, STYLE, display_svg, plain_table, small
-from labkit.images import Photo
+from labkit.evaluation.metrics import regions
+from labkit.figures import PANEL, STYLE, display_svg, overlay_image, plain_table, small
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
-from labkit.texts import text
 
 __all__ = [
     "LEAST",
@@ -32,7 +32,6 @@ __all__ = [
     "display_doubled",
     "doubled",
     "doubled_pairs",
-    "numbered",
     "objects_of",
     "regions_of",
     "telling_pair",
@@ -108,33 +107,11 @@ def regions_of(result: Segmentation) -> Segmentation:
     """
     kept: list[Segment] = []
     for segment in result.segments:
-        places = numbered(segment.mask)
+        places = regions(segment.mask)
         sizes = np.bincount(places.ravel())[1:]
         for number in range(1, np.count_nonzero(sizes >= LEAST * places.size) + 1):
             kept.append(Segment(len(kept) + 1, segment.label_id, segment.label, segment.score, places == number))
     return _with(result, kept)
-
-
-def numbered(mask: np.ndarray) -> np.ndarray:
-    """The connected regions of a mask (`HxW` bool), sides touching, from 1, the largest: `HxW` int32, 0 outside.
-
-    Each row's runs are numbered; runs that touch the row below are joined with what they touch until nothing changes.
-    """
-    starts = mask.copy()
-    starts[:, 1:] &= ~mask[:, :-1]
-    runs = np.cumsum(starts).reshape(mask.shape)
-    touch = mask[1:] & mask[:-1]
-    above, below = runs[:-1][touch], runs[1:][touch]
-    root = np.arange(runs[-1, -1] + 1)
-    while not np.array_equal(one := root[above], other := root[below]):
-        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
-        while not np.array_equal(further := root[root], root):
-            root = further
-    _, places, sizes = np.unique(root[runs[mask]], return_inverse=True, return_counts=True)
-    ranks = np.argsort(np.argsort(-sizes, kind="stable")) + 1
-    regions = np.zeros(mask.shape, np.int32)
-    regions[mask] = ranks[places]
-    return regions
 
 
 def crowded(results: Sequence[Segmentation]) -> Segmentation:

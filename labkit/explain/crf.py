@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from labkit.errors import LabkitError
 from labkit.explain.hooks import recorded
 from labkit.explain.photos import photo_part
-from labkit.images import Photo
-from labkit.models.model import Setting
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.models.base import Setting
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 
 __all__ = ["CRF_SETTINGS", "Answer", "DenseCRF", "Refined", "answers", "refine"]
 

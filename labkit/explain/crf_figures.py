@@ -10,15 +10,13 @@ import ipywidgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.drawing import overlay_image
+from labkit.evaluation.annotations import find_ground_truth
 from labkit.explain.boundary import boundary_iou
 from labkit.explain.crf import CRF_SETTINGS, Refined, answers, refine
-from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
-from labkit.figures import inline_svg, plain_table, small
-from labkit.images import Photo
-from labkit.references import find_reference
+from labkit.figures import AGREED, EXTRA, LOST, inline_svg, overlay_image, painted, panels, plain_table, small
+from labkit.locale import decimal, text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import decimal, text
 from labkit.viewer.widget import display_with_page
 
 __all__ = ["boundary_scores", "crf_figure", "crf_sliders", "crf_table", "display_crf_table", "explore_crf"]
@@ -71,7 +69,7 @@ def crf_figure(
 ) -> Figure:
     """A row a working side: the answer before, after the CRF, and which pixels of its objects it changed."""
     photo = refined[0].before.photo
-    reference = reference if reference is not None else photo.reference
+    reference = reference if reference is not None else find_ground_truth(photo)
     images, titles = [], []
     for one in refined:
         numbers = boundary_scores(one, reference)
@@ -104,7 +102,7 @@ def display_crf_table(
     """Prints `crf_table` of all photos that have a reference: next to them, or in the folder `outlines`."""
     rows = []
     for photo in photos:
-        reference = photo.reference if photo.reference is not None else find_reference(photo, outlines)
+        reference = find_ground_truth(photo) or find_ground_truth(photo, outlines)
         if _largest(reference) is not None:
             rows.append((refine(answers(model, photo)), reference))
     print(crf_table(rows, language) if rows else text("explain.crf_no_reference", language))

@@ -20,12 +20,12 @@ from matplotlib.patheffects import withStroke
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
-from labkit.errors import LabkitError
 from labkit.explain.hooks import recorded
 from labkit.figures import PANEL, STYLE, display_svg, plain_table, small
-from labkit.images import Photo
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import decimal, text
 
 __all__ = [
     "COLORS",

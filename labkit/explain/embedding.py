@@ -15,14 +15,13 @@ from PIL import Image
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch.utils.flop_counter import FlopCounterMode
 
-from labkit.errors import LabkitError
 from labkit.explain.hooks import recorded
-from labkit.explain.panels import panels
-from labkit.figures import cut, display_svg, plain_table, small
-from labkit.images import Photo
-from labkit.models.model import Model
+from labkit.figures import cut, display_svg, panels, plain_table, small
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.models.base import Model
 from labkit.models.prompted import PromptedModel
-from labkit.texts import decimal, text
+from labkit.photos import Photo
 from labkit.viewer.viewer import MARK
 
 __all__ = ["Components", "Cost", "Embedding", "components", "cost", "cost_text", "display_cost", "display_embedding"]

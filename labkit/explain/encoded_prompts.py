@@ -23,15 +23,14 @@ from matplotlib.patheffects import withStroke
 from PIL import Image
 from segment_anything.utils.transforms import ResizeLongestSide
 
+from labkit.evaluation.metrics import innermost
 from labkit.explain.embedding import inside, need_sam
 from labkit.explain.hooks import recorded
-from labkit.explain.panels import panels
-from labkit.figures import STYLE, cut, display_svg, plain_table, small
-from labkit.metrics import innermost
+from labkit.figures import STYLE, cut, display_svg, panels, plain_table, small
+from labkit.locale import text
 from labkit.models.prompted import PromptedModel
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 
 __all__ = ["Encoded", "display_encoded", "draw_prompt", "encoded", "encoded_figure", "encoded_table"]
 __all__ += ["object_of", "prompts_for"]

@@ -16,15 +16,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
-from labkit.drawing import rgb
-from labkit.errors import LabkitError
+from labkit.evaluation.metrics import iou
 from labkit.explain.boundary import boundary, boundary_iou
-from labkit.explain.panels import AGREED, EXTRA, LOST
-from labkit.figures import STYLE, display_svg, plain_table, small
-from labkit.images import Photo
-from labkit.metrics import iou
+from labkit.figures import AGREED, EXTRA, LOST, STYLE, display_svg, plain_table, rgb, small
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import decimal, text
 
 __all__ = ["Skips", "compare_skips", "display_skips", "skip_figure", "skip_table"]
 

@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torchvision.ops import box_iou, clip_boxes_to_image
 
-from labkit.drawing import rgb
+from labkit.evaluation.metrics import iou
 from labkit.explain.detection import COLORS, Stages, draw_box, show_cells, show_photo
-from labkit.figures import PANEL, STYLE, display_svg, small
-from labkit.metrics import iou
+from labkit.figures import PANEL, STYLE, display_svg, rgb, small
+from labkit.locale import decimal, text
 from labkit.models.instance import paste
-from labkit.texts import decimal, text
 
 __all__ = [
     "ClassMasks",

@@ -21,13 +21,13 @@ from torch import nn
 from torchvision.models import segmentation
 
 from labkit.classes import LabelSet
-from labkit.errors import LabkitError
 from labkit.explain.hooks import recorded
 from labkit.figures import STYLE, display_svg, small
-from labkit.images import Photo
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
 from labkit.models.fcn import FCNDecoder
 from labkit.models.semantic import network_input
-from labkit.texts import decimal, text
+from labkit.photos import Photo
 
 __all__ = ["Heatmaps", "display_heatmaps", "display_sizes", "heat_figure", "heatmaps", "score_layer"]
 __all__ += ["size_figure", "three_sizes"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.errors import LabkitError
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.models.semantic import network_input
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 
 __all__ = ["photo_part", "telling"]
 

@@ -15,7 +15,7 @@ from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, remove_sm
 
 from labkit.explain.detection import Stages, show_photo
 from labkit.figures import PANEL, STYLE, inline_svg, plain_table
-from labkit.texts import decimal, text
+from labkit.locale import decimal, text
 from labkit.viewer.widget import display_with_page
 
 __all__ = [

@@ -22,16 +22,26 @@ from pytorchcv.models.pspnet import PyramidPoolingBranch
 from segmentation_models_pytorch.decoders.pspnet.decoder import PSPBlock
 from torch import nn
 
-from labkit.drawing import overlay_image
-from labkit.errors import LabkitError
+from labkit.evaluation.metrics import iou
 from labkit.explain.hooks import changed, recorded
-from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
 from labkit.explain.photos import photo_part
-from labkit.figures import cut, display_svg, legend_rows, plain_table, small
-from labkit.images import Photo
-from labkit.metrics import iou
+from labkit.figures import (
+    AGREED,
+    EXTRA,
+    LOST,
+    cut,
+    display_svg,
+    legend_rows,
+    overlay_image,
+    painted,
+    panels,
+    plain_table,
+    small,
+)
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import decimal, text
 
 __all__ = [
     "Pyramid",

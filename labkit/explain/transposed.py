@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from labkit.errors import LabkitError
 from labkit.explain.heatmaps import heatmaps
-from labkit.images import Photo
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.models.fcn import FCNDecoder, bilinear_upsampling
-from labkit.texts import text
+from labkit.photos import Photo
 
 __all__ = ["LearnedKernel", "Steps", "learned_kernel", "learned_steps", "transposed_steps"]
 

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from labkit.classes import VOC
-from labkit.errors import LabkitError
 from labkit.explain.heatmaps import heatmaps
 from labkit.explain.transposed import LearnedKernel, Steps, learned_kernel, learned_steps, transposed_steps
 from labkit.figures import STYLE, display_svg, inline_svg
-from labkit.images import Photo
-from labkit.texts import decimal, text
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.photos import Photo
 from labkit.viewer.widget import display_with_page
 
 __all__ = ["display_learned", "explore_transposed", "kernel_figure", "numbered", "steps_figure", "transposed_sliders"]

@@ -21,12 +21,11 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import nn
 
-from labkit.errors import LabkitError
 from labkit.explain.hooks import recorded
-from labkit.explain.panels import AGREED
-from labkit.figures import STYLE, display_svg, plain_table, small
-from labkit.images import Photo
-from labkit.texts import text
+from labkit.figures import AGREED, STYLE, display_svg, plain_table, small
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.photos import Photo
 
 __all__ = [
     "Level",

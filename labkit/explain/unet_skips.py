@@ -15,16 +15,16 @@ import torch
 from matplotlib.figure import Figure
 
 from labkit.classes import LabelSet
-from labkit.errors import LabkitError
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.metrics import iou
 from labkit.explain.boundary import boundary_iou
 from labkit.explain.hooks import changed, recorded
-from labkit.explain.panels import AGREED, EXTRA, LOST, painted, panels
 from labkit.explain.unet_paths import find_unet
-from labkit.figures import display_svg, plain_table
-from labkit.images import Photo
-from labkit.metrics import iou
+from labkit.figures import AGREED, EXTRA, LOST, display_svg, painted, panels, plain_table
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import decimal, text
 
 __all__ = ["Trial", "Trials", "display_skips", "skip_trials", "skips_figure", "skips_table"]
 
@@ -76,7 +76,7 @@ def skip_trials(model: Any, photo: Photo, reference: Segmentation | None = None,
     largest = full.largest
     if largest is None:
         raise LabkitError(text("explain.unet_nothing", name=photo.name))
-    truth, known = _truth(reference if reference is not None else photo.reference, largest.label)
+    truth, known = _truth(reference if reference is not None else find_ground_truth(photo), largest.label)
     own = not truth.any()
     if own:
         truth, known = largest.mask, np.ones_like(largest.mask)

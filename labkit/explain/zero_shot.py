@@ -12,16 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from labkit.drawing import overlay_image
 from labkit.explain.boundary import boundary
 from labkit.explain.embedding import need_sam
 from labkit.explain.encoded_prompts import draw_prompt
-from labkit.explain.panels import AGREED, painted, panels
-from labkit.figures import cut, display_svg, small
-from labkit.models.model import Model
+from labkit.figures import AGREED, cut, display_svg, overlay_image, painted, panels, small
+from labkit.locale import decimal, text
+from labkit.models.base import Model
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment, Segmentation
-from labkit.texts import decimal, text
 from labkit.variants import find_variant
 
 __all__ = ["Unnamed", "display_unnamed", "named", "stranger", "unnamed", "unnamed_figure"]

@@ -17,17 +17,17 @@ from urllib.parse import quote
 from tqdm import tqdm
 
 from labkit import __version__
-from labkit._sources import IMAGE_SUFFIXES
 from labkit.classes import LABEL_SETS, label_set
-from labkit.errors import LabkitError
-from labkit.grading.handed import KEPT, Handed, Source, content, distinct, find_sources, members, read
-from labkit.grading.pairs import with_pairs
 from labkit.grading.rows import PhotoRow, Remark, Row
+from labkit.grading.similarity import with_pairs
+from labkit.grading.submissions import KEPT, Handed, Source, content, distinct, find_sources, members, read
 from labkit.grading.thumbnails import look, thumbnail
 from labkit.grading.workers import Lost, in_workers
+from labkit.io.errors import LabkitError
+from labkit.io.sources import IMAGE_SUFFIXES
+from labkit.locale import decimal, text
 from labkit.report.checks import checks, found_on, some
 from labkit.report.consistency import disagreements
-from labkit.texts import decimal, text
 
 __all__ = ["OWN", "grade"]
 
@@ -103,7 +103,7 @@ def _known(target: str | None, language: str | None) -> None:
         except ValueError:
             pass
     if target:
-        from labkit.comparison import class_name
+        from labkit.comparison.figures import class_name
 
         class_name(target, language)
 
@@ -232,7 +232,7 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
 def _own(work: tuple[_Task, str, int]) -> tuple[dict[str, float], str | None]:
     """How far a report's masks are the model's own: IoU by photo, and why there is none, or not of all."""
     task, digest, _ = work
-    from labkit.grading.recompute import own_iou
+    from labkit.grading.reproduce import own_iou
 
     def made() -> dict[str, Any]:
         handed = read(task.source.file, content(task.source, task.language), task.language)

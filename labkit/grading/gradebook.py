@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.errors import LabkitError
 from labkit.grading.grade import OWN
 from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
 from labkit.grading.rows import KINDS, Remark, Row
+from labkit.io.errors import LabkitError
+from labkit.locale import TEXTS, decimal, text
 from labkit.report.checks import NAMES
-from labkit.texts import TEXTS, decimal, text
 from labkit.variants import VARIANTS
 
 __all__ = ["write_gradebook"]

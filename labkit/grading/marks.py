@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.texts import TEXTS, text
+from labkit.locale import TEXTS, text
 
 __all__ = ["MARKS", "Mark", "bare", "guarded", "key_of", "read_page", "read_table"]
 

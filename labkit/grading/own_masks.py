@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from labkit.grading.agreement import Own, encoded
-from labkit.metrics import eroded
+from labkit.evaluation.metrics import eroded
+from labkit.grading.tolerance import Own, encoded
 from labkit.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:
-    from labkit.images import Photo
-    from labkit.models.model import Model
+    from labkit.models.base import Model
+    from labkit.photos import Photo
 
 __all__ = ["exact", "tolerant"]
 

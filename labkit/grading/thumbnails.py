@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import LABEL_SETS, label_set
-from labkit.drawing import overlay_image
-from labkit.images import Photo
+from labkit.figures import overlay_image
+from labkit.photos import Photo
 from labkit.report.consistency import MAX_PIXELS
 from labkit.segmentation import Segment, Segmentation, decode_mask
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from labkit.errors import LabkitError
-from labkit.texts import text
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 
 __all__ = ["WORKERS", "Lost", "in_workers"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import safetensors
@@ -11,15 +11,21 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from labkit.errors import LabkitError
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.models.base import Model, Results
+from labkit.models.deeplab import build as build_deeplab
+from labkit.models.fcn import build as build_fcn
 from labkit.models.instance import InstanceModel
-from labkit.models.model import Model, Results
+from labkit.models.mask_rcnn import build as build_mask_rcnn
 from labkit.models.official import build_release, published_state
 from labkit.models.prompted import PromptedModel
+from labkit.models.pspnet import build as build_pspnet
+from labkit.models.sam import build as build_sam
 from labkit.models.semantic import SemanticModel
-from labkit.texts import text
+from labkit.models.unet import build as build_unet
 from labkit.variants import VARIANTS, Variant, find_variant
-from labkit.weights import find_weights
+from labkit.weights.find import find_weights
 
 __all__ = [
     "SEMANTIC",
@@ -36,6 +42,14 @@ SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")
 """The variants that give a class to each pixel."""
 
 
+_BUILDERS: dict[str, Callable[[], nn.Module]] = {
+    "deeplab": build_deeplab,
+    "unet": build_unet,
+    "fcn": build_fcn,
+    "sam": build_sam,
+    "pspnet": build_pspnet,
+    "mask_rcnn": build_mask_rcnn,
+}
 _KINDS = {"semantic": SemanticModel, "instance": InstanceModel, "prompted": PromptedModel}
 
 
@@ -82,7 +96,7 @@ def _published(network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
 
 def build_network(variant: int | str | Variant) -> nn.Module:
     """A variant's network with random weights."""
-    return importlib.import_module(f"labkit.models.{find_variant(variant).name}").build()
+    return _BUILDERS[find_variant(variant).name]()
 
 
 def pick_device(device: str = "auto") -> torch.device:

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import nms
 
-from labkit.images import Photo
+from labkit.models.base import Model, Setting
 from labkit.models.mask_rcnn import SIDE
-from labkit.models.model import Model, Setting
 from labkit.models.semantic import network_input, pad
+from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
 __all__ = ["InstanceModel", "paste"]

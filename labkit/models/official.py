@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from torchvision.models import detection, segmentation
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-from labkit.catalogue import Release
+from labkit.weights.catalogue import Release
 
 __all__ = ["Logits", "build_release", "published_state", "resized", "side_of"]
 

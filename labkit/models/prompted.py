@@ -15,13 +15,13 @@ from segment_anything.utils.transforms import ResizeLongestSide
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.errors import LabkitError
-from labkit.images import Photo
-from labkit.models.model import Model, Setting, is_out_of_memory, photos_at_once
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.models.base import Model, Setting, is_out_of_memory, photos_at_once
 from labkit.models.sam import OUTLINE_LOGIT, DrawnPrompts
+from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation, encode_mask
-from labkit.texts import text
-from labkit.weights import Weights
+from labkit.weights.find import Weights
 
 __all__ = ["PromptedModel"]
 

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.images import Photo
 from labkit.models.backbone import MEAN, STD, STRIDE, WORKING_SIDE
-from labkit.models.model import Model, Setting, photos_at_once
+from labkit.models.base import Model, Setting, photos_at_once
 from labkit.models.official import resized, side_of
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.weights import Weights
+from labkit.weights.find import Weights
 
 __all__ = ["SemanticModel", "network_input", "pad"]
 

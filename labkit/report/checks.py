@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from labkit.catalogue import OFFICIAL
 from labkit.classes import LABEL_SETS, label_set
-from labkit.errors import LabkitError
-from labkit.report.written import words
-from labkit.texts import text
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.report.answers import words
 from labkit.variants import find_variant
-from labkit.weights import EMBEDDED
+from labkit.weights.catalogue import OFFICIAL
+from labkit.weights.find import EMBEDDED
 
 __all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on", "some"]
 

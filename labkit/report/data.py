@@ -16,7 +16,7 @@ from typing import Any
 
 from labkit import __version__
 from labkit.figures import summary
-from labkit.images import Photo
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.variants import Variant
 

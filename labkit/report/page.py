@@ -17,12 +17,12 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from labkit.classes import LABEL_SETS, label_set
+from labkit.locale import text
+from labkit.report.answers import complete, handed_data, outputs_text
 from labkit.report.checks import LEAST_SHARE, Check, checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import MIME, block, results_data, sealed
 from labkit.report.provenance import MIME as FACTS
-from labkit.report.written import complete, handed_data, outputs_text
-from labkit.texts import text
 from labkit.variants import Variant
 
 __all__ = ["drop_widgets", "external_links", "render", "write_page"]

@@ -6,8 +6,8 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from labkit.locale import text
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 
 __all__ = ["MIME", "Provenance", "provenance"]
 

@@ -17,13 +17,13 @@ from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
-from labkit.errors import LabkitError
-from labkit.images import load_photos
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.photos import load_photos
 from labkit.report.checks import Check
 from labkit.report.page import write_page
-from labkit.texts import text
 from labkit.variants import Variant, find_variant
-from labkit.weights import find_weights
+from labkit.weights.find import find_weights
 
 __all__ = ["Report", "find_notebook", "make_report", "run_notebook"]
 

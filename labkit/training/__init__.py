@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from labkit.classes import VOC
-from labkit.errors import LabkitError
+from labkit.evaluation.dataset import Dataset
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.models import SEMANTIC, build_network, load_weights, pick_device
-from labkit.texts import text
 from labkit.training.crops import Crops
-from labkit.training.dataset import Dataset
 from labkit.training.detection import MaskRCNNLearner
 from labkit.training.imagenet import load_imagenet, start_from_imagenet
 from labkit.training.loop import Recipe, train
@@ -23,7 +23,7 @@ from labkit.training.prompting import SamLearner
 from labkit.training.scenes import Scenes
 from labkit.training.shared_encoder import SharedEncoder
 from labkit.variants import find_variant
-from labkit.weights import FORMAT, find_weights
+from labkit.weights.find import FORMAT, find_weights
 
 __all__ = ["RECIPES", "STARTS", "export", "recipe_for", "train_variants"]
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from labkit.classes import IGNORE, VOC
-from labkit.training.dataset import Dataset, Instance
+from labkit.evaluation.dataset import Dataset, Instance
 
 __all__ = ["Crops", "cut", "draw_class", "finish", "jitter", "paste"]
 

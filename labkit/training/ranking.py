@@ -20,13 +20,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.classes import IGNORE
-from labkit.metrics import innermost, iou
+from labkit.evaluation.dataset import Dataset
+from labkit.evaluation.metrics import innermost, iou
+from labkit.evaluation.object_scores import LEAST_AREA, objects_of
 from labkit.models import build_network, load_model, load_weights
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment
 from labkit.training import export
-from labkit.training.dataset import Dataset
-from labkit.training.object_scores import LEAST_AREA, objects_of
 
 __all__ = ["Asked", "collect", "order_loss", "tune"]
 

@@ -15,10 +15,10 @@ from PIL import Image, ImageFilter
 from torchvision.ops import masks_to_boxes
 
 from labkit.classes import IGNORE
-from labkit.errors import LabkitError
-from labkit.texts import text
+from labkit.evaluation.dataset import Dataset, Instance
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.training.crops import cut, draw_class, finish, jitter, paste
-from labkit.training.dataset import Dataset, Instance
 
 __all__ = ["Scene", "Scenes", "mask_boxes"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.errors import LabkitError
-from labkit.images import Photo
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 from labkit.viewer.viewer import page_part
 from labkit.viewer.widget import ViewerWidget, display_with_page
 

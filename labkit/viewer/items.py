@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from labkit.drawing import colors_of
-from labkit.figures import named_segments
-from labkit.images import Photo
+from labkit.figures import colors_of, named_segments
+from labkit.locale import TEXTS, text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.texts import TEXTS, text
 from labkit.variants import find_variant
 
 __all__ = ["DEPTH", "item_of", "items_of", "module", "shown_size", "viewer_data"]

@@ -13,9 +13,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from labkit._decode import Unreadable
-from labkit._sources import IMAGE_SUFFIXES, find
-from labkit.texts import text
+from labkit.io.decode import Unreadable
+from labkit.io.sources import IMAGE_SUFFIXES, find
+from labkit.locale import text
 from labkit.viewer.widget import display_with_page
 
 __all__ = ["FILE_MB", "Uploader", "upload"]

@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 
 from labkit.figures import summary
+from labkit.locale import text
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 from labkit.viewer.items import items_of, module, viewer_data
 
 __all__ = ["MARK", "page_part", "show"]

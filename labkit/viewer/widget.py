@@ -8,8 +8,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from labkit.locale import text
 from labkit.segmentation import Segmentation
-from labkit.texts import text
 from labkit.viewer.items import item_of, module, viewer_data
 
 __all__ = ["ViewerWidget", "display_with_page"]

@@ -25,9 +25,9 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from segment_speed import at_480, turns  # noqa: E402
 
-from labkit.images import Photo, load_photos  # noqa: E402
 from labkit.models import build_network, load_model, load_weights  # noqa: E402
-from labkit.weights import embedded_path  # noqa: E402
+from labkit.photos import Photo, load_photos  # noqa: E402
+from labkit.weights.find import embedded_path  # noqa: E402
 
 Pairs = list[tuple[str, Callable[[Photo], object], Callable[[Photo], object]]]
 

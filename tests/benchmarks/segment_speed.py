@@ -23,9 +23,9 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from labkit.images import Photo, load_photos  # noqa: E402
 from labkit.models import SEMANTIC, build_network, load_model, load_weights  # noqa: E402
 from labkit.models.semantic import network_input, pad  # noqa: E402
+from labkit.photos import Photo, load_photos  # noqa: E402
 
 SIDE = 480
 

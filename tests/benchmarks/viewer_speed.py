@@ -32,9 +32,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from browser import WHY_NOT, View, find_browser, page_of  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-from labkit.drawing import mask_image, overlay_image  # noqa: E402
-from labkit.images import Photo, load_photos  # noqa: E402
+from labkit.figures import mask_image, overlay_image  # noqa: E402
 from labkit.models import load_model  # noqa: E402
+from labkit.photos import Photo, load_photos  # noqa: E402
 from labkit.segmentation import Segmentation  # noqa: E402
 from labkit.viewer.viewer import page_part  # noqa: E402
 

@@ -1,0 +1,294 @@
+"""Several models on the same photos: one class's mask of each, how far they agree, a table and figures.
+
+`results` is always a list a variant, by its number: one `Segmentation` a photo, the photos in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from labkit.classes import VOC
+from labkit.evaluation.metrics import iou
+from labkit.figures import STYLE, cut, display_svg, overlay_image, plain_table, small
+from labkit.io.errors import LabkitError
+from labkit.locale import decimal, text
+from labkit.photos import Photo
+from labkit.segmentation import Segment, Segmentation
+from labkit.variants import find_variant
+
+__all__ = [
+    "LEAST",
+    "agreement",
+    "agreement_figure",
+    "aligned",
+    "areas",
+    "boxes",
+    "by_photo",
+    "class_name",
+    "display_agreement",
+    "display_masks",
+    "joined",
+    "masks_figure",
+    "masks_of",
+    "table",
+]
+
+LEAST = 0.005
+"""A mask on a smaller share of the photo is a few stray pixels: it counts as empty, its class as not found."""
+
+_PANEL = 1.5
+_SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
+_CELL = 0.72
+_NONE = "—"
+
+Results = Mapping[int, Sequence[Segmentation]]
+
+
+def class_name(target: str, language: str | None = None) -> str:
+    """The name of the sought class in `language`, given in Russian or English; LabkitError lists the valid ones."""
+    try:
+        label_id = VOC.id(target)
+    except (ValueError, AttributeError):
+        label_id = 0
+    names = [VOC.label(n, text("language", language)) for n in range(1, len(VOC))]
+    if label_id == 0:  # the background is nothing to look for
+        raise LabkitError(text("comparison.target", language, given=target, valid=", ".join(names)))
+    return names[label_id - 1]
+
+
+def aligned(results: Results, language: str | None = None) -> dict[int, list[Segmentation]]:
+    """The results of the photos that every model has done; what is left out, and why, is printed.
+
+    A photo that one model failed on is left out of all; a model that failed on every photo is left out itself.
+    """
+    done = {number: found for number, found in results.items() if found}
+    for number in results.keys() - done.keys():
+        print(text("comparison.no_results", language, model=find_variant(number).title))
+    names = [[result.photo.name for result in found] for found in done.values()]
+    common = set.intersection(*map(set, names)) if names else set()
+    if partly := [name for name in dict.fromkeys(chain(*names)) if name not in common]:
+        print(text("comparison.partly", language, names=", ".join(partly)))
+    return {number: [r for r in found if r.photo.name in common] for number, found in done.items()}
+
+
+def by_photo(results: Results) -> list[Segmentation]:
+    """Photo after photo, each model's result of it in the order of the variants: what `labkit.show` puts side by side.
+
+    A pixel's confidence becomes the score of its segment: one of each pixel, six times a photo, would be megabytes.
+    """
+    numbers = sorted(results)
+    return [
+        _plain(result, number)
+        for of_photo in zip(*(results[number] for number in numbers), strict=True)
+        for number, result in zip(numbers, of_photo, strict=True)
+    ]
+
+
+def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[tuple[int, int, int, int]]:
+    """What to ask SAM with for a class that it does not know: the boxes of the objects that a detector found.
+
+    Where it found none, the box of the other model's mask; none where that is empty as well.
+    """
+    found = [segment.box for segment in _of_class(detected, target)]
+    if not found and _mask(semantic, target).mean() >= LEAST:
+        found = [segment.box for segment in _of_class(semantic, target)]
+    return found
+
+
+def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: float | None = None) -> Segmentation:
+    """SAM's best answer to each box joined as the mask of a class; `seconds` is what they took together.
+
+    Without answers the mask is empty, and `made_by` too: nothing was asked.
+    """
+    mask, confidence = np.zeros(photo.pixels.shape[:2], bool), np.zeros(photo.pixels.shape[:2], np.float32)
+    for answer in answers:
+        for best in answer.segments[:1]:
+            mask |= best.mask
+            confidence = np.maximum(confidence, np.where(best.mask, answer.confidence, 0))
+    made_by = {}
+    if answers:
+        asked = {"boxes": [answer.made_by.get("prompts", {}).get("box") for answer in answers]}
+        made_by = {**answers[0].made_by, "prompts": asked}
+        if seconds is not None:
+            made_by["seconds"] = round(seconds, 4)
+    labels = np.where(mask, VOC.id(target), 0).astype(np.uint8)
+    return Segmentation.from_labels(photo, labels, confidence, made_by=made_by)
+
+
+def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
+    """Each variant's mask of a class on each photo (`HxW` bool), in the order of the variants; see `LEAST`."""
+    masks = {number: [_mask(result, target) for result in results[number]] for number in sorted(results)}
+    return {n: [mask & (mask.mean() >= LEAST) for mask in of_photos] for n, of_photos in masks.items()}
+
+
+def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
+    """The IoU between each two models, the mean over the photos: `NxN` float, in the order of `masks`.
+
+    A photo on which both masks are empty is left out (that they do not see what is not there says nothing of their
+    masks); one on which only one of them is empty counts 0. NaN where no photo is left.
+    """
+    rows = list(masks.values())
+    matrix = np.full((len(rows), len(rows)), np.nan)
+    for i, first in enumerate(rows):
+        for j, second in enumerate(rows[: i + 1]):
+            scores = [iou(a, b) for a, b in zip(first, second, strict=True) if a.any() or b.any()]
+            if scores:
+                matrix[i, j] = matrix[j, i] = np.mean(scores)
+    return matrix
+
+
+def table(results: Results, target: str, sizes: Mapping[int, int], language: str | None = None, digits: int = 1) -> str:
+    """A row a model, in plain text; `sizes` are the bytes of the weights, `digits` how exactly seconds are given.
+
+    Photos on which the class was found, the mean share of their area, the mean agreement with the other models, the
+    median of the seconds a photo, megabytes of weights.
+    """
+    masks = masks_of(results, target)
+    matrix = agreement(masks)
+    keys = ("comparison.model", "figures.found", "figures.share", "comparison.agreement")
+    head = [text(key, language) for key in (*keys, "comparison.seconds", "comparison.megabytes")]
+    rows = []
+    for place, (number, of_photos) in enumerate(masks.items()):
+        shares = [mask.mean() for mask in of_photos if mask.any()]
+        others = np.delete(matrix[place], place)
+        seconds = [r.made_by["seconds"] for r in results[number] if "seconds" in r.made_by]
+        rows.append(
+            [
+                f"{number} {find_variant(number).title}",
+                text("comparison.found_on", language, found=len(shares), photos=len(of_photos)),
+                f"{np.mean(shares):.0%}" if shares else _NONE,
+                decimal(np.nanmean(others), 2, language) if np.isfinite(others).any() else _NONE,
+                _seconds(float(np.median(seconds)), language, digits) if seconds else _NONE,
+                decimal(sizes[number] / 1e6, 1, language),
+            ]
+        )
+    return plain_table([head, *rows])
+
+
+def areas(results: Results, target: str, language: str | None = None) -> str:
+    """A row a photo, in plain text: the share of its area that each model gives to the class."""
+    masks = masks_of(results, target)
+    if not masks:
+        return text("figures.no_results", language)
+    names = [result.photo.name for result in next(iter(results.values()))]
+    head = [text("figures.photo", language), *(find_variant(number).title for number in masks)]
+    return plain_table([head, *([name, *map(_share, row)] for name, *row in zip(names, *masks.values(), strict=True))])
+
+
+def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str, language: str | None = None) -> Figure:
+    """One photo as a matplotlib figure: each model's mask over it, under the model's title and the mask's share."""
+    with matplotlib.rc_context(STYLE):
+        height, width = photo.pixels.shape[:2]
+        size = (_PANEL * len(masks) + 0.3, _PANEL * min(height / width, 1.6) + 0.75)
+        drawn = Figure(figsize=size, layout="constrained")
+        titles = [f"{find_variant(number).title}\n{_share(mask)}" for number, mask in masks.items()]
+        told = ", ".join(title.replace("\n", " ") for title in titles)
+        drawn.set_label(f"{photo.name}, {class_name(target, language)}: {told}")
+        name = cut(photo.name, size[0])
+        drawn.suptitle(name, x=0.005, ha="left", fontsize=10, fontweight="bold", parse_math=False)
+        shrunk = Photo(photo.name, np.array(small(photo.pixels, _SHOWN)))
+        axes = drawn.subplots(1, len(masks), squeeze=False)[0]
+        for ax, mask, title in zip(axes, masks.values(), titles, strict=True):
+            ax.imshow(_overlay(shrunk, mask, target), interpolation="none")
+            ax.set_title(title, fontsize=9, parse_math=False)
+            ax.set_axis_off()
+        return drawn
+
+
+def display_masks(results: Results, target: str, language: str | None = None) -> None:
+    """Shows `masks_figure` of each photo on which some model found the class; the others are named in a line."""
+    masks = masks_of(results, target)
+    photos = [result.photo for result in next(iter(results.values()), ())]
+    if not photos:
+        print(text("figures.no_results", language))
+    absent = []
+    for place, photo in enumerate(photos):
+        of_photo = {number: of_photos[place] for number, of_photos in masks.items()}
+        if any(mask.any() for mask in of_photo.values()):
+            display_svg(masks_figure(photo, of_photo, target, language))
+        else:
+            absent.append(photo.name)
+    if absent:
+        print(text("comparison.nowhere", language, label=class_name(target, language), names=", ".join(absent)))
+
+
+def agreement_figure(results: Results, target: str, language: str | None = None) -> Figure:
+    """`agreement` as a matplotlib figure: a square a pair of models with the number in it, lighter for a larger one."""
+    masks = masks_of(results, target)
+    matrix = agreement(masks)
+    titles = [find_variant(number).title for number in masks]
+    count = len(titles)
+    np.fill_diagonal(matrix, np.nan)
+    known = matrix[np.isfinite(matrix)]
+    low = min(0.9, np.floor(known.min() * 10) / 10) if known.size else 0.0
+    colors = matplotlib.colormaps["cividis"]((matrix - low) / (1 - low))
+    with matplotlib.rc_context(STYLE):
+        drawn = Figure(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
+        drawn.set_label(f"{text('comparison.agreement', language)}, {class_name(target, language)}")
+        ax = drawn.subplots()
+        for (row, column), value in np.ndenumerate(matrix):
+            color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
+            ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
+            if row != column:
+                told = decimal(value, 2, language) if np.isfinite(value) else _NONE
+                ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
+                ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
+        ax.set(xlim=(0, count), ylim=(count, 0))
+        ax.set_xticks(np.arange(count) + 0.5, titles, fontsize=8)
+        ax.set_yticks(np.arange(count) + 0.5, titles, fontsize=8)
+        ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+        ax.spines[:].set_visible(False)
+        return drawn
+
+
+def display_agreement(results: Results, target: str, language: str | None = None) -> None:
+    """Shows `agreement_figure` in the notebook."""
+    if not any(len(found) for found in results.values()):
+        print(text("figures.no_results", language))
+        return
+    display_svg(agreement_figure(results, target, language))
+
+
+def _plain(result: Segmentation, number: int) -> Segmentation:
+    scores = np.zeros(max((segment.id for segment in result.segments), default=0) + 1, np.float32)
+    for segment in result.segments:
+        scores[segment.id] = segment.score
+    made_by = {"variant": find_variant(number).name, **result.made_by}  # SAM's is empty where it was not asked
+    return replace(result, confidence=scores[result.ids], made_by=made_by)
+
+
+def _of_class(result: Segmentation, target: str) -> list[Segment]:
+    """The segments of a class; none where the model's label set does not have it (people, street scenes)."""
+    try:
+        label_id = result.classes.id(target) if result.classes else None
+    except ValueError:
+        return []
+    return [segment for segment in result.segments if segment.label_id == label_id]
+
+
+def _mask(result: Segmentation, target: str) -> np.ndarray:
+    return result.mask_of(target) if _of_class(result, target) else np.zeros(result.ids.shape, bool)
+
+
+def _overlay(photo: Photo, mask: np.ndarray, target: str) -> np.ndarray:
+    """A mask of the full size over the photo of a panel's size, in the class's colour."""
+    shrunk = Image.fromarray(mask).resize(photo.pixels.shape[1::-1], Image.Resampling.NEAREST)
+    labels = np.where(np.array(shrunk), VOC.id(target), 0).astype(np.uint8)
+    return overlay_image(Segmentation.from_labels(photo, labels), 0.6)
+
+
+def _share(mask: np.ndarray) -> str:
+    return f"{mask.mean():.0%}" if mask.any() else _NONE
+
+
+def _seconds(value: float, language: str | None, digits: int) -> str:
+    """In tenths it hardly changes from run to run."""
+    least = 10**-digits
+    return decimal(value, digits, language) if value > least else f"≤{decimal(least, digits, language)}"

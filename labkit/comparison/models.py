@@ -1,0 +1,140 @@
+"""The models of a comparison: which weights each takes for one class, and how SAM is asked for it.
+
+One model that cannot be had, or fails on a photo, never costs the others: it is named, with the reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.classes import LabelSet, label_set
+from labkit.comparison import figures as comparison
+from labkit.io.errors import LabkitError
+from labkit.io.progress import track
+from labkit.locale import text
+from labkit.segmentation import Segmentation
+from labkit.variants import VARIANTS, Variant, find_variant
+from labkit.weights import download
+from labkit.weights.catalogue import OFFICIAL, Release, releases_of
+
+if TYPE_CHECKING:
+    from labkit.models import Model, Results
+
+__all__ = ["ask_sam", "check_weights", "fitting_releases", "load_models"]
+
+SAM, MASK_RCNN = 4, 6
+"""Who is asked, and whose boxes it is asked with."""
+
+
+def load_models(
+    target: str, weights: str | Path = "embedded", device: str = "auto", language: str | None = None
+) -> dict[int, Model]:
+    """All six models by number, ready to look for the class `target`; each one's weights are printed with the reason.
+
+    `weights` is embedded, official, auto, `cached` (official where they are in the cache, nothing is downloaded),
+    official/NAME or a file. A variant for which these cannot be had, or do not know the class, takes the embedded
+    ones; one that does not load at all is left out. LabkitError where the call is wrong.
+    """
+    from labkit.models import load_model, pick_device
+
+    label = comparison.class_name(target, language)
+    given = check_weights(weights, language)
+    pick_device(device)
+    models, lines = {}, []
+    for row in VARIANTS:
+        title = {"number": row.number, "model": row.title}
+        try:
+            wanted, reason = _choose(row, given, label, language)
+            model = load_model(row, wanted, device)
+        except Exception as error:  # whatever is wrong with these weights, the embedded ones may do
+            reason = text("comparison.not_had", language, given=given, reason=_line(error))
+            try:
+                model = load_model(row, "embedded", device)
+            except Exception as error:
+                lines.append(text("comparison.not_loaded", language, **title, reason=_line(error)))
+                continue
+        if reason:
+            model.weights = replace(model.weights, reason=reason)
+        models[row.number] = model
+        weights = model.weights
+        lines.append(text("comparison.weights", language, **title, name=weights.name, reason=weights.reason))
+        if not _knows(model.classes, label):
+            lines.append("  " + text("comparison.not_known", language, name=weights.name, label=label))
+    print("\n".join(lines))
+    return models
+
+
+def check_weights(weights: str | Path, language: str | None = None) -> str:
+    """What `load_models` takes as `weights`, as text; LabkitError lists what is valid."""
+    given = str(weights)
+    names = ("auto", "cached", "embedded", "official", *(f"official/{name}" for name in OFFICIAL))
+    if given not in names and not Path(given).is_file():
+        raise LabkitError(text("comparison.bad_weights", language, given=given))
+    return given
+
+
+def fitting_releases(variant: int | str | Variant, target: str) -> list[Release]:
+    """A variant's releases that know the class, or know none at all (SAM), the one that `official` means first."""
+    return [row for row in releases_of(variant) if _knows(label_set(row.classes) if row.classes else None, target)]
+
+
+def ask_sam(sam: Model, results: Mapping[int, Sequence[Segmentation]], target: str) -> Results:
+    """SAM's mask of a class that it does not know, photo by photo: its answers to the boxes of the other models.
+
+    The boxes are those of Mask R-CNN's objects, or the one of the first semantic model's mask: `comparison.boxes`.
+    """
+    from labkit.models import Results
+
+    first = min((number for number in results if number not in (SAM, MASK_RCNN)), default=None)
+    detected, semantic = ({r.photo.name: r for r in results.get(number, ())} for number in (MASK_RCNN, first))
+    photos = [result.photo for result in {**semantic, **detected}.values()]
+    answered = Results()
+    for photo in track(photos, text("model.progress")):
+        nothing = Segmentation.nothing(photo)
+        started, answers = time.perf_counter(), []
+        try:
+            boxes = comparison.boxes(detected.get(photo.name, nothing), semantic.get(photo.name, nothing), target)
+            if boxes:
+                sam.set_photo(photo)  # the image encoder: once a photo
+                answers = [sam.prompt(box=box) for box in boxes]
+        except Exception as error:  # whatever one photo does, the others are still asked
+            answered.failed.append((photo.name, _line(error)))
+            continue
+        answered.append(comparison.joined(photo, answers, target, time.perf_counter() - started))
+    for name, reason in answered.failed:
+        print(text("model.failed", name=name, reason=reason))
+    return answered
+
+
+def _choose(row: Variant, given: str, label: str, language: str | None) -> tuple[str, str]:
+    """The `weights` of a variant, and why, where `load_model` cannot know that."""
+    if given in ("official", "cached"):
+        fitting = fitting_releases(row, label)
+        if not fitting:
+            return "embedded", text("comparison.none_knows", language, label=label)
+        if given == "official":
+            return f"official/{fitting[0].name}", ""
+        cached = next(filter(download.cached, fitting), None)
+        if cached is None:
+            return "embedded", text("comparison.not_cached", language)
+        return f"official/{cached.name}", text("comparison.cached", language)
+    release = OFFICIAL.get(given.removeprefix("official/"))
+    if release is not None and release.variant != row.name:
+        other = find_variant(release.variant).title
+        return "embedded", text("comparison.other_model", language, given=given, model=other)
+    return given, ""
+
+
+def _knows(classes: LabelSet | None, label: str) -> bool:
+    try:
+        return classes is None or classes.id(label) > 0
+    except ValueError:
+        return False
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,95 @@
+"""All six models on one set of photos: runs `compare.ipynb` and exports it as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+
+from labkit.comparison.figures import class_name
+from labkit.comparison.models import check_weights, fitting_releases
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.photos import load_photos
+from labkit.report.page import write_page
+from labkit.report.run import Report, find_notebook, run_notebook
+from labkit.variants import VARIANTS
+from labkit.weights.catalogue import OFFICIAL, Release
+from labkit.weights.download import fetch
+from labkit.weights.find import find_weights
+
+__all__ = ["NOTEBOOK", "make_comparison"]
+
+NOTEBOOK = "compare.ipynb"
+
+
+def make_comparison(
+    photos: Sequence[str | Path] = (),
+    weights: str | Path = "embedded",
+    target: str = "кошка",
+    device: str = "auto",
+    out: str | Path = "reports",
+    student: str = "",
+    group: str = "",
+    failed: Callable[[str], object] = print,
+) -> Report:
+    """Runs the notebook on photos (none: the kit's ten) and writes `compare.html` and `compare.ipynb` into `out`.
+
+    `weights` as in `labkit.comparison.models.load_models`. `failed` takes a line on each photo and each model's weights
+    that could not be had; the others are compared all the same. A failing cell or Ctrl-C leaves a page that shows where
+    it stopped. LabkitError, before anything runs, for wrong arguments.
+    """
+    label = class_name(target)
+    given = _had(check_weights(weights), label, failed)
+    source = find_notebook(NOTEBOOK)
+    parameters: dict[str, Any] = {"weights": given, "device": device, "target": target, "seconds_digits": 2}
+    parameters |= {"student": student, "group": group}
+    if photos:
+        for skipped in load_photos(list(photos), quiet=True).skipped:
+            failed(text("model.failed", name=skipped.name, reason=skipped.reason))
+        parameters["photos_path"] = [str(Path(path).expanduser().resolve()) for path in photos]
+    notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
+    error = run_notebook(notebook, source.parent, text("report.comparison"))
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    report = Report(out / "compare.html", out / NOTEBOOK, error)
+    nbformat.write(notebook, report.notebook)
+    write_page(notebook, report.html, None, error)
+    return report
+
+
+def _had(weights: str, label: str, failed: Callable[[str], object]) -> str:
+    """What the notebook is to take, downloaded by now: what it waits for would not be seen here."""
+    if weights == "official":
+        releases = [fitting[0] for row in VARIANTS if (fitting := fitting_releases(row, label))]
+        return weights if all([_fetched(release, failed) for release in releases]) else "cached"
+    if weights.removeprefix("official/") in OFFICIAL:
+        fetch(OFFICIAL[weights.removeprefix("official/")])
+    elif Path(weights).is_file():
+        _check(Path(weights))
+        return str(Path(weights).resolve())
+    return weights
+
+
+def _fetched(release: Release, failed: Callable[[str], object]) -> bool:
+    try:
+        return bool(fetch(release))
+    except LabkitError as error:  # one that cannot be had must not cost the others
+        failed(str(error))
+        return False
+
+
+def _check(path: Path) -> None:
+    """LabkitError where a file of weights is none of any variant's."""
+    wrong = []
+    for row in VARIANTS:
+        try:
+            find_weights(row, path)
+            return
+        except LabkitError as error:
+            wrong.append(error)
+    raise wrong[0]

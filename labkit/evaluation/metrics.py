@@ -1,0 +1,175 @@
+"""How well masks agree with a reference: IoU, Dice, pixel accuracy; mask AP for objects."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from scipy import ndimage
+
+from labkit.classes import IGNORE
+from labkit.segmentation import Segment, encode_mask
+
+__all__ = [
+    "class_iou",
+    "confusion",
+    "dice",
+    "eroded",
+    "innermost",
+    "iou",
+    "mask_ap",
+    "mean_iou",
+    "pixel_accuracy",
+    "regions",
+]
+
+
+def iou(mask: np.ndarray, reference: np.ndarray) -> float:
+    """Intersection over union of two masks (the Jaccard index).
+
+    Both are `HxW` bool. Two empty masks agree: 1.0. Raises ValueError, naming both shapes, where they differ.
+    """
+    both, either = _counts(mask, reference)
+    return both / either if either else 1.0
+
+
+def dice(mask: np.ndarray, reference: np.ndarray) -> float:
+    """Dice coefficient 2|A∩B| / (|A| + |B|) of two masks, as `iou` in everything else."""
+    both, either = _counts(mask, reference)
+    return 2 * both / (both + either) if either else 1.0
+
+
+def eroded(mask: np.ndarray, distance: int) -> np.ndarray:
+    """The pixels of a mask (`HxW` bool) around which a square of 2 `distance` + 1 pixels a side lies inside of it.
+
+    Beyond the image is not inside. The square's pixels are counted with an integral image, whatever its size.
+    """
+    side = 2 * distance + 1
+    total = np.pad(mask.astype(bool), ((distance + 1, distance),) * 2).cumsum(0, np.int64).cumsum(1)
+    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side] == side * side
+
+
+def innermost(mask: np.ndarray) -> tuple[int, int]:
+    """The pixel (x, y) of a mask (`HxW` bool, not empty) around which the largest square lies inside the mask.
+
+    Of several the one nearest to their middle. SAM is asked with the like of it (Kirillov et al., 2023, appendix D.1).
+    """
+    low, high, inside = 0, (min(mask.shape) + 1) // 2, mask
+    while high - low > 1:  # a square of half side `low` fits, one of `high` does not
+        middle = (low + high) // 2
+        fits = eroded(mask, middle)
+        low, high, inside = (middle, high, fits) if fits.any() else (low, middle, inside)
+    places = np.argwhere(inside)
+    row, column = places[np.square(places - places.mean(0)).sum(1).argmin()]
+    return int(column), int(row)
+
+
+def confusion(labels: np.ndarray, reference: np.ndarray, classes: int) -> np.ndarray:
+    """`CxC` int64: how many pixels of reference class i (row) were given class j (column).
+
+    Both are `HxW` label ids; pixels where the reference is 255 do not count. The matrices of photos add up.
+    Raises ValueError where the shapes differ or a label that counts is not in 0 to `classes` - 1.
+    """
+    if labels.shape != reference.shape:
+        raise ValueError(f"the labels are {labels.shape}, the reference {reference.shape}: they must be of one size")
+    valid = reference != IGNORE
+    rows, columns = reference[valid].astype(np.int64), labels[valid].astype(np.int64)
+    for name, ids in (("labels", columns), ("reference", rows)):
+        if ids.size and not 0 <= ids.min() <= ids.max() < classes:
+            raise ValueError(
+                f"the {name} have the ids {ids.min()} to {ids.max()}; {classes} classes have 0 to {classes - 1}"
+            )
+    return np.bincount(rows * classes + columns, minlength=classes * classes).reshape(classes, classes)
+
+
+def class_iou(matrix: np.ndarray) -> np.ndarray:
+    """IoU of each class over all pixels of a set (as PASCAL VOC counts), NaN where a class occurs nowhere."""
+    hits = np.diag(matrix).astype(float)
+    union = matrix.sum(0) + matrix.sum(1) - hits
+    return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+
+
+def mean_iou(matrix: np.ndarray) -> float:
+    """The mean of `class_iou` over all classes; one that the reference does not show counts 0 if it was predicted.
+
+    NaN where no pixel counts.
+    """
+    return float(np.nanmean(class_iou(matrix))) if matrix.sum() else float("nan")
+
+
+def pixel_accuracy(matrix: np.ndarray) -> float:
+    """The share of labelled pixels that were given their class."""
+    return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
+
+
+def mask_ap(
+    found: Sequence[Sequence[Segment]],
+    objects: Sequence[Sequence[Segment]],
+    ignored: Sequence[np.ndarray],
+) -> dict[int, tuple[float, float]]:
+    """COCO's mask average precision of each label id that occurs: (AP at IoU 0.5, AP over IoU 0.5 to 0.95).
+
+    One entry a photo: the segments that were found, the objects that are there, and where (`HxW` bool) nobody knows:
+    as in a COCO crowd, a segment of which more than half lies there, or that fits no object there, does not count.
+    Computed by pycocotools, with at most 100 segments a photo.
+    """
+    labels = sorted({segment.label_id for photo in objects for segment in photo})
+    annotations, detections = [], []
+    for number, (segments, true, unknown) in enumerate(zip(found, objects, ignored, strict=True), start=1):
+        rows = [(o.label_id, o.mask, 0) for o in true]
+        if unknown.any():
+            rows += [(label_id, unknown, 1) for label_id in labels]
+        for label_id, mask, crowd in rows:
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": label_id,
+                    "segmentation": encode_mask(mask),
+                    "area": int(np.count_nonzero(mask)),
+                    "iscrowd": crowd,
+                }
+            )
+        for s in segments:
+            row = {"image_id": number, "category_id": s.label_id, "score": s.score, "segmentation": encode_mask(s.mask)}
+            detections.append(row)
+    if not detections:
+        return {label_id: (0.0, 0.0) for label_id in labels}
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": n, "height": m.shape[0], "width": m.shape[1]} for n, m in enumerate(ignored, start=1)],
+        "annotations": annotations,
+        "categories": [{"id": label_id} for label_id in labels],
+    }
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
+        truth.createIndex()
+        scoring = COCOeval(truth, truth.loadRes(detections), "segm")
+        scoring.evaluate()
+        scoring.accumulate()
+    precision = scoring.eval["precision"][:, :, :, 0, 2]  # IoU x recall x class, all areas, 100 segments
+    return {
+        label_id: (float(precision[0, :, n].mean()), float(precision[:, :, n].mean()))
+        for n, label_id in enumerate(labels)
+    }
+
+
+def _counts(mask: np.ndarray, reference: np.ndarray) -> tuple[int, int]:
+    if mask.shape != reference.shape:
+        raise ValueError(f"the mask is {mask.shape}, the reference {reference.shape}: they must be of one size")
+    mask, reference = mask.astype(bool), reference.astype(bool)
+    return int(np.count_nonzero(mask & reference)), int(np.count_nonzero(mask | reference))
+
+
+def regions(mask: np.ndarray) -> np.ndarray:
+    """The connected regions of a mask (`HxW` bool), sides touching, from 1, the largest: `HxW` int32, 0 outside."""
+    labels, count = ndimage.label(mask)
+    ranks = np.zeros(count + 1, np.int32)
+    ranks[1 + np.argsort(-np.bincount(labels.ravel(), minlength=count + 1)[1:], kind="stable")] = np.arange(
+        1, count + 1
+    )
+    return ranks[labels]

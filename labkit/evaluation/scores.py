@@ -1,0 +1,192 @@
+"""How well a model's results agree with a person's masks: of each class on each photo, over all photos, and where not.
+
+The arithmetic is segmentation-models-pytorch's, torchmetrics' and pycocotools'; what is ours is which pixels are asked
+about. Those of which the reference says nothing (its confidence is 0) never count. Classes are matched by name: the
+reference and the model may have different label sets. What counts are the classes of PASCAL VOC and those that a
+reference names; every other class of the model counts as background, since nobody was asked to label it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labkit.classes import VOC, LabelSet, label_set
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted
+from labkit.figures import plain_table
+from labkit.locale import decimal, text
+from labkit.segmentation import Segmentation
+from labkit.variants import VARIANTS
+
+__all__ = ["ObjectScore", "Region", "Score", "Scores", "scores", "scores_table"]
+
+_NONE = "—"
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """All that was measured. `kind` is semantic, instance or prompted, `classes` what label ids mean here.
+
+    `rows` are the classes that the reference of a photo shows, or its objects for SAM; `totals` the classes over all
+    photos; `mean_iou` is the mean of `totals`, for SAM of `rows`; `pixel_accuracy` the share of all labelled pixels
+    that got their class; `confusion` is `CxC` int64, rows being the reference (None for SAM); `objects` are those of an
+    instance model; `worst` one region a photo, the largest share first. `foreign` names the labelled classes that the
+    model does not know, whose pixels count as wrong; `without` the photos that have no reference; `flat` those whose
+    reference does not tell objects apart; `notes` say which masks could not be read.
+    """
+
+    kind: str = "semantic"
+    classes: LabelSet = VOC
+    rows: list[Score] = field(default_factory=list)
+    totals: list[Score] = field(default_factory=list)
+    mean_iou: float | None = None
+    pixel_accuracy: float | None = None
+    confusion: np.ndarray | None = None
+    objects: list[ObjectScore] = field(default_factory=list)
+    worst: list[Region] = field(default_factory=list)
+    foreign: list[tuple[str, str]] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
+    flat: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def mean_objects(self) -> dict[str, float | None]:
+        """AP50 averaged over the classes that the references show, PQ, SQ and RQ over those and the found ones."""
+        means = {key: [getattr(row, key) for row in self.objects] for key in ("ap50", "pq", "sq", "rq")}
+        return {key: mean([value for value in values if value is not None]) for key, values in means.items()}
+
+    def record(self) -> dict[str, Any]:
+        """In JSON's types, classes in English, for the data of a report."""
+        shown = [] if self.confusion is None else np.flatnonzero(self.confusion.sum(0) + self.confusion.sum(1)).tolist()
+        return {
+            "kind": self.kind,
+            "photos": [row.record() for row in self.rows],
+            "totals": [row.record() for row in self.totals],
+            "mean_iou": _rounded(self.mean_iou),
+            "pixel_accuracy": _rounded(self.pixel_accuracy),
+            "confusion": {
+                "classes": [self.classes.names[label_id] for label_id in shown],
+                "pixels": [] if self.confusion is None else self.confusion[np.ix_(shown, shown)].tolist(),
+            },
+            "objects": [row.record() for row in self.objects],
+            "mean_objects": {key: _rounded(value) for key, value in self.mean_objects.items()},
+            "unknown_classes": [english for _, english in self.foreign],
+            "without_masks": self.without,
+            "without_objects": self.flat,
+            "notes": self.notes,
+        }
+
+
+def scores(results: Sequence[Segmentation], references: str | Path | None = None) -> Scores:
+    """Measures the results of one model by the masks that lie next to the photos, or in the folder `references`.
+
+    A photo without a mask, or with a broken one, is named and left out; nothing is raised for it.
+    """
+    kind = _kind(results)
+    pairs: list[tuple[Segmentation, Segmentation]] = []
+    without, notes = [], []
+    for result in results:
+        try:
+            reference = _reference(result, references)
+        except Exception as error:  # a broken mask, of whatever kind, costs only itself
+            notes.append(f"{result.photo.name} — {error}")
+            continue
+        if reference is None:
+            without.append(result.photo.name)
+        else:
+            pairs.append((result, reference))
+    if not pairs:
+        return Scores(kind, without=without, notes=notes)
+    classes = _joint([reference for _, reference in pairs])
+    measured = prompted(pairs, classes) if kind == "prompted" else classified(pairs, classes)
+    if kind == "instance":
+        measured["flat"] = [r.photo.name for r, reference in pairs if not reference.made_by.get("objects")]
+        whole = [(r, reference) for r, reference in pairs if reference.made_by.get("objects")]
+        measured["objects"] = object_scores(whole, classes) if whole else []
+    return Scores(kind, classes, without=without, notes=notes, **measured)
+
+
+def scores_table(measured: Scores, language: str | None = None) -> str:
+    """The scores in plain text: a row a photo and class, then all photos, objects, and what was left out."""
+    if not measured.rows:
+        return "\n".join([text("scores.no_masks", language), *_remarks(measured, language)])
+    place = 0 if text("language", language) == "ru" else 1
+    keys = ("figures.photo", "scores.object" if measured.kind == "prompted" else "scores.class", "scores.accuracy")
+    photo, name, accuracy = (text(key, language) for key in keys)
+    table, before = [[photo, name, "IoU", "Dice", accuracy]], ""
+    for row in [*measured.rows, *measured.totals]:
+        shown = row.photo if row.photo is not None else text("scores.all", language)
+        numbers = [decimal(value, 2, language) for value in (row.iou, row.dice, row.accuracy)]
+        table.append([shown if shown != before else "", row.names[place], *numbers])
+        before = shown
+    lines = [plain_table(table), ""]
+    average = decimal(measured.mean_iou, 2, language)
+    if measured.kind == "prompted":
+        lines.append(text("scores.mean_objects", language, mean=average, count=len(measured.rows)))
+    else:
+        share = decimal(measured.pixel_accuracy, 2, language)
+        lines.append(text("scores.mean", language, mean=average, accuracy=share))
+    lines += _remarks(measured, language)
+    if measured.objects:
+        lines += ["", _objects_table(measured, language)]
+    return "\n".join(lines)
+
+
+def _objects_table(measured: Scores, language: str | None) -> str:
+    place = 0 if text("language", language) == "ru" else 1
+    head = [text("scores.class", language), text("scores.objects", language), "AP50", "PQ", "SQ", "RQ"]
+    rows = [[row.names[place], str(row.count), row.ap50, row.pq, row.sq, row.rq] for row in measured.objects]
+    rows.append([text("scores.mean_row", language), str(sum(row.count for row in measured.objects))])
+    rows[-1] += measured.mean_objects.values()
+    shown = [[*row[:2], *(_NONE if n is None else decimal(n, 2, language) for n in row[2:])] for row in rows]
+    return plain_table([head, *shown])
+
+
+def _remarks(measured: Scores, language: str | None) -> list[str]:
+    place = 0 if text("language", language) == "ru" else 1
+    foreign = [names[place] for names in measured.foreign]
+    named = {"foreign": foreign, "flat": measured.flat, "without": measured.without if measured.rows else []}
+    lines = [text(f"scores.{key}", language, names=", ".join(names)) for key, names in named.items() if names]
+    return [*lines, *(text("scores.broken", language, note=note) for note in measured.notes)]
+
+
+def _kind(results: Sequence[Segmentation]) -> str:
+    if any(result.classes is None for result in results):
+        return "prompted"
+    instance = {variant.name for variant in VARIANTS if variant.kind == "instance"}
+    return "instance" if any(result.made_by.get("variant") in instance for result in results) else "semantic"
+
+
+def _reference(result: Segmentation, folder: str | Path | None) -> Segmentation | None:
+    """What lies next to the photo, else what lies in the folder.
+
+    Its classes are VOC's or, where these will not do, the model's; for SAM, which has none, COCO's.
+    """
+    found = None
+    for place in dict.fromkeys((None, folder)):
+        if found is None:
+            try:
+                found = find_ground_truth(result.photo, place)
+            except ValueError:
+                found = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
+    return found
+
+
+def _joint(references: Sequence[Segmentation]) -> LabelSet:
+    """VOC's classes and, after them, those that the references name besides; Russian names are the same in all sets."""
+    rows = dict(zip(VOC.names_ru, zip(VOC.names, VOC.names_ru, VOC.colors, strict=True), strict=True))
+    for reference in references:
+        for segment in reference.segments:
+            names, place = reference.classes, segment.label_id
+            row = names.names[place], names.names_ru[place], names.colors[place]
+            rows.setdefault(names.names_ru[place], row)
+    return LabelSet("VOC+", *zip(*rows.values(), strict=True))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

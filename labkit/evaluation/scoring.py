@@ -1,0 +1,238 @@
+"""The arithmetic of `scores`: which pixels are asked about, and what the libraries answer.
+
+Overlap is segmentation-models-pytorch's and pycocotools', the confusion matrix and panoptic quality are torchmetrics'.
+torch is imported only when something is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from labkit.classes import IGNORE, LabelSet
+from labkit.evaluation.metrics import mask_ap, regions
+from labkit.figures import named_segments
+from labkit.segmentation import Segmentation, encode_mask
+
+__all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted"]
+
+_LEAST = 0.001
+"""A smaller wrong region, as a share of the photo, is no mistake worth showing."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Agreement on one class, or for SAM on one object, of a photo; on all photos `photo` is None.
+
+    `names` are the Russian and English name. `accuracy` is the share of its pixels in the reference that the model
+    gives to it, n_ii / t_i (Long et al., 2015, section 5).
+    """
+
+    photo: str | None
+    names: tuple[str, str]
+    iou: float
+    dice: float
+    accuracy: float
+
+    def record(self) -> dict[str, Any]:
+        """In JSON's types, without the photo where it is all of them."""
+        numbers = {key: round(getattr(self, key), 4) for key in ("iou", "dice", "accuracy")}
+        return {**({"photo": self.photo} if self.photo is not None else {}), "class": self.names[1], **numbers}
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """How well the objects of a class are found: `count` of them in the reference.
+
+    `ap50` is mask AP at IoU 0.5, None where the reference has none; `pq`, `sq` and `rq` are panoptic, segmentation and
+    recognition quality (Kirillov et al., 2019, arXiv:1801.00868, section 4.1), PQ = SQ x RQ.
+    """
+
+    names: tuple[str, str]
+    count: int
+    ap50: float | None
+    pq: float
+    sq: float
+    rq: float
+
+    def record(self) -> dict[str, Any]:
+        """In JSON's types."""
+        numbers = {key: getattr(self, key) for key in ("ap50", "pq", "sq", "rq")}
+        rounded = {key: None if value is None else round(value, 4) for key, value in numbers.items()}
+        return {"class": self.names[1], "objects": self.count, **rounded}
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The largest connected region of a photo where one thing is said to be another.
+
+    `wrong` are its pixels, `reference` and `answer` the two masks of the class, or for SAM of the object, that it is
+    about, all `HxW` bool; `said` and `given` are the label ids of the reference and of the model, `given` None where
+    SAM, which knows no classes, leaves pixels of the object out, `said` None where it takes in others.
+    """
+
+    result: Segmentation
+    reference: np.ndarray
+    answer: np.ndarray
+    wrong: np.ndarray
+    said: int | None
+    given: int | None
+
+    @property
+    def share(self) -> float:
+        """Of the photo's pixels, in [0, 1]."""
+        return float(self.wrong.mean())
+
+
+def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> dict[str, Any]:
+    """What `Scores` says of results that give each pixel a class; of each pair the reference comes second."""
+    import torch
+    from segmentation_models_pytorch.metrics import get_stats, recall
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    count, rows, worst, stats = len(classes), [], [], []
+    confusion = np.zeros((count, count), np.int64)
+    for result, reference in pairs:
+        truth, given = _truth(reference, classes), _labels(result, classes)
+        known = torch.from_numpy(truth)[None], torch.from_numpy(given)[None]
+        confusion += multiclass_confusion_matrix(known[1], known[0], count, ignore_index=IGNORE).numpy()
+        stats.append(get_stats(known[1], known[0], mode="multiclass", num_classes=count, ignore_index=IGNORE))
+        rows += _rows(stats[-1], result.photo.name, classes)
+        if (region := _worst_region(result, truth, given)) is not None:
+            worst.append(region)
+    summed = tuple(sum(of_photos) for of_photos in zip(*stats, strict=True))
+    totals = _rows(summed, None, classes)
+    accuracy = float(recall(*summed, reduction="micro"))
+    shown = {row.names for row in totals}
+    known_names = {name for result, _ in pairs for name in result.classes.names_ru}
+    return {
+        "rows": rows,
+        "totals": totals,
+        "mean_iou": mean([row.iou for row in totals]),
+        "pixel_accuracy": None if np.isnan(accuracy) else accuracy,
+        "confusion": confusion,
+        "worst": sorted(worst, key=lambda region: -region.share),
+        "foreign": sorted(names for names in shown if names[0] not in {*known_names, classes.names_ru[0]}),
+    }
+
+
+def object_scores(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> list[ObjectScore]:
+    """AP50 and PQ of each class that the references show or the model found."""
+    import torch
+    from torchmetrics.detection import PanopticQuality
+
+    segments = []
+    for pair in pairs:
+        mapped = [
+            [replace(s, label_id=int(_label_ids(one, classes)[s.label_id])) for s in one.segments] for one in pair
+        ]
+        segments.append([[s for s in of_one if s.label_id] for of_one in mapped])
+    found, objects = (list(of_all) for of_all in zip(*segments, strict=True))
+    ap = mask_ap(found, objects, [reference.confidence == 0 for _, reference in pairs])
+    things = sorted({s.label_id for of_pair in segments for of_one in of_pair for s in of_one})
+    if not things:
+        return []
+    # The background is "stuff": where it were nothing at all, what is found on it would not count as wrong.
+    quality = PanopticQuality(set(things), {0}, return_sq_and_rq=True, return_per_class=True)
+    for result, reference in pairs:
+        given, truth = _labels(result, classes), _truth(reference, classes)
+        either = (given > 0) | ((truth > 0) & (truth != IGNORE))
+        if either.any():  # pixels that are in no object of either change no object's score, and cost most of the time
+            panoptic = [
+                np.stack([of[either], one.ids[either]], -1) for of, one in ((given, result), (truth, reference))
+            ]
+            quality.update(*(torch.from_numpy(ids.astype(np.int32))[None] for ids in panoptic))
+    counted = (quality.true_positives + quality.false_positives + quality.false_negatives).tolist()
+    numbers, rows = quality.compute().tolist(), []
+    for label_id in things:
+        place = quality.cat_id_to_continuous_id[label_id]  # torchmetrics 1.4 has them in no certain order
+        if counted[place]:
+            names = classes.names_ru[label_id], classes.names[label_id]
+            count = sum(s.label_id == label_id for of_photo in objects for s in of_photo)
+            rows.append(ObjectScore(names, count, ap[label_id][0] if label_id in ap else None, *numbers[place]))
+    return rows
+
+
+def prompted(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> dict[str, Any]:
+    """What `Scores` says of results without classes: each object of a reference, by the segment that fits it best."""
+    import torch
+    from segmentation_models_pytorch.metrics import f1_score, get_stats, iou_score, recall
+
+    rows: list[Score] = []
+    worst: list[Region] = []
+    for result, reference in pairs:
+        known = reference.confidence > 0
+        answers = [encode_mask(segment.mask & known) for segment in result.segments]
+        regions = []
+        for (segment, russian), (_, english) in zip(*(named_segments(reference, n) for n in ("ru", "en")), strict=True):
+            mask = segment.mask & known
+            if not mask.any():
+                continue
+            fit = coco_mask.iou(answers, [encode_mask(mask)], [0]) if answers else np.zeros((1, 1))
+            answer = result.segments[int(fit.argmax())].mask & known if fit.any() else np.zeros_like(mask)
+            pair = [torch.from_numpy(one[known].astype(np.int64))[None, None] for one in (answer, mask)]
+            stats = get_stats(*pair, mode="binary")
+            numbers = [float(score(*stats)) for score in (iou_score, f1_score, recall)]
+            rows.append(Score(result.photo.name, (russian, english), *numbers))
+            label_id = int(_label_ids(reference, classes)[segment.label_id])
+            for wrong, said in ((mask & ~answer, label_id), (answer & ~mask, None)):
+                given = label_id if said is None else None
+                regions.append(Region(result, mask, answer, regions(wrong) == 1, said, given))
+        worst += sorted(regions, key=lambda region: -region.share)[:1]
+    return {
+        "rows": rows,
+        "mean_iou": mean([row.iou for row in rows]),
+        "worst": sorted((r for r in worst if r.share >= _LEAST), key=lambda region: -region.share),
+    }
+
+
+def _rows(stats: tuple[Any, ...], photo: str | None, classes: LabelSet) -> list[Score]:
+    """The scores of the classes that the reference shows; `stats` are tp, fp, fn, tn of each class, `1xC`."""
+    from segmentation_models_pytorch.metrics import f1_score, iou_score, recall
+
+    numbers = [score(*stats, zero_division=np.nan)[0].tolist() for score in (iou_score, f1_score, recall)]
+    names = zip(classes.names_ru, classes.names, strict=True)
+    rows = [Score(photo, *row) for row in zip(names, *numbers, strict=True)]
+    return [row for row in rows if not np.isnan(row.accuracy)]
+
+
+def _worst_region(result: Segmentation, truth: np.ndarray, given: np.ndarray) -> Region | None:
+    """The largest connected region that the reference gives to one class and the model to one other."""
+    confused = np.where((truth != given) & (truth != IGNORE), truth * 256 + given, -1)
+    codes, counts = np.unique(confused[confused >= 0], return_counts=True)
+    best, size = None, _LEAST * truth.size
+    for place in np.argsort(-counts, kind="stable").tolist():
+        if counts[place] < size:
+            break
+        wrong = regions(confused == codes[place]) == 1
+        if np.count_nonzero(wrong) >= size:
+            best, size = (codes[place], wrong), np.count_nonzero(wrong) + 1
+    if best is None:
+        return None
+    said, model = divmod(int(best[0]), 256)
+    label_id = said or model
+    return Region(result, truth == label_id, given == label_id, best[1], said, model)
+
+
+def _label_ids(result: Segmentation, classes: LabelSet) -> np.ndarray:
+    """The label id in `classes` of each label id of a result's own set: 0 where it is none of them."""
+    places = {name: label_id for label_id, name in enumerate(classes.names_ru)}
+    return np.array([places.get(name, 0) for name in result.classes.names_ru])
+
+
+def _labels(result: Segmentation, classes: LabelSet) -> np.ndarray:
+    return _label_ids(result, classes)[result.labels]
+
+
+def _truth(reference: Segmentation, classes: LabelSet) -> np.ndarray:
+    """The reference's labels, `HxW`, 255 where it says nothing."""
+    return np.where(reference.confidence > 0, _labels(reference, classes), IGNORE)
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """None of no values."""
+    return float(np.mean(values)) if len(values) else None

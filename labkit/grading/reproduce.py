@@ -1,0 +1,257 @@
+"""The masks of a report made again: the weights that it names, run on the photos that it carries.
+
+What a report says is believed nowhere: weights are the catalogue's and never downloaded for it, settings have bounds,
+seconds are counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from labkit.grading.own_masks import exact, tolerant
+from labkit.grading.tolerance import agreement, encoded
+from labkit.io.errors import LabkitError
+from labkit.io.jpeg import MAX_REPORT_SIDE
+from labkit.locale import text
+from labkit.photos import Photo
+from labkit.report.checks import some
+from labkit.segmentation import Segmentation, decode_mask
+from labkit.variants import find_variant
+from labkit.weights.catalogue import releases_of
+from labkit.weights.download import cached
+from labkit.weights.find import EMBEDDED
+
+if TYPE_CHECKING:
+    from labkit.models.base import Model
+
+__all__ = ["Recomputed", "own_iou"]
+
+_SECONDS, _SECONDS_A_PHOTO, _MOST_SECONDS = 30.0, 20.0, 600.0
+"""What a report may take, models being loaded among it; SAM's automatic mode takes 7 seconds a photo on one core."""
+
+_MOST = {"working_side": 1333, "points_per_side": 32, "max_detections": 200}
+"""Settings beyond the values that our models and the releases come with take too long to check."""
+
+_MOST_NUMBERS, _FARTHEST = 2000, 100_000
+"""So many numbers in a prompt, each of them not larger."""
+
+_ENOUGH = 0.99
+"""Masks that agree so well to the pixel need no second look."""
+
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """The IoU of a report's masks with the model's own by the photo's name, in [0, 1], and `reason`, a sentence on
+    what could not be computed and why; None where all was."""
+
+    iou: dict[str, float]
+    reason: str | None = None
+
+
+class _Unchecked(Exception):
+    """Why a photo's masks cannot be computed anew, in the reader's language."""
+
+
+def own_iou(
+    data: dict[str, Any],
+    jpegs: dict[str, bytes],
+    device: str = "cpu",
+    language: str | None = None,
+    seconds: float | None = None,
+) -> Recomputed:
+    """Runs the weights that a report names on the photos that it carries, with its settings and prompts.
+
+    `data` are a report's, checked against the schema, `jpegs` what `carried_photos` found in it. How masks are
+    compared stands in `agreement`: to the pixel first, and where that says less than 0.99 without what rounding may
+    change (`tolerant`); a photo with several results has the smallest of their IoU. Only weights of the catalogue are
+    taken, embedded or in the cache: nothing is downloaded. All photos together have `seconds` (unless given 30 and 20
+    a photo, 10 minutes at most); what does not fit is left out. One photo's failure costs only that photo.
+    """
+    started = time.monotonic()
+    tasks = _tasks(data, jpegs)
+    names = {task.name for task in tasks}
+    limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MOST_SECONDS) if seconds is None else seconds
+    run = _Run(jpegs, device, language, started + limit, limit)
+    found: dict[str, float] = {}
+    reasons: dict[str, dict[str, None]] = {}
+    for task in tasks:
+        try:
+            found[task.name] = min(run.iou(task), found.get(task.name, 1.0))
+        except Exception as error:  # whatever a report makes a model do, the other photos are still checked
+            told = str(error) if isinstance(error, _Unchecked) else run.told("failed", error=_line(error))
+            reasons.setdefault(told, {})[task.name] = None
+    if not tasks:
+        return Recomputed({}, text("recompute.nothing", language))
+    what = "; ".join(f"{some(list(which), language, _LISTED)} — {told}" for told, which in reasons.items())
+    return Recomputed(found, text("recompute.unchecked", language, what=what) if what else None)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One result of a report, and what it says of its making."""
+
+    name: str
+    result: dict[str, Any]
+    made_by: dict[str, Any]
+
+    @property
+    def asked(self) -> bool:
+        """Whether it answers prompts."""
+        return "prompts" in self.made_by
+
+
+def _tasks(data: dict[str, Any], jpegs: dict[str, bytes]) -> list[_Task]:
+    """The results, those to prompts first, which are cheap; then by photo, in an order that nobody has chosen."""
+    common = data["made_by"]
+    tasks = [
+        _Task(result["photo"], result, {**common, **result["made_by"]}) for result in data["results"] + data["prompted"]
+    ]
+    return sorted(tasks, key=lambda t: (not t.asked, hashlib.sha256(jpegs.get(t.name, b"")).digest(), t.name))
+
+
+class _Run:
+    """One report's turn: what is asked of the models, and the time that is left."""
+
+    def __init__(self, jpegs: dict[str, bytes], device: str, language: str | None, end: float, limit: float):
+        self.jpegs, self.device, self.language, self.end, self.limit = jpegs, device, language, end, limit
+        self._photo: Photo | None = None
+        self._slowest: dict[bool, float] = {}
+
+    def told(self, key: str, **values: Any) -> str:
+        return text(f"recompute.{key}", self.language, **values)
+
+    def in_time(self, needed: float = 0.0) -> None:
+        if time.monotonic() + needed > self.end:
+            raise _Unchecked(self.told("time", seconds=round(self.limit)))
+
+    def iou(self, task: _Task) -> float:
+        """A result's IoU; _Unchecked says why there is none."""
+        started = time.monotonic()
+        self.in_time(self._slowest.get(task.asked, 0.0))
+        photo = self.photo(task)
+        labels = [segment["label_id"] for segment in task.result["segments"]]
+        masks = [self.mask(segment["rle"], photo) for segment in task.result["segments"]]
+        model = self.model(task.made_by)
+        settings = self.settings(model, task)
+        found = self.answer(model, photo, task, settings)
+        value, _ = agreement(labels, masks, exact(found), found.ids.size)
+        if value < _ENOUGH:
+            self.in_time()
+            value, _ = agreement(labels, masks, tolerant(model, photo, found, settings), found.ids.size)
+        self._slowest[task.asked] = max(self._slowest.get(task.asked, 0.0), time.monotonic() - started)
+        return value
+
+    def photo(self, task: _Task) -> Photo:
+        """The photo that a result is of, the same one while its results follow one another."""
+        jpeg, size = self.jpegs.get(task.name), tuple(task.result["size"])
+        if jpeg is None:
+            raise _Unchecked(self.told("absent"))
+        if self._photo is None or self._photo.jpeg is not jpeg:
+            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
+                if max(image.size) > MAX_REPORT_SIDE or image.mode != "RGB":
+                    raise _Unchecked(self.told("photo"))
+                self._photo = Photo(task.name, np.array(image), jpeg=jpeg)
+        if self._photo.pixels.shape[:2] != size:
+            raise _Unchecked(self.told("photo"))
+        return self._photo
+
+    def mask(self, rle: dict[str, Any], photo: Photo) -> dict[str, Any]:
+        self.in_time()
+        try:
+            return encoded(decode_mask(rle, photo.pixels.shape[:2]))
+        except ValueError:
+            raise _Unchecked(self.told("masks")) from None
+
+    def model(self, made_by: dict[str, Any]) -> Model:
+        """The model that a report names, where its weights are the catalogue's and lie here."""
+        name, sha256 = str(made_by.get("weights", "")), made_by.get("sha256")
+        try:
+            variant = find_variant(str(made_by.get("variant", "")))
+        except LabkitError:
+            raise _Unchecked(self.told("model")) from None
+        release = next((row for row in releases_of(variant) if name == f"official/{row.name}"), None)
+        if release is not None:
+            found = cached(release)
+            if found is None:
+                raise _Unchecked(self.told("not_here", name=name, release=release.name))
+            weights, expected = str(found.path), found.sha256
+        elif name == f"embedded/{variant.name}":
+            weights, expected = "embedded", EMBEDDED[variant.name]
+        else:
+            raise _Unchecked(self.told("unknown", name=name or "—"))
+        if sha256 != expected:
+            raise _Unchecked(self.told("sha256", name=name))
+        return _loaded(variant.name, weights, self.device)
+
+    def settings(self, model: Model, task: _Task) -> dict[str, Any]:
+        """The settings of a result, each of them one that the model has and that is not too dear."""
+        given = task.made_by.get("settings", {})
+        if task.asked:
+            return {"answers": given.get("answers")}
+        valid = model.settings
+        for name, value in given.items():
+            try:
+                valid[name].check(name, value)
+            except (KeyError, LabkitError):
+                raise _Unchecked(self.told("setting", name=name[:40], value=str(value)[:40])) from None
+            if value > _MOST.get(name, value):
+                raise _Unchecked(self.told("dear", name=name, value=value, most=_MOST[name]))
+        return dict(given)
+
+    def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
+        """What the model itself says."""
+        if not task.asked:
+            if "points_per_side" in model.settings and task.asked not in self._slowest:
+                self.in_time(_forecast(model, photo, settings))
+            return model.segment(photo, **settings)
+        if model.variant.kind != "prompted":
+            raise _Unchecked(self.told("model"))
+        prompts = self.prompts(task, photo)
+        if model.photo is not photo:
+            model.set_photo(photo)
+        return model.prompt(**prompts, **settings)
+
+    def prompts(self, task: _Task, photo: Photo) -> dict[str, Any]:
+        """What was asked of SAM, with the mask decoded."""
+        prompts = dict(task.made_by["prompts"])
+        try:
+            for name in ("points", "point_labels", "box", "polygon"):
+                numbers = np.asarray(prompts.get(name, ()), float)
+                if numbers.size > _MOST_NUMBERS or (abs(numbers) > _FARTHEST).any():
+                    raise ValueError(f"{numbers.size} numbers")
+            if "mask" in prompts:
+                prompts["mask"] = decode_mask(prompts["mask"], photo.pixels.shape[:2])
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+            raise _Unchecked(self.told("prompts")) from None
+        return prompts
+
+
+def _forecast(model: Model, photo: Photo, settings: dict[str, Any]) -> float:
+    """About how many seconds SAM's automatic mode will take: the cost of a point is that of 8 of a grid of 9."""
+    started = time.monotonic()
+    model.segment(photo, **{**settings, "points_per_side": 1})
+    middle = time.monotonic()
+    model.segment(photo, **{**settings, "points_per_side": 3})
+    one, nine = middle - started, time.monotonic() - middle
+    return one + max(0.0, nine - one) / 8 * ({**model.defaults, **settings}["points_per_side"] ** 2 - 1)
+
+
+@lru_cache(maxsize=6)
+def _loaded(variant: str, weights: str, device: str) -> Model:
+    from labkit.models import load_model
+
+    return load_model(variant, weights, device)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

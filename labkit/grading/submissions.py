@@ -1,0 +1,305 @@
+"""Handed-in reports: found in a folder and its zips, read with limits, and nothing in them ever run or rendered."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from labkit.io.decode import Unreadable
+from labkit.io.errors import LabkitError
+from labkit.io.sources import SILENT_NAMES, ZIP_MEMBERS, member_name, natural, refusal_of_member, shown
+from labkit.locale import text
+from labkit.report.consistency import MAX_PIXELS, carried_photos, viewer_items
+from labkit.report.data import BLOCK, OPENING, digest, page_digest, parse
+
+__all__ = ["FILE_MB", "KEPT", "Handed", "Source", "content", "find_sources", "members", "read"]
+
+FILE_MB = 30
+"""A larger report is not read: one of ten photos has 2 to 3."""
+
+KEPT = ".labkit-grade"
+"""A folder with a folder of this name in it holds a table of grades."""
+
+_ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 1000
+"""Of a zip in a zip; of all reports of a zip; and how many these may be, those of the zips in it included."""
+
+_MASK_PIXELS = 20_000_000_000
+"""Of all masks of a report together: what takes some twenty seconds to decode. Ten photos of SAM have 1e9."""
+
+_REPORTS = (".html", ".htm", ".ipynb")
+_FOREIGN = (".7z", ".doc", ".docx", ".gz", ".mht", ".mhtml", ".odt", ".pdf", ".rar", ".tar", ".tgz")
+"""What a student may hand in by mistake, and nobody should overlook."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a handed-in file is: `file` is its name in the table; `members` are its place in the zip `path`, and in
+    the zip in that; `problem` says why it shall not be read, None where it may.
+    """
+
+    file: str
+    path: Path
+    members: tuple[int, ...] = ()
+    problem: str | None = None
+
+    @property
+    def zip(self) -> bool:
+        """Whether it holds files instead of being one."""
+        return not self.members and self.problem is None and self.path.suffix.lower() == ".zip"
+
+
+@dataclass(frozen=True, eq=False)
+class Handed:
+    """What a file holds: its `data` as `schema.json` describes them, the viewers' `items`, and as `page` the HTML
+    around the data, or the outputs of a notebook.
+
+    `edited` says which seal is broken, "data" or "page", or that one is missing, "unsealed"; `jpegs` are the photos
+    that it carries, by name.
+    """
+
+    file: str
+    data: dict[str, Any]
+    items: list[dict[str, Any]]
+    page: str
+    edited: tuple[str, ...]
+    jpegs: dict[str, bytes]
+
+
+def find_sources(folder: Path, language: str | None = None) -> list[Source]:
+    """All that may be handed in below a folder: reports, notebooks, zips, and what is none of these by mistake.
+
+    Links are not followed; one that leads out of the folder is told. A table of grades is no report.
+    """
+    inside = os.path.realpath(folder)
+    found: list[tuple[list, Source]] = []
+    for root, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
+        if KEPT in folders:
+            folders[:] = [name for name in folders if name != "handed"]
+            files = [name for name in files if name != "grades.html"]
+        folders[:] = [name for name in folders if not _silent(name)]
+        for name in [*files, *links]:
+            path = Path(root, name)
+            out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
+            known = path.suffix.lower() in (*_REPORTS, ".zip", *_FOREIGN)
+            if _silent(name) or (path.is_symlink() and not out) or not (out or known):
+                continue
+            file = path.relative_to(folder)
+            problem = None
+            if out:
+                problem = text("handed.link", language)
+            elif path.suffix.lower() in _FOREIGN:
+                problem = text("handed.foreign", language, suffix=path.suffix)
+            elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
+                problem = text("photos.not_file", language)
+            found.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
+    return distinct([source for _, source in sorted(found, key=lambda row: row[0])])
+
+
+def distinct(sources: Sequence[Source]) -> list[Source]:
+    """The same sources, each under a name of its own: two may differ in what cannot be printed."""
+    taken: set[str] = set()
+    rows = []
+    for source in sources:
+        file, number = source.file, 1
+        while file in taken:
+            number += 1
+            file = f"{source.file} ({number})"
+        taken.add(file)
+        rows.append(replace(source, file=file))
+    return rows
+
+
+def _silent(name: str) -> bool:
+    return name.startswith(".") or name.lower() in SILENT_NAMES
+
+
+def members(source: Source, language: str | None = None) -> list[Source]:
+    """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
+    try:
+        with zipfile.ZipFile(source.path) as archive:
+            rows = list(islice(_members(archive, source, language), _MEMBERS + 1))
+    except Unreadable as error:
+        return [replace(source, problem=text(error.key, language, **error.values))]
+    except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
+        return [replace(source, problem=text("photos.bad_zip", language, error=_line(error)))]
+    if len(rows) > _MEMBERS:
+        rows[-1] = replace(source, problem=text("handed.many", language, limit=_MEMBERS))
+    return rows or [replace(source, problem=text("handed.nothing", language))]
+
+
+def _members(archive: zipfile.ZipFile, source: Source, language: str | None) -> Iterator[Source]:
+    infos = archive.infolist()
+    if len(infos) > ZIP_MEMBERS:
+        raise Unreadable("photos.zip_members", count=len(infos), limit=ZIP_MEMBERS)
+    room = _TOTAL_MB * 1_000_000
+    for place, info in sorted(enumerate(infos), key=lambda row: [natural(part) for part in row[1].filename.split("/")]):
+        name = member_name(info)
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        suffix = os.path.splitext(name)[1].lower()
+        one = Source(f"{source.file}/{shown('/'.join(parts))}", source.path, (*source.members, place))
+
+        def refused(key: str, one: Source = one, **values: Any) -> Source:
+            return replace(one, problem=text(key, language, **values))
+
+        if ".." in parts or name.startswith("/") or ":" in name[:2]:
+            yield refused("handed.climbs")
+        elif name.endswith("/") or not parts or any(map(_silent, parts)):
+            continue
+        elif suffix in _FOREIGN:
+            yield refused("handed.foreign", suffix=suffix)
+        elif suffix == ".zip" and source.members:
+            yield refused("handed.nested")
+        elif suffix in (*_REPORTS, ".zip"):
+            limit = _ZIP_MB if suffix == ".zip" else FILE_MB
+            if (error := refusal_of_member(info, room, limit, _TOTAL_MB)) is not None:
+                yield refused(error.key, **error.values)
+                continue
+            room -= info.file_size
+            if suffix == ".zip":
+                yield from _inner(archive, info, one, language)
+            else:
+                yield one
+
+
+def _inner(archive: zipfile.ZipFile, info: zipfile.ZipInfo, one: Source, language: str | None) -> list[Source]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive.read(info))) as inner:
+            rows = list(islice(_members(inner, one, language), _MEMBERS + 1))
+    except Unreadable as error:
+        return [replace(one, problem=text(error.key, language, **error.values))]
+    except Exception as error:
+        return [replace(one, problem=text("photos.bad_zip", language, error=_line(error)))]
+    return rows or [replace(one, problem=text("handed.nothing", language))]
+
+
+def content(source: Source, language: str | None = None) -> bytes:
+    """The bytes of a source; LabkitError in one sentence where they cannot be had."""
+    try:
+        if not source.members:
+            with source.path.open("rb") as file:
+                read = file.read(FILE_MB * 1_000_000 + 1)
+        else:
+            with zipfile.ZipFile(source.path) as archive:
+                info = archive.infolist()[source.members[0]]
+                if len(source.members) == 1:
+                    read = archive.read(info)  # no more than file_size, which was looked at, whatever it unpacks to
+                else:
+                    stands = source.path.stat()
+                    inner = _unpacked(source.path, source.members[0], stands.st_mtime_ns, stands.st_size)
+                    with zipfile.ZipFile(io.BytesIO(inner)) as nested:
+                        read = nested.read(nested.infolist()[source.members[1]])
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise LabkitError(text("handed.unreadable", language, error=_line(error))) from error
+    if len(read) > FILE_MB * 1_000_000:
+        raise LabkitError(text("handed.large", language, limit=FILE_MB))
+    return read
+
+
+@lru_cache(1)
+def _unpacked(path: Path, place: int, _changed: int, _size: int) -> bytes:
+    """A zip in a zip, kept for the next of its files."""
+    with zipfile.ZipFile(path) as archive:
+        return archive.read(archive.infolist()[place])
+
+
+def read(file: str, content: bytes, language: str | None = None) -> Handed:
+    """A handed-in file, a notebook by its ending, else a page. LabkitError says in one sentence why it is none."""
+    try:
+        if not content.strip():
+            raise LabkitError(text("handed.empty", language))
+        reader = _notebook if file.lower().endswith(".ipynb") else _page
+        data, shown, edited = reader(_decoded(content), language)
+        _limited(data, language)
+        data = {**_BLANK, **data}
+        items = viewer_items(shown)
+        return Handed(file, data, items, shown, edited, carried_photos(data, items))
+    except RecursionError:
+        raise LabkitError(text("handed.deep", language)) from None
+
+
+_BLANK = {
+    "answers": [],
+    "conclusions": "",
+    "run": {"cells": 0, "executed": 0, "in_order": False, "error": None},
+}
+
+
+def _page(page: str, language: str | None) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+    if (count := page.count(OPENING)) != 1:
+        raise LabkitError(text("handed.two_blocks" if count else "handed.no_block", language))
+    found = BLOCK.search(page)
+    if found is None:
+        raise LabkitError(text("handed.cut", language))
+    data = _parsed(found[1], language)
+    made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
+    edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}
+    return data, page[: found.start()] + page[found.end() :], tuple(sorted(edited))
+
+
+def _notebook(written: str, language: str | None) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+    """Of a notebook the data that its kernel put out are sealed, and nothing else."""
+    import json
+
+    import nbformat
+
+    from labkit.report.answers import complete, handed_data, outputs_text
+
+    try:
+        notebook = nbformat.reads(written, as_version=4)
+        data = handed_data(notebook)
+        shown = outputs_text(notebook)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # what is no notebook fails in every manner
+        raise LabkitError(text("handed.notebook", language, error=_line(error))) from error
+    if data is None:
+        raise LabkitError(text("handed.not_run", language))
+    data = _parsed(json.dumps(data), language)
+    edited = () if data.get("digest") == digest(data) else ("data" if "digest" in data else "unsealed",)
+    try:
+        data = complete(data, notebook)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise LabkitError(text("handed.notebook", language, error=_line(error))) from error
+    return _parsed(json.dumps(data), language), shown, edited
+
+
+def _parsed(written: str, language: str | None) -> dict[str, Any]:
+    try:
+        return parse(written)
+    except ValueError as error:
+        raise LabkitError(text("handed.data", language, error=_line(error))) from error
+
+
+def _decoded(content: bytes) -> str:
+    """Text, in UTF-16 too, which a Windows editor may have made of it; what is no text is seen by the seals."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def _limited(data: dict[str, Any], language: str | None) -> None:
+    """Refuses masks that are too large, before any of them is decoded."""
+    total = 0
+    for result in (*data["results"], *data["prompted"]):
+        height, width = result["size"]
+        if height * width > MAX_PIXELS:
+            raise LabkitError(text("handed.pixels", language, width=width, height=height, limit=MAX_PIXELS))
+        total += height * width * len(result["segments"])
+    if total > _MASK_PIXELS:
+        raise LabkitError(text("handed.masks", language))
+
+
+def _line(error: Exception) -> str:
+    return " ".join((str(error) or type(error).__name__).split())[:300]

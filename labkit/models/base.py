@@ -1,0 +1,243 @@
+"""What every loaded model is: its settings, one photo or a set of them in, `Segmentation` out."""
+
+from __future__ import annotations
+
+import gc
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from labkit.classes import VOC, LabelSet, label_set
+from labkit.io.errors import LabkitError
+from labkit.io.progress import track
+from labkit.locale import text
+from labkit.models.folding import fold_batchnorm
+from labkit.photos import Photo
+from labkit.segmentation import Segmentation
+from labkit.weights.find import Weights
+
+__all__ = ["Model", "Results", "Setting", "is_out_of_memory", "photos_at_once", "versions"]
+
+_LEAST_SIDE = 256
+"""Below this working side a photo that does not fit a GPU goes to the CPU."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting's value when nothing is said, and what is valid: the range `low` to `high`, or one of `choices`."""
+
+    value: float
+    low: float = 0.0
+    high: float = 1.0
+    choices: tuple[float, ...] = ()
+
+    def check(self, name: str, given: Any) -> None:
+        """LabkitError, with what is valid, for another type (a whole number where `value` is one) or another value."""
+        kinds = int if isinstance(self.value, int) else (int, float)
+        fits = isinstance(given, kinds) and not isinstance(given, bool)
+        if self.choices and not (fits and given in self.choices):
+            valid = ", ".join(str(choice) for choice in self.choices)
+            raise LabkitError(text("model.choice", name=name, given=given, valid=valid))
+        if not self.choices and not (fits and self.low <= given <= self.high):
+            raise LabkitError(
+                text("model.range", name=name, given=given, low=self.low, high=self.high, value=self.value)
+            )
+
+
+class Results(list[Segmentation]):
+    """The segmentations of a set; `failed` has the name and the reason of each photo that could not be done."""
+
+    failed: list[tuple[str, str]]
+
+    def __init__(self, results: Sequence[Segmentation] = (), failed: Sequence[tuple[str, str]] = ()):
+        super().__init__(results)
+        self.failed = list(failed)
+
+
+class Model(ABC):
+    """A loaded model: `segment(photo)` for one photo, `segment_all(photos)` for a set.
+
+    `network` is folded and owned by the model; `batch` is how many photos of one size go through it together.
+    `precision` is the dtype of the convolutions and matrix products: float16 on a GPU, where the kind of model bears
+    it (`half`), else float32.
+    """
+
+    classes: LabelSet | None = VOC
+    batch = 1
+    half = True
+
+    def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
+        self.variant, self.weights, self.device = weights.variant, weights, device
+        if weights.release:
+            self.classes = label_set(weights.release.classes) if weights.release.classes else None
+        network = fold_batchnorm(network.eval()).requires_grad_(False)
+        self.network = network.to(device, memory_format=torch.channels_last)
+        self.precision = torch.float16 if self.half and device.type == "cuda" else torch.float32
+        self._most_side: int | None = None
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Setting]:
+        """The settings of `segment` by name."""
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings of `segment` and their values when nothing is said."""
+        return {name: setting.value for name, setting in self.settings.items()}
+
+    @abstractmethod
+    def _predict(
+        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
+    ) -> list[Segmentation]:
+        """The results of photos of one size; each gets its own copy of `made_by`."""
+
+    def segment(self, photo: Photo, **settings: Any) -> Segmentation:
+        """Segments one photo; settings as in `defaults`, LabkitError names the valid ones."""
+        return self.segment_batch([photo], **settings)[0]
+
+    @torch.inference_mode()
+    def segment_batch(self, photos: Sequence[Photo], **settings: Any) -> list[Segmentation]:
+        """Segments photos of one size together."""
+        settings = self._check(settings)
+        started = time.perf_counter()
+        results = self._within_memory(photos, settings)
+        for result in results:
+            result.made_by["seconds"] = round((time.perf_counter() - started) / len(photos), 4)
+        return results
+
+    def _within_memory(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
+        """`_predict`; where memory runs out: fewer photos at once, then a smaller working side, then the CPU."""
+        while True:
+            fitting = self._fitting(settings)
+            try:
+                with self._mixed():
+                    return self._predict(photos, fitting, self._made_by(fitting))
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._free()
+                if len(photos) > 1:
+                    self.batch = len(photos) // 2
+                    print(text("model.memory_batch", count=self.batch))
+                    halves = photos[: self.batch], photos[self.batch :]
+                    return [result for half in halves for result in self._within_memory(half, settings)]
+                if not self._shrink(fitting):
+                    raise LabkitError(text("model.memory", name=photos[0].name)) from error
+
+    def _fitting(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings, with no larger working side than memory allowed since it ran out."""
+        if self._most_side is None or "working_side" not in settings:
+            return settings
+        return {**settings, "working_side": min(settings["working_side"], self._most_side)}
+
+    def _shrink(self, settings: dict[str, Any]) -> bool:
+        """Makes the next attempt smaller, and says how; False where nothing is left to make smaller."""
+        side = settings.get("working_side", 0)
+        if side > _LEAST_SIDE:
+            self._most_side = max(_LEAST_SIDE, round(side * 0.7))
+            print(text("model.memory_side", side=self._most_side))
+        elif self.device.type != "cpu":
+            self.device, self.precision, self._most_side = torch.device("cpu"), torch.float32, None
+            self.network.to(self.device)
+            self._free()
+            print(text("model.memory_cpu"))
+        else:
+            return False
+        return True
+
+    def _free(self) -> None:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _mixed(self) -> torch.autocast:
+        """Half precision where the model has it (Micikevicius et al., 2018).
+
+        float16, not bfloat16: with the 8 bits of the latter's mantissa up to 1.5 % of a photo's pixels change class.
+        """
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
+
+    def segment_all(self, photos: Sequence[Photo], **settings: Any) -> Results:
+        """Segments a set with a progress bar; a photo that fails is named and stops none of the others.
+
+        On a GPU, neighbours of one size go through the network together; on a CPU one at a time is faster.
+        """
+        self._check(settings)
+        results = Results()
+        for group in track(_same_size(photos, self.batch), text("model.progress")):
+            self._segment_group(group, settings, results)
+        for name, reason in results.failed:
+            print(text("model.failed", name=name, reason=reason))
+        return results
+
+    def _segment_group(self, group: list[Photo], settings: dict[str, Any], results: Results) -> None:
+        try:
+            results += self.segment_batch(group, **settings)
+        except Exception as error:  # whatever one photo does, the others are still segmented
+            if len(group) == 1:
+                results.failed.append((group[0].name, str(error) or type(error).__name__))
+                return
+            for photo in group:
+                self._segment_group([photo], settings, results)
+
+    def _check(self, given: dict[str, Any]) -> dict[str, Any]:
+        settings = self.settings
+        if unknown := given.keys() - settings.keys():
+            raise LabkitError(text("model.setting", given=", ".join(sorted(unknown)), valid=", ".join(settings)))
+        for name, value in given.items():
+            settings[name].check(name, value)
+        return {**self.defaults, **given}
+
+    def _made_by(self, settings: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "variant": self.variant.name,
+            "weights": self.weights.name,
+            "weights_reason": self.weights.reason,
+            "sha256": self.weights.sha256,
+            **({"classes": self.classes.name} if self.classes is not None else {}),
+            "device": str(self.device),
+            "precision": str(self.precision).removeprefix("torch."),
+            "settings": settings,
+            "versions": dict(versions(self.variant.name, self.weights.release is not None)),
+        }
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out, on a GPU or in the processor's allocator."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def photos_at_once(device: torch.device, megabytes: float, most: int) -> int:
+    """How many photos (or prompts) of `megabytes` fit into two thirds of the GPU's free memory: 1 to `most`."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return int(min(max(free * 2 / 3 / (megabytes * 1e6), 1), most))
+
+
+@cache
+def versions(variant: str, official: bool = False) -> dict[str, str]:
+    """The versions of what computes the masks of a variant."""
+    from importlib.metadata import version
+
+    from labkit import __version__
+
+    own = {"sam": ["segment-anything"], "mask_rcnn": ["torchvision"]}.get(variant, [])
+    if official:
+        own = own or ["pytorchcv" if variant == "pspnet" else "torchvision"]
+    return {
+        "labkit": __version__,
+        **{name: version(name) for name in ("torch", "segmentation-models-pytorch", "timm", *own)},
+    }
+
+
+def _same_size(photos: Sequence[Photo], most: int) -> list[list[Photo]]:
+    groups: list[list[Photo]] = []
+    for photo in photos:
+        fits = groups and len(groups[-1]) < most and groups[-1][0].pixels.shape == photo.pixels.shape
+        groups[-1].append(photo) if fits else groups.append([photo])
+    return groups

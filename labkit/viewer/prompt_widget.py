@@ -1,0 +1,116 @@
+"""SAM by hand: what is clicked on a photo becomes prompts, kept in Python and in a file that a report repeats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.photos import Photo
+from labkit.segmentation import Segmentation
+from labkit.viewer.viewer import page_part
+from labkit.viewer.widget import ViewerWidget, display_with_page
+
+__all__ = ["Prompter", "prompt"]
+
+_KEYS = ("points", "point_labels", "box", "polygon")
+
+
+def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json", language: str | None = None) -> Prompter:
+    """Displays a photo to be clicked on: points (right click or Shift: background), boxes, contours.
+
+    `model` is a loaded SAM. What was asked is in the answer's `points`, `point_labels`, `boxes` and `polygon`, what
+    SAM said in its `result`. It is kept in the file `keep` (None: not at all) by photo, and asked again at the next
+    run: so a report, which nobody clicks in, shows the same. LabkitError for another model or a damaged file.
+    """
+    hand = Prompter(model, photo, keep, language)
+    page = page_part([hand.result], language) if hand.prompts else f"<p><em>{text('prompt.none', language)}</em></p>"
+    display_with_page(hand.widget, page, repr(hand))
+    return hand
+
+
+class Prompter:
+    """The prompts for one photo and SAM's answer; `widget` is what is clicked on."""
+
+    def __init__(self, model: Any, photo: Photo, keep: str | Path | None = None, language: str | None = None):
+        if not hasattr(model, "prompt"):
+            raise LabkitError(text("prompt.model", given=model.variant.title))
+        self.model, self.photo = model, photo
+        self._keep = Path(keep) if keep is not None else None
+        self.prompts = self._read()
+        self.result, message = self._answer()
+        self.widget = ViewerWidget(self.result, language, self._asked, self.prompts)
+        self.widget.message = message
+
+    @property
+    def points(self) -> list[list[float]]:
+        """The points, `[x, y]` in pixels of the photo."""
+        return self.prompts.get("points", [])
+
+    @property
+    def point_labels(self) -> list[int]:
+        """For each point 1 (in the object) or 0 (in the background)."""
+        return self.prompts.get("point_labels", [])
+
+    @property
+    def boxes(self) -> list[list[float]]:
+        """The box, `[x0, y0, x1, y1]`, as a list of one; SAM takes one at a time."""
+        return [self.prompts["box"]] if "box" in self.prompts else []
+
+    @property
+    def polygon(self) -> list[list[float]] | None:
+        """The contour, None where there is none."""
+        return self.prompts.get("polygon")
+
+    def __repr__(self) -> str:
+        return f"{self.photo.name}: {json.dumps(self.prompts)}"
+
+    def _ipython_display_(self) -> None:
+        """Nothing: `prompt` has displayed it, also where it stands last in a cell."""
+
+    def _asked(self, asked: dict[str, Any]) -> None:
+        self.prompts = {key: asked[key] for key in _KEYS if asked.get(key)}
+        self.result, message = self._answer()
+        self.widget.update(self.result, message)
+        self._write()
+
+    def _answer(self) -> tuple[Segmentation, str]:
+        """SAM's answer, or an empty result and what to say."""
+        if not self.prompts:
+            return Segmentation.nothing(self.photo), ""
+        try:
+            if self.model.photo is not self.photo:
+                self.model.set_photo(self.photo)
+            return self.model.prompt(**self.prompts), ""
+        except LabkitError as error:
+            return Segmentation.nothing(self.photo), str(error)
+
+    def _read(self) -> dict[str, Any]:
+        kept = self._kept().get(self.photo.name, {})
+        if kept.get("sha256") != self.photo.sha256:
+            return {}
+        return {key: kept[key] for key in _KEYS if kept.get(key)}
+
+    def _write(self) -> None:
+        if self._keep is None:
+            return
+        kept = self._kept()
+        kept.pop(self.photo.name, None)
+        if self.prompts:
+            kept[self.photo.name] = {"sha256": self.photo.sha256, **self.prompts}
+        part = self._keep.with_name(self._keep.name + ".part")
+        part.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
+        part.replace(self._keep)
+
+    def _kept(self) -> dict[str, Any]:
+        if self._keep is None or not self._keep.exists():
+            return {}
+        try:
+            kept = json.loads(self._keep.read_text(encoding="utf-8"))
+            if isinstance(kept, dict) and all(isinstance(row, dict) for row in kept.values()):
+                return kept
+            raise ValueError("no table of photos")
+        except ValueError as error:
+            raise LabkitError(text("prompt.kept", path=self._keep, error=error)) from error

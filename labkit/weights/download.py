@@ -1,0 +1,375 @@
+"""The bytes of a release into the cache: downloaded once, verified, never half there.
+
+A download that breaks off goes on where it was, if the server can (RFC 9110, sections 13.1.5 and 14); one whose process
+ended starts anew. What can be set from outside: `LABKIT_CACHE` (the folder), `LABKIT_MIRROR` (a base address that is
+asked first), `LABKIT_OFFLINE=1` (no network), and the proxies' usual variables.
+"""
+
+from __future__ import annotations
+
+import errno
+import html
+import json
+import os
+import shutil
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import filelock
+import pooch
+import requests
+from tqdm import tqdm
+
+from labkit.io.errors import LabkitError
+from labkit.io.progress import in_notebook
+from labkit.locale import text
+from labkit.weights.catalogue import Release
+
+__all__ = ["Downloaded", "cache_folder", "cached", "check", "fetch", "verify"]
+
+TIMEOUT = (10.0, 60.0)
+"""Seconds to connect, and seconds of silence, until an attempt is given up."""
+
+PAUSE = 2.0
+"""Seconds before the second attempt; each further pause is twice as long."""
+
+ZIP_BYTES = 4_000_000_000
+ZIP_RATIO = 50
+"""A zip whose weights are larger, or shrank more than so many times, is a bomb: weights hardly shrink."""
+
+_BLOCK = 1 << 20
+_WEIGHTS = (".pth", ".pt", ".ckpt", ".bin")
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A verified file in the cache; `sha256` is its own, also where the publisher names another hash."""
+
+    path: Path
+    sha256: str
+
+
+class _Refused(Exception):
+    """Why an address or a file is no good, in the user's language; `again`: whether another attempt may help."""
+
+    def __init__(self, reason: str, again: bool = False):
+        super().__init__(reason)
+        self.again = again
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: `LABKIT_CACHE`, or the platform's place for caches."""
+    return Path(os.environ.get("LABKIT_CACHE") or pooch.os_cache("labkit")).expanduser().absolute()
+
+
+def cached(release: Release) -> Downloaded | None:
+    """The release from the cache, or None where it is not there or not whole; the network is not asked.
+
+    A file brought by hand, also the published zip under its own name, is verified once: `NAME.json` beside it keeps
+    that. LabkitError where a zip cannot be unpacked for want of space or rights.
+    """
+    for look in (_look, _look_by_hand):
+        with suppress(_Refused):
+            if found := look(release):
+                return found
+    return None
+
+
+def verify(release: Release) -> Downloaded | None:
+    """The cached release, hashed anew; None where there is none, LabkitError where it is broken."""
+    path = cache_folder() / release.file
+    if os.path.isfile(path):
+        return _note(path, check(path, release), release)
+    try:
+        return _look_by_hand(release)
+    except _Refused as error:
+        raise LabkitError(text("download.broken", file=_by_hand(release), reason=error, url=release.url)) from error
+
+
+def check(path: Path, release: Release) -> str:
+    """The sha256 of a file anywhere that is the release; LabkitError says what was expected and what it is."""
+    try:
+        return _verified(path, release)
+    except _Refused as error:
+        raise LabkitError(text("download.broken", file=path, reason=error, url=release.url)) from error
+
+
+def fetch(release: Release, attempts: int = 4, report: Callable[[str], object] | None = None) -> Downloaded:
+    """The release from the cache, downloaded where it is not there.
+
+    Asked are `LABKIT_MIRROR`, the release's address and its mirrors, each until `attempts` attempts in a row brought
+    nothing new, and once where another attempt cannot help. `report` takes a line on what makes the user wait (default:
+    to stderr). One process downloads, others wait for its file. LabkitError says what happened at each address and what
+    to do; no bad file is ever left in the cache.
+    """
+    report = report or (lambda line: print(line, file=sys.stderr))
+    if found := cached(release):
+        return found
+    hints = {"name": release.name, "url": release.url, "path": _by_hand(release)}
+    if os.environ.get("LABKIT_OFFLINE", "0") not in ("", "0"):
+        verify(release)
+        raise LabkitError(text("download.offline", **hints))
+    reasons = []
+    with _incoming(release, report) as folder:
+        with suppress(_Refused):
+            if found := _look(release):
+                return found
+        _check_room(folder, _megabytes(release) * 1e6)
+        for url in _places(release):
+            try:
+                _get_patiently(url, folder / "download", release.file, attempts, report)
+                return _accept(folder / "download", release, folder)
+            except _Refused as error:
+                reasons.append(f"{url}: {error}")
+    raise LabkitError(text("download.failed", reasons="\n".join(reasons), **hints))
+
+
+def _by_hand(release: Release) -> Path:
+    """Where a user puts what a browser downloads, under the name that it has there."""
+    return cache_folder() / urlsplit(release.url).path.rpartition("/")[2]
+
+
+def _places(release: Release) -> Iterator[str]:
+    if mirror := os.environ.get("LABKIT_MIRROR"):
+        yield f"{mirror.rstrip('/')}/{_by_hand(release).name}"
+    yield release.url
+    yield from release.mirrors
+
+
+@contextmanager
+def _incoming(release: Release, report: Callable[[str], object] = lambda line: None) -> Iterator[Path]:
+    """An empty folder in the cache that one process at a time has for a release; whatever is left in it goes."""
+    cache = cache_folder()
+    folder = cache / "incoming" / release.file
+    lock = filelock.FileLock(f"{folder}.lock")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            report(text("download.waiting", name=release.name))
+            lock.acquire()
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed process left
+        folder.mkdir()
+        yield folder
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise LabkitError(text("download.unwritable", folder=cache, error=error)) from error
+        raise LabkitError(text("download.full", folder=cache, megabytes=_megabytes(release))) from error
+    finally:
+        if lock.is_locked:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.release()
+
+
+def _megabytes(release: Release) -> float:
+    """How much room the release needs while it comes; a zip and what is in it lie side by side."""
+    return release.megabytes * (2 if release.url.endswith(".zip") else 1)
+
+
+def _check_room(folder: Path, needed: float) -> None:
+    if needed > shutil.disk_usage(folder).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _get_patiently(url: str, path: Path, label: str, attempts: int, report: Callable[[str], object]) -> None:
+    path.unlink(missing_ok=True)
+    same: dict[str, str] = {}
+    failed = most = 0
+    while True:
+        try:
+            return _get(url, path, label, same)
+        except _Refused as error:
+            size = path.stat().st_size
+            failed = 1 if size > most else failed + 1
+            most = max(most, size)
+            if not error.again or failed >= attempts:
+                raise
+            pause = PAUSE * 2 ** (failed - 1)
+            report(text("download.again", url=url, reason=error, seconds=pause))
+            time.sleep(pause)
+
+
+def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
+    """One attempt; _Refused says what went wrong on the network, an OSError what did on the disk.
+
+    `same` is the header that asks for the rest of a file only as long as it is the one that `path` begins with; it is
+    filled here, and empty where the file has to come whole.
+    """
+    have = path.stat().st_size if same else 0
+    asked = {"Range": f"bytes={have}-", **same} if have else {}
+
+    def check(response: requests.Response, **_: object) -> None:
+        headers = response.headers
+        if response.status_code == 206 and not headers.get("content-range", "").startswith(f"bytes {have}-"):
+            same.clear()
+            raise _Refused(text("download.status", status=206, phrase=response.reason), again=True)
+        if response.status_code == 200:
+            sink.truncate(0)
+            same.clear()
+            same.update(_validator(headers))
+        if response.status_code in (200, 206):
+            _check_room(path.parent, int(headers.get("content-length", 0)))
+
+    place = _Output() if in_notebook() else None
+    # pooch asks whether the bar is true; tqdm is, once it has a total
+    bar = tqdm(total=1, desc=label, unit="B", unit_scale=True, leave=False, disable=None, file=place)
+    get = pooch.HTTPDownloader(
+        progressbar=bar,
+        chunk_size=_BLOCK,
+        timeout=TIMEOUT,
+        hooks={"response": check},
+        headers={"Accept-Encoding": "identity", **asked},
+    )
+    try:
+        with closing(bar), path.open("ab" if have else "wb") as sink:
+            get(url, sink, None)
+    except requests.HTTPError as error:
+        status = error.response.status_code
+        if status == 416:
+            same.clear()
+        reason = text("download.status", status=status, phrase=error.response.reason)
+        raise _Refused(reason, again=status in (408, 416, 429) or status >= 500) from error
+    except (requests.RequestException, ValueError) as error:
+        cause: Exception = error  # the innermost says what happened, those around it where in the libraries
+        while isinstance(inner := getattr(cause, "reason", None) or (cause.args or (None,))[-1], Exception):
+            cause = inner
+        raise _Refused(text("download.network", error=cause), again=isinstance(error, _PASSING)) from error
+
+
+def _validator(headers: Mapping[str, str]) -> dict[str, str]:
+    """What `If-Range` says of the file that comes with these headers; nothing where nothing tells it from another."""
+    if "content-encoding" in headers:  # its bytes are counted otherwise than the file's
+        return {}
+    tag = headers.get("etag", "W/")
+    known = headers.get("last-modified") if tag.startswith("W/") else tag
+    return {"If-Range": known} if known else {}
+
+
+class _Output:
+    """A place for tqdm's line in a notebook; nothing stays of it but an empty output."""
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        from IPython.display import HTML, display
+
+        self._html = HTML
+        self._handle = display(HTML(""), display_id=True)
+
+    def write(self, line: str) -> None:
+        if line:
+            shown = f"<pre>{html.escape(line.strip())}</pre>" if line.strip() else ""
+            self._handle.update(self._html(shown))
+
+    def flush(self) -> None: ...
+
+
+def _look(release: Release) -> Downloaded | None:
+    """The file under its final name; _Refused where it is broken."""
+    path = cache_folder() / release.file
+    if not os.path.isfile(path):
+        return None
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        known = json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
+        if known == {"sha256": known["sha256"], **_traits(path, release)}:
+            return Downloaded(path, known["sha256"])
+    return _note(path, _verified(path, release), release)
+
+
+def _look_by_hand(release: Release) -> Downloaded | None:
+    """The published zip that a user put into the cache, unpacked; _Refused where it is broken."""
+    path = _by_hand(release)
+    if path.name == release.file or not os.path.isfile(path):
+        return None
+    with _incoming(release) as folder:
+        return _accept(path, release, folder)
+
+
+def _accept(file: Path, release: Release, folder: Path) -> Downloaded:
+    """What came, unpacked into `folder` and verified, under its final name."""
+    file = _unpacked(file, folder / release.file)
+    sha256 = _verified(file, release)
+    path = cache_folder() / release.file
+    os.replace(file, path)
+    return _note(path, sha256, release)
+
+
+def _note(path: Path, sha256: str, release: Release) -> Downloaded:
+    with suppress(OSError):  # in a cache that is only read the file is hashed at each load
+        note = {"sha256": sha256, **_traits(path, release)}
+        Path(f"{path}.json").write_text(json.dumps(note), encoding="utf-8")
+    return Downloaded(path, sha256)
+
+
+def _traits(path: Path, release: Release) -> dict[str, object]:
+    """By what a file is known again: another edition of the catalogue may expect another hash under the same name."""
+    stat = path.stat()
+    return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "expected": release.hash}
+
+
+def _unpacked(file: Path, target: Path) -> Path:
+    """The weights in a published zip, written to `target`; any other file, torch's own zip too, stays as it is."""
+    if not zipfile.is_zipfile(file):
+        return file
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+            if any(m.filename.rpartition("/")[2] == "data.pkl" for m in members):
+                return file
+            found = [m for m in members if m.filename.lower().endswith(_WEIGHTS)] or members
+            if len(found) != 1:
+                raise _Refused(text("download.zip_members", count=len(found)))
+            ratio = found[0].file_size / max(1, found[0].compress_size)
+            if found[0].file_size > ZIP_BYTES or ratio > ZIP_RATIO:
+                raise _Refused(text("download.zip_bomb", size=found[0].file_size, ratio=ratio))
+            with archive.open(found[0]) as source, target.open("wb") as sink:  # reads no more than file_size
+                shutil.copyfileobj(source, sink, _BLOCK)
+    except _BAD_ZIP as error:
+        raise _Refused(text("download.zip_broken", error=error)) from error
+    return target
+
+
+def _verified(path: Path, release: Release) -> str:
+    """The sha256 of a file that is what the release says; _Refused with what was expected and got."""
+    algorithm, _, expected = release.hash.partition(":")
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip().lower()
+        size = path.stat().st_size
+        sha256 = pooch.file_hash(path, "sha256")
+        if expected:
+            got = sha256 if algorithm == "sha256" else pooch.file_hash(path, algorithm)
+            good = got.startswith(expected.lower())
+        else:
+            got, good = sha256, _is_checkpoint(path, head)
+    except OSError as error:
+        raise _Refused(text("download.unreadable", error=error)) from error
+    if good:
+        return sha256
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise _Refused(text("download.html", size=size))
+    if not expected:
+        raise _Refused(text("download.no_checkpoint", size=size))
+    raise _Refused(text("download.hash", algorithm=algorithm, expected=expected, got=got, size=size))
+
+
+def _is_checkpoint(path: Path, head: bytes) -> bool:
+    """Whether a file without a published hash is a whole zip of torch's, or begins as a pickle does."""
+    if not zipfile.is_zipfile(path):
+        return head.startswith(b"\x80")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except _BAD_ZIP:
+        return False

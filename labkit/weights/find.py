@@ -1,0 +1,142 @@
+"""Which weights are taken, and why, and reading their headers without running anything.
+
+The embedded ones travel with the package as fp16 safetensors; their sha256 stands here and is verified at each load.
+The official ones are the catalogue's, downloaded and verified once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.variants import Variant, find_variant
+from labkit.weights import download
+from labkit.weights.catalogue import Release, find_release, releases_of
+
+__all__ = ["EMBEDDED", "FORMAT", "Weights", "embedded_path", "find_weights", "read_header", "sha256_of"]
+
+FORMAT = "labkit-1"
+"""What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
+
+EMBEDDED: dict[str, str] = {
+    "deeplab": "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
+    "unet": "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
+    "fcn": "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
+    "mask_rcnn": "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
+    "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
+    "pspnet": "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
+}
+"""The sha256 of each variant's embedded file."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights that was found and verified; `reason` says in a sentence why it was taken.
+
+    `release` is the catalogue's entry for official weights, None for a file in this kit's own format.
+    """
+
+    variant: Variant
+    name: str
+    path: Path
+    sha256: str
+    reason: str
+    release: Release | None = None
+
+
+def embedded_path(variant: int | str | Variant) -> Path:
+    """Where the embedded file of a variant lies."""
+    return Path(__file__).parent / "embedded" / f"{find_variant(variant).name}.safetensors"
+
+
+def find_weights(variant: int | str | Variant, weights: str | Path = "auto", gpu: bool = False) -> Weights:
+    """The weights that `weights` names: `embedded`, `official`, `official/NAME`, `auto`, or the path of a file.
+
+    `auto` takes the official ones where there is a GPU for them (`gpu`) and they are in the cache or can be had, else
+    the embedded ones. A file is a safetensors file of this kit or a published one under its own name. LabkitError
+    where there is no such file, it is broken, another variant's, or cannot be downloaded.
+    """
+    row = find_variant(variant)
+    given = str(weights)
+    if given == "auto":
+        return _choose(row, gpu)
+    if given in ("embedded", f"embedded/{row.name}"):
+        return _embedded(row, text("weights.embedded_reason"))
+    if given == "official" or given.startswith("official/"):
+        return _official(find_release(row, given), text("weights.official_reason"))
+    path = Path(weights)
+    if not path.is_file():
+        raise LabkitError(text("weights.missing", path=path))
+    for release in releases_of(row):
+        if path.name == release.file:
+            sha256 = download.check(path, release)
+            return Weights(row, f"official/{release.name}", path, sha256, text("weights.file_reason"), release)
+    _check_header(path, row)
+    return Weights(row, path.name, path, sha256_of(path), text("weights.file_reason"))
+
+
+def _choose(row: Variant, gpu: bool) -> Weights:
+    release = releases_of(row)[0]
+    if not release.auto:
+        return _embedded(row, text("weights.auto_classes"))
+    if not gpu:
+        return _embedded(row, text("weights.auto_no_gpu"))
+    try:
+        return _official(release, text("weights.auto_gpu"), attempts=1)
+    except LabkitError as error:
+        return _embedded(row, text("weights.auto_not_had", reason=str(error).splitlines()[0]))
+
+
+def _embedded(row: Variant, reason: str) -> Weights:
+    path = embedded_path(row)
+    if not path.is_file():
+        raise LabkitError(text("weights.missing", path=path))
+    _check_header(path, row)
+    digest = sha256_of(path)
+    if digest != EMBEDDED[row.name]:
+        raise LabkitError(text("weights.hash", path=path.name, expected=EMBEDDED[row.name], got=digest))
+    return Weights(row, f"embedded/{row.name}", path, digest, reason)
+
+
+def _official(release: Release, reason: str, **how: int) -> Weights:
+    file = download.fetch(release, **how)
+    return Weights(find_variant(release.variant), f"official/{release.name}", file.path, file.sha256, reason, release)
+
+
+def _check_header(path: Path, row: Variant) -> None:
+    found = read_header(path).get("variant")
+    if found != row.name:
+        raise LabkitError(text("weights.other_variant", path=path.name, found=found, variant=row.title))
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The metadata of one of our safetensors files, read without torch; LabkitError where it is none of ours."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > 10_000_000:
+                raise ValueError(f"a header of {length} bytes")
+            header = json.loads(file.read(length))
+        end = 8 + length + max((t["data_offsets"][1] for n, t in header.items() if n != "__metadata__"), default=0)
+        if end != path.stat().st_size:
+            raise ValueError(f"{path.stat().st_size} bytes instead of {end}")
+        metadata = header.get("__metadata__", {})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise LabkitError(text("weights.broken", path=path, error=error)) from error
+    if metadata.get("format") != FORMAT:
+        raise LabkitError(text("weights.foreign", path=path))
+    return metadata
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

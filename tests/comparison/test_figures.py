@@ -1,0 +1,366 @@
+"""Several models on the same photos: the masks that are compared, IoU against a count by hand, table and figures."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from IPython.utils.capture import capture_output
+
+from labkit.classes import VOC, label_set
+from labkit.comparison import figures as comparison
+from labkit.figures import svg
+from labkit.io.errors import LabkitError
+from labkit.photos import Photo
+from labkit.segmentation import Segment, Segmentation
+
+SIZE = (20, 30)
+TITLES = ["DeepLabV3+", "U-Net", "Mask R-CNN"]
+
+
+def rows(start: int, end: int) -> np.ndarray:
+    """A mask of whole rows, 30 pixels each."""
+    mask = np.zeros(SIZE, bool)
+    mask[start:end] = True
+    return mask
+
+
+def result(name: str, mask: np.ndarray, label: str = "cat", **made_by) -> Segmentation:
+    """A semantic result with one class on a grey photo."""
+    photo = Photo.from_pixels(name, np.full((*mask.shape, 3), 90, np.uint8))
+    return Segmentation.from_labels(photo, mask * np.uint8(VOC.id(label)), made_by=made_by)
+
+
+def objects(name: str, *masks: np.ndarray, label: str = "cat") -> Segmentation:
+    """An instance result whose masks may overlap."""
+    photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
+    segments = [Segment(n, VOC.id(label), label, 0.9, mask) for n, mask in enumerate(masks, start=1)]
+    ids = np.select([*masks, np.ones(SIZE, bool)], [*range(1, len(masks) + 1), 0]).astype(np.int32)
+    return Segmentation(photo, ids, (ids > 0).astype(np.float32), segments)
+
+
+@pytest.fixture
+def three():
+    """Three models, not in their order, on four photos: all, one, two and none of them find the cat."""
+    return {
+        6: [
+            objects("a", rows(0, 6), rows(4, 10)),
+            objects("b"),
+            objects("c", rows(0, 5)),
+            objects("d", rows(0, 9), label="dog"),
+        ],
+        1: [result(name, rows(0, end), seconds=0.0304) for name, end in zip("abcd", (10, 0, 5, 0), strict=True)],
+        2: [result(name, rows(0, end), seconds=0.25) for name, end in zip("abcd", (5, 4, 0, 0), strict=True)],
+    }
+
+
+def words(drawn: str) -> list[str]:
+    """What a reader can read in an SVG."""
+    found = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
+    return ["".join(node.itertext()).strip() for node in found]
+
+
+def cells(told: str) -> list[list[str]]:
+    """The cells of a table in plain text, without the line below its head."""
+    lines = told.splitlines()
+    starts = [match.start() for match in re.finditer("─+", lines[1])]
+    assert all(line[start - 2 : start].strip() == "" for line in lines for start in starts[1:])
+    ends = [*starts[1:], None]
+    return [[line[a:b].strip() for a, b in zip(starts, ends, strict=True)] for n, line in enumerate(lines) if n != 1]
+
+
+@pytest.mark.parametrize("given", ["кошка", "cat", " Кошка ", "CAT"])
+def test_class_name(given):
+    """Either language in any case gives the name in the language that is asked for."""
+    assert comparison.class_name(given) == "кошка" and comparison.class_name(given, "en") == "cat"
+
+
+@pytest.mark.parametrize("given", ["кот", "", "фон", "background", None, 8])
+def test_unknown_class(given):
+    """What is no class, and the background, is answered with the list of those that can be sought."""
+    with pytest.raises(LabkitError) as caught:
+        comparison.class_name(given)
+    told = str(caught.value)
+    assert repr(given) in told and all(name in told for name in VOC.names_ru[1:]) and "фон," not in told
+
+
+def test_agreement_by_hand():
+    """Rows 0-9 and 5-14 share 5 of 15, rows 0-9 and 0-4 share 5 of 10: their mean, and 1 with itself."""
+    matrix = comparison.agreement({"a": [rows(0, 10), rows(0, 10)], "b": [rows(5, 15), rows(0, 5)]})
+    assert matrix == pytest.approx(np.array([[1, (5 / 15 + 5 / 10) / 2], [(5 / 15 + 5 / 10) / 2, 1]]))
+
+
+def test_agreement_and_empty_masks():
+    """Both empty: the photo does not count; one empty: 0; no photo left: NaN, with itself too."""
+    none = rows(0, 0)
+    matrix = comparison.agreement(
+        {"a": [rows(0, 10), none, none], "b": [rows(0, 10), none, rows(0, 2)], "never": [none, none, none]}
+    )
+    assert matrix[0, 1] == matrix[1, 0] == pytest.approx((1 + 0) / 2)
+    assert matrix[0, 2] == matrix[1, 2] == 0 and np.isnan(matrix[2, 2])
+    assert np.isnan(comparison.agreement({"a": [none], "b": [none]})).all()
+
+
+def test_agreement_of_one():
+    """One photo, one model, no photo, no model."""
+    assert comparison.agreement({"a": [rows(0, 4)], "b": [rows(0, 1)]})[0, 1] == 1 / 4
+    assert comparison.agreement({"a": [rows(0, 4)]}).tolist() == [[1.0]]
+    assert np.isnan(comparison.agreement({"a": []})).all()
+    assert comparison.agreement({}).shape == (0, 0)
+
+
+def test_agreement_needs_the_same_photos():
+    """Fewer photos of one model, or another size, are an error, not a number."""
+    with pytest.raises(ValueError):
+        comparison.agreement({"a": [rows(0, 4)] * 2, "b": [rows(0, 4)]})
+    with pytest.raises(ValueError, match="one size"):
+        comparison.agreement({"a": [rows(0, 4)], "b": [np.ones((3, 3), bool)]})
+
+
+def test_masks_of(three):
+    """In the variants' order; objects are joined whole; another class is not there."""
+    masks = comparison.masks_of(three, "кошка")
+    assert list(masks) == [1, 2, 6]
+    assert [[int(mask.sum()) // 30 for mask in of_photos] for of_photos in masks.values()] == [
+        [10, 0, 5, 0],
+        [5, 4, 0, 0],
+        [10, 0, 5, 0],
+    ]
+    assert comparison.masks_of(three, "dog")[6][3].sum() == 9 * 30
+
+
+@pytest.mark.parametrize("pixels, kept", [(2, False), (3, True)])
+def test_stray_pixels(pixels, kept):
+    """Less than half a per cent of the photo (here 3 pixels) counts as nothing found."""
+    mask = np.zeros(SIZE, bool)
+    mask[0, :pixels] = True
+    masks = comparison.masks_of({1: [result("a", mask)]}, "cat")
+    assert masks[1][0].any() == kept
+
+
+def test_boxes():
+    """The detector's objects of the class; else the box of the other mask; else nothing."""
+    found, semantic = objects("a", rows(0, 6), rows(4, 10)), result("a", rows(3, 8))
+    assert comparison.boxes(found, semantic, "кошка") == [(0, 0, 30, 6), (0, 4, 30, 10)]
+    assert comparison.boxes(objects("a", rows(0, 6), label="dog"), semantic, "кошка") == [(0, 3, 30, 8)]
+    assert comparison.boxes(objects("a"), result("a", rows(3, 8), "dog"), "кошка") == []
+    stray = np.zeros(SIZE, bool)
+    stray[0, :2] = True
+    assert comparison.boxes(objects("a"), result("a", stray), "кошка") == []
+
+
+def test_joined():
+    """The best answer to each box, as one mask that has the class; the rest says what was asked."""
+    photo = Photo.from_pixels("a", np.full((*SIZE, 3), 90, np.uint8))
+    answers = []
+    for first, second, box in ((rows(0, 4), rows(0, 20), [0, 0, 30, 4]), (rows(3, 8), rows(9, 10), [0, 3, 30, 8])):
+        segments = [Segment(1, 0, "object", 0.9, first), Segment(2, 0, "object", 0.5, second)]
+        made_by = {"variant": "sam", "prompts": {"box": box}, "seconds": 0.1}
+        answers.append(
+            Segmentation(photo, first.astype(np.int32), 0.75 * first.astype(np.float32), segments, None, made_by)
+        )
+    found = comparison.joined(photo, answers, "кошка", 1.23456)
+    assert np.array_equal(found.mask_of("cat"), rows(0, 8)) and found.segments[0].score == pytest.approx(0.75)
+    assert found.made_by == {
+        "variant": "sam",
+        "prompts": {"boxes": [[0, 0, 30, 4], [0, 3, 30, 8]]},
+        "seconds": 1.2346,
+    }
+    assert answers[0].made_by["seconds"] == 0.1 and "box" in answers[0].made_by["prompts"]
+    nothing = comparison.joined(photo, [], "кошка", 0.001)
+    assert not nothing.mask_of("cat").any() and nothing.made_by == {}
+
+
+def test_a_detector_says_what_and_sam_says_where(load, default_photos):
+    """The way that the notebook goes: one class, one mask, and SAM's weights named."""
+    photo = default_photos["cat_chelsea"]
+    height, width = photo.pixels.shape[:2]
+    sam = load(4)
+    sam.set_photo(photo)
+    box = (1, 1, width * 9 // 10, height - 1)
+    found = comparison.joined(photo, [sam.prompt(box=box)], "кошка", 0.5)
+    assert [segment.label for segment in found.segments] == ["cat"] and found.segments[0].area > 0.3 * height * width
+    assert found.made_by["variant"] == "sam" and found.made_by["prompts"] == {"boxes": [list(map(float, box))]}
+    assert found.record()["made_by"]["sha256"] == sam.weights.sha256
+
+
+def test_aligned(three, capsys):
+    """A photo that one model failed on is compared in none, and said."""
+    assert comparison.aligned(three) == three and capsys.readouterr().out == ""
+    del three[1][1]
+    assert [[r.photo.name for r in found] for found in comparison.aligned(three).values()] == [["a", "c", "d"]] * 3
+    assert capsys.readouterr().out == "Не участвуют фото, с которыми справились не все модели: b.\n"
+    assert comparison.aligned({}) == {}
+
+
+def test_a_model_that_did_nothing(three, capsys):
+    """One that failed on every photo is left out, and costs the others no photo."""
+    assert comparison.aligned({**three, 3: []}) == three
+    assert capsys.readouterr().out == "FCN-8s не справилась ни с одним фото и в сравнении не участвует.\n"
+
+
+def test_by_photo(three):
+    """Photo after photo, the models in their order, masks as they are; a segment's pixels have its score."""
+    three[4] = [comparison.joined(found.photo, [], "кошка") for found in three[1]]
+    shown = comparison.by_photo(three)
+    models = ["deeplab", "unet", "sam", "mask_rcnn"]
+    assert [(r.photo.name, r.made_by["variant"]) for r in shown[:5]] == [*(("a", m) for m in models), ("b", "deeplab")]
+    assert [r.photo.name for r in shown[::4]] == list("abcd") and len(shown) == 16
+    for number, found in three.items():
+        for plain, given in zip(shown[sorted(three).index(number) :: 4], found, strict=True):
+            assert plain.ids is given.ids and plain.segments is given.segments
+            for segment in plain.segments:
+                assert (plain.confidence[plain.ids == segment.id] == np.float32(segment.score)).all()
+            assert not plain.confidence[plain.ids == 0].any()
+    assert comparison.by_photo({}) == []
+
+
+def test_table(three):
+    """A row a variant in their order, each number against a count by hand."""
+    head, *body = cells(comparison.table(three, "кошка", {1: 6_717_218, 2: 7_782_098, 6: 11_189_498}))
+    assert head == ["модель", "найдено", "площадь", "согласие", "с на фото", "веса, МБ"]
+    # IoU: 1 and 2: a 0.5, b 0, c 0; 1 and 6: a 1, c 1; 2 and 6: as 1 and 2
+    assert body == [
+        ["1 DeepLabV3+", "2 из 4", "38%", "0,58", "≤0,1", "6,7"],
+        ["2 U-Net", "2 из 4", "22%", "0,17", "0,2", "7,8"],
+        ["6 Mask R-CNN", "2 из 4", "38%", "0,58", "—", "11,2"],
+    ]
+
+
+def test_table_in_english(three):
+    """Points for commas."""
+    head, first, *_ = cells(comparison.table(three, "cat", {1: 6_717_218, 2: 0, 6: 0}, "en"))
+    assert head == ["model", "found", "area", "agreement", "s a photo", "weights, MB"]
+    assert first == ["1 DeepLabV3+", "2 of 4", "38%", "0.58", "≤0.1", "6.7"]
+
+
+def test_exact_seconds(three):
+    """With two digits the quick ones differ as well."""
+    told = cells(comparison.table(three, "кошка", dict.fromkeys(three, 0), digits=2))
+    assert [row[4] for row in told[1:]] == ["0,03", "0,25", "—"]
+    three[1][0].made_by["seconds"] = three[1][1].made_by["seconds"] = 0.004
+    three[1][2].made_by["seconds"] = 0.004
+    assert cells(comparison.table(three, "cat", dict.fromkeys(three, 0), "en", digits=2))[1][4] == "≤0.01"
+
+
+def test_table_with_nothing_to_say(three):
+    """A class that is nowhere, and a model without others: dashes, and no warning of a mean over nothing."""
+    sizes = dict.fromkeys(three, 0)
+    assert {tuple(row[1:5]) for row in cells(comparison.table({2: three[2], 6: three[6]}, "овца", sizes))[1:]} == {
+        ("0 из 4", "—", "—", "0,2"),
+        ("0 из 4", "—", "—", "—"),
+    }
+    assert cells(comparison.table({2: three[2]}, "кошка", sizes))[1][3] == "—"
+
+
+def test_areas(three):
+    """A row a photo, a column a model, no seconds in it: the same at every run."""
+    assert cells(comparison.areas(three, "кошка")) == [
+        ["фото", *TITLES],
+        ["a", "50%", "25%", "50%"],
+        ["b", "—", "20%", "—"],
+        ["c", "25%", "—", "25%"],
+        ["d", "—", "—", "—"],
+    ]
+    assert comparison.areas({}, "кошка") == "Показывать нечего: нет ни одного результата."
+
+
+def test_display_masks(shell, three):
+    """A figure for each photo that shows the class to some model, with its name and the titles; the rest in a line."""
+    with capture_output() as captured:
+        comparison.display_masks(three, "кошка")
+    drawn = [output.data["image/svg+xml"] for output in captured.outputs]
+    assert [words(one)[-1] for one in drawn] == ["a", "b", "c"]
+    assert words(drawn[0]) == ["DeepLabV3+", "50%", "U-Net", "25%", "Mask R-CNN", "50%", "a"]
+    assert all(one.count("data:image/webp") == 3 and "image/png" not in one for one in drawn)
+    assert "<title>b, кошка: DeepLabV3+ —, U-Net 20%, Mask R-CNN —</title>" in drawn[1]
+    assert captured.stdout == "Ни одна модель не нашла класс «кошка» на фото: d.\n"
+
+
+def test_masks_figure_shows_the_mask(outlined):
+    """The cat is tinted in its class's colour, the rest of the photo is as it was."""
+    photo, mask = outlined.photo, outlined.mask_of("cat")
+    masks = {1: mask, 2: np.zeros_like(mask)}
+    drawn = comparison.masks_figure(photo, masks, "кошка")
+    tinted, bare = (ax.images[0].get_array() for ax in drawn.axes)
+    share = (tinted != bare).any(2).mean()
+    assert share == pytest.approx(mask.mean(), abs=0.02)
+    written = svg(drawn)
+    assert len(written) < 30_000 and written == svg(comparison.masks_figure(photo, masks, "cat"))
+
+
+@pytest.mark.parametrize("name", ["<img src=x>", "$x_1$", "a & b"])
+def test_names_are_text(name):
+    """Markup and formulas in a photo's name are shown as they are written."""
+    photo = Photo(name, np.full((*SIZE, 3), 90, np.uint8))
+    assert words(svg(comparison.masks_figure(photo, {1: rows(0, 4)}, "cat")))[-1] == name
+
+
+def test_agreement_figure(three):
+    """Both axes name the models, and each pair has its number twice, with a comma; the diagonal is empty."""
+    drawn = svg(comparison.agreement_figure(three, "кошка"))
+    told = words(drawn)
+    assert sorted(told) == sorted([*TITLES * 2, *["0,17"] * 4, *["1,00"] * 2])
+    assert drawn == svg(comparison.agreement_figure(three, "cat")) and "<image" not in drawn
+    assert words(svg(comparison.agreement_figure(three, "cat", "en"))).count("0.17") == 4
+    assert words(svg(comparison.agreement_figure(three, "овца"))).count("—") == 6
+
+
+def test_agreement_figure_can_be_read(three):
+    """Numbers are white on dark squares and black on light ones."""
+    drawn = comparison.agreement_figure(three, "кошка").axes[0]
+    assert {(told.get_text(), told.get_color()) for told in drawn.texts} == {("0,17", "white"), ("1,00", "black")}
+
+
+def test_display_agreement(shell, three):
+    """In a notebook it is one SVG."""
+    with capture_output() as captured:
+        comparison.display_agreement(three, "кошка")
+    (output,) = captured.outputs
+    assert "0,17" in words(output.data["image/svg+xml"])
+
+
+def test_no_results(capsys):
+    """With nothing to show a sentence says so."""
+    comparison.display_masks({}, "кошка")
+    comparison.display_agreement({1: []}, "кошка")
+    assert capsys.readouterr().out == "Показывать нечего: нет ни одного результата.\n" * 2
+
+
+def test_importing_needs_no_torch(root):
+    """It compares results: no network is loaded for that."""
+    command = (
+        "import labkit.comparison.figures, sys; print(*sorted({'torch', 'torchvision', 'timm'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_other_label_sets():
+    """A class is found by its name in COCO's set as well; where the set does not have it, the mask is empty."""
+    photo = Photo.from_pixels("x", np.full((*SIZE, 3), 90, np.uint8))
+    coco, people = label_set("COCO"), label_set("people")
+    cat = Segmentation.from_labels(photo, rows(0, 10) * np.uint8(coco.id("cat")), classes=coco)
+    person = Segmentation.from_labels(photo, rows(0, 10) * np.uint8(1), classes=people)
+    masks = comparison.masks_of({1: [cat], 2: [person]}, "кошка")
+    assert np.array_equal(masks[1][0], rows(0, 10)) and not masks[2][0].any()
+    assert comparison.boxes(cat, person, "кошка") == [(0, 0, 30, 10)] and comparison.boxes(person, cat, "кошка") == [
+        (0, 0, 30, 10)
+    ]
+
+
+def test_the_notebook_s_numbers(root):
+    """What `compare.ipynb` says of input sizes and of empty masks is what the code does."""
+    from labkit.models import mask_rcnn, sam
+    from labkit.models.backbone import WORKING_SIDE
+
+    notebook = (root / "notebooks" / "compare.ipynb").read_text(encoding="utf-8")
+    assert (
+        f"крупнее: {sam.SIDE} и {mask_rcnn.SIDE} пикселей по длинной стороне, остальные — не больше {WORKING_SIDE}"
+        in notebook
+    )
+    assert f"маска меньше {100 * comparison.LEAST:.1f} % фото считается пустой".replace(".", ",") in notebook

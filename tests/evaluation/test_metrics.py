@@ -1,0 +1,184 @@
+"""The scores agree with scikit-learn's, and at the edges with their definitions."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
+
+from labkit.classes import IGNORE, VOC
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.metrics import class_iou, confusion, dice, iou, mask_ap, mean_iou, pixel_accuracy, regions
+from labkit.segmentation import Segment
+
+
+@pytest.fixture(scope="module")
+def cat(default_photos, root):
+    """The outlined cat of a photo, `HxW` bool."""
+    return find_ground_truth(default_photos["cat_yarn"], root / "data" / "outlines").mask_of("cat")
+
+
+@pytest.fixture(scope="module")
+def labels():
+    """Two random label maps of five classes; the second is partly unlabelled, and class 4 occurs in neither."""
+    random = np.random.default_rng(7)
+    predicted, reference = random.integers(0, 4, (2, 40, 50)).astype(np.uint8)
+    reference[random.random(reference.shape) < 0.1] = IGNORE
+    return predicted, reference
+
+
+@pytest.mark.parametrize("step", [(0, 0), (3, 0), (-40, 25), (300, 0)])
+def test_iou_and_dice(cat, step):
+    """On the cat and its shifted copy: as scikit-learn counts, the same both ways, and Dice = 2·IoU / (1 + IoU)."""
+    moved = np.roll(cat, step, axis=(0, 1))
+    assert iou(moved, cat) == iou(cat, moved) == pytest.approx(jaccard_score(cat.ravel(), moved.ravel()))
+    assert dice(moved, cat) == dice(cat, moved) == pytest.approx(f1_score(cat.ravel(), moved.ravel()))
+    assert dice(moved, cat) == pytest.approx(2 * iou(moved, cat) / (1 + iou(moved, cat)))
+    assert (iou(moved, cat) == 1) == (step == (0, 0))
+
+
+@pytest.mark.parametrize("score", [iou, dice])
+def test_empty_masks(cat, score):
+    """Two empty masks agree; one empty mask and the complement have nothing in common with the cat."""
+    empty = np.zeros_like(cat)
+    assert score(empty, empty) == 1.0
+    assert score(empty, cat) == score(cat, empty) == score(~cat, cat) == 0.0
+    assert score(cat.astype(np.uint8) * 255, cat) == 1.0  # any number but 0 is in the mask
+
+
+@pytest.mark.parametrize("score", [iou, dice, lambda a, b: confusion(a, b, 2)], ids=["iou", "dice", "confusion"])
+def test_shapes_differ(score):
+    """Both shapes are named, also where NumPy would broadcast them."""
+    with pytest.raises(ValueError, match=r"\(1, 5\).*\(4, 5\)"):
+        score(np.zeros((1, 5), np.uint8), np.zeros((4, 5), np.uint8))
+
+
+def test_confusion(labels):
+    """Rows are the reference, columns the prediction; unlabelled pixels do not count; photos add up."""
+    predicted, reference = labels
+    known = reference != IGNORE
+    expected = confusion_matrix(reference[known], predicted[known], labels=range(5))
+    matrix = confusion(predicted, reference, 5)
+    assert np.array_equal(matrix, expected) and matrix.dtype == np.int64 and matrix.sum() == known.sum()
+    halves = [confusion(predicted[half], reference[half], 5) for half in (np.s_[:13], np.s_[13:])]
+    assert np.array_equal(sum(halves), matrix)
+    predicted = np.where(known, predicted, 200)  # under an unlabelled pixel anything may stand
+    assert np.array_equal(confusion(predicted, reference, 5), expected)
+
+
+@pytest.mark.parametrize("wrong", [5, 254, IGNORE])
+def test_labels_out_of_range(wrong):
+    """A label that no class has must not be counted as another one's."""
+    fine, bad = np.zeros((4, 5), np.uint8), np.full((4, 5), wrong, np.uint8)
+    with pytest.raises(ValueError, match=f"labels.*{wrong}.*0 to 4"):
+        confusion(bad, fine, 5)
+    if wrong != IGNORE:
+        with pytest.raises(ValueError, match=f"reference.*{wrong}.*0 to 4"):
+            confusion(fine, bad, 5)
+
+
+def test_scores_of_a_set(labels):
+    """IoU, its mean and the accuracy as scikit-learn counts them; a class that occurs nowhere has no score."""
+    predicted, reference = labels
+    matrix = confusion(predicted, reference, 5)
+    known = reference != IGNORE
+    truth, given = reference[known], predicted[known]
+    assert class_iou(matrix)[:4] == pytest.approx(jaccard_score(truth, given, average=None))
+    assert np.isnan(class_iou(matrix)[4])
+    assert mean_iou(matrix) == pytest.approx(jaccard_score(truth, given, average="macro"))
+    assert pixel_accuracy(matrix) == pytest.approx(accuracy_score(truth, given))
+
+
+def test_class_invented_by_the_model():
+    """A class that only the prediction has counts 0 in the mean; one that neither has does not count."""
+    reference, predicted = np.zeros((2, 10, 10), np.uint8)
+    predicted[0] = 1
+    matrix = confusion(predicted, reference, 3)
+    assert class_iou(matrix)[:2].tolist() == [0.9, 0] and mean_iou(matrix) == pytest.approx(0.45)
+
+
+def test_nothing_labelled():
+    """Where no pixel counts the scores are NaN, without a warning."""
+    matrix = confusion(np.zeros((4, 5), np.uint8), np.full((4, 5), IGNORE, np.uint8), len(VOC))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(class_iou(matrix)).all() and np.isnan(mean_iou(matrix)) and np.isnan(pixel_accuracy(matrix))
+
+
+def _square(label_id: int, x: int, y: int, side: int, score: float = 1.0) -> Segment:
+    mask = np.zeros((64, 64), bool)
+    mask[y : y + side, x : x + side] = True
+    return Segment(1, label_id, VOC.names[label_id], score, mask)
+
+
+NOTHING = np.zeros((64, 64), bool)
+
+
+def test_ap_of_perfect_masks_is_one():
+    """Every object found exactly: 1.0 for each class that occurs, at every IoU."""
+    photos = [[_square(8, 4, 4, 20), _square(8, 34, 4, 20)], [_square(15, 10, 10, 30)]]
+    assert mask_ap(photos, photos, [NOTHING, NOTHING]) == {8: (pytest.approx(1), pytest.approx(1))} | {
+        15: (pytest.approx(1), pytest.approx(1))
+    }
+
+
+def test_ap_by_hand():
+    """Two objects, a hit (0.9), a miss (0.8) and a hit (0.7): precision 1 up to half the recall, then 2/3."""
+    objects = [[_square(8, 0, 0, 20), _square(8, 40, 40, 20)]]
+    found = [[_square(8, 0, 0, 20, 0.9), _square(8, 0, 40, 20, 0.8), _square(8, 40, 40, 20, 0.7)]]
+    ap50, ap = mask_ap(found, objects, [NOTHING])[8]
+    assert ap50 == pytest.approx((51 * 1 + 50 * 2 / 3) / 101) and ap == pytest.approx(ap50)
+
+
+def test_ap_at_half_and_above():
+    """A mask of IoU 0.64 counts at 0.5, 0.55 and 0.6 of the ten thresholds."""
+    ap50, ap = mask_ap([[_square(8, 0, 0, 16, 0.9)]], [[_square(8, 0, 0, 20)]], [NOTHING])[8]
+    assert ap50 == pytest.approx(1) and ap == pytest.approx(0.3)
+
+
+def test_ap_leaves_out_the_unknown():
+    """A better-scored segment where nobody labelled costs nothing; anywhere else it does; nothing found is 0."""
+    objects, unknown = [[_square(8, 0, 0, 20)]], NOTHING.copy()
+    unknown[40:, 40:] = True
+    found = [[_square(8, 42, 42, 20, 0.9), _square(8, 0, 0, 20, 0.5)]]
+    assert mask_ap(found, objects, [unknown])[8][0] == pytest.approx(1)
+    assert mask_ap(found, objects, [NOTHING])[8][0] == pytest.approx(0.5)
+    assert mask_ap([[]], objects, [NOTHING]) == {8: (0.0, 0.0)}
+
+
+def flooded(mask: np.ndarray) -> list[set[tuple[int, int]]]:
+    """The connected regions by flooding, pixel by pixel."""
+    left = set(zip(*map(list, np.nonzero(mask)), strict=True))
+    found = []
+    while left:
+        todo, region = [left.pop()], set()
+        while todo:
+            row, column = todo.pop()
+            region.add((row, column))
+            around = {(row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)} & left
+            left -= around
+            todo += around
+        found.append(region)
+    return found
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9, 1.0])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (24, 37)])
+def test_regions_by_flooding(share, shape):
+    """The same regions as flooding finds, the largest first."""
+    mask = np.random.default_rng(0).random(shape) < share
+    found = regions(mask)
+    assert found.dtype == np.int32 and np.array_equal(found > 0, mask)
+    mine = [set(zip(*map(list, np.nonzero(found == n)), strict=True)) for n in range(1, found.max(initial=0) + 1)]
+    assert sorted(map(sorted, mine)) == sorted(map(sorted, flooded(mask)))
+    assert [len(region) for region in mine] == sorted(map(len, mine), reverse=True)
+
+
+def test_regions_that_wind():
+    """A spiral is one region, its gap another; corners do not connect."""
+    spiral = np.zeros((9, 9), bool)
+    spiral[0], spiral[:, 8], spiral[8], spiral[2:, 0], spiral[2, :7], spiral[2:7, 6], spiral[6, 2:7] = [True] * 7
+    assert regions(spiral).max() == 1 and regions(~spiral).max() == len(flooded(~spiral))
+    assert regions(np.eye(3, dtype=bool)).max() == 3

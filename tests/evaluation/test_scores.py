@@ -1,0 +1,427 @@
+"""The scores of real results agree with scikit-learn's and with a panoptic quality counted naively here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from IPython.utils.capture import capture_output
+from PIL import Image
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
+
+from labkit.classes import COCO, IGNORE, PEOPLE, VOC, label_set
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.figures import confusion_figure, display_confusion, display_worst, worst_figure
+from labkit.evaluation.metrics import iou, mask_ap
+from labkit.evaluation.scores import Scores, scores, scores_table
+from labkit.figures import svg
+from labkit.photos import Photo
+from labkit.segmentation import Segment, Segmentation
+
+SIZE = (60, 80)
+
+
+@pytest.fixture(scope="module")
+def outlines(root):
+    """The folder of the nine outlines."""
+    return root / "data" / "outlines"
+
+
+@pytest.fixture(scope="module")
+def semantic(load, default_photos):
+    """DeepLab's results on the ten photos."""
+    return load(1).segment_all(list(default_photos.values()))
+
+
+@pytest.fixture(scope="module")
+def instance(load, default_photos):
+    """Mask R-CNN's results on the ten photos."""
+    return load(6).segment_all(list(default_photos.values()))
+
+
+@pytest.fixture(scope="module")
+def prompted(load, default_photos):
+    """SAM's masks of everything on three photos, one of them without an outline."""
+    photos = [default_photos[name] for name in ("cat_kitten", "officer", "horses")]
+    return [load(4).segment(photo, points_per_side=6) for photo in photos]
+
+
+@pytest.fixture(scope="module")
+def measured(semantic, outlines):
+    """DeepLab's scores."""
+    return scores(semantic, outlines)
+
+
+def block(left, top, right, bottom):
+    """A mask of one block."""
+    mask = np.zeros(SIZE, bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def made(name, *found, classes=VOC, reference=None, unknown=None, **made_by):
+    """A result, or a reference, of (label, mask) on a grey photo; `unknown` is where a reference says nothing."""
+    photo = replace(Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8)), reference=reference)
+    ids = np.zeros(SIZE, np.int32)
+    segments = []
+    for number, (label, mask) in enumerate(found, start=1):
+        label_id = classes.id(label) if classes is not None else 0
+        segments.append(Segment(number, label_id, label, 0.9, mask))
+        ids[mask] = number
+    confidence = np.ones(SIZE, np.float32) if unknown is None else (~unknown).astype(np.float32)
+    return Segmentation(photo, ids, confidence, segments, classes, made_by)
+
+
+def truth(*found, unknown=None, objects=True, classes=VOC):
+    """A reference of (label, mask)."""
+    return made("reference", *found, classes=classes, unknown=unknown, objects=objects)
+
+
+def naive_quality(pairs):
+    """PQ, SQ and RQ of each VOC class from its definition, object against object (Kirillov et al., 2019, 4.1)."""
+    sums = {}
+    for result, reference in pairs:
+        void = (reference.confidence == 0) & (reference.ids == 0)
+        given = [(s.label_id, (result.ids == s.id)) for s in result.segments if (result.ids == s.id).any()]
+        true = [(s.label_id, (reference.ids == s.id)) for s in reference.segments if (reference.ids == s.id).any()]
+        matched = set()
+        for label_id, mask in true:
+            for place, (other, answer) in enumerate(given):
+                overlap = iou(answer & ~void, mask)
+                if other == label_id and overlap > 0.5:
+                    matched.add(place)
+                    sums.setdefault(label_id, [0.0, 0, 0, 0])
+                    sums[label_id][0] += overlap
+                    sums[label_id][1] += 1
+                    break
+            else:
+                sums.setdefault(label_id, [0.0, 0, 0, 0])[3] += 1
+        for place, (label_id, answer) in enumerate(given):
+            if place not in matched and (answer & void).sum() <= 0.5 * answer.sum():
+                sums.setdefault(label_id, [0.0, 0, 0, 0])[2] += 1
+    quality = {}
+    for label_id, (overlap, hits, extra, missed) in sums.items():
+        sq, rq = overlap / hits if hits else 0.0, hits / (hits + extra / 2 + missed / 2)
+        quality[VOC.names[label_id]] = (sq * rq, sq, rq)
+    return quality
+
+
+def pixels(results, folder):
+    """Reference and model's labels of each outlined photo, flat."""
+    pairs = [(result, find_ground_truth(result.photo, folder)) for result in results]
+    return {r.photo.name: (ref.labels.ravel(), r.labels.ravel()) for r, ref in pairs if ref is not None}
+
+
+def test_each_photo_and_class(measured, semantic, outlines):
+    """IoU, Dice and accuracy as scikit-learn counts them, a row a class that the outlines show."""
+    rows = {(row.photo, row.names[1]): row for row in measured.rows}
+    expected = set()
+    for name, (true, given) in pixels(semantic, outlines).items():
+        for label_id in np.unique(true).tolist():
+            expected.add((name, VOC.names[label_id]))
+            row = rows[name, VOC.names[label_id]]
+            of_class = true == label_id, given == label_id
+            assert row.iou == pytest.approx(jaccard_score(*of_class), abs=1e-6)
+            assert row.dice == pytest.approx(f1_score(*of_class), abs=1e-6)
+            assert row.accuracy == pytest.approx(recall_score(*of_class), abs=1e-6)
+    assert rows.keys() == expected and len(expected) == 18 and measured.without == ["horses"]
+
+
+def test_all_photos(measured, semantic, outlines):
+    """The same over the pixels of all photos, the mean of the classes, the confusion matrix, the pixel accuracy."""
+    true, given = (np.concatenate(rows) for rows in zip(*pixels(semantic, outlines).values(), strict=True))
+    shown = np.unique(true).tolist()
+    assert [row.names[1] for row in measured.totals] == [VOC.names[n] for n in shown]
+    options = {"labels": shown, "average": None, "zero_division": 0}
+    assert [r.iou for r in measured.totals] == pytest.approx(jaccard_score(true, given, **options), abs=1e-6)
+    assert [r.dice for r in measured.totals] == pytest.approx(f1_score(true, given, **options), abs=1e-6)
+    assert [r.accuracy for r in measured.totals] == pytest.approx(recall_score(true, given, **options), abs=1e-6)
+    assert measured.mean_iou == pytest.approx(np.mean([row.iou for row in measured.totals]))
+    assert measured.pixel_accuracy == pytest.approx(accuracy_score(true, given), abs=1e-6)
+    assert np.array_equal(measured.confusion, confusion_matrix(true, given, labels=range(21)))
+
+
+def test_objects_of_the_photos(instance, outlines):
+    """Mask R-CNN's PQ, SQ and RQ as counted naively, its AP50 as pycocotools'; what it only invents counts 0."""
+    found = scores(instance, outlines)
+    pairs = [(r, find_ground_truth(r.photo, outlines)) for r in instance if r.photo.name != "horses"]
+    expected = naive_quality(pairs)
+    assert {row.names[1]: (row.pq, row.sq, row.rq) for row in found.objects} == {
+        name: pytest.approx(numbers) for name, numbers in expected.items()
+    }
+    ap = mask_ap([r.segments for r, _ in pairs], [ref.segments for _, ref in pairs], [ref.ids < 0 for _, ref in pairs])
+    shown = {VOC.id(row.names[1]): row.ap50 for row in found.objects if row.count}
+    assert shown == {label_id: pytest.approx(ap50) for label_id, (ap50, _) in ap.items()}
+    assert sum(row.count for row in found.objects) == 9 and found.kind == "instance" and not found.flat
+    assert found.mean_objects["pq"] == pytest.approx(np.mean([pq for pq, _, _ in expected.values()]))
+    assert found.mean_objects["ap50"] == pytest.approx(np.mean([a for a, _ in ap.values()]))
+
+
+def test_quality_of_many_objects():
+    """Random objects of three classes, some of them over places of which nobody knows: the naive count agrees."""
+    random = np.random.default_rng(5)
+    results, references = [], []
+    for photo in range(12):
+        sides = []
+        for _ in range(2):
+            corners = random.integers(0, (65, 45), (6, 2))
+            labels = random.choice(["cat", "dog", "bird"], 6)
+            sides.append([(n, block(x, y, x + 15, y + 15)) for n, (x, y) in zip(labels, corners.tolist(), strict=True)])
+        given, true = sides
+        given[:3] = [(label, np.roll(mask, (photo % 4, 1), (0, 1))) for label, mask in true[:3]]
+        drawn = np.logical_or.reduce([mask for _, mask in true])
+        reference = truth(*true, unknown=block(0, 0, 30, 60) & ~drawn)
+        results.append(made(f"p{photo}", *given, reference=reference, variant="mask_rcnn"))
+        references.append(reference)
+    found = scores(results).objects
+    expected = naive_quality(zip(results, references, strict=True))
+    assert {row.names[1]: (row.pq, row.sq, row.rq) for row in found} == {
+        name: pytest.approx(numbers) for name, numbers in expected.items()
+    }
+    assert len(found) == 3 and all(0 < row.pq < 1 for row in found)
+
+
+def test_best_segment_for_each_object(prompted, outlines):
+    """SAM: the IoU of the segment that fits best, found by trying them all; no classes, no confusion."""
+    found = scores(prompted, outlines)
+    assert (found.kind, found.confusion, found.totals, found.objects) == ("prompted", None, [], [])
+    assert [(row.photo, row.names) for row in found.rows] == [
+        ("cat_kitten", ("кошка", "cat")),
+        ("officer", ("человек", "person")),
+    ]
+    for row, result in zip(found.rows, prompted, strict=False):
+        mask = find_ground_truth(result.photo, outlines).segments[0].mask
+        best = max(result.segments, key=lambda segment: iou(segment.mask, mask)).mask
+        assert row.iou == pytest.approx(jaccard_score(mask.ravel(), best.ravel()), abs=1e-6)
+        assert row.dice == pytest.approx(f1_score(mask.ravel(), best.ravel()), abs=1e-6)
+        assert row.accuracy == pytest.approx(recall_score(mask.ravel(), best.ravel()), abs=1e-6)
+    assert found.mean_iou == pytest.approx(np.mean([row.iou for row in found.rows]))
+    assert "кошка" in scores_table(found) and "horses" in scores_table(found)
+
+
+def test_sam_finds_nothing():
+    """An object that no segment meets has the score 0; two of a class are numbered; the whole object is wrong."""
+    two = truth(("cat", block(0, 0, 20, 20)), ("cat", block(40, 0, 70, 40)))
+    for answers in ((), [("object", block(0, 50, 5, 60))]):
+        found = scores([made("x", *answers, classes=None, reference=two)])
+        assert [(row.names[0], row.iou, row.dice, row.accuracy) for row in found.rows] == [
+            ("кошка 1", 0, 0, 0),
+            ("кошка 2", 0, 0, 0),
+        ]
+        (worst,) = found.worst
+        assert np.array_equal(worst.wrong, block(40, 0, 70, 40)) and worst.given is None
+        assert "кошка" in worst_figure(found).get_label()
+
+
+def test_places_that_nobody_labelled():
+    """Whatever the model says there changes no number, and no worst region lies there."""
+    unknown = block(40, 0, 80, 60)
+    reference = truth(("cat", block(0, 0, 20, 60)), unknown=unknown)
+    records = []
+    for extra in ([], [("dog", unknown)], [("cat", unknown)]):
+        result = made("x", ("cat", block(0, 0, 25, 60)), *extra, reference=reference, variant="mask_rcnn")
+        found = scores([result])
+        records.append({**found.record(), "confusion": None})
+        assert found.rows[1].iou == pytest.approx(20 / 25) and found.pixel_accuracy == pytest.approx(35 / 40)
+        assert not (found.worst[0].wrong & unknown).any()
+        sam = scores([made("x", ("a", block(0, 0, 25, 60) | unknown), classes=None, reference=reference)])
+        assert sam.rows[0].iou == pytest.approx(20 / 25)
+    assert records[0] == records[1] == records[2]
+
+
+def test_nothing_but_unlabelled():
+    """A mask that says nothing at all is as good as none: sentences, and JSON without NaN."""
+    result = made("x", ("cat", block(0, 0, 20, 60)), reference=truth(unknown=np.ones(SIZE, bool)))
+    for kind in ({}, {"variant": "mask_rcnn"}):
+        found = scores([replace(result, made_by=kind)])
+        assert not found.rows and found.pixel_accuracy is None and not found.worst
+        json.dumps(found.record(), allow_nan=False)
+        assert "нет маски" in scores_table(found)
+
+
+def test_photo_without_objects():
+    """A reference that shows nothing but background is one: what the model invents there is wrong."""
+    results = [made("x", ("cat", block(0, 0, 20, 60)), reference=truth(), variant="mask_rcnn")]
+    found = scores(results)
+    assert [(row.names[1], row.iou) for row in found.rows] == [("background", pytest.approx(0.75))]
+    assert [(row.names[1], row.count, row.ap50, row.pq) for row in found.objects] == [("cat", 0, None, 0)]
+    assert scores([made("x", reference=truth(), variant="mask_rcnn")]).objects == []
+    json.dumps(found.record(), allow_nan=False)
+
+
+def test_other_label_sets():
+    """Classes are matched by name; what VOC and the reference do not have is background; `foreign` is said."""
+    reference = truth(("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)))
+    mine = [("couch", block(0, 0, 40, 60)), ("zebra", block(40, 30, 80, 60)), ("cat", block(40, 0, 80, 30))]
+    found = scores([made("x", *mine, classes=COCO, reference=reference)])
+    assert [(row.names[1], row.iou) for row in found.rows] == [("background", 1), ("cat", 1), ("sofa", 1)]
+    assert found.foreign == []
+    people = scores([made("x", ("person", block(0, 0, 40, 60)), classes=PEOPLE, reference=reference)])
+    assert people.foreign == [("диван", "sofa"), ("кошка", "cat")]
+    assert "не знает" in scores_table(people) and "диван" in scores_table(people)
+    streets = made("x", ("road", block(0, 0, 80, 60)), classes=label_set("Cityscapes"), reference=reference)
+    assert {row.names[1]: row.iou for row in scores([streets]).rows} == {
+        "background": pytest.approx(0.25),
+        "cat": 0,
+        "sofa": 0,
+    }
+
+
+def test_classes_beyond_voc(tmp_path):
+    """A student may label what only the model knows: read in its label set, for SAM in COCO's."""
+    rows = [{"label": "zebra", "shape_type": "rectangle", "points": [[0, 0], [39, 59]]}]
+    record = {"imageWidth": 80, "imageHeight": 60, "shapes": rows}
+    (tmp_path / "x.json").write_text(json.dumps(record))
+    found = scores([made("x", ("zebra", block(0, 0, 40, 60)), classes=COCO)], tmp_path)
+    assert [(row.names, row.iou) for row in found.rows] == [(("фон", "background"), 1), (("зебра", "zebra"), 1)]
+    assert len(found.classes) == 22 and found.confusion.shape == (22, 22)
+    sam = scores([made("x", ("a", block(0, 0, 40, 60)), classes=None)], tmp_path)
+    assert [(row.names[0], row.iou) for row in sam.rows] == [("зебра", 1)]
+    voc = scores([made("x")], tmp_path)
+    assert not voc.rows and "zebra" in voc.notes[0] and "x.json" in scores_table(voc)
+
+
+def test_reference_next_to_the_photo_or_in_a_folder(tmp_path):
+    """What was read with the photo comes first, then what lies next to it, then the folder; a broken one is named."""
+    results = [made(name, ("cat", block(0, 0, 40, 60))) for name in "abc"]
+    (tmp_path / "folder").mkdir()
+    for name, value in (("a", 8), ("b", 8), ("c", 99)):
+        Image.fromarray(block(0, 0, 40, 60).astype(np.uint8) * value).save(tmp_path / "folder" / f"{name}.mask.png")
+    results[1] = replace(results[1], photo=replace(results[1].photo, path=tmp_path / "b.jpg"))
+    Image.new("L", SIZE[::-1], VOC.id("dog")).save(tmp_path / "b.mask.png")
+    read = truth(("sheep", block(0, 0, 40, 60)))
+    results.append(replace(results[0], photo=replace(results[0].photo, name="d", reference=read)))
+    found = scores(results, tmp_path / "folder")
+    shown = [(row.photo, row.names[1]) for row in found.rows if row.names[1] != "background"]
+    assert shown == [("a", "cat"), ("b", "dog"), ("d", "sheep")]
+    assert found.notes[0].startswith("c — c.mask.png") and "c.mask.png" in scores_table(found)
+    assert not scores(results[:1], tmp_path / "nowhere").rows
+
+
+def test_masks_that_do_not_tell_objects_apart():
+    """Of an index mask nobody knows how many objects it shows: it counts for pixels and not for AP50 and PQ."""
+    mask = block(0, 0, 40, 60)
+    flat, whole = truth(("cat", mask), objects=False), truth(("cat", mask))
+    results = [made(n, ("cat", mask), reference=r, variant="mask_rcnn") for n, r in (("a", flat), ("b", whole))]
+    found = scores(results)
+    assert found.flat == ["a"] and [row.count for row in found.objects] == [1] and len(found.rows) == 4
+    assert scores(results[:1]).objects == [] and "на этих фото её нет: a" in scores_table(scores(results[:1]))
+
+
+def test_the_worst_region():
+    """The largest connected region of one confusion, over all photos by its share; small ones are none."""
+    reference = truth(("cat", block(0, 0, 40, 60)))
+    first = made("a", ("cat", block(0, 0, 30, 60)), ("dog", block(60, 0, 75, 60)), reference=reference)
+    second = made("b", ("dog", block(0, 0, 40, 60)), reference=reference)
+    third = made("c", ("cat", block(0, 0, 40, 60) | block(79, 0, 80, 2)), reference=reference)
+    found = scores([first, second, third])
+    assert [(r.result.photo.name, r.said, r.given, r.share) for r in found.worst] == [
+        ("b", VOC.id("cat"), VOC.id("dog"), 0.5),
+        ("a", 0, VOC.id("dog"), 15 / 80),
+    ]
+    assert np.array_equal(found.worst[1].wrong, block(60, 0, 75, 60))
+    assert np.array_equal(found.worst[0].reference, block(0, 0, 40, 60)) and not found.worst[0].answer.any()
+
+
+def test_worst_regions_of_the_photos(measured, semantic, outlines):
+    """Each is wrong everywhere, of one kind, connected, and larger than any other of its photo may be."""
+    labels = pixels(semantic, outlines)
+    assert len({region.result.photo.name for region in measured.worst}) == len(measured.worst) == 9
+    assert [r.share for r in measured.worst] == sorted((r.share for r in measured.worst), reverse=True)
+    for region in measured.worst:
+        true, given = labels[region.result.photo.name]
+        assert (true[region.wrong.ravel()] == region.said).all() and (given[region.wrong.ravel()] == region.given).all()
+
+
+def test_figures(measured):
+    """Both are SVG with the names in them as text, the same at every run, and small enough for a report."""
+    for make, words in ((confusion_figure, ("собака", "модель")), (worst_figure, ("разметка: собака, модель: кошка",))):
+        first, second = svg(make(measured)), svg(make(measured))
+        ElementTree.fromstring(first)
+        assert first == second and len(first) < 300_000 and all(word in first for word in words)
+    assert "reference: dog, model: cat" in worst_figure(measured, "en").get_label()
+    assert [t.get_text() for t in confusion_figure(measured, "en").axes[0].get_yticklabels()] == [
+        row.names[1] for row in measured.totals
+    ]
+
+
+def test_confusion_figure_tells_the_shares(measured):
+    """The numbers are per cent of the row, and every one of at least half a per cent is there."""
+    told = [int(t.get_text()) for t in confusion_figure(measured).axes[0].texts]
+    rows = measured.confusion[measured.confusion.sum(1) > 0]
+    shares = rows / rows.sum(1, keepdims=True)
+    assert sorted(told) == sorted(round(100 * share) for share in shares[shares >= 0.005].tolist())
+
+
+def test_small_photos_and_regions_at_the_edge():
+    """A region in a corner, a photo of few pixels, a narrow one: each has its window."""
+    for size in ((4, 4), (200, 20), (20, 200)):
+        ids = np.zeros(size, np.int32)
+        ids[:2, :2] = 1
+        photo = Photo.from_pixels("x", np.zeros((*size, 3), np.uint8))
+        reference = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
+        segment = Segment(1, 8, "cat", 1.0, ids > 0)
+        result = Segmentation(replace(photo, reference=reference), ids, np.ones(size, np.float32), [segment])
+        ElementTree.fromstring(svg(worst_figure(scores([result]))))
+
+
+def test_in_the_notebook(shell, measured, prompted, outlines):
+    """The figures are shown; where there is nothing to show, one sentence says why and what to do."""
+    sam = scores(prompted, outlines)
+    for show, given in ((display_confusion, measured), (display_worst, measured), (display_worst, sam)):
+        with capture_output() as shown:
+            show(given)
+        assert "image/svg+xml" in shown.outputs[0].data and not shown.stdout
+    perfect = scores([made("x", ("cat", block(0, 0, 9, 9)), reference=truth(("cat", block(0, 0, 9, 9))))])
+    said = {}
+    for name, show, given in (
+        ("nothing wrong", display_worst, perfect),
+        ("no classes", display_confusion, sam),
+        ("no masks", display_confusion, scores([made("x")])),
+        ("no results", display_worst, scores([])),
+    ):
+        with capture_output() as shown:
+            show(given)
+        said[name] = shown.stdout.strip()
+        assert not shown.outputs and len(said[name].splitlines()) == 1
+    assert said["no masks"] == said["no results"] == scores_table(Scores()) and "labelme" in said["no masks"]
+    assert len(set(said.values())) == 3
+
+
+def test_table(measured):
+    """A row a photo and class, the photo named once, and all photos at the end, in both languages."""
+    lines = scores_table(measured).splitlines()
+    assert lines[0].split() == ["фото", "класс", "IoU", "Dice", "точность"]
+    assert len(lines) == 2 + len(measured.rows) + len(measured.totals) + 3
+    assert sum("cat_yarn" in line for line in lines) == 1 and "horses" in lines[-1]
+    cat = next(row for row in measured.totals if row.names[1] == "cat")
+    (line,) = [line for line in lines[20:] if "кошка" in line]
+    assert line.split()[1:] == [f"{x:.2f}".replace(".", ",") for x in (cat.iou, cat.dice, cat.accuracy)]
+    english = scores_table(measured, "en")
+    assert "all photos" in english and "cat" in english and not any("а" <= c <= "я" for c in english.lower())
+
+
+def test_record(measured, instance, prompted, outlines):
+    """JSON's types, rounded, the same numbers; of every kind and of nothing."""
+    found = scores(instance, outlines)
+    for one in (measured, found, scores(prompted, outlines), Scores()):
+        assert json.loads(json.dumps(one.record(), allow_nan=False)) == one.record()
+    record = measured.record()
+    assert record["photos"][0].keys() == {"photo", "class", "iou", "dice", "accuracy"}
+    assert record["mean_iou"] == round(measured.mean_iou, 4) and record["without_masks"] == ["horses"]
+    assert np.sum(record["confusion"]["pixels"]) == measured.confusion.sum()
+    assert "background" in record["confusion"]["classes"] and IGNORE not in np.unique(measured.confusion.shape)
+    assert {row["class"] for row in found.record()["objects"]} >= {"cat", "person"}
+    assert len(json.dumps(found.record())) < 10_000
+
+
+def test_no_torch(root):
+    """torch is imported when something is measured, and not before."""
+    code = "import sys, labkit.evaluation.scores, labkit.evaluation.figures; "
+    code += "assert not {'torch', 'torchmetrics'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)

@@ -1,0 +1,79 @@
+"""Boundary IoU: against an erosion pixel by pixel, counts by hand, and what it is for: it sees what IoU does not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from labkit.evaluation.metrics import iou
+from labkit.explain.boundary import boundary, boundary_iou
+
+
+def eroded(mask: np.ndarray, times: int) -> np.ndarray:
+    """As the authors do it: a 3x3 square, `times` times, background outside of the image."""
+    x = torch.from_numpy(~mask)[None].float()
+    for _ in range(times):
+        x = F.max_pool2d(F.pad(x, (1, 1, 1, 1), value=1), 3, 1)
+    return x[0].numpy() == 0
+
+
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.1, 0.6])
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (31, 47), (90, 64)])
+def test_as_iterated_erosion(size, share):
+    """The boundary is the mask without the mask eroded d times, for blobs and for a full mask."""
+    rng = np.random.default_rng(0)
+    blobs = F.interpolate(torch.from_numpy(rng.random((1, 1, 4, 5))), size, mode="bilinear")[0, 0].numpy() > 0.4
+    d = max(1, round(share * math.hypot(*size)))
+    for mask in (blobs, np.ones(size, bool), np.zeros(size, bool)):
+        assert np.array_equal(boundary(mask, share), mask & ~eroded(mask, d))
+
+
+def test_on_a_real_outline(outlined):
+    """A hand-drawn cat of a photo of full size: as iterated erosion, d = 2 % of the diagonal."""
+    mask = outlined.labels == 8
+    d = round(0.02 * math.hypot(*mask.shape))
+    assert d > 5 and np.array_equal(boundary(mask), mask & ~eroded(mask, d))
+    assert boundary_iou(mask, mask) == 1
+
+
+def test_by_hand():
+    """Two 10x10 squares in a 30x40 image (d = 1), one a column to the right: rings of 36 that share 18 pixels."""
+    mask, moved = np.zeros((30, 40), bool), np.zeros((30, 40), bool)
+    mask[5:15, 5:15], moved[5:15, 6:16] = True, True
+    assert boundary(mask).sum() == 10 * 10 - 8 * 8
+    shared = 2 * 9  # the upper and the lower row; the columns are apart
+    assert boundary_iou(mask, moved) == shared / (36 + 36 - shared)
+
+
+def test_sees_what_iou_does_not(outlined):
+    """The same error of the contour costs a large object little IoU and much boundary IoU (the paper's point)."""
+    mask = outlined.labels == 8
+    shrunk = eroded(mask, 5)
+    assert iou(shrunk, mask) > 0.92 and boundary_iou(shrunk, mask) < 0.4
+    assert boundary_iou(shrunk, mask) == boundary_iou(mask, shrunk)
+
+
+def test_share_of_the_whole_is_iou(outlined):
+    """With d larger than the object everything is boundary, and the two measures are one."""
+    mask = outlined.labels == 8
+    shrunk = eroded(mask, 5)
+    assert boundary_iou(shrunk, mask, share=1) == iou(shrunk, mask)
+
+
+def test_empty_masks():
+    """Two empty masks agree, an empty one and another do not."""
+    nothing, something = np.zeros((8, 8), bool), np.eye(8, dtype=bool)
+    assert boundary_iou(nothing, nothing) == 1 and boundary_iou(nothing, something) == 0
+
+
+@pytest.mark.parametrize("share", [0, -0.02, 2, float("nan")])
+def test_refused(share):
+    """A share that is none, and masks of two sizes, are named."""
+    with pytest.raises(ValueError, match="above 0"):
+        boundary_iou(np.ones((4, 4), bool), np.ones((4, 4), bool), share)
+    with pytest.raises(ValueError, match=r"\(4, 4\).*\(4, 5\)"):
+        boundary_iou(np.ones((4, 4), bool), np.ones((4, 5), bool))

@@ -1,0 +1,209 @@
+"""The fully connected CRF: against the sums of the paper pixel by pixel, its properties, and what it does to masks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from official import random_official
+
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.metrics import iou
+from labkit.explain.boundary import boundary_iou
+from labkit.explain.crf import CRF_SETTINGS, DenseCRF, answers, refine
+from labkit.io.errors import LabkitError
+from labkit.photos import Photo
+
+SETTINGS = {"appearance": 4.0, "alpha": 5.0, "beta": 30.0, "smoothness": 2.0, "gamma": 1.2, "iterations": 4}
+
+
+def pixels_and_logits(height: int = 12, width: int = 12, classes: int = 3) -> tuple[np.ndarray, torch.Tensor]:
+    """Colours that are alike in places, and logits that know little."""
+    rng = np.random.default_rng(3)
+    blocks = rng.integers(0, 256, (-(-height // 4), -(-width // 4), 3)).repeat(4, 0).repeat(4, 1)[:height, :width]
+    pixels = np.clip(blocks + rng.integers(-20, 20, (height, width, 3)), 0, 255).astype(np.uint8)
+    return pixels, torch.from_numpy(rng.normal(0, 2, (classes, height, width)).astype(np.float32))
+
+
+def kernels(pixels: np.ndarray, alpha: float, beta: float, gamma: float, step: int = 1) -> list[np.ndarray]:
+    """Both kernels of equation 3 as `NxN` matrices, pair by pair, normalised; nobody speaks to himself."""
+    height, width = pixels.shape[:2]
+    places = [(row, column) for row in range(height) for column in range(width)]
+    colors = pixels.reshape(-1, 3).astype(float)
+    speaks = [row % step == step // 2 and column % step == step // 2 for row, column in places]
+    first, second = np.zeros((2, len(places), len(places)))
+    for i, p in enumerate(places):
+        for j, q in enumerate(places):
+            near = (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2
+            alike = sum((colors[i] - colors[j]) ** 2)
+            if speaks[j]:
+                first[i, j] = step**2 * math.exp(-near / (2 * alpha**2) - alike / (2 * beta**2)) - (i == j)
+            second[i, j] = math.exp(-near / (2 * gamma**2)) - (i == j)
+    answer = []
+    for kernel in (first, second):
+        total = kernel.sum(1) + 1
+        answer.append(kernel / np.sqrt(total[:, None] * total))
+    return answer
+
+
+def mean_field(logits: torch.Tensor, first: np.ndarray, second: np.ndarray, settings: dict) -> np.ndarray:
+    """Algorithm 1 in doubles, with the compatibility as a sum over the other labels."""
+    classes = len(logits)
+    unary = -logits.double().log_softmax(0).flatten(1).numpy()
+    q = np.exp(-unary)
+    for _ in range(settings["iterations"]):
+        message = settings["appearance"] * q @ first.T + settings["smoothness"] * q @ second.T
+        pairwise = np.array([sum(message[other] for other in range(classes) if other != c) for c in range(classes)])
+        q = np.exp(-unary - pairwise)
+        q /= q.sum(0)
+    return q.reshape(logits.shape)
+
+
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("change", [{}, {"appearance": 0.0}, {"smoothness": 0.0}, {"iterations": 9}, {"beta": 5.0}])
+def test_against_the_sums_of_the_paper(change, step):
+    """On 12x12 pixels the probabilities are those of two nested loops over all pairs of pixels, to 1e-5."""
+    pixels, logits = pixels_and_logits()
+    settings = {**SETTINGS, **change}
+    pair = kernels(pixels, settings["alpha"], settings["beta"], settings["gamma"], step)
+    expected = mean_field(logits, *pair, settings)
+    assert np.abs(DenseCRF(pixels, step, **settings)(logits).numpy() - expected).max() < 1e-5
+    if not change:
+        assert np.abs(expected - logits.softmax(0).numpy()).max() > 0.3  # it does something
+
+
+@pytest.mark.parametrize("change", [{"appearance": 0.0, "smoothness": 0.0}, {"iterations": 0}])
+def test_without_weight_nothing_changes(change):
+    """No weight or no iteration: the softmax of the logits."""
+    pixels, logits = pixels_and_logits(20, 31)
+    assert torch.allclose(DenseCRF(pixels, **change)(logits), logits.softmax(0), atol=1e-6)
+
+
+def test_probabilities():
+    """In [0, 1], in each pixel they sum to 1, and the order of the classes does not matter."""
+    pixels, logits = pixels_and_logits(40, 23, 4)
+    crf = DenseCRF(pixels)
+    q = crf(logits)
+    assert torch.allclose(q.sum(0), torch.ones(40, 23), atol=1e-5) and 0 <= q.min() and q.max() <= 1
+    assert torch.allclose(crf(logits.flip(0)).flip(0), q, atol=1e-5)
+    assert torch.equal(crf(logits[:1]), torch.ones(1, 40, 23))
+
+
+def test_energy_falls_and_it_converges():
+    """The free energy that mean field minimises falls at every iteration, until nothing moves."""
+    pixels, logits = pixels_and_logits()
+    settings = {**SETTINGS, "appearance": 2.0, "smoothness": 1.0}
+    first, second = kernels(pixels, settings["alpha"], settings["beta"], settings["gamma"])
+    together = settings["appearance"] * first + settings["smoothness"] * second
+    unary = -logits.double().log_softmax(0).flatten(1).numpy()
+    energies, before = [], None
+    for iterations in range(21):
+        q = DenseCRF(pixels, 1, **{**settings, "iterations": iterations})(logits).double().flatten(1).numpy()
+        agree = np.einsum("ci,ij,cj->", q, together, q) / 2
+        energies.append((q * unary).sum() + together.sum() / 2 - agree + (q * np.log(q.clip(1e-30))).sum())
+        moved = np.abs(q - before).max() if before is not None else 1
+        before = q
+    assert all(after <= now + 1e-4 for now, after in zip(energies, energies[1:], strict=False))
+    assert energies[0] - energies[-1] > 2 and moved < 1e-3
+
+
+def test_the_boundary_goes_to_the_edge_of_colour():
+    """Logits whose step lies 4 pixels beside the edge of colour: the first kernel moves it there, the second cannot."""
+    pixels = np.full((30, 40, 3), 60, np.uint8)
+    pixels[:, 20:] = 190
+    logits = torch.zeros(2, 30, 40)
+    logits[1] = torch.where(torch.arange(40) < 24, -1.0, 1.0)
+    assert torch.equal(DenseCRF(pixels)(logits).argmax(0), (torch.arange(40) >= 20).long().expand(30, 40))
+    assert torch.equal(
+        DenseCRF(pixels, appearance=0.0)(logits).argmax(0), (torch.arange(40) >= 24).long().expand(30, 40)
+    )
+
+
+def test_some_speak_for_all(load, default_photos):
+    """On a photo the sum over every sixth pixel gives nearly the labels of the sum over all of them."""
+    (found,) = answers(load("deeplab"), default_photos["bird_kingfisher"], 384)
+    photo = torch.from_numpy(default_photos["bird_kingfisher"].pixels.copy()).permute(2, 0, 1)[None]
+    pixels = torch.nn.functional.interpolate(photo, (72, 96), mode="bilinear", antialias=True)[0].permute(1, 2, 0)
+    logits = torch.nn.functional.interpolate(found.logits[None], (72, 96), mode="bilinear", antialias=True)[0]
+    settings = {"alpha": 15.0, "gamma": 0.75}
+    whole, some = (DenseCRF(pixels.numpy(), step, **settings)(logits).argmax(0) for step in (1, 3))
+    changed = (whole != logits.argmax(0)).float().mean()
+    assert changed > 0.01 and (whole != some).float().mean() < changed / 2
+
+
+@pytest.fixture(scope="module")
+def measured(load, default_photos, root):
+    """IoU and boundary IoU of each outlined photo's class, before and after, at both working sides: `9x2x2x2`."""
+    rows = []
+    for photo in default_photos.values():
+        reference = find_ground_truth(photo, root / "data" / "outlines")
+        if reference is None:
+            continue
+        truth = reference.mask_of(reference.segments[0].label)
+        masks = [
+            [result.mask_of(reference.segments[0].label) for result in (one.before, one.after)]
+            for one in refine(answers(load("deeplab"), photo))
+        ]
+        rows.append([[(iou(mask, truth), boundary_iou(mask, truth)) for mask in pair] for pair in masks])
+    return np.array(rows)
+
+
+def test_outlined_photos(measured):
+    """What the notebook says of the kit's nine outlined photos: the CRF brings every contour nearer to the outline."""
+    usual, third = measured[:, 0], measured[:, 1]
+    each = [
+        [0.30, 0.41, 0.20, 0.35], [0.54, 0.74, 0.35, 0.58], [0.62, 0.70, 0.47, 0.67],
+        [0.49, 0.56, 0.43, 0.44], [0.67, 0.75, 0.14, 0.31], [0.45, 0.57, 0.00, 0.00],
+        [0.37, 0.43, 0.00, 0.00], [0.39, 0.44, 0.41, 0.50], [0.57, 0.80, 0.27, 0.71],
+    ]  # fmt: skip
+    assert np.allclose(measured[..., 1].reshape(9, 4), each, atol=0.02)
+    assert np.allclose(usual.mean(0), [[0.825, 0.491], [0.863, 0.600]], atol=0.01)
+    assert np.allclose(third.mean(0), [[0.612, 0.251], [0.657, 0.397]], atol=0.01)
+    assert (usual[:, 1, 1] > usual[:, 0, 1]).all() and (usual[:, 1, 0] > usual[:, 0, 0]).all()
+    seen = third[:, 0, 0] > 0  # two are not found at a third of the size: the CRF cannot find them either
+    assert seen.sum() == 7 and (third[seen, 1, 1] > third[seen, 0, 1]).all() and not third[~seen, 1].any()
+
+
+def test_refined_results(load, default_photos):
+    """Both are results of the photo's size; after says with which settings; without weights the labels stay."""
+    model, photo = load("deeplab"), default_photos["officer"]  # with padding at the right
+    usual, third = refine(answers(model, photo))
+    assert (usual.working_side, third.working_side) == (384, 128)
+    assert np.array_equal(usual.before.labels, model.segment(photo).labels)
+    assert np.array_equal(third.before.labels, model.segment(photo, working_side=128).labels)
+    assert usual.after.ids.shape == photo.pixels.shape[:2] and 0 <= usual.after.confidence.min() <= 1
+    assert usual.after.made_by["crf"] == {name: setting.value for name, setting in CRF_SETTINGS.items()}
+    assert "crf" not in usual.before.made_by and 0.02 < usual.share < 0.1
+    (same,) = refine(answers(model, photo, 384), appearance=0.0, smoothness=0.0)
+    assert same.share < 0.012  # what a grid of 192 pixels loses
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 600), (300, 200)])
+def test_tiny_narrow_and_empty_photos(load, size):
+    """Any shape of photo; where nothing was found, the CRF finds nothing."""
+    photo = Photo.from_pixels("x", np.full((*size, 3), 120, np.uint8))
+    found = refine(answers(load("deeplab"), photo))
+    assert not found[0].before.segments
+    for one in found:
+        assert one.after.ids.shape == size and (one.before.segments or not one.after.segments)
+
+
+def test_official(default_photos):
+    """The official networks get no padding; their working side is a third too."""
+    model = random_official("deeplabv3_mobilenet_v3_large", 192)
+    usual, third = refine(answers(model, default_photos["cat_chelsea"]))
+    assert (usual.working_side, third.working_side) == (192, 64)
+    assert usual.after.ids.shape == default_photos["cat_chelsea"].pixels.shape[:2]
+
+
+def test_refused():
+    """A setting that there is not, and values that are out of range, are named with what is valid."""
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(LabkitError, match="theta.*appearance, alpha, beta"):
+        DenseCRF(pixels, theta=3.0)
+    with pytest.raises(LabkitError, match="beta = 0"):
+        DenseCRF(pixels, beta=0)
+    with pytest.raises(LabkitError, match=r"iterations = 2\.5"):
+        DenseCRF(pixels, iterations=2.5)

@@ -1,0 +1,201 @@
+"""Handed-in files: what is found, what is read, what is refused, and that nothing else happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+
+import nbformat
+import pytest
+from handed_in import edited, hostile, notebook_of, outside, resealed, sample, zip_of  # noqa: F401
+
+from labkit.grading import submissions as handed
+from labkit.grading.submissions import KEPT, Source, content, find_sources, members, read
+from labkit.io.errors import LabkitError
+from labkit.locale import TEXTS, text
+from labkit.report.consistency import disagreements
+
+
+def says(told: str, key: str) -> bool:
+    """Whether a sentence is the text of a key, whatever its values."""
+    parts = re.split(r"\{\w+\}", TEXTS["ru"][key])
+    return re.fullmatch(".*".join(map(re.escape, parts)), told) is not None
+
+
+def test_reads_a_page(sample):  # noqa: F811
+    """A report as it was written: whole, its data, its photos, and page and data agree."""
+    one = read("отчёт.html", sample.page.encode())
+    assert one.edited == () and one.data["student"] == "Иванова Анна"
+    assert one.jpegs == {photo.name: photo.jpeg for photo in sample.photos}
+    assert disagreements(one.data, one.items, one.page) == []
+    assert "labkit-report-1" not in one.page  # or the table would be found in the data
+
+
+def test_reads_a_notebook(sample):  # noqa: F811
+    """A notebook says the same as the report that is made of it; only what its kernel put out is sealed."""
+    one = read("тетрадь.ipynb", nbformat.writes(sample.notebook).encode())
+    page = read("отчёт.html", sample.page.encode())
+    assert one.edited == () and disagreements(one.data, one.items, one.page) == []
+    for key in ("photos", "results", "answers", "conclusions", "run", "summary"):
+        assert one.data[key] == page.data[key]
+    assert one.jpegs == page.jpegs
+
+    def better(data):
+        data["results"][0]["segments"][0]["score"] = 0.999
+
+    notebook = json.loads(nbformat.writes(sample.notebook))
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            for kind, data in output.get("data", {}).items():
+                if kind.endswith("report+json"):
+                    better(data)
+    changed = read("тетрадь.ipynb", json.dumps(notebook).encode())
+    assert changed.edited == ("data",) and disagreements(changed.data, changed.items, changed.page)
+
+
+@pytest.mark.parametrize("how", ["crlf", "bom", "utf-16"])
+def test_another_way_to_write_text(sample, how):  # noqa: F811
+    """A mail program's line ends and a Windows editor's encoding are no edits."""
+    made = {
+        "crlf": sample.page.replace("\n", "\r\n").encode(),
+        "bom": sample.page.encode("utf-8-sig"),
+        "utf-16": sample.page.encode("utf-16"),
+    }[how]
+    assert read("отчёт.html", made).edited == ()
+
+
+def test_seals(sample):  # noqa: F811
+    """Each seal says what was changed; a report without them is not trusted either."""
+    line = sample.results[0].photo.name
+
+    def better(data):
+        data["conclusions"] += " И ещё."
+
+    def bare(data):
+        del data["digest"], data["page_sha256"]
+
+    assert read("а.html", edited(sample.page, better).encode()).edited == ("data",)
+    assert read("а.html", outside(sample.page, line, "другое").encode()).edited == ("page",)
+    assert read("а.html", edited(sample.page, bare).encode()).edited == ("unsealed",)
+    assert read("а.html", resealed(sample.page, better).encode()).edited == ()
+
+
+def test_edited_table(sample):  # noqa: F811
+    """A number that was changed in the printed table is found, though the data have the old one."""
+    line = next(line for line in sample.page.splitlines() if line.startswith(sample.photos[0].name) and "%" in line)
+    one = read("а.html", resealed(outside(sample.page, line, line.replace("%", "1%"))).encode())
+    assert one.edited == () and disagreements(one.data, one.items, one.page) == [
+        text("consistency.table", line=" ".join(line.split()))
+    ]
+
+
+def test_the_same_photo_twice(sample):  # noqa: F811
+    """Two photos of the same bytes are both carried."""
+
+    def twice(data):
+        data["photos"].append({**data["photos"][0], "name": "копия"})
+
+    one = read("а.html", resealed(sample.page, twice).encode())
+    assert one.jpegs["копия"] == one.jpegs[sample.photos[0].name]
+
+
+def test_hostile_files(sample, tmp_path):  # noqa: F811
+    """Each is refused in one sentence that names what is wrong, or read without harm; none is written anywhere."""
+    for name, (made, key) in hostile(sample.page).items():
+        folder = tmp_path / str(abs(hash(name)))
+        folder.mkdir()
+        (folder / name).write_bytes(made)
+        (source,) = find_sources(folder)
+        if source.zip:
+            (source,) = members(source)
+        try:
+            problem = source.problem or read(source.file, content(source)) and None
+        except LabkitError as error:
+            problem = str(error)
+        assert (problem is None) == (key is None), (name, problem)
+        if key is not None:
+            assert says(problem, key) and "\n" not in problem and len(problem) < 400, (name, problem)
+        assert [path.name for path in folder.rglob("*")] == [name]
+
+
+def test_finds_files(tmp_path):
+    """Reports, notebooks and zips in natural order; nothing hidden, no link, no pipe, and no table of grades."""
+    for name in ("б/10.html", "б/9.HTM", "а.ipynb", "в.zip", "д.pdf", "фото.jpg", ".скрытый.html", "__MACOSX/а.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "grades" / KEPT).mkdir(parents=True)
+    (tmp_path / "grades" / "handed").mkdir()
+    for name in ("grades.html", "handed/1.html", f"{KEPT}/1.html", "свой.html"):
+        (tmp_path / "grades" / name).write_bytes(b"x")
+    os.mkfifo(tmp_path / "труба.html")
+    outer = tmp_path.parent / f"{tmp_path.name}-снаружи"
+    outer.mkdir()
+    (outer / "чужой.html").write_bytes(b"x")
+    (tmp_path / "наружу.html").symlink_to(outer / "чужой.html")
+    (tmp_path / "папка").symlink_to(outer)
+    (tmp_path / "внутрь.html").symlink_to(tmp_path / "а.ipynb")
+    found = find_sources(tmp_path)
+    assert [source.file for source in found if source.problem is None] == [
+        "grades/свой.html",
+        "а.ipynb",
+        "б/9.HTM",
+        "б/10.html",
+        "в.zip",
+    ]
+    assert {source.file: source.problem for source in found if source.problem} == {
+        "д.pdf": text("handed.foreign", suffix=".pdf"),
+        "наружу.html": text("handed.link"),
+        "папка": text("handed.link"),
+        "труба.html": text("photos.not_file"),
+    }
+
+
+@pytest.mark.parametrize("encoding", [None, "cp866", "cp1251", "utf-8"])
+def test_cyrillic_names_in_a_zip(tmp_path, encoding):
+    """Names are right whatever wrote them, in a zip in a zip too, and each file is the one of its name."""
+    files = {"Иванов Пётр_7/отчёт.html": b"<p>1", "Ёлкина/Лаба 3.ipynb": b"{}"}
+    inner = zip_of(files, encoding)
+    (tmp_path / "а.zip").write_bytes(zip_of({**files, "Группа С-101/все.zip": inner, "фото.jpg": b"x"}, encoding))
+    (source,) = find_sources(tmp_path)
+    found = members(source)
+    wanted = [*files, *(f"Группа С-101/все.zip/{name}" for name in files)]
+    assert sorted(one.file for one in found) == sorted(f"а.zip/{name}" for name in wanted)
+    for one in found:
+        assert content(one) == next(made for name, made in files.items() if one.file.endswith(name))
+
+
+def test_limits_of_a_zip(tmp_path, monkeypatch):
+    """How many members, how many reports, how much together."""
+    path = tmp_path / "а.zip"
+    path.write_bytes(zip_of({f"{n}.html": b"<p>" * 400_000 for n in range(4)}))
+    source = Source("а.zip", path)
+    monkeypatch.setattr(handed, "_TOTAL_MB", 2)
+    assert [one.problem for one in members(source)] == [None, *[text("photos.zip_total", limit=2)] * 3]
+    monkeypatch.setattr(handed, "_MEMBERS", 2)
+    monkeypatch.setattr(handed, "_TOTAL_MB", 2000)
+    assert [one.problem for one in members(source)] == [None, None, text("handed.many", limit=2)]
+    monkeypatch.setattr(handed, "ZIP_MEMBERS", 3)
+    assert [one.problem for one in members(source)] == [text("photos.zip_members", count=4, limit=3)]
+
+
+def test_zip_that_lies_about_its_size(tmp_path):
+    """A member that would unpack to more than its header says gives no more, and is refused."""
+    made = bytearray(zip_of({"а.html": bytes(9_000_000)}))
+    for mark, at in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        place = made.rindex(mark) + at
+        made[place : place + 4] = (1000).to_bytes(4, "little")
+    (tmp_path / "а.zip").write_bytes(made)
+    (one,) = members(Source("а.zip", tmp_path / "а.zip"))
+    with pytest.raises(LabkitError, match="не читается"):
+        content(one)
+
+
+def test_names_are_unique(tmp_path):
+    """Two members of one name are two files."""
+    with zipfile.ZipFile(tmp_path / "а.zip", "w") as archive, pytest.warns(UserWarning):
+        archive.writestr("о.html", "<p>1")
+        archive.writestr("о.html", "<p>2")
+    found = handed.distinct(members(Source("а.zip", tmp_path / "а.zip")))
+    assert [(one.file, content(one)) for one in found] == [("а.zip/о.html", b"<p>1"), ("а.zip/о.html (2)", b"<p>2")]

@@ -1,0 +1,82 @@
+"""Photos that travel: small, exactly what the model saw, and without the place where they were taken."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.io.jpeg import MAX_BYTES, MAX_REPORT_SIDE, compact
+from labkit.photos import load_photos
+
+
+def opened(jpeg: bytes) -> np.ndarray:
+    """The pixels of a file."""
+    return np.array(Image.open(io.BytesIO(jpeg)))
+
+
+def test_what_travels_is_what_the_model_sees(root):
+    """Every photo of the kit: a JPEG within the limit, its pixels the photo's; the small ones are kept as files."""
+    for photo in load_photos(root / "data" / "images", for_report=True, quiet=True):
+        assert len(photo.jpeg) <= MAX_BYTES and np.array_equal(opened(photo.jpeg), photo.pixels)
+        file = (root / "data" / "images" / f"{photo.name}.jpg").read_bytes()
+        assert (photo.jpeg == file) == (len(file) <= MAX_BYTES)
+
+
+@pytest.mark.parametrize("size", [(3000, 2000), (1025, 40), (40, 40), (1, 1)])
+def test_noise_of_any_size(tmp_path, size):
+    """Even noise, which no JPEG makes small, stays within the limits, and the loss of size is said."""
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "шум.png")
+    (photo,) = load_photos(tmp_path, for_report=True, quiet=True)
+    assert len(photo.jpeg) <= MAX_BYTES and max(photo.pixels.shape) <= MAX_REPORT_SIDE
+    assert np.array_equal(opened(photo.jpeg), photo.pixels) and photo.original_size == size[::-1]
+    shrunk = photo.pixels.shape[:2] != size[::-1]
+    assert [f"{photo.pixels.shape[1]}×{photo.pixels.shape[0]}" in note for note in photo.notes] == [True] * shrunk
+
+
+def test_no_exif_travels(tmp_path, default_photos):
+    """A small JPEG with EXIF is written anew: it may say where it was taken."""
+    image, exif = Image.fromarray(default_photos["cat_chelsea"].pixels), Image.Exif()
+    exif[0x010F] = "Камера"
+    image.save(tmp_path / "a.jpg", quality=60, exif=exif)
+    image.save(tmp_path / "b.jpg", quality=60, comment=b"home")
+    image.save(tmp_path / "c.jpg", quality=60)
+    photos = load_photos(tmp_path, for_report=True, quiet=True)
+    kept = [photo.jpeg == (tmp_path / f"{photo.name}.jpg").read_bytes() for photo in photos]
+    assert kept == [False, False, True]
+    assert all(
+        Image.open(io.BytesIO(photo.jpeg)).info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        for photo in photos
+    )
+
+
+def test_upright_and_grey(tmp_path, default_photos):
+    """A turned photo and a grey one travel upright and in three channels."""
+    pixels, exif = default_photos["cat_chelsea"].pixels, Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(pixels)).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "b.jpg", quality=60)
+    turned, grey = load_photos(tmp_path, for_report=True, quiet=True)
+    assert turned.pixels.shape == grey.pixels.shape == pixels.shape
+    assert np.abs(turned.pixels.astype(int) - pixels).mean() < 4
+    assert all(np.array_equal(opened(photo.jpeg), photo.pixels) for photo in (turned, grey))
+
+
+def test_pixels_without_a_file(default_photos):
+    """Without a file the JPEG is made of the pixels."""
+    pixels, jpeg = compact(default_photos["horses"].pixels)
+    assert np.array_equal(opened(jpeg), pixels) and pixels.shape == default_photos["horses"].pixels.shape
+
+
+def test_reference_follows_the_size(tmp_path, default_photos, root):
+    """The outlines beside a photo are read at the size that travels."""
+    for name in ("images/dog_shepherd.jpg", "outlines/dog_shepherd.json"):
+        (tmp_path / name.split("/")[1]).write_bytes((root / "data" / name).read_bytes())
+    (photo,) = load_photos(tmp_path, for_report=True, quiet=True)
+    assert photo.pixels.shape[0] < default_photos["dog_shepherd"].pixels.shape[0]
+    reference = find_ground_truth(photo)
+    assert reference.ids.shape == photo.pixels.shape[:2] and reference.mask_of("dog").mean() > 0.1

@@ -1,0 +1,265 @@
+"""The shared model test: every variant passes it, with its embedded weights, on the kit's photos."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from labkit.io.errors import LabkitError
+from labkit.models import load_model
+from labkit.models.base import Setting
+from labkit.photos import Photo
+from labkit.segmentation import load_segmentation
+from labkit.variants import VARIANTS
+
+CHEAP = {"sam": {"points_per_side": 2, "score_threshold": 0.0, "stability_threshold": 0.0}}
+"""SAM asks once a grid point; a few points show as much here as many. Without thresholds it always finds something."""
+
+
+@pytest.fixture(params=VARIANTS, ids=lambda row: row.name)
+def model(request, load):
+    """Each variant in turn."""
+    return load(request.param.name)
+
+
+def cheap(model) -> dict[str, float]:
+    """The settings with which a variant answers quickly."""
+    return CHEAP.get(model.variant.name, {})
+
+
+def test_result_is_complete(model, default_photos, tmp_path):
+    """Every part of the result has the documented type, range and size, `made_by` says how it came to be, and the
+    files hold all of it."""
+    photo = default_photos["dog_shepherd"]
+    result = model.segment(photo, **cheap(model))
+    size = photo.pixels.shape[:2]
+    assert result.photo is photo and result.ids.shape == result.confidence.shape == size
+    assert result.ids.dtype == np.int32 and result.confidence.dtype == np.float32
+    assert 0 <= result.confidence.min() and result.confidence.max() <= 1
+    assert [s.id for s in result.segments] == [*range(1, len(result.segments) + 1)]
+    assert 0 < result.ids.max() <= len(result.segments)
+    for segment in result.segments:
+        assert segment.mask.dtype == bool and segment.mask.shape == size and segment.area > 0
+        assert segment.mask[result.ids == segment.id].all()
+        assert type(segment.score) is float and 0 <= segment.score <= 1
+        if result.classes is not None:
+            assert segment.label_id > 0 and segment.label == result.classes.names[segment.label_id]
+    assert (result.ids > 0)[np.logical_or.reduce([s.mask for s in result.segments])].all()
+    assert result.classes is model.classes and (result.classes is None) == (model.variant.kind == "prompted")
+    made_by = result.made_by
+    assert made_by["variant"] == model.variant.name and made_by["sha256"] == model.weights.sha256
+    assert made_by["device"] == "cpu" and made_by["settings"] == {**model.defaults, **cheap(model)}
+    assert made_by["seconds"] > 0 and {"labkit", "torch"} <= made_by["versions"].keys()
+    assert json.loads(json.dumps(made_by)) == made_by
+
+    paths = result.save(tmp_path)
+    ends = [".json", ".ids.png", *([".classes.png"] if result.classes else [])]
+    assert [path.name for path in paths] == [f"dog_shepherd{end}" for end in ends]
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+    again = load_segmentation(paths[0], photo)
+    assert np.array_equal(again.ids, result.ids) and again.made_by == made_by and again.classes is result.classes
+    for one, other in zip(result.segments, again.segments, strict=True):
+        assert np.array_equal(one.mask, other.mask) and one.score == pytest.approx(other.score, abs=1e-6)
+        assert (one.id, one.label_id, one.label) == (other.id, other.label_id, other.label)
+
+
+def test_same_photo_same_mask(model, default_photos):
+    """A second run, and a second model, give the same bits."""
+    photo = default_photos["sheep"]
+    other = load_model(model.variant, "embedded", "cpu")
+    first, second = (one.segment(photo, **cheap(model)) for one in (model, other))
+    assert np.array_equal(first.ids, second.ids) and np.array_equal(first.confidence, second.confidence)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 40), (33, 257), (2048, 300), (700, 31)])
+def test_any_size(model, default_photos, size):
+    """Masks come back at the photo's own size, whatever it is."""
+    pixels = np.resize(default_photos["cat_kitten"].pixels, (*size, 3))
+    result = model.segment(Photo.from_pixels("odd", pixels), **cheap(model))
+    assert result.ids.shape == result.confidence.shape == size
+    assert all(segment.mask.shape == size for segment in result.segments)
+
+
+def test_settings_are_checked(model, default_photos):
+    """An unknown setting is named together with the valid ones, a value of another type or range with what fits."""
+    photo = default_photos["sheep"]
+    with pytest.raises(LabkitError, match="scoring.*" + ".*".join(model.settings)):
+        model.segment(photo, scoring=0.5)
+    for name, setting in model.settings.items():
+        for wrong in (setting.low - 1, setting.high + 1, "много", None, True):
+            with pytest.raises(LabkitError, match=f"{name} = .*{setting.value}"):
+                model.segment(photo, **{name: wrong})
+            with pytest.raises(LabkitError, match=name):
+                model.segment_all([photo], **{name: wrong})
+
+
+def test_one_bad_photo_stops_nothing(model, default_photos, capsys):
+    """A photo that cannot be segmented is named; the others are done."""
+    broken = Photo.from_pixels("битое", default_photos["sheep"].pixels)
+    object.__setattr__(broken, "pixels", None)
+    photos = [default_photos["sheep"], broken, default_photos["officer"]]
+    results = model.segment_all(photos, **cheap(model))
+    assert [result.photo.name for result in results] == ["sheep", "officer"]
+    assert [name for name, _ in results.failed] == ["битое"] and "битое" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "setting, valid, wrong",
+    [
+        (Setting(0.5), [0, 1, 0.25, np.float64(0.3)], [-0.1, 1.01, float("nan"), float("inf"), True, "0.5", None]),
+        (Setting(16, 1, 64), [1, 16, 64], [0, 65, 16.0, False, "16", [16]]),
+        (Setting(8, choices=(8, 16, 32)), [8, 16, 32], [4, 8.0, 1, True, "8", None]),
+    ],
+    ids=["share", "whole", "choice"],
+)
+def test_setting(setting, valid, wrong):
+    """A share may be a whole number, a whole number no share; a truth value is neither."""
+    for given in valid:
+        setting.check("side", given)
+    for given in wrong:
+        with pytest.raises(LabkitError) as caught:
+            setting.check("side", given)
+        assert f"side = {given!r}" in str(caught.value) and str(setting.value) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["dog_shepherd", "astronaut"])
+def test_half_precision_changes_next_to_nothing(model, default_photos, name):
+    """With float16 convolutions at least 99.5 % of the pixels belong to the same thing as with float32."""
+    if not model.half:
+        assert model.variant.kind == "instance" and model.precision == torch.float32
+        return
+    photo = default_photos[name]
+    half = load_model(model.variant, "embedded", "cpu")
+    if model.variant.kind == "prompted":
+        encoder = half.network.image_encoder
+        encoder.forward = torch.autocast("cpu", torch.float16)(encoder.forward)
+        encoder.register_forward_hook(lambda module, given, embedding: embedding.float())
+        for one in (model, half):
+            one.set_photo(photo)
+        exact, near = (one.prompt(box=(100, 60, 400, 480)) for one in (model, half))
+        assert (exact.ids == near.ids).mean() >= 0.995
+        return
+    half.precision = torch.float16
+    exact, near = model.segment(photo), half.segment(photo)
+    assert near.made_by["precision"] == "float16" and exact.made_by["precision"] == "float32"
+    assert (exact.labels == near.labels).mean() >= 0.995
+
+
+def test_overflow_in_half_precision(default_photos):
+    """Logits beyond the largest float16 are computed again in float32, not taken for a mask."""
+    model = load_model("fcn", "embedded", "cpu")
+    expected = model.segment(default_photos["sheep"])
+    real, model.precision = model.network.forward, torch.float16
+
+    def forward(x):
+        logits = real(x)
+        return logits * float("inf") if torch.is_autocast_enabled("cpu") else logits
+
+    model.network.forward = forward
+    assert np.array_equal(model.segment(default_photos["sheep"]).ids, expected.ids)
+
+
+class Scarce:
+    """A network's `forward` with too little memory: it runs out where `enough` says no."""
+
+    def __init__(self, module, enough):
+        self.forward, self.enough, self.failures = module.forward, enough, 0
+        module.forward = self
+
+    def __call__(self, x, *args, **kwargs):
+        if not self.enough(x):
+            self.failures += 1
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+        return self.forward(x, *args, **kwargs)
+
+
+def test_memory_for_fewer_photos(default_photos, capsys):
+    """Where four photos do not fit at once, two do: all are done, it is said once, and the next set starts with two."""
+    model = load_model("unet", "embedded", "cpu")
+    pixels = default_photos["sheep"].pixels
+    photos = [Photo.from_pixels(str(n), pixels[:, n : n + 700]) for n in range(5)]
+    alone = [model.segment(photo) for photo in photos]
+    scarce = Scarce(model.network, lambda x: len(x) <= 2)
+    model.batch = 4
+    results = model.segment_all(photos)
+    assert [r.photo.name for r in results] == list("01234") and not results.failed
+    assert all((one.ids == other.ids).mean() > 0.999 for one, other in zip(alone, results, strict=True))
+    assert scarce.failures == 1 and model.batch == 2 and capsys.readouterr().out.count("за раз") == 1
+
+
+@pytest.mark.parametrize("variant", ["deeplab", "mask_rcnn"])
+def test_memory_for_a_smaller_side(variant, default_photos, capsys):
+    """Where one photo does not fit, the working side shrinks; `made_by` has the side that was worked at."""
+    model = load_model(variant, "embedded", "cpu")
+    network = model.network.backbone if variant == "mask_rcnn" else model.network
+    scarce = Scarce(network, lambda x: max(x.shape[2:]) <= 320)
+    first = model.segment(default_photos["sheep"])
+    assert scarce.failures > 0 and first.made_by["settings"]["working_side"] <= 320 and len(first.segments) > 0
+    assert "рабочий размер" in capsys.readouterr().out
+    failures = scarce.failures
+    model.segment(default_photos["officer"])
+    assert scarce.failures == failures, "the next photo starts at the side that fits"
+
+
+def test_memory_on_the_processor(default_photos, monkeypatch, capsys):
+    """Where even a small photo does not fit the GPU, the processor goes on, at the full side, and says so."""
+    model = load_model("fcn", "embedded", "cpu")
+    expected = model.segment(default_photos["sheep"])
+    predict, model.device = model._predict, torch.device("cuda")
+
+    def gpu(photos, settings, made_by):
+        if model.device.type == "cuda":
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return predict(photos, settings, made_by)
+
+    monkeypatch.setattr(model, "_predict", gpu)
+    result = model.segment(default_photos["sheep"])
+    assert model.device.type == "cpu" and result.made_by["device"] == "cpu"
+    assert result.made_by["settings"] == model.defaults and result.made_by["precision"] == "float32"
+    assert np.array_equal(result.ids, expected.ids) and "процессор" in capsys.readouterr().out
+
+
+def test_memory_for_sam(default_photos, capsys):
+    """SAM asks fewer points at once; a photo that can be embedded nowhere is named."""
+    model = load_model("sam", "embedded", "cpu")
+    decoder = model.network.mask_decoder
+    real, asked = decoder.forward, []
+
+    def forward(**given):
+        asked.append(len(given["sparse_prompt_embeddings"]))
+        if asked[-1] > 1:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return real(**given)
+
+    decoder.forward = forward
+    result = model.segment(default_photos["sheep"], **CHEAP["sam"])
+    assert result.segments and asked[:3] == [4, 2, 1] and set(asked[2:]) == {1}
+    assert "точек за раз" in capsys.readouterr().out
+    Scarce(model.network.image_encoder, lambda x: False)
+    with pytest.raises(LabkitError, match="sheep: памяти не хватает"):
+        model.set_photo(default_photos["sheep"])
+
+
+def test_memory_that_is_never_enough(default_photos):
+    """A photo for which nothing helps is named with what to do, and stops none of the others."""
+    model = load_model("pspnet", "embedded", "cpu")
+    photos = [default_photos["sheep"], default_photos["officer"]]
+    Scarce(model.network, lambda x: x.shape[2] > x.shape[3])  # the officer stands upright
+    results = model.segment_all(photos)
+    assert [r.photo.name for r in results] == ["officer"]
+    assert results.failed[0][0] == "sheep" and "памяти не хватает" in results.failed[0][1]
+
+
+def test_other_errors_are_not_memory(default_photos):
+    """Any other failure comes through as it is."""
+    model = load_model("fcn", "embedded", "cpu")
+
+    def forward(x):
+        raise RuntimeError("shapes cannot be multiplied")
+
+    model.network.forward = forward
+    with pytest.raises(RuntimeError, match="multiplied"):
+        model.segment(default_photos["sheep"])

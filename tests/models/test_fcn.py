@@ -1,0 +1,52 @@
+"""FCN's own parts: transposed convolutions that start bilinear, and the sums of the skips."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from labkit.io.errors import LabkitError
+from labkit.models.fcn import bilinear_upsampling, build
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8, 16, 32])
+def test_starts_as_bilinear_interpolation(factor):
+    """Inside the border the fresh layer interpolates as the library does; the size is multiplied exactly."""
+    layer = bilinear_upsampling(3, factor)
+    x = torch.randn(1, 3, 6, 7)
+    up = layer(x)
+    expected = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+    assert up.shape == expected.shape
+    inside = (..., slice(factor, -factor), slice(factor, -factor))
+    assert torch.allclose(up[inside], expected[inside], atol=1e-5)
+
+
+def test_size_formula():
+    """The side is o = (i - 1)·s + k - 2p, as the lecture says."""
+    layer = bilinear_upsampling(1, 8)
+    (k, _), (s, _), (p, _) = layer.kernel_size, layer.stride, layer.padding
+    assert layer(torch.zeros(1, 1, 11, 5)).shape[2:] == ((11 - 1) * s + k - 2 * p, (5 - 1) * s + k - 2 * p)
+
+
+def test_fresh_skips_add_nothing():
+    """Skips start at zero (section 4.2): before training, FCN-8s is FCN-32s upsampled in steps."""
+    network = build().eval()
+    features = network.encoder(torch.randn(1, 3, 64, 96))
+    scores = network.decoder.scores(features)
+    twice = network.decoder.up16to8(network.decoder.up32to16(scores[32]))
+    assert torch.allclose(scores[8], twice, atol=1e-6) and scores[16].shape[2:] == (4, 6)
+
+
+def test_skips_sharpen(load, default_photos):
+    """With trained weights the three nets differ, and 8s has the longest boundary: it follows finer detail."""
+    model, photo = load("fcn"), default_photos["dog_shepherd"]
+    lengths = []
+    for finest in (32, 16, 8):
+        mask = model.segment(photo, finest=finest).labels > 0
+        lengths.append(int(np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])))
+    assert len(set(lengths)) == 3 and lengths[2] > lengths[0]
+    with pytest.raises(LabkitError, match="finest.*8, 16, 32"):
+        model.segment(photo, finest=4)
+    assert model.segment(photo).made_by["settings"]["finest"] == 8

@@ -1,0 +1,196 @@
+"""Mask R-CNN: its masks, boxes and scores against torchvision's own, its settings, and photos of every kind."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.models.detection.roi_heads import paste_masks_in_image
+
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.metrics import iou
+from labkit.figures import figure, summary
+from labkit.locale import text
+from labkit.models import build_network, load_weights
+from labkit.models.instance import paste
+from labkit.photos import Photo, load_photos
+from labkit.segmentation import load_segmentation
+
+FLOORS = {"cat_chelsea": 0.80, "cat_kitten": 0.80, "officer": 0.60, "cameraman": 0.60, "astronaut": 0.60}
+"""The least IoU of the best segment with the hand-drawn outline."""
+
+
+@pytest.fixture
+def model(load):
+    """The variant with its embedded weights."""
+    return load("mask_rcnn")
+
+
+@pytest.fixture
+def detect(model, monkeypatch):
+    """Makes the heads answer with given boxes (in pixels of the network's input, best first) and full masks."""
+
+    def answer(boxes, scores, labels):
+        found = {
+            "boxes": torch.tensor(boxes, dtype=torch.float32),
+            "scores": torch.tensor(scores),
+            "labels": torch.tensor(labels),
+            "masks": torch.ones(len(boxes), 1, 28, 28),
+        }
+        monkeypatch.setattr(model.network.roi_heads, "forward", lambda *_: ([found], {}))
+
+    return answer
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_agrees_with_hand_drawn_outlines(model, default_photos, root, name):
+    """The best segment of each photo is the cat or the person that was outlined."""
+    photo = default_photos[name]
+    reference = find_ground_truth(photo, root / "data" / "outlines").segments[0]
+    best = model.segment(photo).segments[0]
+    assert best.label == reference.label
+    assert iou(best.mask, reference.mask) >= FLOORS[name]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (30.2, 40.7, 120.9, 99.1),
+        (-20.5, -10.2, 40.3, 60.8),
+        (150.5, 100.1, 215.3, 170.7),
+        (50.2, 50.1, 50.9, 50.4),
+        (0, 0, 200, 150),
+        (199.3, 149.2, 199.9, 149.9),
+        (60.1, 0.2, 61.4, 149.6),
+    ],
+    ids=["inside", "left and above", "right and below", "less than a pixel", "all of it", "in the corner", "narrow"],
+)
+def test_paste_is_torchvision_s(box):
+    """The mask lies where torchvision puts it, with the same probabilities, and is zero everywhere else."""
+    probabilities = torch.rand(28, 28, generator=torch.Generator().manual_seed(0))
+    expected = paste_masks_in_image(probabilities[None, None], torch.tensor([box], dtype=torch.float32), (150, 200))
+    rows, columns, pasted = paste(probabilities, box, (150, 200))
+    canvas = np.zeros((150, 200), np.float32)
+    canvas[rows, columns] = pasted
+    assert canvas.any() and np.abs(canvas - expected[0, 0].numpy()).max() < 1e-5
+
+
+@pytest.mark.parametrize("name, height", [("astronaut", 512), ("cameraman", 400)])
+def test_result_is_torchvision_s(model, default_photos, name, height):
+    """The same objects as torchvision's own forward pass finds on the same pixels, with and without padding."""
+    pixels = default_photos[name].pixels[:height]  # the longest side is 512: at that working side neither scales it
+    plain = build_network("mask_rcnn").eval()
+    load_weights(plain, model.weights.path)
+    plain.roi_heads.score_thresh = 0.3
+    plain.transform.min_size, plain.transform.max_size = (512,), 512
+    with torch.inference_mode():
+        (expected,) = plain([torch.from_numpy(pixels).permute(2, 0, 1) / 255])
+    result = model.segment(Photo.from_pixels(name, pixels), score_threshold=0.3, working_side=512)
+    assert len(result.segments) > 0
+    assert [s.label_id for s in result.segments] == expected["labels"].tolist()
+    assert [s.score for s in result.segments] == pytest.approx(expected["scores"].tolist(), abs=1e-3)
+    for segment, probabilities in zip(result.segments, expected["masks"][:, 0].numpy(), strict=True):
+        mask = probabilities >= 0.5
+        assert iou(segment.mask, mask) > 0.99
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        assert segment.box == pytest.approx((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1), abs=1)
+
+
+def test_overlapping_objects(model, detect, default_photos):
+    """Every object keeps its whole mask; where two overlap, `ids` and `confidence` are the better one's."""
+    detect([[100, 100, 300, 300], [200, 200, 400, 400], [205, 205, 295, 295]], [0.9, 0.8, 0.7], [8, 12, 15])
+    result = model.segment(default_photos["astronaut"], working_side=512)  # the boxes are in its own pixels
+    best, second, hidden = result.segments
+    assert [s.label for s in result.segments] == ["cat", "dog", "person"]
+    assert best.area == second.area > 200 * 200 * 0.98
+    both = best.mask & second.mask
+    assert both.sum() > 90 * 90 and (result.ids[both] == 1).all()
+    assert (result.ids[second.mask & ~both] == 2).all()
+    assert hidden.area > 80 * 80 and not (result.ids == 3).any()
+    assert result.confidence[150, 150] == result.confidence[250, 250] == pytest.approx(0.9)
+    assert result.confidence[350, 350] == pytest.approx(0.8) and result.confidence[50, 50] == 0
+
+
+@pytest.mark.parametrize("kind", ["grey", "noise"])
+def test_nothing_found(model, tmp_path, kind):
+    """A photo without objects gives an empty result that says so, in words and in files."""
+    pixels = np.full((120, 160, 3), 127, np.uint8)
+    if kind == "noise":
+        pixels = np.random.default_rng(0).integers(0, 256, pixels.shape, dtype=np.uint8)
+    photo = Photo.from_pixels(kind, pixels)
+    result = model.segment(photo, score_threshold=0.99)
+    assert result.segments == [] and not result.ids.any() and not result.confidence.any() and not result.labels.any()
+    assert text("figures.nothing") in summary([result]) and text("figures.nothing") in figure(result).get_label()
+    again = load_segmentation(result.save(tmp_path)[0], photo)
+    assert again.segments == [] and not again.ids.any() and again.made_by == result.made_by
+
+
+def test_many_objects(model, detect, default_photos, tmp_path):
+    """300 objects, more than 8 bits can number, all come out and go through the files."""
+    boxes = [[x, y, x + 20, y + 28] for y in range(4, 484, 32) for x in range(6, 486, 24)]
+    detect(boxes, np.linspace(0.99, 0.6, 300).tolist(), [1 + n % 20 for n in range(300)])
+    photo = default_photos["astronaut"]
+    result = model.segment(photo, max_detections=1000, working_side=512)
+    assert sorted(set(np.unique(result.ids)) - {0}) == [s.id for s in result.segments] == [*range(1, 301)]
+    for (x0, y0, x1, y1), segment in zip(boxes, result.segments, strict=True):
+        assert segment.box == pytest.approx((x0, y0, x1, y1), abs=1)
+    paths = result.save(tmp_path)
+    with Image.open(paths[1]) as image:
+        assert np.array(image).max() == 300
+    assert np.array_equal(load_segmentation(paths[0], photo).ids, result.ids)
+
+
+def test_objects_at_the_border(model, detect, default_photos):
+    """Boxes that end at the edge of the photo reach it and do not leave it, whatever the photo was scaled by."""
+    photo = default_photos["cat_kitten"]  # 900x675, the network sees 512x384
+    detect([[0, 0, 512, 384], [0, 0, 9, 9], [500.5, 371.3, 512, 384]], [0.9, 0.8, 0.7], [8, 8, 8])
+    whole, first, last = model.segment(photo, working_side=512).segments
+    assert whole.box == (0, 0, 900, 675) and whole.mask.mean() > 0.99
+    assert first.box == pytest.approx((0, 0, 9 * 900 / 512, 9 * 675 / 384), abs=1) and min(first.box) >= 0
+    assert last.box == pytest.approx((500.5 * 900 / 512, 371.3 * 675 / 384, 900, 675), abs=1)
+    assert last.box[2] <= 900 and last.box[3] <= 675
+
+
+def test_large_photo(model, default_photos, root, tmp_path):
+    """A photo of 4000x3000 px, scaled on loading or as it is, gives the mask of the small one."""
+    small = default_photos["cat_kitten"]
+    large = Image.fromarray(small.pixels).resize((4000, 3000))
+    large.save(tmp_path / "cat_kitten.jpg", quality=90)
+    (loaded,) = load_photos(tmp_path / "cat_kitten.jpg", quiet=True)
+    for photo, size in ((loaded, (1536, 2048)), (Photo.from_pixels("cat_kitten", np.array(large)), (3000, 4000))):
+        result = model.segment(photo)
+        assert result.ids.shape == size and result.segments[0].label == "cat"
+        reference = find_ground_truth(photo, root / "data" / "outlines").segments[0]
+        assert iou(result.segments[0].mask, reference.mask) >= FLOORS["cat_kitten"]
+
+
+def test_settings_have_their_effect(model, default_photos):
+    """Each setting changes the result as it says."""
+    photo = default_photos["horses"]
+    loose = model.segment(photo, score_threshold=0.05)
+    scores = [s.score for s in loose.segments]
+    assert len(scores) > 2 and scores == sorted(scores, reverse=True) and scores[-1] > 0.05
+
+    strict = model.segment(photo, score_threshold=0.3)
+    assert [s.score for s in strict.segments] == [score for score in scores if score > 0.3]
+    assert [s.score for s in model.segment(photo, score_threshold=0.05, max_detections=2).segments] == scores[:2]
+    every, usual, few = (
+        model.segment(photo, score_threshold=0.05, nms_threshold=n, cross_nms_threshold=1.0).segments
+        for n in (1.0, 0.5, 0.3)
+    )
+    assert len(every) > len(usual) > len(few)
+    crossed = model.segment(photo, score_threshold=0.05, cross_nms_threshold=0.3).segments
+    assert 0 < len(crossed) < len(scores) and crossed[0].score == scores[0]
+
+    narrow = model.segment(photo, score_threshold=0.05, mask_threshold=0.8).segments[0].mask
+    assert not (narrow & ~loose.segments[0].mask).any() and narrow.sum() < loose.segments[0].area
+    assert not np.array_equal(model.segment(photo, score_threshold=0.05, working_side=256).ids, loose.ids)
+
+
+def test_one_object_of_two_classes(model, default_photos, detect):
+    """Of two classes for nearly the same box the likelier one stays; torchvision's way is a setting of 1."""
+    photo = default_photos["cameraman"]
+    detect([[100, 100, 300, 300], [102, 101, 300, 298], [10, 10, 60, 60]], [0.9, 0.8, 0.7], [12, 8, 8])
+    assert [s.label for s in model.segment(photo).segments] == ["dog", "cat"]
+    assert [s.label for s in model.segment(photo, cross_nms_threshold=1.0).segments] == ["dog", "cat", "cat"]

@@ -1,0 +1,85 @@
+"""Loading: by number or name, and the errors of arguments that do not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from labkit.io.errors import LabkitError
+from labkit.models import build_network, load_model, pick_device
+from labkit.models.instance import InstanceModel
+from labkit.models.prompted import PromptedModel
+from labkit.models.semantic import SemanticModel
+from labkit.training import export
+from labkit.variants import VARIANTS
+
+
+@pytest.mark.parametrize(
+    "asked, name", [(1, "deeplab"), ("4", "sam"), ("DeepLab", "deeplab"), ("mask-rcnn", "mask_rcnn")]
+)
+def test_by_number_or_name(asked, name):
+    """The number, the number as text and the name in any case mean the same variant."""
+    assert load_model(asked, device="cpu").variant.name == name
+
+
+def test_auto_says_what_and_why(load):
+    """`auto` takes the embedded weights and carries the reason."""
+    model = load_model(5, device="cpu")
+    assert model.weights.name == "embedded/pspnet" and model.weights.reason
+    assert model.weights.sha256 == load(5).weights.sha256
+
+
+@pytest.mark.parametrize("variant", [0, 7, "resnet", ""])
+def test_unknown_variant(variant):
+    """The error lists the six variants."""
+    with pytest.raises(LabkitError, match="1 deeplab.*6 mask_rcnn"):
+        load_model(variant)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta"])
+def test_device_that_is_not_there(device):
+    """A device that torch does not know, does not have, or cannot compute on."""
+    if device == "cuda:99" and torch.cuda.device_count() > 99:
+        pytest.skip("this machine has a hundred GPUs")
+    with pytest.raises(LabkitError, match="cpu"):
+        pick_device(device)
+
+
+def test_own_file(tmp_path, default_photos):
+    """Weights that `export` wrote load as a file and give another mask than the embedded ones."""
+    torch.manual_seed(1)
+    path = tmp_path / "мои веса.safetensors"
+    export(build_network("fcn"), "fcn", path)
+    model = load_model("fcn", path, "cpu")
+    assert model.weights.name == path.name
+    assert not np.array_equal(
+        model.segment(default_photos["sheep"]).ids, load_model("fcn", device="cpu").segment(default_photos["sheep"]).ids
+    )
+
+
+def test_tensors_that_do_not_fit(tmp_path):
+    """A file that says it is the variant but lacks a tensor, or has one of another shape, is refused."""
+    path = tmp_path / "bad.safetensors"
+    network = build_network("unet")
+    export(network, "unet", path)
+    state = safetensors.torch.load_file(path)
+    metadata = {"format": "labkit-1", "variant": "unet", "classes": "PASCAL VOC"}
+    name = "segmentation_head.0.weight"
+    safetensors.torch.save_file({k: t for k, t in state.items() if k != name}, path, metadata)
+    with pytest.raises(LabkitError, match="segmentation_head"):
+        load_model("unet", path)
+    safetensors.torch.save_file({**state, name: torch.zeros(5, 16, 3, 3)}, path, metadata)
+    with pytest.raises(LabkitError, match="bad.safetensors"):
+        load_model("unet", path)
+
+
+@pytest.mark.parametrize("row", VARIANTS, ids=lambda row: row.name)
+def test_every_variant_loads(load, row):
+    """All six load from the package, each as its kind of model."""
+    kinds = {"semantic": SemanticModel, "instance": InstanceModel, "prompted": PromptedModel}
+    model = load(row.name)
+    assert model.variant is row and type(model) is kinds[row.kind] and model.weights.name == f"embedded/{row.name}"
+    assert not any(parameter.requires_grad for parameter in model.network.parameters())
+    assert not model.network.training

@@ -1,0 +1,296 @@
+"""The public networks: every published checkpoint fits, masks are the library's own, and a file becomes a result."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import http.server
+import threading
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import segment_anything
+import torch
+from official import recorded
+from PIL import Image
+from torchvision.models import get_model_builder, get_model_weights
+from torchvision.models._api import WeightsEnum
+
+from labkit.evaluation.metrics import iou
+from labkit.io.errors import LabkitError
+from labkit.models import build_release, load_model, load_weights
+from labkit.models.base import Model
+from labkit.models.instance import InstanceModel
+from labkit.models.official import published_state
+from labkit.models.prompted import PromptedModel
+from labkit.models.semantic import SemanticModel
+from labkit.photos import Photo
+from labkit.variants import find_variant
+from labkit.weights import catalogue
+from labkit.weights.catalogue import OFFICIAL
+from labkit.weights.find import Weights
+
+SMALLEST = [
+    "deeplabv3_mobilenet_v3_large",
+    "unet_people",
+    "fcn_resnet50",
+    "sam_vit_b",
+    "pspnet_resnetd50b_ade20k",
+    "maskrcnn_resnet50_fpn",
+]
+KINDS = {"semantic": SemanticModel, "instance": InstanceModel, "prompted": PromptedModel}
+
+
+def in_double(network: torch.nn.Module) -> torch.nn.Module:
+    """The network in float64, also where it is given float32.
+
+    Random weights blow the last bits of float32 up, and another processor sums in another order (a confidence 0.0014
+    off was seen): in float64 both sides agree on any processor.
+    """
+    network.register_forward_pre_hook(lambda module, given: tuple(x.double() for x in given))
+    return network.double()
+
+
+def random_model(name: str, double: bool = False) -> tuple[Model, dict[str, torch.Tensor]]:
+    """A release's model with random weights on the CPU, and these weights; `double`: it computes in float64."""
+    release, state = OFFICIAL[name], recorded(name, "cpu")
+    network = build_release(release)
+    network.load_state_dict(published_state(network, state), strict=False)
+    if double:
+        in_double(network)
+    variant = find_variant(release.variant)
+    weights = Weights(variant, f"official/{name}", Path("none"), "0", "test", release)
+    return KINDS[variant.kind](network, weights, torch.device("cpu")), state
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_published_checkpoint_fits(name):
+    """Every tensor of the published file has its place in the network, of the same shape, and none is left over."""
+    with torch.device("meta"):
+        network = build_release(OFFICIAL[name])
+    found = torch.nn.Module.load_state_dict(
+        network, published_state(network, recorded(name, "meta")), strict=False, assign=True
+    )
+    assert not found.unexpected_keys
+    assert all(key.endswith("num_batches_tracked") for key in found.missing_keys)
+
+
+def test_records_are_what_the_libraries_build():
+    """A checkpoint of another shape, or with a tensor missing, would be noticed."""
+    with torch.device("meta"):
+        network = build_release(OFFICIAL["fcn_resnet50"])
+    state = published_state(network, recorded("fcn_resnet50", "meta"))
+    key = "network.classifier.4.weight"
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        network.load_state_dict({**state, key: torch.zeros(20, 512, 1, 1, device="meta")}, strict=False, assign=True)
+    del state[key]
+    assert network.load_state_dict(state, strict=False, assign=True).missing_keys == [key]
+
+
+def library(name: str, state: dict[str, torch.Tensor], monkeypatch) -> torch.nn.Module:
+    """Torchvision's network as its users get it, with `state` in place of the download."""
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda self, *args, **kwargs: dict(state))
+    weights = get_model_weights(name).DEFAULT
+    return get_model_builder(name)(weights=weights, progress=False).eval()
+
+
+@pytest.mark.parametrize("name", ["deeplabv3_mobilenet_v3_large", "fcn_resnet50"])
+def test_semantic_masks_are_torchvision_s(name, default_photos, monkeypatch):
+    """The labels are those of torchvision's own transforms and network, at the size that its network sees.
+
+    What rounding leaves is up to 6e-5. With a photo one grey level brighter a confidence is off by 0.49, not
+    normalised or in BGR by 0.50 and 0.64.
+    """
+    model, state = random_model(name, double=True)
+    plain = in_double(library(name, state, monkeypatch))
+    side = 192
+    pixels = np.array(Image.fromarray(default_photos["cat_kitten"].pixels).resize((288, side)))
+    preset = partial(get_model_weights(name).DEFAULT.transforms, resize_size=side)()
+    with torch.inference_mode():
+        expected = plain(preset(Image.fromarray(pixels))[None])["out"][0]
+    result = model.segment(Photo.from_pixels("x", pixels), working_side=side)
+    labels = expected.argmax(0).numpy()
+    assert (result.labels == labels).mean() > 0.999 and len(np.unique(labels)) > 2
+    sure = expected.softmax(0).amax(0).numpy()
+    assert np.abs(result.confidence - sure)[result.ids > 0].max() < 1e-3
+
+
+def test_the_photo_is_scaled_as_in_the_preset(default_photos):
+    """Without a word on the size the shorter side is 520 pixels, normalised as torchvision does it."""
+    model, _ = random_model("deeplabv3_mobilenet_v3_large")
+    photo = default_photos["dog_shepherd"]
+    seen = []
+    model.network.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    model.segment(photo)
+    expected = get_model_weights("deeplabv3_mobilenet_v3_large").DEFAULT.transforms()(Image.fromarray(photo.pixels))
+    assert torch.equal(seen[0][0], expected) and min(expected.shape[1:]) == 520
+
+
+@pytest.mark.parametrize("name, channel", [("pspnet_resnetd50b_ade20k", 1), ("unet_people", 0)])
+def test_semantic_masks_are_the_library_s(name, channel, default_photos):
+    """PSPNet's classes come after a background that never wins; the people's logit is against a background of 0."""
+    model, state = random_model(name, double=True)
+    plain = in_double(build_release(OFFICIAL[name]).network.eval())
+    plain.load_state_dict({key.removeprefix("model."): tensor for key, tensor in state.items()})
+    side = 192
+    pixels = np.array(Image.fromarray(default_photos["cat_kitten"].pixels).resize((288, side)))
+    preset = partial(get_model_weights("fcn_resnet50").DEFAULT.transforms, resize_size=side)()
+    with torch.inference_mode():
+        logits = plain(preset(Image.fromarray(pixels))[None])
+    result = model.segment(Photo.from_pixels("x", pixels), working_side=side)
+    if name == "unet_people":
+        expected = (logits[0, 0] > 0).numpy().astype(int)
+    else:
+        expected = logits[0][0].argmax(0).numpy() + 1
+    assert (result.labels == expected).mean() > 0.999
+    assert result.classes.name == OFFICIAL[name].classes and len(np.unique(expected)) > 1
+
+
+def test_instances_are_torchvision_s(default_photos, monkeypatch):
+    """Boxes, labels, scores and masks of torchvision's own Mask R-CNN, its frozen BatchNorm and its transform."""
+    name = "maskrcnn_resnet50_fpn"
+    model, state = random_model(name)
+    plain = library(name, state, monkeypatch)
+    side = 224
+    plain.transform.min_size, plain.transform.max_size = (round(side * 800 / 1333),), side
+    for heads in (plain.roi_heads, model.network.roi_heads):
+        heads.detections_per_img = 10
+    plain.roi_heads.score_thresh = 0.0
+    photo = default_photos["cat_kitten"]
+    with torch.inference_mode():
+        (expected,) = plain([torch.from_numpy(photo.pixels).permute(2, 0, 1) / 255])
+    result = model.segment(
+        photo, working_side=side, score_threshold=0.0, max_detections=10, cross_nms_threshold=1.0, mask_threshold=0.5
+    )
+    masks = [mask for mask in expected["masks"][:, 0].numpy() >= 0.5 if mask.any()]
+    assert len(result.segments) == len(masks) > 3
+    kept = [bool((mask >= 0.5).any()) for mask in expected["masks"][:, 0].numpy()]
+    assert [s.label_id for s in result.segments] == expected["labels"].numpy()[kept].tolist()
+    for segment, mask in zip(result.segments, masks, strict=True):
+        assert iou(segment.mask, mask) > 0.99
+
+
+def small_sam() -> segment_anything.modeling.Sam:
+    """segment_anything's SAM with a tiny ViT, random."""
+    from segment_anything.build_sam import _build_sam
+
+    torch.manual_seed(0)
+    return _build_sam(encoder_embed_dim=32, encoder_depth=2, encoder_num_heads=2, encoder_global_attn_indexes=[1])
+
+
+def test_prompts_are_segment_anything_s(default_photos):
+    """Logits of points, box and the three answers as `SamPredictor` gives them; several points are asked once."""
+    network = small_sam().eval()
+    predictor = segment_anything.SamPredictor(network)
+    weights = Weights(find_variant(4), "official/test", Path("none"), "0", "test", OFFICIAL["sam_vit_b"])
+    model = PromptedModel(network, weights, torch.device("cpu"))
+    photo = default_photos["sheep"]
+    predictor.set_image(photo.pixels)
+    model.set_photo(photo)
+    points, labels = [(400, 300), (100, 50)], [1, 0]
+    for asked in ({"points": points, "point_labels": labels}, {"points": points[:1]}, {"box": (50, 60, 500, 400)}):
+        result = model.prompt(**asked, answers=3)
+        masks, scores, _ = predictor.predict(
+            np.array(asked["points"]) if "points" in asked else None,
+            np.array(asked.get("point_labels", [1])) if "points" in asked else None,
+            np.array(asked["box"]) if "box" in asked else None,
+        )
+        order = [n for n in np.argsort(-scores, kind="stable") if masks[n].any()]
+        assert len(result.segments) == len(order) > 0
+        for segment, n in zip(result.segments, order, strict=True):
+            assert (segment.mask == masks[n]).mean() > 0.9999
+    assert model.defaults["points_per_side"] == 32 and model.defaults["score_threshold"] == 0.88
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A folder, and the address of a server on this machine that serves it."""
+    folder = tmp_path_factory.mktemp("site")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def publish(name: str, site, tmp_path, monkeypatch) -> None:
+    """Puts a checkpoint with random values on the server in its real format, and the catalogue's row on it."""
+    folder, address = site
+    release = OFFICIAL[name]
+    state = recorded(name, "cpu")
+    path = folder / release.file
+    torch.save({"state_dict": state, "epoch": 3} if name == "unet_people" else state, path)
+    algorithm, _, digits = release.hash.partition(":")
+    if algorithm:
+        digest = hashlib.file_digest if hasattr(hashlib, "file_digest") else None
+        whole = digest(path.open("rb"), algorithm) if digest else hashlib.new(algorithm, path.read_bytes())
+        digits = whole.hexdigest()[: len(digits)]
+    if release.url.endswith(".zip"):
+        archive = folder / release.url.rsplit("/", 1)[1]
+        with zipfile.ZipFile(archive, "w") as zipped:
+            zipped.write(path, release.file)
+        path.unlink()
+        path = archive
+    row = dataclasses.replace(
+        release, url=f"{address}/{path.name}", hash=f"{algorithm}:{digits}" if algorithm else "", megabytes=1
+    )
+    monkeypatch.setitem(catalogue.OFFICIAL, name, row)
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
+    for variable in ("LABKIT_OFFLINE", "LABKIT_MIRROR"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_from_server_to_mask(name, site, tmp_path, default_photos, monkeypatch):
+    """Downloaded, verified, loaded, one photo segmented: the whole way of each family, with files in their format."""
+    publish(name, site, tmp_path, monkeypatch)
+    release = catalogue.OFFICIAL[name]
+    model = load_model(release.variant, f"official/{name}", "cpu")
+    cached = model.weights.path
+    assert cached.is_relative_to(tmp_path / "кэш") and cached.name == release.file
+    photo = default_photos["cat_kitten"]
+    small = Photo.from_pixels("kitten", np.array(Image.fromarray(photo.pixels).resize((120, 80))))
+    if release.variant == "sam":
+        model.set_photo(small)
+        result = model.prompt(points=[(60, 40)])
+    else:
+        result = model.segment(small, working_side=128)
+    assert result.ids.shape == (80, 120) and result.made_by["weights"] == f"official/{name}"
+    assert result.made_by["sha256"] == hashlib.sha256(cached.read_bytes()).hexdigest()
+    assert (result.classes.name if result.classes else "") == release.classes
+    (site[0] / release.url.rsplit("/", 1)[1]).unlink()
+    assert load_model(release.variant, f"official/{name}", "cpu").weights.sha256 == model.weights.sha256, (
+        "from the cache"
+    )
+    cached.unlink()
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    """A published file whose pickle would call something is refused, and nothing is called."""
+
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "touched",))
+
+    path = tmp_path / "weights.pth"
+    torch.save({"state_dict": Evil()}, path)
+    with pytest.raises(LabkitError, match="код"):
+        load_weights(build_release(OFFICIAL["deeplabv3_mobilenet_v3_large"]), path)
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("saved", [torch.zeros(3), {"a": torch.zeros(1)}, [1, 2]], ids=["tensor", "other", "list"])
+def test_other_checkpoints_are_refused(tmp_path, saved):
+    """A file that is no checkpoint of this network is named, with what is wrong."""
+    path = tmp_path / "weights.pth"
+    torch.save(saved, path)
+    with pytest.raises(LabkitError, match="weights.pth"):
+        load_weights(build_release(OFFICIAL["deeplabv3_mobilenet_v3_large"]), path)

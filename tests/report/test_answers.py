@@ -1,0 +1,100 @@
+"""What the student has written, wherever it stands, and how the notebook was run."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from executed import ANSWER, CONCLUSIONS, executed, handed_in
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from labkit.report.answers import complete, handed_data, outputs_text, words
+from labkit.variants import VARIANTS
+
+
+def read(*cells):
+    """The answers and conclusions of text cells (and of code, given as cells)."""
+    made = [new_markdown_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+    data = complete({}, new_notebook(cells=made))
+    return [row["answer"] for row in data["answers"]], data["conclusions"]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
+def test_untouched_notebooks(root, variant):
+    """In the kit's notebooks every question is found, with nothing for an answer, and no conclusions."""
+    notebook = nbformat.read(root / "notebooks" / variant.notebook, 4)
+    data = complete({}, notebook)
+    marks = sum(cell.source.count("*Ваш ответ:*") for cell in notebook.cells)
+    assert len(data["answers"]) == marks >= 4 and data["conclusions"] == ""
+    assert not any(row["answer"] for row in data["answers"])
+    assert all(row["question"].startswith("**") for row in data["answers"])
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
+def test_answered_notebooks(root, variant):
+    """An answer in place of each mark's dots is read whole, and no other text of the notebook with it."""
+    notebook = nbformat.read(root / "notebooks" / variant.notebook, 4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(":* …", ":* Потому что граница.\n\nИ ещё **строка**.")
+    assert len(complete({}, notebook)["answers"]) == sum(cell.source.count("*Ваш ответ") for cell in notebook.cells)
+    assert {row["answer"] for row in complete({}, notebook)["answers"]} == {"Потому что граница.\n\nИ ещё **строка**."}
+
+
+def test_questions_of_one_cell():
+    """Each answer ends where the next question or heading begins."""
+    cell = "## Вопросы\n\n**1.** Что?\n\n*Ваш ответ:* раз\n\n**2.** Где?\n\n*Ваш ответ:* …\n\n### Дальше\n\nтекст"
+    data = complete({}, new_notebook(cells=[new_markdown_cell(cell)]))
+    assert [(row["question"], row["answer"]) for row in data["answers"]] == [
+        ("**1.** Что?", "раз"),
+        ("**2.** Где?", ""),
+    ]
+
+
+def test_answers_below():
+    """Text in a cell of the student's own below the question, or below the conclusions, belongs to them."""
+    question = "**Вопрос.** Что?\n\n*Ваш ответ:* …"
+    assert read(question, "Ответ отдельно.", "## Дальше", "текст") == (["Ответ отдельно."], "")
+    assert read(question, new_code_cell("1"), "не ответ") == ([""], "")
+    conclusions = "## 10. Выводы\n\n*Заполните: что удалось.*\n\n…"
+    assert read(conclusions, "Вышло.", "И ещё.") == ([], "Вышло.\n\nИ ещё.")
+
+
+def test_questions_with_a_condition():
+    """A question for those who have masks of their own may stay open."""
+    question = "**Вопрос.** Что?\n\n*Ваш ответ (если есть разметка):* "
+    assert read(question + "…") == ([], "")
+    assert read(question + "Лапы.") == read(question + "…", "Лапы.") == (["Лапы."], "")
+
+
+def test_words():
+    """Words have two letters or digits; dots, dashes and lone letters are none."""
+    assert words("…") == words("— а , !!") == 0
+    assert words("Кошка выделена на 95 %, снято_вчера") == 6
+
+
+def test_run(report_photos, report_results):
+    """All cells in their order; one left out, one run again, one failed."""
+    handed = handed_in(3, report_photos, report_results)
+    notebook = executed(handed, report_results)
+    assert complete({}, notebook)["run"] == {"cells": 3, "executed": 3, "in_order": True, "error": None}
+    assert handed_data(notebook) == handed.data
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    code[0].execution_count = 9
+    assert not complete({}, notebook)["run"]["in_order"]
+    code[0].execution_count = None
+    assert complete({}, notebook)["run"]["executed"] == 2
+    code[1].outputs.append(new_output("error", ename="ValueError", evalue="нет", traceback=[]))
+    assert complete({}, notebook)["run"]["error"] == "ValueError: нет"
+    assert complete({}, notebook, "остановлено")["run"]["error"] == "остановлено"
+
+
+def test_texts_of_a_whole_notebook(report_photos, report_results):
+    """Answer and conclusions as written; the outputs' text has the table."""
+    notebook = executed(handed_in(3, report_photos, report_results), report_results)
+    data = complete({}, notebook)
+    assert data["answers"][0]["answer"] == ANSWER and data["conclusions"] == CONCLUSIONS
+    assert "cat_kitten" in outputs_text(notebook) and "mountMarked" in outputs_text(notebook)
+
+
+def test_not_handed_in():
+    """A notebook whose last cell was not run has no data."""
+    assert handed_data(new_notebook(cells=[new_code_cell("1")])) is None

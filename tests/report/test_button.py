@@ -1,0 +1,141 @@
+"""The end of a notebook: data in its output, and the report of what was saved."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+
+import nbformat
+import pytest
+from executed import executed, handed_in
+from IPython.utils.capture import capture_output
+
+import labkit
+from labkit.io.errors import LabkitError
+from labkit.report.data import BLOCK, MIME, digest, parse
+from labkit.report.page import external_links
+
+
+@pytest.fixture(scope="module")
+def handed(report_photos, report_results):
+    """What the last cell displays."""
+    return handed_in(3, report_photos, report_results, student="Ли")
+
+
+@pytest.fixture(scope="module")
+def notebook(handed, report_results):
+    """The notebook around it."""
+    return executed(handed, report_results)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where the notebook is run: nothing says where its file lies."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    return tmp_path
+
+
+def saved(notebook, path):
+    """Saves a notebook."""
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_displays(shell, report_photos, report_results):
+    """The facts with the data, and a button; the plain text has no masks."""
+    with capture_output() as shown:
+        labkit.hand_in(3, report_photos, report_results, "Ли", "ИВТ-21", wanted=3, target="кошка")
+    facts, button = shown.outputs
+    data = facts.data[MIME]
+    assert data["wanted"] == {"photos": 3, "target": "кошка"} and data["digest"] == digest(data)
+    assert facts.data["text/plain"].startswith("Студент: Ли") and "rle" not in facts.data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in button.data and button.data["text/html"] == ""
+
+
+def test_scores_and_prompts(shell, report_photos, report_results, load):
+    """SAM's answers to prompts, with the prompts, and the scores stand in the data too."""
+    sam = load(4)
+    sam.set_photo(report_photos[0])
+    answer = sam.prompt(box=(245, 125, 655, 615))
+    scores = types.SimpleNamespace(record=lambda: {"iou": 0.5})
+    with capture_output() as shown:
+        labkit.hand_in(4, report_photos, [], prompted=[answer], scores=scores)
+    data = shown.outputs[0].data[MIME]
+    assert data["prompted"][0]["made_by"]["prompts"]["box"] and data["scores"] == {"iou": 0.5}
+
+
+def test_writes_what_was_saved(handed, notebook, folder):
+    """The report of the saved notebook, beside it, with its answers; nothing is run."""
+    saved(notebook, folder / "моя работа.ipynb")
+    path, checks = handed.write(folder / "моя работа.ipynb")
+    page = path.read_text(encoding="utf-8")
+    assert path == folder / "variant_3.html" and external_links(page) == []
+    assert parse(BLOCK.findall(page)[0])["student"] == "Ли" and all(check.ok for check in checks)
+
+
+@pytest.mark.parametrize("how", ["server", "code", "name"])
+def test_finds_the_notebook(handed, notebook, folder, monkeypatch, shell, how):
+    """By the Jupyter server's variable, by VS Code's name, and under its own name in the current folder."""
+    name = "variant_3_fcn.ipynb" if how == "name" else "своя.ipynb"
+    path = saved(notebook, folder / name)
+    if how == "server":
+        monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    elif how == "code":
+        shell.user_ns["__vsc_ipynb_file__"] = str(path)
+    assert handed.write()[0] == folder / "variant_3.html"
+
+
+def test_not_found(handed, folder):
+    """No notebook: the message says what to do."""
+    with pytest.raises(LabkitError, match=r"variant_3_fcn\.ipynb.*labkit report 3"):
+        handed.write()
+    assert list(folder.iterdir()) == []
+
+
+def test_not_saved(handed, notebook, report_photos, report_results, folder):
+    """A file with the results of another run, or none, is not taken for this one; no file is written."""
+    other = handed_in(3, report_photos, report_results, student="Другая")
+    path = saved(executed(other, report_results), folder / "a.ipynb")
+    with pytest.raises(LabkitError, match="Ctrl"):
+        handed.write(path)
+    (folder / "b.ipynb").write_text("{", encoding="utf-8")
+    with pytest.raises(LabkitError, match="не читается"):
+        handed.write(folder / "b.ipynb")
+    assert not list(folder.glob("*.html"))
+
+
+def test_colab(handed, notebook, folder, monkeypatch):
+    """In Colab the page gives the notebook, and the browser gets the report."""
+    downloaded = []
+    colab = types.ModuleType("google.colab")
+    lines = json.loads(nbformat.writes(notebook))  # as in a file, texts are lists of lines
+    assert isinstance(lines["cells"][0]["source"], list)
+    colab._message = types.SimpleNamespace(blocking_request=lambda kind, timeout_sec: {"ipynb": lines})
+    colab.files = types.SimpleNamespace(download=downloaded.append)
+    google = types.ModuleType("google")
+    google.colab = colab
+    monkeypatch.setitem(sys.modules, "google", google)
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    button = handed.button()
+    button.children[0].click()
+    assert downloaded == [str(folder / "variant_3.html")] and "Отчёт записан" in button.children[1].value
+    for cell in lines["cells"]:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(MIME, None)
+    path, checks = handed.write()  # the page has dropped the data of a type that it does not know
+    assert parse(BLOCK.findall(path.read_text(encoding="utf-8"))[0])["student"] == "Ли" and all(c.ok for c in checks)
+    colab._message.blocking_request = lambda kind, timeout_sec: None
+    with pytest.raises(LabkitError, match="Ctrl"):
+        handed.write()
+
+
+def test_button(handed, notebook, folder):
+    """Pressed too early it says what to do, and can be pressed again."""
+    button, said = handed.button().children
+    button.click()
+    assert "не найден" in said.value and not button.disabled
+    saved(notebook, folder / "variant_3_fcn.ipynb")
+    button.click()
+    assert "✓ <b>Выводы написаны" in said.value and (folder / "variant_3.html").exists()

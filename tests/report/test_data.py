@@ -1,0 +1,130 @@
+"""The data of a report: whole, valid by their schema, sealed, and read back with limits."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from executed import executed, handed_in
+
+from labkit.report.answers import complete
+from labkit.report.data import BLOCK, block, digest, page_digest, parse, results_data, sealed
+from labkit.segmentation import decode_mask
+from labkit.variants import find_variant
+
+
+@pytest.fixture(scope="module")
+def data(report_photos, report_results):
+    """The whole data of a notebook."""
+    handed = handed_in(3, report_photos, report_results, student="Иванова </script><b>", group="ИВТ-21")
+    return complete(handed.data, executed(handed, report_results))
+
+
+def test_what_stands_in_it(data, report_photos, report_results):
+    """Student, photos with the hash of their files, weights once, seconds photo by photo, and the masks."""
+    assert (data["student"], data["variant_number"], data["made_by"]["variant"]) == ("Иванова </script><b>", 3, "fcn")
+    assert [photo["sha256"] for photo in data["photos"]] == [photo.sha256 for photo in report_photos]
+    assert data["photos"][0]["jpeg_sha256"] == hashlib.sha256(report_photos[0].jpeg).hexdigest()
+    assert "seconds" not in data["made_by"]
+    for row, result in zip(data["results"], report_results, strict=True):
+        assert row["made_by"] == {"seconds": result.made_by["seconds"]}
+        for segment, own in zip(row["segments"], result.segments, strict=True):
+            assert np.array_equal(decode_mask(segment["rle"], tuple(row["size"])), own.mask)
+
+
+def test_block_and_back(data):
+    """What a page carries is what is read, and no name can close its element."""
+    written = block(sealed(data, "<p>страница</p>"))
+    (found,) = BLOCK.findall(f"<body>{written}</body>")
+    assert "<" not in found and parse(found) == sealed(data, "<p>страница</p>")
+
+
+def test_seals(data):
+    """Each seal breaks with what it seals, and survives other line ends and another order of keys."""
+    page = "<body>\n<p>45%</p>\n</body>"
+    whole = sealed(data, page)
+    assert whole["digest"] == digest(dict(reversed(whole.items()))) == digest(json.loads(json.dumps(whole)))
+    changed = copy.deepcopy(whole)
+    changed["results"][0]["segments"][0]["score"] = 1.0
+    assert digest(changed) != whole["digest"]
+    carried = page.replace("</body>", block(whole) + "</body>")
+    assert page_digest(carried) == page_digest(carried.replace("\n", "\r\n")) == whole["page_sha256"]
+    assert page_digest(carried.replace("45%", "95%")) != whole["page_sha256"]
+
+
+def test_nothing_was_run():
+    """Data without photos and results are valid too."""
+    data = results_data(find_variant(4), [], [])
+    assert parse(json.dumps(data)) == data and data["made_by"] == {}
+
+
+def test_skipped_photos(tmp_path, root, load):
+    """A file that gave no photo is in the data with its reason."""
+    from labkit.photos import load_photos
+
+    (tmp_path / "cat.jpg").write_bytes((root / "data" / "images" / "cat_chelsea.jpg").read_bytes())
+    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    photos = load_photos(tmp_path, for_report=True, quiet=True)
+    data = results_data(find_variant(3), photos, [])
+    assert [row["name"] for row in data["skipped"]] == ["bad.jpg"] and data["skipped"][0]["reason"]
+
+
+def change(path: str, value: object):
+    """Sets one value of the data."""
+
+    def apply(data):
+        *keys, last = [int(key) if key.isdigit() else key for key in path.split("/")]
+        for key in keys:
+            data = data[key]
+        data[last] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    "apply",
+    [
+        change("schema", "labkit-report-2"),
+        change("student", ["Иванова"]),
+        change("student", "И" * 501),
+        change("variant_number", 7),
+        change("variant_number", True),
+        change("more", 1),
+        change("photos/0/sha256", "zz"),
+        change("photos/0/size", [0, 10]),
+        change("results/0/segments/0/score", 1.5),
+        change("results/0/segments/0/id", 0),
+        change("results/0/segments/0/rle", "x"),
+        change("results/0/segments", [None]),
+        change("made_by/settings", {"a": {"b": {}}}),
+        change("photos", [{}] * 501),
+        lambda data: data.pop("results"),
+    ],
+)
+def test_wrong_data(data, apply):
+    """Whatever the schema does not allow is refused in one line that says where."""
+    wrong = copy.deepcopy(data)
+    apply(wrong)
+    with pytest.raises(ValueError, match=r"^\$") as error:
+        parse(json.dumps(wrong))
+    assert len(str(error.value)) < 400 and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "{", "[1]", "null", '{"a": NaN}', '{"a": Infinity}', "[" * 200_000, '{"a":' * 100_000, "9" * 10_000, "\ud800"],
+)
+def test_no_data(written):
+    """Broken, endless, deep and huge text is a ValueError and nothing worse."""
+    with pytest.raises(ValueError):
+        parse(written)
+
+
+def test_too_many_characters(monkeypatch):
+    """Beyond the limit nothing is read."""
+    monkeypatch.setattr("labkit.report.data._MAX_CHARACTERS", 10)
+    with pytest.raises(ValueError, match="at most 10"):
+        parse(" " * 11)

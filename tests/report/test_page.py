@@ -1,0 +1,212 @@
+"""The report's page: one file that needs no network, the provenance at its top."""
+
+from __future__ import annotations
+
+import copy
+from datetime import datetime
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from executed import ANSWER, executed, handed_in
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from labkit.figures import figure, svg
+from labkit.locale import text
+from labkit.report.checks import NAMES
+from labkit.report.data import BLOCK, MIME, digest, page_digest, parse
+from labkit.report.page import external_links, render, write_page
+from labkit.report.provenance import provenance
+from labkit.variants import find_variant
+
+VARIANT = find_variant("fcn")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+@pytest.fixture(scope="module")
+def handed(report_photos, report_results):
+    """What is handed in."""
+    return handed_in(3, report_photos, report_results, student="Иванова <b>", group="ИВТ-21", target="кошка")
+
+
+@pytest.fixture(scope="module")
+def notebook(handed, report_results):
+    """An executed notebook: narrative, viewer, table, answers, a figure and a widget."""
+    notebook = executed(handed, report_results)
+    notebook.cells[0].source = "# Отчёт\n\n[статья](https://arxiv.org/abs/1411.4038)\n\n$x_1$"
+    viewer = {WIDGET: {"model_id": "c0ffee" * 5, "version_major": 2, "version_minor": 0}, "text/html": "<p>записка</p>"}
+    drawn = {"image/svg+xml": svg(figure(report_results[0]))}
+    for number, data in enumerate((drawn, viewer), start=4):
+        outputs = [new_output("display_data", data=data)]
+        notebook.cells.append(new_code_cell("показать()", execution_count=number, outputs=outputs))
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def page(notebook):
+    """The page of that notebook."""
+    return render(notebook, VARIANT)[0]
+
+
+@pytest.fixture(scope="module")
+def soup(page):
+    """The page as a tree."""
+    return BeautifulSoup(page, "html.parser")
+
+
+def test_needs_no_network(page, soup):
+    """Nothing is fetched; links to papers stay."""
+    assert external_links(page) == []
+    assert soup.find("a", href="https://arxiv.org/abs/1411.4038")
+    assert not [script for script in soup("script") if "src" in script.attrs]
+
+
+def test_says_what_it_is(soup):
+    """Title, heading, language and character set are there, and what was said in the notebook."""
+    assert soup.title.text == "3. FCN-8s" and soup.header.h1.text == "Вариант 3: FCN-8s"
+    assert soup.html["lang"] == "ru" and soup.meta["charset"] == "utf-8"
+    assert soup.main.h1.text.startswith("Отчёт")
+
+
+def test_figures_are_drawings(soup):
+    """A figure is in the page as SVG, with text that can be searched and its photos inside."""
+    drawn = soup.main.svg
+    assert [node.text.strip() for node in drawn("text")][:3] == ["cat_kitten", "маска", "наложение"]
+    assert all(image["xlink:href"].startswith("data:image/webp;base64,") for image in drawn("image"))
+
+
+def test_header(page, soup, notebook):
+    """Student, group, variant and date, then the checks with tick or cross and reason, and what each photo shows."""
+    rows = {row.th.text: row.td.text for row in soup.header.table("tr")}
+    assert rows["Студент"] == "Иванова <b>" and rows["Группа"] == "ИВТ-21" and not soup.header.b
+    assert datetime.strptime(rows["Дата"], "%d.%m.%Y, %H:%M").date() == datetime.now().date()
+    first, by_photo = soup.header(class_="labkit-checks")
+    found = render(notebook, VARIANT)[1]
+    told = [" ".join(row.text.split()) for row in first("li")]
+    assert told == [
+        f"{'✓' if check.ok else '✗'} {text(f'checks.{check.name}')} "
+        f"({text('checks.ok' if check.ok else 'checks.failed')}): {check.reason}"
+        for check in found
+    ]
+    assert [check.name for check in found if not check.ok] == ["objects"] and len(told) == 8
+    photos = [" ".join(row.text.split()) for row in by_photo("li")]
+    assert photos[0].startswith("✓ cat_kitten (выполнено): кошка: 2") and photos[2].startswith("✗ officer")
+
+
+def test_data_inside(page, notebook, handed):
+    """The block holds what was handed in, what was written, and the checks; both seals are whole."""
+    (written,) = BLOCK.findall(page)
+    data = parse(written)
+    assert data["results"] == handed.data["results"] and data["answers"][0]["answer"] == ANSWER
+    assert [check["name"] for check in data["checks"]] == list(NAMES)
+    assert data["digest"] == digest(data) and data["page_sha256"] == page_digest(page)
+    assert MIME not in page and page.count("labkit-report-1") == 1
+
+
+def test_provenance_follows_the_results(soup):
+    """The table of facts stands where the notebook shows it, after the results, escaped."""
+    (facts,) = soup.find_all(class_="labkit-facts")
+    assert facts.find_parent("main") and facts.td.text == "Иванова <b>" and not facts.b
+
+
+def test_comparison(outlined):
+    """A page of all variants has the student but no checks and no data block."""
+    facts = new_output("display_data", data=provenance([outlined], "Ли")._repr_mimebundle_())
+    page, found = render(new_notebook(cells=[new_code_cell("1", execution_count=1, outputs=[facts])]), None)
+    soup = BeautifulSoup(page, "html.parser")
+    assert found == [] and not BLOCK.search(page) and soup.header.h1.text == "Сравнение шести вариантов"
+    assert soup.header.td.text == "Ли" and not soup.header.find(class_="labkit-checks")
+
+
+def test_code_is_folded_away(soup):
+    """The code is in the page, hidden until the button shows it."""
+    button = soup.header.find("button", id="labkit-code")
+    assert button.text == button["data-show"] == "Показать код" and button["data-hide"] == "Скрыть код"
+    assert "labkit-fold" in soup.body["class"]
+    assert [cell.text.strip() for cell in soup.select(".jp-CodeCell > .jp-Cell-inputWrapper pre")][-2:] == [
+        "показать()"
+    ] * 2
+    assert "body.labkit-fold .jp-CodeCell > .jp-Cell-inputWrapper { display: none; }" in str(soup.head)
+
+
+def test_widgets_give_way_to_their_notes(page, soup):
+    """Without a kernel a widget shows nothing: what is left is the sentence in its place."""
+    assert soup.main.find("p", string="записка") and WIDGET not in page and "c0ffee" * 5 not in page
+
+
+def test_error_banner(notebook, soup):
+    """A run that stopped says where, at the top and as text; one that did not has no banner."""
+    stopped = BeautifulSoup(render(notebook, VARIANT, "ячейка с кодом № 2: ValueError: <b>")[0], "html.parser")
+    banner = stopped.header.find(class_="labkit-error")
+    assert banner.text == "Выполнение остановилось: ячейка с кодом № 2: ValueError: <b>"
+    assert not soup.find(class_="labkit-error")
+
+
+@pytest.mark.parametrize("state", [{}, {"state": {}}, {"application/vnd.jupyter.widget-state+json": {}}])
+def test_odd_widget_state(notebook, page, state):
+    """Colab writes widget metadata without `state`, which nbconvert by itself does not survive."""
+    notebook = copy.deepcopy(notebook)
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+    assert BLOCK.sub("", render(notebook, VARIANT)[0]) == BLOCK.sub("", page)
+    assert "widgets" in notebook.metadata  # the notebook itself is left as it was
+
+
+def test_nothing_was_handed_in():
+    """A notebook that stopped early, or has no outputs at all, makes a page too: with crosses, and with data."""
+    page, found = render(new_notebook(cells=[new_code_cell("1 / 0")]), VARIANT, "ячейка с кодом № 1")
+    header = BeautifulSoup(page, "html.parser").header
+    assert header.find(class_="labkit-error") and header.button
+    assert not any(check.ok for check in found)
+    assert parse(BLOCK.findall(page)[0])["run"]["error"] == "ячейка с кодом № 1"
+
+
+def test_write_page(notebook, tmp_path):
+    """One file in UTF-8, nothing beside it; a failing export leaves the former report as it was."""
+    path = tmp_path / "отчёт.html"
+    found = write_page(notebook, path, VARIANT)
+    written = path.read_bytes()
+    assert (written.decode("utf-8"), found) == render(notebook, VARIANT)
+    with pytest.raises(AttributeError):
+        write_page(nbformat.NotebookNode(metadata={}), path, VARIANT)
+    assert path.read_bytes() == written and list(tmp_path.iterdir()) == [path]
+
+
+FETCHED = {
+    "<script src=https://a.org/x.js></script>": "https://a.org/x.js",
+    '<SCRIPT async SRC="//a.org/x.js"></SCRIPT>': "//a.org/x.js",
+    "<link rel=stylesheet href=//a.org/x.css>": "//a.org/x.css",
+    "<img alt='1 > 0' src='http://a.org/x.png'>": "http://a.org/x.png",
+    '<img srcset="x.png 1x, https://a.org/x.png 2x">': "https://a.org/x.png 2x",
+    "<video poster=https://a.org/x.png></video>": "https://a.org/x.png",
+    '<object data="https://a.org/x.svg"></object>': "https://a.org/x.svg",
+    '<svg><image xlink:href="https://a.org/x.png"/></svg>': "https://a.org/x.png",
+    "<iframe srcdoc='<script src=&quot;https://a.org/x.js&quot;></script>'></iframe>": "https://a.org/x.js",
+    "<style>p { background: url( 'https://a.org/x.png' ) }</style>": "https://a.org/x.png",
+    '<style>@import "https://a.org/x.css";</style>': "https://a.org/x.css",
+    "<style>@import url(//a.org/x.css);</style>": "//a.org/x.css",
+    '<p style="background: url(https://a.org/x.png)">': "https://a.org/x.png",
+}
+
+
+@pytest.mark.parametrize("snippet, address", FETCHED.items())
+def test_finds_what_is_fetched(snippet, address):
+    """Each way in which a page can fetch something, in any spelling."""
+    assert external_links(f"<html><body><p>текст</p>{snippet}</body></html>") == [address]
+
+
+@pytest.mark.parametrize(
+    "snippet",
+    [
+        '<a href="https://a.org">статья</a>',
+        '<svg xmlns="http://www.w3.org/2000/svg"><use xlink:href="#m1"/></svg>',
+        '<img src="data:image/png;base64,//8=">',
+        "<p>background: url(https://a.org/x.png)</p>",
+        "<pre>&lt;script src=https://a.org/x.js&gt;</pre>",
+        "<!-- <script src=https://a.org/x.js></script> -->",
+        "<style>p { background: url(#a) } /* https://a.org */</style>",
+        "<script>// see https://a.org</script>",
+    ],
+)
+def test_leaves_what_is_not_fetched(snippet):
+    """Links that lead away, names of formats, embedded data and mere text."""
+    assert external_links(snippet) == []

@@ -1,0 +1,132 @@
+"""Running a notebook into a report: whole, with a failing cell, interrupted, and with wrong arguments."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from labkit.io.errors import LabkitError
+from labkit.report.data import BLOCK, page_digest, parse
+from labkit.report.page import external_links
+from labkit.report.run import find_notebook, make_report, run_notebook
+from labkit.variants import VARIANTS, find_variant
+
+
+@pytest.fixture(scope="module")
+def two_photos(tmp_path_factory, root):
+    """A folder of two photos whose names need care."""
+    folder = tmp_path_factory.mktemp("мои фото")
+    shutil.copy(root / "data" / "images" / "cat_kitten.jpg", folder / "кот & <b>Ко.jpg")
+    shutil.copy(root / "data" / "images" / "officer.jpg", folder / "два слова.jpg")
+    return folder
+
+
+def test_report_of_own_photos(two_photos, tmp_path):
+    """The page stands alone, has the student, the hashes and the results at hand, and names are text."""
+    named = {"student": "Анна <Ли>", "group": "ИВТ-1", "wanted": 2, "target": "кошка"}
+    report = make_report(3, two_photos, "embedded", "cpu", tmp_path, **named)
+    assert report.error is None and report.html.name == "variant_3.html" and report.notebook.name == "variant_3.ipynb"
+    page = report.html.read_text(encoding="utf-8")
+    assert external_links(page) == [] and report.html.stat().st_size < 3_000_000
+    title = page[page.index('<header class="labkit-title">') : page.index("</header>")]
+    assert "Анна &lt;Ли&gt;" in title and "ИВТ-1" in title and "FCN-8s" in title and "embedded/fcn" in title
+    data = parse(BLOCK.findall(page)[0])
+    assert data["page_sha256"] == page_digest(page) and data["wanted"] == {"photos": 2, "target": "кошка"}
+    failed = [check.name for check in report.checks if not check.ok]
+    assert failed == ["objects", "conclusions", "answers"]  # an officer is no cat, and nothing was written
+    facts = page[page.index('<table class="labkit-facts">') :]
+    from labkit.photos import load_photos
+    from labkit.weights.find import EMBEDDED
+
+    assert EMBEDDED["fcn"] in facts
+    for photo in load_photos(two_photos, quiet=True):
+        assert photo.sha256 in facts
+    assert "<b>Ко" not in page and "кошка" in page and "человек" in page
+    assert not list(tmp_path.glob("*.part"))
+    executed = nbformat.read(report.notebook, 4)
+    assert all(cell.execution_count for cell in executed.cells if cell.cell_type == "code")
+
+
+def test_failing_cell_leaves_a_report(tmp_path, monkeypatch, two_photos, root):
+    """Where a cell fails the page shows the results before it and says where it stopped."""
+    notebook = nbformat.read(root / "notebooks" / find_variant(5).notebook, 4)
+    position = next(n for n, cell in enumerate(notebook.cells) if "labkit.show" in cell.source)
+    notebook.cells.insert(position, nbformat.v4.new_code_cell("1 / 0"))
+    nbformat.write(notebook, tmp_path / "broken.ipynb")
+    monkeypatch.setattr("labkit.report.run.find_notebook", lambda variant: tmp_path / "broken.ipynb")
+    report = make_report(5, two_photos, "embedded", "cpu", tmp_path / "out")
+    assert "ZeroDivisionError: division by zero" in report.error
+    page = report.html.read_text(encoding="utf-8")
+    assert 'class="labkit-error"' in page
+    assert "кошка" in page
+    assert page.count("ZeroDivisionError") > 1  # in the title and under its cell
+    number = 1 + sum(cell.cell_type == "code" for cell in notebook.cells[:position])
+    assert f"№ {number + 1}:" in report.error  # one more: the cell of the given parameters
+
+
+def test_interrupt_leaves_a_report(tmp_path, two_photos, root):
+    """Ctrl-C while the notebook runs: exit code 1 and a page that says so."""
+    command = [sys.executable, "-m", "labkit", "report", "1", "--photos", str(two_photos), "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    process = subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not _children(process.pid):  # the kernel is up
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.05)
+    time.sleep(2.0)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert process.returncode == 1, error
+    assert "остановлено с клавиатуры" in error and "Traceback" not in error
+    assert "variant_1.html" in out
+    assert "остановлено с клавиатуры" in (tmp_path / "variant_1.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"variant": 9},
+        {"photos": "нет такой папки"},
+        {"weights": "нет.safetensors"},
+        {"weights": "official"},
+    ],
+)
+def test_wrong_arguments_stop_before_anything_runs(tmp_path, arguments):
+    """Nothing is written, and the error is one that a student can mend."""
+    with pytest.raises(LabkitError):
+        make_report(**{"variant": 1, "out": tmp_path / "out", **arguments})
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_ready_variant_has_its_notebook():
+    """The notebooks of the variants with embedded weights are there."""
+    from labkit.weights.find import EMBEDDED
+
+    for row in VARIANTS:
+        if row.name in EMBEDDED:
+            assert find_notebook(row).name == row.notebook
+
+
+def test_dead_kernel_is_said(tmp_path):
+    """A kernel that dies (out of memory, say) is an error with a cell number, not a traceback."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("x = 1"), nbformat.v4.new_code_cell("import os; os._exit(9)")]
+    )
+    assert "№ 2" in run_notebook(notebook, tmp_path, "dead")
+
+
+def _children(pid: int) -> str:
+    tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+    if not tasks:
+        pytest.skip("this system does not tell the children of a process")
+    return "".join(task.read_text() for task in tasks).strip()

@@ -1,0 +1,253 @@
+"""A sample set of handed-in reports, made on the fly: good, wrong, edited, copied, hostile."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from labkit.figures import summary
+from labkit.photos import Photo, PhotoSet, load_photos
+from labkit.report.data import BLOCK, MIME, OPENING, block, digest, results_data, sealed
+from labkit.report.page import render
+from labkit.segmentation import Segmentation
+from labkit.variants import find_variant
+from labkit.viewer.viewer import page_part
+
+__all__ = [
+    "CONCLUSIONS",
+    "WRITTEN",
+    "Sample",
+    "edited",
+    "hostile",
+    "notebook_of",
+    "outside",
+    "page_of",
+    "png_header",
+    "resealed",
+    "sample",
+    "students_photos",
+    "zip_of",
+]
+
+WRITTEN = {
+    "Где сеть ошиблась и почему?": (
+        "Сеть приняла тень от головы за продолжение шерсти, потому что контраст на границе там почти нулевой, а более "
+        "подробные признаки в этом месте шумят; на светлом фоне такого не было ни разу."
+    ),
+    "Что изменилось с порогом?": "При пороге выше половины пропадают усы, уши и узкая полоса вдоль контура.",
+}
+
+CONCLUSIONS = (
+    "Полносвёрточная сеть нашла животных на всех фото. Хуже всего ей дались края: они сглажены, а тонкие детали "
+    "пропали. Помогло бы обучение на фото с большим разрешением и другой шаг последнего слоя."
+)
+
+
+def students_photos(folder: Path, source: Path, names: Sequence[str], turned: bool = False) -> PhotoSet:
+    """Photos that are nobody else's: parts of the kit's, mirrored if `turned`, loaded for a report."""
+    folder.mkdir(parents=True)
+    for number, name in enumerate(names):
+        with Image.open(source / f"{name}.jpg") as image:
+            width, height = image.size
+            part = image.convert("RGB").crop((width // 9, height // 11, width - 1, height - height // 13))
+            part.thumbnail((512, 512))
+            if turned:
+                part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            part.save(folder / f"моё {number + 1}.jpg", quality=88)
+    return load_photos(folder, for_report=True, quiet=True)
+
+
+def notebook_of(
+    photos: Sequence[Photo],
+    results: Sequence[Segmentation],
+    student: str = "Иванова Анна",
+    variant: int = 3,
+    answers: dict[str, str] = WRITTEN,
+    conclusions: str = CONCLUSIONS,
+    wanted: int = 2,
+    target: str = "",
+    change: Callable[[dict[str, Any]], None] | None = None,
+) -> nbformat.NotebookNode:
+    """An executed notebook; `change` may change the data before they are sealed."""
+    data = json.loads(
+        json.dumps(results_data(find_variant(variant), photos, results, student, "С-101", wanted, target))
+    )
+    if change is not None:
+        change(data)
+    outputs = [
+        [new_output("display_data", data={"text/html": page_part(results), "text/plain": summary(results)})],
+        [new_output("stream", name="stdout", text=summary(results) + "\n")],
+        [new_output("display_data", data={MIME: {**data, "digest": digest(data)}, "text/plain": "сведения"})],
+    ]
+    sources = ["labkit.show(results)", "print(labkit.summary(results))", "labkit.hand_in(3, photos, results)"]
+    cells = [
+        new_code_cell(s, execution_count=n, outputs=o) for n, (s, o) in enumerate(zip(sources, outputs, strict=True), 1)
+    ]
+    questions = "\n\n".join(f"**{n}.** {q}\n\n*Ваш ответ:* {a}" for n, (q, a) in enumerate(answers.items(), 1))
+    texts = [new_markdown_cell(questions), new_markdown_cell(f"## 11. Выводы\n\n{conclusions}")]
+    return new_notebook(cells=[new_markdown_cell("# Отчёт"), *cells[:2], *texts, cells[2]])
+
+
+def page_of(notebook: nbformat.NotebookNode, variant: int = 3) -> str:
+    """The report of a notebook, as `labkit report` writes it."""
+    return render(notebook, find_variant(variant))[0]
+
+
+def edited(page: str, change: Callable[[dict[str, Any]], None]) -> str:
+    """The page with other data in its block; the seals stay as they were."""
+    data = json.loads(BLOCK.search(page)[1])
+    change(data)
+    return BLOCK.sub(lambda _: block(data), page)
+
+
+def resealed(page: str, change: Callable[[dict[str, Any]], None] = lambda data: None) -> str:
+    """The page, which may have been changed, with other data and new seals: by somebody who has read the code."""
+    data = json.loads(BLOCK.search(page)[1])
+    change(data)
+    bare = BLOCK.sub("", page)
+    return BLOCK.sub(lambda _: block(sealed(data, bare)), page)
+
+
+def outside(page: str, old: str, new: str) -> str:
+    """The page with something else in it, its data as they were."""
+    found = BLOCK.search(page)
+    before, after = page[: found.start()], page[found.end() :]
+    assert old in before + after
+    return before.replace(old, new) + found[0] + after.replace(old, new)
+
+
+def zip_of(files: dict[str, bytes], encoding: str | None = None) -> bytes:
+    """A zip; with `encoding` its names are in that, and nothing says so."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            info = _Named(name)
+            info.encoding = encoding
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+class _Named(zipfile.ZipInfo):
+    encoding: str | None = None
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        if self.encoding is None:
+            return super()._encodeFilenameFlags()
+        return self.filename.encode(self.encoding), self.flag_bits
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is so large, in a hundred bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+def hostile(page: str) -> dict[str, tuple[bytes, str | None]]:
+    """Files that mean no good, made of a good report's page, and the key of what is said of each; None if it is read.
+
+    In a zip, what is said of its only file.
+    """
+    data = json.loads(BLOCK.search(page)[1])
+    whole = page.encode()
+    script = "<script>document.title = 'попался'</script>"
+    layer = re.compile(r'"layers": \["data:image/png;base64,[^"]*"')
+    large = base64.b64encode(png_header(40_000, 25_000)).decode()
+    lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    svg = f'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY l0 "л">{lol}]><svg><text>&l9;</text></svg>'
+    encrypted = bytearray(zip_of({"отчёт.html": whole}))
+    encrypted[encrypted.rindex(b"PK\x01\x02") + 8] |= 1
+    broken = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "outputs": [7]}]}'
+
+    def with_data(**changed: Any) -> str:
+        return resealed(page, lambda data: data.update(changed))
+
+    def with_part(part: str) -> str:
+        return resealed(page.replace("</main>", f"{part}</main>", 1))
+
+    def huge(data: dict[str, Any]) -> None:
+        data["results"][0]["size"] = data["photos"][0]["size"] = [40_000, 25_000]
+
+    def many(data: dict[str, Any]) -> None:
+        data["results"][0]["size"] = [2000, 2000]
+        data["results"] = [{**data["results"][0], "segments": data["results"][0]["segments"] * 1000}] * 10
+
+    named = with_data(student="ЗДЕСЬ\u202eвонави", conclusions="\x00\x1b[31m слово")
+    files: dict[str, tuple[str | bytes, str | None]] = {
+        "разметка.html": (with_data(student=script, group="\"><img src=x onerror='x'>", conclusions=script), None),
+        "скрипт.html": (with_part(script), None),
+        "суррогаты.html": (named.replace("ЗДЕСЬ", r"\ud83d"), None),
+        "лол.html": (with_part(svg), None),
+        "png.html": (resealed(layer.sub(f'"layers": ["data:image/png;base64,{large}"', page, count=1)), None),
+        "секунды.html": (re.sub(r'"seconds":[\d.]+', '"seconds":1e999', page), None),
+        "просмотры.html": (with_part('mountMarked("0123456789abcdef", {' * 100_000), None),
+        "матрёшка.html": (page.replace('"scores":null', '"scores":' + '{"a":' * 900 + "1" + "}" * 900), None),
+        "пустой.html": (" \n", "handed.empty"),
+        "чужой.html": ("<!doctype html><title>Блог</title><p>Просто страница", "handed.no_block"),
+        "двойной.html": (page.replace("</body>", block(data) + "</body>"), "handed.two_blocks"),
+        "открытия.html": (page.replace("</main>", OPENING * 200_000 + "</main>"), "handed.two_blocks"),
+        "обрыв.html": (page[: page.index(OPENING) + len(OPENING) + 500], "handed.cut"),
+        "не-json.html": (BLOCK.sub(OPENING + "{'a': 1}</script>", page), "handed.data"),
+        "глубокий.html": (BLOCK.sub(OPENING + "[" * 200_000 + "]" * 200_000 + "</script>", page), "handed.data"),
+        "не-по-схеме.html": (with_data(variant_number=7), "handed.data"),
+        "гигапиксель.html": (resealed(page, huge), "handed.pixels"),
+        "маски.html": (resealed(page, many), "handed.masks"),
+        "большой.html": (page + " " * 31_000_000, "handed.large"),
+        "картинка.html": (png_header(40_000, 25_000), "handed.no_block"),
+        "бомба.zip": (zip_of({"отчёт.html": bytes(29_000_000)}), "photos.zip_ratio"),
+        "тяжёлый.zip": (zip_of({"отчёт.html": bytes(31_000_000)}), "photos.zip_member_size"),
+        "пароль.zip": (bytes(encrypted), "photos.zip_encrypted"),
+        "побег.zip": (zip_of({"../../побег.html": whole}), "handed.climbs"),
+        "корень.zip": (zip_of({"/etc/побег.html": whole}), "handed.climbs"),
+        "матрёшка.zip": (zip_of({"а.zip": zip_of({"б.zip": zip_of({"отчёт.html": whole})})}), "handed.nested"),
+        "битый.zip": (zip_of({"отчёт.html": whole})[:-40], "photos.bad_zip"),
+        "порча.zip": (zip_of({"отчёт.html": whole}).replace(b"PK\x03\x04", b"PK\x03\x05", 1), "handed.unreadable"),
+        "без отчёта.zip": (zip_of({"фото.jpg": b"\xff\xd8"}), "handed.nothing"),
+        "не тетрадь.ipynb": ("{}", "handed.notebook"),
+        "чужая.ipynb": (nbformat.writes(new_notebook(cells=[new_code_cell("1 / 0")])), "handed.not_run"),
+        "кривая.ipynb": (broken, "handed.notebook"),
+        "глубокая.ipynb": ("[" * 200_000, "handed.deep"),
+        "отчёт.rar": (b"Rar!", "handed.foreign"),
+        '<img src=x onerror="x">.html': ("<p>имя с разметкой", "handed.no_block"),
+    }
+    return {name: (made if isinstance(made, bytes) else made.encode(), key) for name, (made, key) in files.items()}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A good report and what it was made of, and photos and results of another student."""
+
+    photos: PhotoSet
+    results: list[Segmentation]
+    notebook: nbformat.NotebookNode
+    page: str
+    other_photos: PhotoSet
+    other_results: list[Segmentation]
+
+
+@pytest.fixture(scope="session")
+def sample(root, load, tmp_path_factory) -> Sample:
+    """Reports of FCN on three photos of one student and two of another."""
+    folder, source = tmp_path_factory.mktemp("сданное"), root / "data" / "images"
+    photos = students_photos(folder / "а", source, ["cat_kitten", "dog_shepherd", "sheep"])
+    others = students_photos(folder / "б", source, ["horses", "officer"], turned=True)
+    results, other_results = (load(3).segment_all(one) for one in (photos, others))
+    notebook = notebook_of(photos, results)
+    return Sample(photos, results, notebook, page_of(notebook), others, other_results)

@@ -1,0 +1,39 @@
+"""The loop: a real short training, its checkpoint, and a run that goes on from it."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+
+from labkit.evaluation.dataset import Dataset
+from labkit.models import build_network
+from labkit.training.crops import Crops
+from labkit.training.loop import Recipe, train
+from labkit.training.shared_encoder import SharedEncoder
+
+
+def test_learns_and_resumes(tiny_dataset, tmp_path):
+    """A run of so many steps moves what may move; one that goes on starts where the checkpoint ended.
+
+    The clock ticks a second a look, so that the number of steps does not depend on the machine.
+    """
+    torch.manual_seed(0)
+    crops = Crops(Dataset(tiny_dataset, "train"), side=64, scales=(70, 120))
+    networks = {"fcn": build_network("fcn")}
+    encoder = build_network("deeplab").encoder
+    stem = encoder.model.conv_stem.weight.clone()
+    late = encoder.model.blocks[6][0].conv_pw.weight.clone()
+    said: list[str] = []
+    checkpoint = tmp_path / "run.checkpoint"
+    learner = SharedEncoder(networks, encoder, frozen_stages=2)
+    clock = itertools.count().__next__
+    train(learner, crops, Recipe(minutes=3 / 60, batch=2, side=64), checkpoint, say=said.append, clock=clock)
+    assert checkpoint.exists() and torch.equal(encoder.model.conv_stem.weight, stem)
+    assert not torch.equal(encoder.model.blocks[6][0].conv_pw.weight, late)
+    state = torch.load(checkpoint, weights_only=True)
+    assert state["step"] == 3 and state["seconds"] == 3
+    again = Recipe(minutes=5 / 60, batch=2, side=64)
+    train(learner, crops, again, checkpoint, resume=True, say=said.append, clock=clock)
+    assert any("resumed at step 3" in line for line in said)
+    assert torch.load(checkpoint, weights_only=True)["step"] == 5

@@ -1,0 +1,237 @@
+"""Training SAM: prompts that ask for an object, corrections where the answer is wrong, and the loss of an answer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from labkit.classes import IGNORE
+from labkit.evaluation.dataset import Dataset
+from labkit.models import build_network
+from labkit.models.sam import OUTLINE_LOGIT, SIDE
+from labkit.training.loop import Recipe
+from labkit.training.prompting import (
+    SamLearner,
+    box_prompt,
+    correction,
+    draw_objects,
+    mask_loss,
+    outline_prompt,
+    point_prompt,
+)
+from labkit.training.scenes import Scene, Scenes
+
+RECIPE = Recipe(side=SIDE, batch=1)
+
+
+@pytest.fixture
+def rng():
+    """A generator of one seed."""
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def masks():
+    """A disc and a bar, 128x128."""
+    row, column = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    disc = (row - 60) ** 2 + (column - 70) ** 2 < 30**2
+    bar = (row >= 20) & (row < 30) & (column >= 5) & (column < 125)
+    return torch.stack([disc, bar])
+
+
+EVERYWHERE = torch.ones(128, 128, dtype=torch.bool)
+
+
+def perfect(masks: torch.Tensor) -> torch.Tensor:
+    """Logits at half the size that are as sure as can be of these masks, one answer each."""
+    return (masks[:, ::2, ::2].float() * 40 - 20)[:, None]
+
+
+def answering(masks: torch.Tensor) -> torch.Tensor:
+    """Logits of full size whose answer is these masks to the pixel."""
+    return torch.where(masks, 9.0, -9.0)[:, None]
+
+
+def test_draw_objects(rng):
+    """At most four, none twice, the largest most often; what nobody labelled is none."""
+    numbers = torch.zeros(64, 64, dtype=torch.uint8)
+    for number, side in enumerate((2, 4, 6, 8, 16, 32), start=1):
+        numbers[10 * number - 10 : 10 * number - 10 + side, :side] = number
+    numbers[:, 40:] = IGNORE
+    scene = Scene(torch.zeros(3, 64, 64, dtype=torch.uint8), numbers, torch.zeros(256, dtype=torch.uint8))
+    drawn = [draw_objects(scene, rng) for _ in range(300)]
+    assert all(len(set(one)) == len(one) == 4 and set(one) <= set(range(1, 7)) for one in drawn)
+    times = [sum(number in one for one in drawn) for number in range(1, 7)]
+    assert times == sorted(times) and times[0] < 150 < 270 < times[-1]
+    few = Scene(scene.pixels, torch.where(numbers == 6, numbers, 0), scene.labels)
+    assert draw_objects(few, rng) == [6]
+    assert draw_objects(Scene(scene.pixels, torch.full_like(numbers, IGNORE), scene.labels), rng) == []
+
+
+def test_box_prompt(masks, rng):
+    """Without noise the mask's own box; with it, near that box and within the photo."""
+    assert box_prompt(masks, rng, noise=0.0).tolist() == [[41, 31, 100, 90], [5, 20, 125, 30]]
+    moved = torch.stack([box_prompt(masks, rng) for _ in range(50)])
+    away = (moved - box_prompt(masks, rng, noise=0.0)).abs()
+    assert away.max() <= 20 / 1024 * 128 and away.mean((0, 1)).min() > 0.2
+    assert moved.min() >= 0 and moved.max() <= 128
+    assert away[:, 1, 0].mean() > 2 * away[:, 1, 1].mean(), "the noise is a share of the box, which is long and low"
+
+
+def test_point_prompt(masks, rng):
+    """The first point lies in the object; every point's label says whether it does."""
+    labels_seen, middles = set(), 0
+    for _ in range(30):
+        points, labels = point_prompt(masks, 4, rng)
+        assert points.shape == (2, 4, 2) and labels.shape == (2, 4)
+        assert points.min() >= 0 and points.max() <= 127
+        columns, rows = points.long().unbind(-1)
+        truth = torch.stack([mask[r, c] for mask, r, c in zip(masks, rows, columns, strict=True)])
+        assert torch.equal(labels, truth.float()) and (labels[:, 0] == 1).all()
+        labels_seen |= set(labels[:, 1:].unique().tolist())
+        middles += points[0, 0].tolist() == [70, 60]
+    assert labels_seen == {0, 1} and 5 < middles < 25
+
+
+def test_outline_prompt(masks, rng):
+    """A mask prompt of half the size, sure of itself, that resembles the object roughly."""
+    rough = outline_prompt(masks, rng)
+    assert rough.shape == (2, 1, 64, 64) and rough.abs().max() == OUTLINE_LOGIT
+    inside, truth = rough[:, 0] > 0, masks[:, ::2, ::2]
+    overlap = (inside & truth).sum((1, 2)) / (inside | truth).sum((1, 2))
+    assert overlap.min() > 0.7 and overlap[0] < 1
+
+
+def test_correction_adds_what_is_missing(masks, rng):
+    """Where the answer lacks a part of the object, the point lies there and says 1."""
+    given = masks.clone()
+    given[:, :, 80:] = False
+    (disc, bar), labels = correction(answering(given), masks, EVERYWHERE, rng)
+    assert labels.tolist() == [1, 1]
+    for mask, (x, y) in zip(masks, (disc.int().tolist(), bar.int().tolist()), strict=True):
+        assert mask[y, x] and x >= 80
+
+
+def test_correction_takes_away_what_is_too_much(masks, rng):
+    """Where the answer goes beyond the object, the point lies there and says 0."""
+    given = masks.clone()
+    given[:, 100:, :40] = True
+    points, labels = correction(answering(given), masks, EVERYWHERE, rng)
+    assert labels.tolist() == [0, 0]
+    assert all(x < 40 and y >= 100 for x, y in points.tolist())
+
+
+def test_correction_of_a_right_answer(rng):
+    """Where nothing is wrong, the point lies in the object; an object that is nowhere to be seen breaks nothing."""
+    masks = torch.zeros(2, 128, 128, dtype=torch.bool)
+    masks[0, 40:80, 40:80] = True
+    points, labels = correction(answering(masks), masks, EVERYWHERE, rng)
+    x, y = points[0].int().tolist()
+    assert masks[0, y, x] and labels.tolist() == [1, 0] and points.shape == (2, 2)
+
+
+def test_correction_leaves_unlabelled_places_alone(masks, rng):
+    """A place that nobody labelled is never called wrong."""
+    given, valid = masks.clone(), EVERYWHERE.clone()
+    given[:, 100:] = True
+    valid[100:] = False
+    points, labels = correction(answering(given), masks, valid, rng)
+    assert points[:, 1].max() < 100 and labels.tolist() == [1, 1]
+
+
+def test_loss_of_right_and_wrong_answers(masks, rng):
+    """A perfect answer has an IoU of 1 and next to no loss; the worse the answer, the higher the loss."""
+    half = masks.clone()
+    half[:, :, 70:] = False
+    logits = torch.cat([perfect(masks), perfect(half), -perfect(masks)], 1)
+    loss, iou = mask_loss(logits, masks, EVERYWHERE, rng)
+    assert loss.shape == iou.shape == (2, 3)
+    assert iou[:, 0].tolist() == [1, 1] and iou[:, 2].tolist() == [0, 0]
+    small = masks[:, ::2, ::2]
+    expected = (half[:, ::2, ::2] & small).sum((1, 2)) / small.sum((1, 2))
+    assert iou[:, 1].tolist() == pytest.approx(expected.tolist())
+    sure = perfect(masks) / 4  # a pixel at the edge may be off by half of one: 20 is too sure of it
+    assert mask_loss(sure, masks, EVERYWHERE, rng)[0].max() < 0.5
+    assert (loss[:, 0] < 0.3 * loss[:, 1]).all() and (loss[:, 1] < loss[:, 2]).all()
+
+
+def test_loss_against_plain_formulas(rng):
+    """An answer that knows nothing: cross entropy ln 2 near and far, Dice from the areas alone."""
+    masks = torch.zeros(1, 128, 128, dtype=torch.bool)
+    masks[0, 48:80, 48:80] = True  # the window is twice the box: 64x64 pixels, one a place
+    loss, _ = mask_loss(torch.zeros(1, 1, 64, 64), masks, EVERYWHERE, rng)
+    dice = 1 - (2 * 0.5 * 32 * 32 + 1) / (0.5 * 64 * 64 + 32 * 32 + 1)
+    assert loss.item() == pytest.approx(2 * math.log(2) + dice, abs=1e-4)
+
+
+def test_unlabelled_pixels_carry_no_gradient(masks, rng):
+    """Where nobody labelled, nothing is learned, and the IoU does not count it."""
+    valid = EVERYWHERE.clone()
+    valid[:, 64:] = False
+    logits = torch.zeros(2, 1, 64, 64, requires_grad=True)
+    mask_loss(logits, masks, valid, rng)[0].sum().backward()
+    assert logits.grad[..., 33:].abs().max() == 0 and logits.grad[..., :30].abs().max() > 0
+    wrong_there = perfect(masks)
+    wrong_there[..., 32:] = 20
+    assert mask_loss(wrong_there, masks, valid, rng)[1].flatten().tolist() == [1, 1]
+
+
+@pytest.fixture(scope="module")
+def learner():
+    """A learner with random weights."""
+    torch.manual_seed(0)
+    return SamLearner(build_network("sam"), frozen_stages=2).train()
+
+
+@pytest.fixture
+def scene(tiny_dataset):
+    """A scene with objects, of the side that SAM's encoder sees."""
+    scenes = Scenes(Dataset(tiny_dataset, "train"), SIDE, (400, 600), by_class=False, centred=1.0, pasted=0.5)
+    scene = scenes.draw(np.random.default_rng(1))
+    assert scene.objects()
+    return scene
+
+
+@pytest.mark.parametrize("kind", ["box", "point", "points", "outline"])
+def test_losses(learner, scene, monkeypatch, kind):
+    """Every kind of prompt, corrected twice, gives finite losses; what is frozen gets no gradient."""
+    monkeypatch.setattr("labkit.training.prompting._KINDS", {kind: 1.0})
+    monkeypatch.setattr("labkit.training.prompting._CORRECTIONS", (0.0, 0.0, 1.0))
+    learner.zero_grad(set_to_none=True)
+    parts = learner.losses([scene], RECIPE, torch.Generator().manual_seed(0))
+    assert parts.keys() == {"best", "single", "iou"}
+    assert all(value.isfinite() and value > 0 for value in parts.values())
+    assert parts["best"] < 2 * parts["single"]
+    sum(parts.values()).backward()
+    encoder = learner.network.image_encoder.encoder
+    assert all(
+        p.grad is None for part in (encoder.model.conv_stem, *encoder.model.blocks[:2]) for p in part.parameters()
+    )
+    for part in (encoder.model.blocks[6], learner.network.image_encoder.neck, learner.network.mask_decoder):
+        assert any(p.grad is not None and p.grad.abs().max() > 0 for p in part.parameters())
+    assert all(p.grad.isfinite().all() for p in learner.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("fill", [0, IGNORE], ids=["background", "not labelled"])
+def test_scene_without_objects(learner, fill):
+    """A scene in which nothing can be asked for teaches nothing, and breaks nothing."""
+    empty = Scene(
+        torch.zeros(3, SIDE, SIDE, dtype=torch.uint8),
+        torch.full((SIDE, SIDE), fill, dtype=torch.uint8),
+        torch.zeros(256, dtype=torch.uint8),
+    )
+    learner.zero_grad(set_to_none=True)
+    parts = learner.losses([empty], RECIPE, torch.Generator().manual_seed(0))
+    assert [value.item() for value in parts.values()] == [0, 0, 0]
+    sum(parts.values()).backward()
+    assert all(p.grad.abs().max() == 0 for p in learner.parameters() if p.grad is not None)
+
+
+def test_every_part_has_a_rate(learner):
+    """The parts with a learning rate are all that learns, each once."""
+    rated = [p for part, _ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
+    learning = [p for p in learner.parameters() if p.requires_grad]
+    assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))

@@ -1,0 +1,314 @@
+"""What travels to the viewer: images that decode to exactly the result, and plain data about it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labkit.classes import VOC
+from labkit.figures import colors_of
+from labkit.photos import Photo
+from labkit.segmentation import Segment, Segmentation
+from labkit.viewer.items import item_of, items_of
+
+CAT, DOG = VOC.id("cat"), VOC.id("dog")
+DEPTH = 12
+"""So many masks below the uppermost one travel."""
+
+
+def opened(address: str) -> Image.Image:
+    """The image of a data address, whose kind is the one that it says."""
+    kind, data = address.removeprefix("data:image/").split(";base64,")
+    image = Image.open(io.BytesIO(base64.b64decode(data, validate=True)))
+    assert image.format == kind.upper()
+    return image
+
+
+def ids_of(address: str) -> np.ndarray:
+    """The segment ids of a layer."""
+    image = opened(address)
+    assert (image.format, image.mode) == ("PNG", "RGB")
+    return np.asarray(image).astype(np.int64) @ [1, 256, 65536]
+
+
+def levels_of(item: dict) -> np.ndarray:
+    """The confidence of an item, 0 to 200."""
+    image = opened(item["confidence"])
+    assert (image.format, image.mode) == ("PNG", "L")
+    return np.asarray(image)
+
+
+def expected_levels(result: Segmentation) -> np.ndarray:
+    """The confidence that is to travel."""
+    return np.where(result.ids > 0, np.floor(result.confidence * 200 + 1e-4), 0)
+
+
+def check_exact(result: Segmentation, item: dict) -> None:
+    """Ids and confidence as they were, and of each segment, over all layers, exactly its whole mask."""
+    layers = [ids_of(layer) for layer in item["layers"]]
+    assert np.array_equal(layers[0], result.ids)
+    assert np.array_equal(levels_of(item), expected_levels(result))
+    for segment in result.segments:
+        here = np.logical_or.reduce([layer == segment.id for layer in layers])
+        assert np.array_equal(here, segment.mask), segment.id
+    for above, below in zip(layers, layers[1:], strict=False):
+        assert (above[below > 0] > 0).all()  # the viewer looks no deeper than the first gap
+    shown = {segment["id"] for segment in item["segments"]}
+    assert all(set(np.unique(layer)) <= shown | {0} for layer in layers)
+    json.dumps(item, allow_nan=False)
+
+
+def made(masks: list[np.ndarray], ids=None, labels=None, classes=VOC, made_by=None) -> Segmentation:
+    """A result of these masks, the first on top, with a confidence that differs from pixel to pixel."""
+    shape = masks[0].shape
+    numbers = list(ids) if ids is not None else range(1, len(masks) + 1)
+    labels = labels or [CAT] * len(masks)
+    top = np.zeros(shape, np.int32)
+    for number, mask in zip(numbers, masks, strict=True):
+        top[mask & (top == 0)] = number
+    segments = [
+        Segment(number, label_id, VOC.names[label_id], 1 - n / 100, mask)
+        for n, (number, label_id, mask) in enumerate(zip(numbers, labels, masks, strict=True))
+    ]
+    confidence = np.random.default_rng(1).random(shape, np.float32)
+    photo = Photo.from_pixels("снимок", np.full((*shape, 3), 90, np.uint8))
+    return Segmentation(photo, top, confidence, segments, classes, made_by or {})
+
+
+def block(shape: tuple[int, int], y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
+    """A mask that is one rectangle."""
+    mask = np.zeros(shape, bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
+
+
+def test_decodes_to_the_result(outlined):
+    """A semantic result: one layer, which with the confidence decodes to exactly what the model said."""
+    item = item_of(outlined)
+    assert len(item["layers"]) == 1 and levels_of(item).max() > 150
+    check_exact(outlined, item)
+    height, width = outlined.ids.shape
+    assert item["size"] == item["photo_size"] == [width, height]
+    photo = opened(item["photo"])
+    assert (photo.format, photo.size) == ("JPEG", (width, height))
+    assert np.abs(np.asarray(photo).astype(int) - outlined.photo.pixels).mean() < 4
+
+
+def test_quick_images_decode_to_the_same(outlined):
+    """`quick` saves time, not pixels."""
+    check_exact(outlined, item_of(outlined, quick=True))
+
+
+def test_confidence_is_zero_outside_the_segments():
+    """The background's own confidence does not travel: there is nothing that a threshold could take away."""
+    result = made([block((20, 30), 5, 5, 9, 9)])
+    levels = levels_of(item_of(result))
+    assert (result.confidence[result.ids == 0] > 0.5).any() and not levels[result.ids == 0].any()
+
+
+def test_segments(outlined):
+    """What the legend needs: names, colours, share of the photo and score, the largest first."""
+    shape = (40, 60)
+    small, large = block(shape, 0, 0, 10, 10), block(shape, 5, 5, 35, 55)
+    result = made([small, large, small], labels=[CAT, CAT, DOG])
+    rows = item_of(result)["segments"]
+    assert [row["id"] for row in rows] == [2, 1, 3]
+    assert [row["share"] for row in rows] == pytest.approx([1500 / 2400, 100 / 2400, 100 / 2400])
+    assert [row["score"] for row in rows] == [0.99, 1.0, 0.98]
+    assert [row["color"] for row in rows] == [colors_of(result)[n] for n in (2, 1, 3)]
+    assert [row["class_color"] for row in rows] == [VOC.colors[n] for n in (CAT, CAT, DOG)]
+    assert len({row["color"] for row in rows}) == 3
+
+
+def test_names_in_both_languages():
+    """Segments of one class are numbered from the largest on, one alone is not."""
+    shape = (40, 60)
+    result = made([block(shape, 0, 0, n, n) for n in (10, 30, 20)], labels=[CAT, CAT, DOG])
+    item = item_of(result)
+    assert [row["ru"] for row in item["segments"]] == ["кошка 1", "собака", "кошка 2"]
+    assert [row["en"] for row in item["segments"]] == ["cat 1", "dog", "cat 2"]
+    assert item["classes"] is True and item["name"] == "снимок"
+
+
+def test_without_classes():
+    """Objects that have no class are called by their number, and there is no colour of a class to choose."""
+    item = item_of(made([block((9, 9), 0, 0, 5, 5), block((9, 9), 5, 5, 9, 9)], ids=[4, 7], classes=None))
+    assert item["classes"] is False and item["answers"] is False
+    assert [(row["ru"], row["en"]) for row in item["segments"]] == [("объект 4", "object 4"), ("объект 7", "object 7")]
+    assert all(row["class_color"] == row["color"] for row in item["segments"])
+
+
+def test_whole_masks_under_nested_ones():
+    """Five squares inside each other, the smallest on top: each is whole in the layers, six deep in the middle."""
+    shape = (64, 80)
+    masks = [block(shape, 30 - 5 * n, 40 - 6 * n, 34 + 5 * n, 44 + 6 * n) for n in range(5)]
+    masks.append(np.ones(shape, bool))
+    item = item_of(made(masks))
+    assert len(item["layers"]) == 6
+    check_exact(made(masks), item)
+
+
+def test_whole_masks_under_larger_ones():
+    """The largest on top hides all others entirely, two equal ones among them: each can still be uncovered."""
+    shape = (50, 50)
+    small = block(shape, 10, 10, 20, 20)
+    result = made([np.ones(shape, bool), small, small, block(shape, 15, 15, 40, 40)])
+    assert (result.ids == 1).all()
+    check_exact(result, item_of(result))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whole_masks_that_overlap_anyhow(seed):
+    """Twelve random masks of any shape and order, with any ids: each is whole in the layers."""
+    rng = np.random.default_rng(seed)
+    shape = (45, 70)
+    masks = []
+    for _ in range(12):
+        (y0, y1), (x0, x1) = sorted(rng.integers(0, 46, 2)), sorted(rng.integers(0, 71, 2))
+        masks.append(block(shape, y0, x0, y1 + 1, x1 + 1) & (rng.random(shape) < 0.9))
+    result = made(masks, ids=(rng.choice(500, 12, replace=False) + 1).tolist())
+    item = item_of(result)
+    assert len(item["layers"]) > 3
+    check_exact(result, item)
+
+
+def test_depth_has_an_end():
+    """Of twenty masks over one another the uppermost and the twelve smallest below it travel, and nothing wrong."""
+    shape = (40, 40)
+    masks = [block(shape, 0, 0, 10 + n, 10 + n) for n in range(20)]
+    item = item_of(made(masks))
+    assert len(item["layers"]) == 1 + DEPTH
+    for n, mask in enumerate(masks, start=1):
+        here = np.logical_or.reduce([ids_of(layer) == n for layer in item["layers"]])
+        assert not (here & ~mask).any() and (n > 1 + DEPTH or np.array_equal(here, mask))
+
+
+def test_mask_rcnn(load, default_photos):
+    """Real objects that hide each other: the horses and their riders are all whole below one another."""
+    result = load(6).segment(default_photos["horses"])
+    item = item_of(result)
+    assert len(result.segments) > 1 and len(item["layers"]) > 1
+    assert sum(segment.area for segment in result.segments) > np.count_nonzero(result.ids)
+    check_exact(result, item)
+    shares = [row["share"] for row in item["segments"]]
+    assert shares == sorted(shares, reverse=True)
+    assert item["answers"] is False and item["prompts"] == {}
+
+
+def test_answers_of_sam(load, default_photos):
+    """One point, three answers: best first as SAM gave them, whole below one another, and the point with them."""
+    model = load(4)
+    model.set_photo(default_photos["cat_kitten"])
+    result = model.prompt(points=[(450, 330)])
+    item = item_of(result)
+    assert len(result.segments) == 3 and len(item["layers"]) > 1
+    check_exact(result, item)
+    assert item["answers"] is True and item["classes"] is False
+    assert item["prompts"] == {"points": [[450, 330]], "point_labels": [1]}
+    assert [row["id"] for row in item["segments"]] == [segment.id for segment in result.segments] == [1, 2, 3]
+    assert [row["score"] for row in item["segments"]] == pytest.approx([s.score for s in result.segments], abs=1e-4)
+    one = item_of(model.prompt(points=[(450, 330), (400, 400)], point_labels=[1, 0]))
+    assert one["answers"] is False and one["prompts"]["point_labels"] == [1, 0]
+
+
+def test_answers_come_best_first():
+    """Also where the best is the smallest: the viewer's first answer is the model's."""
+    shape = (30, 30)
+    masks = [block(shape, 0, 0, n, n) for n in (10, 30, 20)]
+    asked = {"points": [[5, 5]], "point_labels": [1], "box": [0, 0, 9, 9], "mask": {"size": [30, 30], "counts": "x"}}
+    item = item_of(made(masks, classes=None, made_by={"variant": "sam", "prompts": asked}))
+    assert item["answers"] is True
+    assert [row["id"] for row in item["segments"]] == [1, 2, 3]
+    assert [row["score"] for row in item["segments"]] == [1.0, 0.99, 0.98]
+    assert item["prompts"] == {"points": [[5, 5]], "point_labels": [1], "box": [0, 0, 9, 9]}
+
+
+def test_large_ids():
+    """Ids of two and three bytes come back as they are."""
+    shape = (20, 40)
+    ids = [255, 256, 70_000, 65_535, 65_536, 2**24 - 1]
+    masks = [block(shape, 0, 5 * n, 20, 5 * n + 8) for n in range(6)]
+    result = made(masks, ids=ids)
+    item = item_of(result)
+    assert set(np.unique(ids_of(item["layers"][0]))) == {0, *ids}
+    assert {row["id"] for row in item["segments"]} == set(ids)
+    check_exact(result, item)
+
+
+@pytest.mark.parametrize(
+    "side, size",
+    [((4000, 3000), [1024, 768]), ((1100, 2200), [512, 1024]), ((5000, 2), [1024, 1]), ((1024, 1024), [1024, 1024])],
+)
+def test_large_photos_travel_small(side, size):
+    """The longest side is at most 1024 in all images; shares and places remain those of the photo itself."""
+    width, height = side
+    labels = np.zeros((height, width), np.uint8)
+    labels[:, : width // 4] = CAT
+    result = Segmentation.from_labels(Photo.from_pixels("x", np.full((height, width, 3), 90, np.uint8)), labels)
+    item = item_of(result, quick=True)
+    assert item["size"] == size and item["photo_size"] == [width, height]
+    images = [item["photo"], item["confidence"], *item["layers"]]
+    assert all(list(opened(image).size) == size for image in images)
+    ids = ids_of(item["layers"][0])
+    assert np.array_equal(np.unique(ids), [0, 1]) and (ids == 1).mean() == pytest.approx(0.25, abs=0.01)
+    assert np.array_equal(levels_of(item), 200 * ids)
+    assert item["segments"][0]["share"] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (40, 40)])
+def test_tiny_photos(shape):
+    """They are not enlarged, and decode exactly."""
+    labels = np.zeros(shape, np.uint8)
+    labels.flat[0] = CAT
+    result = Segmentation.from_labels(Photo.from_pixels("x", np.full((*shape, 3), 200, np.uint8)), labels)
+    item = item_of(result)
+    assert item["size"] == item["photo_size"] == [shape[1], shape[0]]
+    assert opened(item["photo"]).size == (shape[1], shape[0])
+    check_exact(result, item)
+
+
+def test_nothing_found(default_photos):
+    """No segments: one empty layer, and a photo to look at."""
+    photo = default_photos["horses"]
+    nothing = Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))
+    for result in (nothing, replace(nothing, classes=None, made_by={"prompts": {}})):
+        item = item_of(result)
+        assert item["segments"] == [] and item["answers"] is False and len(item["layers"]) == 1
+        assert not ids_of(item["layers"][0]).any() and not levels_of(item).any()
+        assert opened(item["photo"]).size == tuple(item["size"])
+        check_exact(result, item)
+
+
+def test_without_the_photo(outlined):
+    """`photo=False` leaves it out, and nothing else."""
+    assert item_of(outlined, photo=False) == {**item_of(outlined), "photo": None}
+
+
+def test_titles_where_models_are_compared(outlined, default_photos):
+    """The models' names stand there only where one photo occurs with several models."""
+    sheep = default_photos["sheep"]
+    other = Segmentation.from_labels(sheep, np.zeros(sheep.pixels.shape[:2], np.uint8), made_by={"variant": "unet"})
+    first, second = (replace(outlined, made_by={"variant": name}) for name in ("deeplab", "mask_rcnn"))
+
+    def titles(*results):
+        return [item["title"] for item in items_of(results)]
+
+    assert titles(first) == [""] and titles() == []
+    assert titles(first, other) == ["", ""]
+    assert titles(first, first) == ["", ""]
+    assert titles(first, second) == ["DeepLabV3+", "Mask R-CNN"]
+    assert titles(first, outlined) == ["DeepLabV3+", ""]
+    assert item_of(first)["title"] == "" and item_of(first, "A & B")["title"] == "A & B"
+
+
+def test_items_are_what_each_result_gives(outlined):
+    """In the order of the results; a photo travels with the first of them, the others have its number."""
+    empty = Segmentation.from_labels(outlined.photo, np.zeros(outlined.ids.shape, np.uint8))
+    other = replace(outlined, photo=replace(outlined.photo, name="another"))
+    assert items_of([other, empty, outlined]) == [item_of(other), item_of(empty), {**item_of(outlined), "photo": 1}]

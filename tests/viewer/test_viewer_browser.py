@@ -1,0 +1,1055 @@
+"""The viewer in a real browser: pages opened from disk, without kernel and network, driven by mouse and keyboard."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from browser import WHY_NOT, View, page_of
+from IPython.utils.capture import capture_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from labkit.classes import VOC
+from labkit.figures import colors_of, named_segments, rgb
+from labkit.locale import text
+from labkit.photos import Photo
+from labkit.report.page import external_links, render
+from labkit.segmentation import Segmentation
+from labkit.variants import find_variant
+from labkit.viewer import show
+from labkit.viewer.viewer import page_part
+
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+
+MARKUP = "<img src=x onerror=alert(1)>.png"
+THRESHOLDS = (0, 0.3, 0.5, 0.7, 0.9, 0.95, 0.97, 0.99, 1)
+SHADOW = "document.querySelector('[data-labkit]').shadowRoot"
+
+# Every text of the viewer, and the contrast between its colour and what is behind it (WCAG 2.2, 1.4.3)
+CONTRASTS = """() => {
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const bytes = (color) => {
+    context.clearRect(0, 0, 1, 1);
+    context.fillStyle = color;
+    context.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = ([r, g, b, a], below) => [r, g, b].map((value, n) => value * a + below[n] * (1 - a));
+  const light = (color) => {
+    const [r, g, b] = color.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const up = (element) => element.parentElement ?? element.getRootNode().host;
+  const found = [];
+  for (const host of document.querySelectorAll("[data-labkit]")) {
+    for (const element of host.shadowRoot.querySelectorAll("*")) {
+      const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+      if (!own || element.matches("style, option") || !element.checkVisibility()) continue;
+      const chain = [];
+      for (let at = element; at; at = up(at)) chain.unshift(at);
+      let below = [255, 255, 255];
+      let opacity = 1;
+      for (const at of chain) {
+        const style = getComputedStyle(at);
+        below = over(bytes(style.backgroundColor), below);
+        opacity *= Number(style.opacity);
+      }
+      const [r, g, b, a] = bytes(getComputedStyle(element).color);
+      const [one, two] = [light(over([r, g, b, a * opacity], below)), light(below)];
+      found.push([element.textContent.trim(), (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)]);
+    }
+  }
+  return found;
+}"""
+
+# What has the focus, as deep as it goes: its kind, its name and what a screen reader calls it
+FOCUSED = """() => {
+  let at = document.activeElement;
+  while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+  const named = at.getAttribute("aria-label") ?? ([...(at.labels ?? [])].map((l) => l.textContent).join(" "));
+  const what = at.name || at.dataset.panel || at.className || "";
+  return [at.tagName.toLowerCase(), what, (named || at.textContent).trim()];
+}"""
+
+
+@pytest.fixture(scope="session")
+def horses(load, default_photos) -> Segmentation:
+    """DeepLab's two classes, horse and cow, on the horses."""
+    return load(1).segment(default_photos["horses"])
+
+
+@pytest.fixture(scope="session")
+def cat(load, default_photos) -> Segmentation:
+    """DeepLab's cat, which it is very sure of."""
+    return load(1).segment(default_photos["cat_chelsea"])
+
+
+@pytest.fixture(scope="session")
+def person(load, default_photos) -> Segmentation:
+    """DeepLab's astronaut."""
+    return load(1).segment(default_photos["astronaut"])
+
+
+@pytest.fixture(scope="session")
+def herd(load, default_photos) -> Segmentation:
+    """Mask R-CNN's horses and cows, some of which lie over others."""
+    return load(6).segment(default_photos["horses"], score_threshold=0.3)
+
+
+@pytest.fixture(scope="session")
+def two_cats(load, default_photos) -> Segmentation:
+    """Mask R-CNN's two cats, one nearly hidden below the other."""
+    return load(6).segment(default_photos["cat_yarn"])
+
+
+@pytest.fixture(scope="session")
+def answers(load, default_photos) -> Segmentation:
+    """SAM's three answers to one point."""
+    model = load(4)
+    model.set_photo(default_photos["cat_chelsea"])
+    return model.prompt(points=[(220, 150)])
+
+
+@pytest.fixture(scope="session")
+def semantic(horses, cat, person) -> str:
+    """The viewer of three photos by DeepLab."""
+    return page_part([horses, cat, person])
+
+
+@pytest.fixture(scope="session")
+def instances(herd, two_cats) -> str:
+    """The viewer of two photos by Mask R-CNN."""
+    return page_part([herd, two_cats])
+
+
+@pytest.fixture(scope="session")
+def compared(horses, herd, cat) -> str:
+    """Two models on one photo, and a photo that only one has seen."""
+    return page_part([horses, herd, cat])
+
+
+@pytest.fixture(scope="session")
+def asked(answers) -> str:
+    """The viewer of SAM's three answers."""
+    return page_part([answers])
+
+
+@pytest.fixture
+def view(open_page):
+    """Opens a piece of HTML as a page and answers its viewer."""
+    return lambda part, **options: View(open_page(page_of(part), **options))
+
+
+def rows(result: Segmentation, language: str = "ru") -> list[tuple[str, object]]:
+    """What the legend lists, in its order: name and segment."""
+    return [(name, segment) for segment, name in named_segments(result, language)]
+
+
+def share_of(result: Segmentation, segment, threshold: float) -> float:
+    """Per cent of the photo where a segment is sure enough: seen, by its pixels; hidden, by its score."""
+    seen = segment.mask & (result.ids == segment.id)
+    count = np.count_nonzero(seen & (result.confidence >= threshold))
+    if segment.score >= threshold:
+        count += np.count_nonzero(segment.mask & ~seen)
+    return 100 * count / seen.size
+
+
+def near(pixels: np.ndarray, color: str, most: int = 12) -> np.ndarray:
+    """Which pixels have a colour."""
+    return np.abs(pixels - rgb(color)).max(-1) <= most
+
+
+def inner_place(mask: np.ndarray) -> tuple[int, int]:
+    """A pixel (x, y) far inside a mask: what is left of it after the most erosions."""
+    left = mask.copy()
+    left[[0, -1]] = left[:, [0, -1]] = False
+    while True:
+        smaller = left.copy()
+        for axis in (0, 1):
+            for step in (-1, 1):
+                smaller &= np.roll(left, step, axis)
+        if not smaller.any():
+            y, x = np.argwhere(left)[0]
+            return int(x), int(y)
+        left = smaller
+
+
+def on_photo(view: View, panel: str, result: Segmentation, place: Sequence[float]) -> tuple[float, float]:
+    """Where the middle of a photo's pixel is on the page, the whole photo being shown."""
+    height, width = result.ids.shape
+    return view.point(panel, (place[0] + 0.5) / width, (place[1] + 0.5) / height)
+
+
+def at(view: View, panel: str, result: Segmentation, place: Sequence[float]) -> np.ndarray:
+    """The colour that a panel has at a photo's pixel, the whole photo being shown."""
+    pixels = view.pixels(panel)
+    (height, width), (h, w) = result.ids.shape, pixels.shape[:2]
+    return pixels[int((place[1] + 0.5) / height * h), int((place[0] + 0.5) / width * w)]
+
+
+def place_read(view: View) -> tuple[int, int]:
+    """The coordinates below the panels."""
+    return tuple(map(int, re.match(r"x (\d+), y (\d+): ", view.readout).groups()))
+
+
+def blended(view: View) -> float:
+    """How far the overlay is from the mask drawn over the photo; opacity must be 1, the outline 0."""
+    photo, mask, overlay = (view.pixels(panel) for panel in ("photo", "mask", "overlay"))
+    inside = mask.max(-1) > 0
+    return float(np.abs(overlay - np.where(inside[..., None], mask, photo)).mean())
+
+
+def go_to(view: View, number: int, of: int) -> None:
+    """Waits until the title says so."""
+    view.root.wait_for_function(f"() => {SHADOW}.querySelector('.title').textContent.startsWith('{number}/{of}. ')")
+    view.settle()
+
+
+# ---- The page -----------------------------------------------------------------------------------------------------
+
+
+def test_whole_tour(view, compared):
+    """Everything is pressed once, in both languages: nothing is asked of a network and no error is written."""
+    shown = view(compared)
+    assert shown.find("canvas").count() == 3 and shown.title == "1/3. horses · DeepLabV3+"
+    for _ in range(2):
+        for name in ("zoom_in", "zoom_out", "whole", "curtain", "zoom_in", "side", "next", "next", "previous"):
+            shown.press(name)
+        for slider in ("opacity", "threshold", "outline"):
+            for value in (0, 1):
+                shown.set(slider, value)
+        for thumb in shown.find(".thumb").all():
+            thumb.click()
+            shown.settle()
+        for box in shown.find(".legend input").all():
+            box.click()
+        shown.canvas("photo").hover()
+        shown.press("language")
+    assert shown.find("canvas").count() == 3
+
+
+def test_all_panels_are_painted(view, semantic, horses):
+    """Photo, mask and overlay show what NumPy says: photo as it is, the class's colour, half of each."""
+    shown = view(semantic)
+    for name, segment in rows(horses):
+        place = inner_place(segment.mask)
+        color = np.array(rgb(colors_of(horses)[segment.id]))
+        photo, mask, overlay = (at(shown, panel, horses, place) for panel in ("photo", "mask", "overlay"))
+        x, y = place
+        around = horses.photo.pixels[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3).astype(int)
+        assert (photo >= around.min(0) - 25).all() and (photo <= around.max(0) + 25).all(), name
+        assert np.abs(mask - color).max() <= 2, name
+        assert np.abs(overlay - (photo + color) / 2).max() <= 3, name
+
+
+# ---- Sliders ------------------------------------------------------------------------------------------------------
+
+
+def test_opacity_by_mouse(view, semantic):
+    """Dragging the slider's knob draws the overlay anew and leaves the mask as it was."""
+    shown = view(semantic)
+    mask, overlay = shown.pixels("mask"), shown.pixels("overlay")
+    box = shown.find("input[name=opacity]").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    shown.drag((box["x"] + box["width"] / 2, middle), (box["x"] + 0.9 * box["width"], middle))
+    assert 0.8 < shown.value("opacity") < 1
+    assert np.array_equal(shown.pixels("mask"), mask)
+    assert np.abs(shown.pixels("overlay") - overlay).mean() > 3
+
+
+def test_opacity_by_keyboard(view, semantic):
+    """So do the arrow keys, step by step and back again; the photo shown stays the same."""
+    shown = view(semantic)
+    mask, overlay = shown.pixels("mask"), shown.pixels("overlay")
+    shown.find("input[name=opacity]").focus()
+    for _ in range(10):
+        shown.key("ArrowLeft")
+    assert shown.value("opacity") == pytest.approx(0.4) and shown.title.startswith("1/3. ")
+    assert "40" in shown.find("label:has(input[name=opacity]) output").inner_text()
+    assert np.array_equal(shown.pixels("mask"), mask)
+    assert np.abs(shown.pixels("overlay") - overlay).mean() > 1
+    for _ in range(10):
+        shown.key("ArrowRight")
+    assert np.array_equal(shown.pixels("overlay"), overlay)
+
+
+def test_opacity_ends(view, semantic):
+    """At 0 the overlay without outlines is the photo, at 1 the mask lies over it."""
+    shown = view(semantic)
+    shown.set("outline", 0)
+    shown.set("opacity", 0)
+    assert np.array_equal(shown.pixels("overlay"), shown.pixels("photo"))
+    shown.set("opacity", 1)
+    assert blended(shown) < 3
+
+
+@pytest.mark.parametrize("which", ["horses", "cat", "person", "herd", "two_cats"])
+def test_threshold_and_areas(request, view, which):
+    """At each threshold the legend has the areas that NumPy counts in the result, to 0.1 %; they never grow."""
+    result = request.getfixturevalue(which)
+    shown = view(page_part([result]))
+    before, wrong = {}, []
+    for threshold in THRESHOLDS:
+        shown.set("threshold", threshold)
+        shares = shown.shares
+        assert list(shares) == [name for name, _ in rows(result)]
+        for name, segment in rows(result):
+            expected = share_of(result, segment, threshold)
+            if abs(shares[name] - expected) > 0.1:
+                wrong.append(f"{threshold}, {name}: {shares[name]} instead of {expected:.2f}")
+            assert shares[name] <= before.get(name, 100)
+        before = shares
+    assert wrong == []
+
+
+def test_threshold_draws_anew(view, semantic, horses):
+    """The mask loses pixels with each step, as many as the legend says; a pixel is coloured if it is sure enough."""
+    shown = view(semantic)
+    color = {segment.id: colors_of(horses)[segment.id] for segment in horses.segments}
+    areas = []
+    for threshold in (0, 0.5, 0.7, 0.9):
+        shown.set("threshold", threshold)
+        mask, shares = shown.pixels("mask"), shown.shares
+        for name, segment in rows(horses):
+            assert 100 * near(mask, color[segment.id]).mean() == pytest.approx(shares[name], abs=1.2)
+        areas.append((mask.max(-1) > 40).mean())
+    assert areas == sorted(areas, reverse=True) and areas[-1] < 0.8 * areas[0]
+    for name, segment in rows(horses):
+        x, y = inner_place(segment.mask & (horses.confidence > 0.92))
+        assert np.abs(at(shown, "mask", horses, (x, y)) - rgb(color[segment.id])).max() <= 2, name
+        x, y = inner_place(segment.mask & (horses.confidence < 0.88))
+        assert at(shown, "mask", horses, (x, y)).max() <= 2, name
+
+
+@pytest.mark.parametrize("which", ["semantic", "instances"])
+def test_highest_threshold(request, view, which):
+    """At 1 next to nothing is left, of pixels and of areas; back at 0 everything is there again."""
+    shown = view(request.getfixturevalue(which))
+    mask, shares = shown.pixels("mask"), shown.shares
+    shown.set("threshold", 1)
+    assert (shown.pixels("mask").max(-1) > 0).mean() < 0.005
+    assert max(shown.shares.values()) <= 0.5
+    shown.set("threshold", 0)
+    assert np.array_equal(shown.pixels("mask"), mask) and shown.shares == shares
+
+
+def test_outline(view, semantic, horses):
+    """Without opacity only outlines are drawn: the wider the more pixels, in the class's colour, and none at 0."""
+    shown = view(semantic)
+    shown.set("opacity", 0)
+    drawn = []
+    for width in (0, 2, 6):
+        shown.set("outline", width)
+        changed = np.abs(shown.pixels("overlay") - shown.pixels("photo")).max(-1) > 20
+        drawn.append(changed.mean())
+    assert drawn[0] == 0 and 0 < 1.5 * drawn[1] < drawn[2]
+    overlay = shown.pixels("overlay")
+    colors = [colors_of(horses)[segment.id] for segment in horses.segments]
+    inside = np.logical_or.reduce([near(overlay, color, 40) for color in colors])
+    assert inside[changed].mean() > 0.7
+
+
+# ---- Legend -------------------------------------------------------------------------------------------------------
+
+
+def test_hiding_a_class(view, semantic, horses):
+    """Its colour leaves the mask when it is unticked, and comes back; the other class stays."""
+    shown = view(semantic)
+    (first, _), (second, _) = rows(horses)
+    colors = [colors_of(horses)[segment.id] for _, segment in rows(horses)]
+    before = [near(shown.pixels("mask"), color).sum() for color in colors]
+    box = shown.find(".legend li").nth(0)
+    box.locator("input").uncheck()
+    after = [near(shown.pixels("mask"), color).sum() for color in colors]
+    assert after[0] == 0 and after[1] == pytest.approx(before[1], rel=0.02) and before[0] > 1000
+    assert shown.shares.keys() == {first, second}
+    box.locator("input").check()
+    shown.page.mouse.move(0, 0)
+    assert [near(shown.pixels("mask"), color).sum() for color in colors] == before
+
+
+def test_hiding_uncovers(view, instances, herd):
+    """What an object hides of another appears in the other's colour when it is unticked."""
+    shown = view(instances)
+    names = {segment.id: n for n, (_, segment) in enumerate(rows(herd))}
+    below = max(herd.segments, key=lambda s: np.count_nonzero(s.mask & (herd.ids != s.id)))
+    hidden = below.mask & (herd.ids != below.id)
+    upper = np.bincount(herd.ids[hidden]).argmax()
+    others = [s.mask for s in herd.segments if s.id not in (below.id, upper)]
+    x, y = inner_place(hidden & (herd.ids == upper) & ~np.logical_or.reduce(others))
+    colors = colors_of(herd)
+    assert np.abs(at(shown, "mask", herd, (x, y)) - rgb(colors[upper])).max() <= 2
+    shown.find(".legend li input").nth(names[upper]).uncheck()
+    shown.page.mouse.move(0, 0)
+    shown.find("[name=side]").focus()
+    assert np.abs(at(shown, "mask", herd, (x, y)) - rgb(colors[below.id])).max() <= 2
+    assert near(shown.pixels("mask"), colors[upper]).sum() == 0
+    shown.set("threshold", min(below.score + 0.02, 1))  # hidden parts have no more than their object's score
+    assert at(shown, "mask", herd, (x, y)).max() <= 2
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_legend_lights_up(view, semantic, horses, by):
+    """Over a row of the legend, or with the focus in it, its segment keeps its colour and the others dim."""
+    shown = view(semantic)
+    (_, lit), (_, other) = rows(horses)
+    places = [inner_place(segment.mask) for segment in (lit, other)]
+    colors = [np.array(rgb(colors_of(horses)[segment.id])) for segment in (lit, other)]
+    row = shown.find(".legend li").nth(0)
+    row.hover() if by == "mouse" else row.locator("input").focus()
+    assert np.abs(at(shown, "mask", horses, places[0]) - colors[0]).max() <= 2
+    dimmed = at(shown, "mask", horses, places[1])
+    assert np.abs(dimmed - colors[1] * 56 / 255).max() <= 4
+    shown.page.mouse.move(0, 0) if by == "mouse" else shown.find("[name=side]").focus()
+    assert np.abs(at(shown, "mask", horses, places[1]) - colors[1]).max() <= 2
+
+
+def test_colours_by_class(view, instances, herd):
+    """Of two horses the second has a colour of its own, or the class's: as the choice says; legend and panels agree."""
+    shown = view(instances)
+    listed = [segment for _, segment in rows(herd)]
+    own = [s for s in listed if colors_of(herd)[s.id] != VOC.colors[s.label_id]]
+    second = max(own, key=lambda s: np.count_nonzero(herd.ids == s.id))
+    place = inner_place(herd.ids == second.id)
+    swatch = shown.find(".legend .swatch").nth(listed.index(second))
+    for value, color in (
+        ("object", colors_of(herd)[second.id]),
+        ("class", VOC.colors[second.label_id]),
+        ("object", colors_of(herd)[second.id]),
+    ):
+        shown.find("select[name=color_by]").select_option(value)
+        assert np.abs(at(shown, "mask", herd, place) - rgb(color)).max() <= 2
+        r, g, b = rgb(color)
+        assert swatch.evaluate("(s) => getComputedStyle(s).backgroundColor") == f"rgb({r}, {g}, {b})"
+
+
+# ---- Under the mouse ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("panel", ["photo", "mask", "overlay"])
+def test_readout(view, semantic, horses, panel):
+    """Over a known pixel: its coordinates, class and confidence; over the background that; beside the photo nothing."""
+    shown = view(semantic)
+    for name, segment in rows(horses):
+        x, y = inner_place(segment.mask)
+        shown.page.mouse.move(*on_photo(shown, panel, horses, (x, y)))
+        said = re.fullmatch(r"x (\d+), y (\d+): (.+), (\d,\d\d)", shown.readout)
+        got_x, got_y, got_name, got_sure = said.groups()
+        assert abs(int(got_x) - x) <= 1 and abs(int(got_y) - y) <= 1 and got_name == name
+        sure = horses.confidence[int(got_y), int(got_x)]
+        assert float(got_sure.replace(",", ".")) == pytest.approx(float(sure), abs=0.0075)
+    shown.page.mouse.move(*on_photo(shown, panel, horses, inner_place(horses.ids == 0)))
+    assert shown.readout.endswith(": фон")
+    shown.page.mouse.move(1, 1)
+    assert shown.readout == ""
+
+
+def test_readout_on_both_sides_of_the_curtain(view, compared, horses, herd):
+    """With two models it speaks of the one whose side is under the mouse."""
+    shown = view(compared)
+    shown.press("curtain")
+    label = {name: s.label_id for result in (horses, herd) for name, s in rows(result)}
+    differs = (horses.labels != herd.labels) & (horses.labels > 0) & (herd.labels > 0)
+    width = differs.shape[1]
+    for result, part in ((horses, differs[:, : width // 2 - 5]), (herd, differs[:, width // 2 + 5 :])):
+        where = np.zeros_like(differs)
+        where[:, : width // 2 - 5] = part if result is horses else False
+        where[:, width // 2 + 5 :] = part if result is herd else False
+        assert where.any()
+        x, y = inner_place(where)
+        shown.page.mouse.move(*on_photo(shown, "curtain", result, (x, y)))
+        name = re.fullmatch(r"x \d+, y \d+: (.+), \d,\d\d", shown.readout)[1]
+        assert label[name] == result.labels[y, x]
+
+
+def test_mouse_over_a_photo_that_is_being_decoded(view, semantic):
+    """Moving the mouse right after the photo was changed raises nothing."""
+    shown = view(semantic)
+    shown.root.evaluate(
+        f"""() => {{
+          const shadow = {SHADOW};
+          const canvas = shadow.querySelector("canvas");
+          const box = canvas.getBoundingClientRect();
+          shadow.querySelector("[name=next]").click();
+          const place = {{ clientX: box.left + 50, clientY: box.top + 50, bubbles: true }};
+          canvas.dispatchEvent(new PointerEvent("pointermove", place));
+          shadow.querySelector("[name=zoom_in]").click();
+        }}"""
+    )
+    go_to(shown, 2, 3)
+
+
+def test_buttons_before_the_first_photo(open_page, semantic):
+    """Whoever presses a button before the first photo is decoded gets no error."""
+    early = f"""<script type="module">
+      const shadow = {SHADOW};
+      window.early = shadow.querySelectorAll("canvas").length;
+      for (const name of ["zoom_in", "curtain", "side", "language"]) shadow.querySelector(`[name=${{name}}]`).click();
+    </script>"""
+    page = open_page(page_of(semantic, early))
+    shown = View(page)
+    assert page.evaluate("early") == 0 and shown.find("canvas").count() == 3
+
+
+# ---- Going through the set ----------------------------------------------------------------------------------------
+
+
+def test_next_and_previous(view, semantic):
+    """The two buttons go through the set and around its ends; title, legend and picture follow."""
+    shown = view(semantic)
+    seen = [shown.pixels("photo")]
+    for number, name in ((2, "cat_chelsea"), (3, "astronaut"), (1, "horses")):
+        shown.press("next")
+        go_to(shown, number, 3)
+        assert shown.title == f"{number}/3. {name}"
+        seen.append(shown.pixels("photo"))
+    assert seen[0].shape != seen[1].shape and np.array_equal(seen[0], seen[3])
+    assert list(shown.shares) == ["корова", "лошадь"]
+    shown.press("previous")
+    go_to(shown, 3, 3)
+    assert "человек" in shown.shares
+
+
+def test_thumbnails(view, semantic):
+    """A click on one shows its photo, and it is marked as the current one."""
+    shown = view(semantic)
+    shown.find(".thumb").nth(1).click()
+    go_to(shown, 2, 3)
+    current = [thumb.get_attribute("aria-current") for thumb in shown.find(".thumb").all()]
+    assert current == ["false", "true", "false"] and list(shown.shares) == ["кошка"]
+    assert shown.find(".thumb img").nth(2).evaluate("(image) => image.naturalWidth") > 0
+
+
+@pytest.mark.parametrize("start", ["canvas[data-panel=overlay]", ".thumb", "[name=next]", ".legend input"])
+def test_arrow_keys(view, semantic, start):
+    """They go through the set from wherever the focus is, and it stays inside the viewer."""
+    shown = view(semantic)
+    shown.find(start).nth(0).focus()
+    for key, number in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowRight", 1), ("ArrowLeft", 3)):
+        shown.key(key)
+        go_to(shown, number, 3)
+    assert shown.root.evaluate(FOCUSED)[0] in ("canvas", "button", "input")
+
+
+def test_settings_stay(view, semantic):
+    """Sliders keep their places when the photo is changed, and the new photo is drawn by them."""
+    shown = view(semantic)
+    shown.set("opacity", 1)
+    shown.set("outline", 0)
+    shown.set("threshold", 0.9)
+    shown.press("next")
+    go_to(shown, 2, 3)
+    assert [shown.value(name) for name in ("opacity", "threshold", "outline")] == [1, 0.9, 0]
+    assert blended(shown) < 3
+
+
+# ---- Curtain ------------------------------------------------------------------------------------------------------
+
+
+def sides(view: View, left: str, right: str) -> np.ndarray:
+    """The curtain with these two on its sides."""
+    view.find("select[name=left]").select_option(left)
+    view.find("select[name=right]").select_option(right)
+    return view.pixels("curtain")
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_curtain(view, semantic, by):
+    """Left of the border is the photo, right of it the overlay; dragging or the slider's keys move it."""
+    shown = view(semantic)
+    shown.press("curtain")
+    assert shown.find("canvas").count() == 1 and shown.value("split") == 0.5
+    assert [shown.find(f"select[name={side}]").input_value() for side in ("left", "right")] == ["photo", "overlay"]
+    shown.set("split", 1)
+    photo, overlay = sides(shown, "photo", "photo"), sides(shown, "overlay", "overlay")
+    shown.set("split", 0.5)
+    middle = sides(shown, "photo", "overlay")
+    if by == "mouse":
+        shown.drag(shown.point("curtain", 0.5, 0.5), shown.point("curtain", 0.3, 0.6))
+        assert "30" in shown.find("label:has(input[name=split]) output").inner_text()
+    else:
+        shown.find("input[name=split]").focus()
+        for _ in range(20):
+            shown.key("ArrowLeft")
+    assert shown.value("split") == pytest.approx(0.3, abs=0.011)
+    for split, pixels in ((0.5, middle), (shown.value("split"), shown.pixels("curtain"))):
+        border = round(pixels.shape[1] * split)
+        assert np.array_equal(pixels[:, : border - 8], photo[:, : border - 8])
+        assert np.array_equal(pixels[:, border + 8 : -8], overlay[:, border + 8 : -8])
+        assert (pixels[:, border - 1 : border + 1] == 255).all() and (pixels[:, border + 1] == 0).all()
+    assert not np.array_equal(photo, overlay)
+
+
+def test_curtain_of_two_models(view, compared):
+    """Two models' results of one photo stand on its two sides, each with its own colours."""
+    shown = view(compared)
+    shown.press("curtain")
+    options = shown.find("select[name=right] option").all_inner_texts()
+    assert options == ["фото", "маска", "DeepLabV3+", "Mask R-CNN"]
+    both = shown.pixels("curtain")
+    deeplab, mask_rcnn = sides(shown, "overlay", "overlay"), sides(shown, "item 1", "item 1")
+    middle = both.shape[1] // 2
+    assert np.array_equal(both[:, : middle - 8], deeplab[:, : middle - 8])
+    assert np.array_equal(both[:, middle + 8 :], mask_rcnn[:, middle + 8 :])
+    assert np.abs(deeplab - mask_rcnn).mean() > 2
+    shown.press("next")
+    go_to(shown, 2, 3)
+    assert shown.title == "2/3. horses · Mask R-CNN"
+    assert np.array_equal(sides(shown, "overlay", "overlay"), mask_rcnn)
+
+
+def test_curtain_after_two_models(view, compared):
+    """On a photo that only one model has seen, the two sides are not the same thing."""
+    shown = view(compared)
+    shown.press("curtain")
+    shown.press("previous")
+    go_to(shown, 3, 3)
+    chosen = [shown.find(f"select[name={side}]").input_value() for side in ("left", "right")]
+    assert chosen == ["photo", "overlay"]
+
+
+# ---- Zoom ---------------------------------------------------------------------------------------------------------
+
+
+def ready_to_compare(view: View) -> View:
+    """Opacity 1 and no outlines, so that `blended` tells whether the panels show the same place."""
+    view.set("opacity", 1)
+    view.set("outline", 0)
+    return view
+
+
+def zoom_of(view: View) -> float:
+    """The zoom in per cent."""
+    view.settle()
+    return float(re.sub(r"\D", "", view.find(".bar > output").inner_text()))
+
+
+def test_zoom_buttons(view, semantic):
+    """Closer, farther, whole: all panels show the same place, and the whole photo is back in the end."""
+    shown = ready_to_compare(view(semantic))
+    photo = shown.pixels("photo")
+    shown.press("zoom_in")
+    shown.press("zoom_in")
+    assert zoom_of(shown) == 225 and blended(shown) < 3
+    assert np.abs(shown.pixels("photo") - photo).mean() > 5
+    shown.press("zoom_out")
+    assert zoom_of(shown) == 150 and blended(shown) < 3
+    shown.press("whole")
+    assert zoom_of(shown) == 100 and np.array_equal(shown.pixels("photo"), photo)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_zoom_in_words(view, cat, language):
+    """The zoom is said in full up to the highest one."""
+    shown = view(page_part([cat], language))
+    for _ in range(9):
+        shown.press("zoom_in")
+    assert zoom_of(shown) == 1600
+    shown.press("zoom_out")
+    assert zoom_of(shown) == 1067
+
+
+def test_zoom_by_wheel(view, semantic):
+    """With Ctrl the wheel zooms at the place under the mouse; without it the page scrolls."""
+    shown = ready_to_compare(view(semantic))
+    shown.page.mouse.move(*shown.point("photo", 0.7, 0.3))
+    place = place_read(shown)
+    shown.page.mouse.wheel(0, -300)
+    assert zoom_of(shown) == 100
+    shown.page.keyboard.down("Control")
+    shown.page.mouse.wheel(0, -600)
+    shown.page.keyboard.up("Control")
+    shown.root.wait_for_function(f"() => !{SHADOW}.querySelector('.bar > output').textContent.startsWith('100')")
+    assert zoom_of(shown) > 200 and blended(shown) < 3
+    shown.page.mouse.move(*shown.point("photo", 0.7, 0.3), steps=2)
+    assert np.abs(np.subtract(place_read(shown), place)).max() <= 1
+
+
+def test_zoom_by_double_click(view, semantic):
+    """It doubles the zoom where the mouse is."""
+    shown = ready_to_compare(view(semantic))
+    point = shown.point("mask", 0.25, 0.6)
+    shown.page.mouse.move(*point)
+    place = place_read(shown)
+    shown.page.mouse.dblclick(*point)
+    assert zoom_of(shown) == 200 and blended(shown) < 3
+    shown.page.mouse.move(point[0], point[1] + 1)
+    assert np.abs(np.subtract(place_read(shown), place)).max() <= 2
+
+
+def test_zoom_by_keys(view, semantic):
+    """Plus, minus and 0."""
+    shown = ready_to_compare(view(semantic))
+    photo = shown.pixels("photo")
+    shown.canvas("mask").focus()
+    shown.key("+")
+    shown.key("=")
+    assert zoom_of(shown) == 225 and blended(shown) < 3
+    shown.key("-")
+    assert zoom_of(shown) == 150
+    shown.key("0")
+    assert zoom_of(shown) == 100 and np.array_equal(shown.pixels("photo"), photo)
+
+
+def test_pan(view, semantic):
+    """A dragged photo follows the mouse in all panels; arrow keys move it, and do not change the photo then."""
+    shown = ready_to_compare(view(semantic))
+    for _ in range(3):
+        shown.press("zoom_in")
+    start, end = shown.point("overlay", 0.4, 0.4), shown.point("overlay", 0.6, 0.55)
+    shown.page.mouse.move(*start)
+    place, photo = place_read(shown), shown.pixels("photo")
+    shown.drag(start, end)
+    assert np.abs(np.subtract(place_read(shown), place)).max() <= 1
+    assert np.abs(shown.pixels("photo") - photo).mean() > 3 and blended(shown) < 3
+    dragged = shown.pixels("photo")
+    shown.canvas("photo").focus()
+    for key in ("ArrowRight", "ArrowDown"):
+        shown.key(key)
+    assert shown.title.startswith("1/3. ") and blended(shown) < 3
+    assert np.abs(shown.pixels("photo") - dragged).mean() > 2
+    for key in ("ArrowLeft", "ArrowUp"):
+        shown.key(key)
+    assert np.abs(shown.pixels("photo") - dragged).mean() < 0.5
+
+
+def test_readout_where_it_is_zoomed(view, semantic, horses):
+    """Zoomed in, the readout still tells the class of the pixel under the mouse."""
+    shown = view(semantic)
+    for _ in range(4):
+        shown.press("zoom_in")
+    names = {segment.id: name for name, segment in rows(horses)} | {0: "фон"}
+    for x, y in ((0.1, 0.1), (0.5, 0.5), (0.9, 0.7), (0.3, 0.95)):
+        shown.page.mouse.move(*shown.point("overlay", x, y))
+        px, py = place_read(shown)
+        assert names[horses.ids[py, px]] in shown.readout
+
+
+# ---- SAM's answers ------------------------------------------------------------------------------------------------
+
+
+def test_answers(view, asked, answers):
+    """One button an answer, best first, with its score; each shows its own mask and its own row of the legend."""
+    assert len(answers.segments) == 3
+    shown = view(asked)
+    assert shown.find("[name^=answer_]").count() == 3
+    masks = []
+    for n, segment in enumerate(answers.segments):
+        shown.press(f"answer_{n + 1}")
+        button = shown.find(f"[name=answer_{n + 1}]")
+        assert button.get_attribute("aria-pressed") == "true"
+        assert f"{n + 1}" in button.inner_text() and f"{segment.score:.2f}".replace(".", ",") in button.inner_text()
+        assert shown.shares == {f"объект {n + 1}": pytest.approx(100 * segment.mask.mean(), abs=0.1)}
+        masks.append(shown.pixels("mask"))
+        color = colors_of(answers)[segment.id]
+        assert near(masks[-1], color).mean() == pytest.approx(segment.mask.mean(), abs=0.02)
+    assert not np.array_equal(masks[0], masks[1]) and not np.array_equal(masks[1], masks[2])
+    assert shown.root.evaluate(FOCUSED)[1] == "answer_3"
+
+
+def test_first_answer_is_the_best(view, asked, answers):
+    """The answer shown at first is the one that SAM scores highest."""
+    shown = view(asked)
+    assert shown.find("[name=answer_1]").get_attribute("aria-pressed") == "true"
+    best = max(answers.segments, key=lambda s: s.score)
+    color = colors_of(answers)[best.id]
+    assert near(shown.pixels("mask"), color).mean() == pytest.approx(best.mask.mean(), abs=0.02)
+
+
+def test_the_point_is_drawn(view, asked, answers):
+    """The overlay shows where the point was: green, with a plus."""
+    shown = view(asked)
+    shown.set("opacity", 0)
+    shown.set("outline", 0)
+    (x, y) = answers.made_by["prompts"]["points"][0]
+    assert tuple(at(shown, "overlay", answers, (x, y))) == (255, 255, 255)
+    pixels = shown.pixels("overlay")
+    changed = np.argwhere(np.abs(pixels - shown.pixels("photo")).max(-1) > 60)
+    middle = changed.mean(0) / pixels.shape[:2]
+    assert middle == pytest.approx([(y + 0.5) / answers.ids.shape[0], (x + 0.5) / answers.ids.shape[1]], abs=0.02)
+
+
+# ---- Words, keyboard, looks ---------------------------------------------------------------------------------------
+
+
+def test_language(view, semantic):
+    """Another language and back: every word changes, focus and settings stay."""
+    shown = view(semantic)
+    shown.press("next")
+    go_to(shown, 2, 3)
+    shown.set("opacity", 0.8)
+    shown.set("threshold", 0.6)
+    shown.find(".legend input").uncheck()
+    shown.page.mouse.move(0, 0)
+    before = shown.pixels("overlay")
+    shown.find("[name=language]").focus()
+    shown.key("Enter")
+    shown.root.wait_for_function(f"() => {SHADOW}.querySelector('.viewer').lang === 'en' && {SHADOW}.activeElement")
+    shown.settle()
+    words = shown.find(".viewer").inner_text() + " ".join(
+        shown.find("[aria-label]").evaluate_all("(all) => all.map((e) => e.getAttribute('aria-label'))")
+    )
+    assert "Confidence threshold" in words and "cat" in shown.shares
+    assert re.findall(r"[а-яё]+", words.replace("Русский", ""), re.IGNORECASE) == []
+    assert shown.value("opacity") == 0.8 and shown.value("threshold") == 0.6
+    assert shown.title == "2/3. cat_chelsea" and not shown.find(".legend input").is_checked()
+    assert np.array_equal(shown.pixels("overlay"), before)
+    shown.key("Enter")
+    shown.root.wait_for_function(f"() => {SHADOW}.querySelector('.viewer').lang === 'ru' && {SHADOW}.activeElement")
+    shown.settle()
+    assert shown.root.evaluate(FOCUSED)[1] == "language" and "кошка" in shown.shares
+    assert shown.value("opacity") == 0.8 and np.array_equal(shown.pixels("overlay"), before)
+
+
+@pytest.mark.parametrize("mode", ["side", "curtain"])
+def test_tab_reaches_everything(view, compared, mode):
+    """Tab goes once through all controls in the order in which they stand, and each has a name."""
+    shown = view(compared)
+    shown.press(mode)
+    wanted = shown.find("button, input, select, canvas").evaluate_all(
+        "(all) => all.map((e) => e.name || e.dataset.panel || e.className || '')"
+    )
+    shown.page.evaluate("document.activeElement.blur()")
+    shown.find(".viewer").evaluate("() => getSelection().removeAllRanges()")
+    shown.page.evaluate("() => { document.body.tabIndex = -1; document.body.focus(); }")
+    seen = []
+    for _ in wanted:
+        shown.page.keyboard.press("Tab")
+        seen.append(shown.root.evaluate(FOCUSED))
+    assert [name for _, name, _ in seen] == wanted
+    assert [row for row in seen if not row[2]] == []
+    assert {"opacity", "threshold", "outline", "language", "next"} <= set(wanted)
+
+
+def test_focus_is_seen(view, semantic):
+    """What the keyboard has reached is outlined."""
+    shown = view(semantic)
+    shown.page.keyboard.press("Tab")
+    for _ in range(8):
+        shown.page.keyboard.press("Tab")
+        style = shown.root.evaluate(
+            """() => {
+              let at = document.activeElement;
+              while (at.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+              return [getComputedStyle(at).outlineStyle, parseFloat(getComputedStyle(at).outlineWidth)];
+            }"""
+        )
+        assert style[0] != "none" and style[1] >= 2
+
+
+def test_hostile_names(open_page, outlined, person):
+    """Markup in the names of photos and classes is shown as it is written, and never run."""
+    classes = replace(
+        VOC,
+        names=tuple(f"</script><script>alert('{name}')</script>" for name in VOC.names),
+        names_ru=tuple(f"""</script>"'{MARKUP} {name}""" for name in VOC.names_ru),
+    )
+    hostile = replace(outlined, photo=Photo(MARKUP, outlined.photo.pixels), classes=classes)
+    other = replace(person, photo=Photo('"><svg onload=alert(2)> {name} $& ', person.photo.pixels))
+    page = open_page(page_of("<script>alert = () => { window.alarm = true; };</script>", page_part([hostile, other])))
+    shown = View(page)
+    assert shown.title == f"1/2. {MARKUP}"
+    assert list(shown.shares) == [f"""</script>"'{MARKUP} кошка"""]
+    shown.page.mouse.move(*shown.point("photo", 0.5, 0.5))
+    assert MARKUP in shown.readout
+    assert shown.find("img").count() == 2 and page.locator("img[src=x]").count() == 0
+    assert MARKUP in shown.canvas("mask").get_attribute("aria-label")
+    for name in ("language", "next", "curtain"):
+        shown.press(name)
+    go_to(shown, 2, 2)
+    assert shown.title.startswith('2/2. "><svg onload=alert(2)> {name} $&')
+    assert page.evaluate("window.alarm") is None
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_themes(view, compared, theme):
+    """JupyterLab's dark theme makes the viewer dark; in both every text has a contrast of at least 4.5."""
+    shown = view(compared)
+    shown.page.evaluate(f"document.body.dataset.jpThemeLight = '{str(theme == 'light').lower()}'")
+    shown.settle()
+    color = shown.find(".viewer").evaluate("(viewer) => getComputedStyle(viewer).backgroundColor")
+    brightness = np.mean(list(map(int, re.findall(r"\d+", color)[:3])))
+    assert brightness < 50 if theme == "dark" else brightness > 220
+    for mode, threshold in (("side", 0), ("curtain", 0), ("side", 1)):
+        shown.press(mode)
+        shown.set("threshold", threshold)
+        shown.page.mouse.move(0, 0)
+        found = shown.root.evaluate(CONTRASTS)
+        assert len(found) > 20 and [row for row in found if row[1] < 4.5] == []
+
+
+def test_colab_theme(open_page, cat):
+    """Colab's dark theme, an attribute of the page's root, is followed too."""
+    page = open_page(page_of(page_part([cat])).replace("<html ", '<html theme="dark" '))
+    color = View(page).find(".viewer").evaluate("(viewer) => getComputedStyle(viewer).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", color)[:3])) < 50
+
+
+@pytest.mark.parametrize("width", [400, 320])
+def test_narrow_page(view, compared, asked, herd, width):
+    """A page as narrow as a phone is not wider than that in any mode, and its panels stand below each other."""
+    for part in (compared, asked, page_part([replace(herd, photo=Photo("x" * 200, herd.photo.pixels))])):
+        shown = view(part, viewport={"width": width, "height": 900})
+        for mode in ("side", "curtain"):
+            shown.press(mode)
+            assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+        shown.press("side")
+        boxes = [shown.canvas(panel).bounding_box() for panel in ("photo", "mask", "overlay")]
+        assert len({box["x"] for box in boxes}) == 1 and boxes[0]["y"] < boxes[1]["y"] < boxes[2]["y"]
+        assert all(box["width"] > 0.8 * width for box in boxes)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_print(view, compared, theme):
+    """On paper the panels and the legend are left, black on white; what can only be clicked is not."""
+    shown = view(compared)
+    shown.page.evaluate(f"document.body.dataset.jpThemeLight = '{str(theme == 'light').lower()}'")
+    names = list(shown.shares)
+    shown.page.emulate_media(media="print")
+    shown.settle()
+    for selector in ("button", "input", "select", ".readout"):
+        assert not any(part.is_visible() for part in shown.find(selector).all()), selector
+    assert all(canvas.is_visible() for canvas in shown.find("canvas").all()) and shown.find("canvas").count() == 3
+    assert shown.find(".title").is_visible() and shown.find("figcaption").nth(0).is_visible()
+    rows_shown = shown.find(".legend li").all_inner_texts()
+    assert all(name in row for name, row in zip(names, rows_shown, strict=True))
+    assert shown.find(".swatch").nth(0).is_visible()
+    found = shown.root.evaluate(CONTRASTS)
+    assert found and [row for row in found if row[1] < 4.5] == []
+    tops = {round(shown.canvas(panel).bounding_box()["y"]) for panel in ("photo", "mask", "overlay")}
+    assert len(tops) == 1
+
+
+# ---- Little and much ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_found(view, default_photos):
+    """A result without segments says so in words, beside its photo."""
+    photo = default_photos["horses"]
+    shown = view(page_part([Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))]))
+    assert shown.find(".legend").inner_text() == "ничего не найдено"
+    assert "ничего не найдено" in shown.canvas("mask").get_attribute("aria-label")
+    assert np.array_equal(shown.pixels("overlay"), shown.pixels("photo")) and shown.pixels("mask").max() == 0
+    shown.page.mouse.move(*shown.point("photo", 0.5, 0.5))
+    assert shown.readout.endswith(": фон")
+    shown.set("threshold", 1)
+    shown.press("curtain")
+    assert shown.find(".set *").count() == 0
+
+
+@pytest.mark.parametrize("language, words", [("ru", "Показывать нечего"), ("en", "Nothing to show")])
+def test_no_results(view, language, words):
+    """So does an empty list."""
+    shown = view(page_part([], language))
+    assert words in shown.find("style + p").inner_text() and shown.find("canvas, button").count() == 0
+
+
+def test_the_same_viewer_twice(open_page, cat):
+    """A cell that was run twice: both viewers are there, and each is moved by itself."""
+    page = open_page(page_of(page_part([cat]), page_part([cat])))
+    first, second = View(page), View(page, 1)
+    assert first.find("canvas").count() == second.find("canvas").count() == 3
+    before = second.pixels("overlay")
+    first.set("opacity", 1)
+    assert np.abs(first.pixels("overlay") - before).mean() > 3 and np.array_equal(second.pixels("overlay"), before)
+
+
+def test_large_photo(view, default_photos):
+    """A photo of more than 1024 pixels travels smaller; coordinates and areas are still its own."""
+    small = default_photos["sheep"].pixels
+    photo = Photo.from_pixels("large", np.tile(small, (2, 2, 1)))
+    labels = np.zeros(photo.pixels.shape[:2], np.uint8)
+    labels[:, 1200:] = VOC.id("sheep")
+    result = Segmentation.from_labels(photo, labels)
+    shown = view(page_part([result]))
+    assert shown.shares == {"овца": 25.0}
+    shown.page.mouse.move(*on_photo(shown, "photo", result, (1400, 1000)))
+    x, y = place_read(shown)
+    assert abs(x - 1400) <= 4 and abs(y - 1000) <= 4 and "овца, 1,00" in shown.readout
+
+
+def test_in_frames_as_in_colab(open_page, semantic, instances):
+    """Each output in a frame of its own: both viewers work."""
+    frame = '<iframe sandbox="allow-scripts allow-same-origin" width="1000" height="560" srcdoc="{}"></iframe>'
+    page = open_page(page_of(*(frame.format(html.escape(page_of(part))) for part in (semantic, instances))))
+    frames = [page.locator("iframe").nth(n).element_handle().content_frame() for n in range(2)]
+    for root in frames:
+        shown = View(page, root=root)
+        before = shown.pixels("overlay")
+        shown.set("opacity", 0.9)
+        assert np.abs(shown.pixels("overlay") - before).mean() > 2
+        shown.press("next")
+        go_to(shown, 2, 3 if root is frames[0] else 2)
+
+
+# ---- A report -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def report(horses, cat, herd, answers):
+    """A report's page of a notebook with three viewers in it."""
+
+    @cache
+    def made() -> str:
+        cells = [new_markdown_cell("# Отчёт")]
+        for number, results in enumerate(([horses, cat], [horses, herd], [answers]), start=1):
+            with capture_output() as captured:
+                show(results)
+            (output,) = captured.outputs
+            cells.append(
+                new_code_cell(
+                    "show(results)",
+                    execution_count=number,
+                    outputs=[new_output("display_data", data=output.data)],
+                )
+            )
+        notebook = new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
+        return render(notebook, find_variant("deeplab"))[0]
+
+    return made
+
+
+def test_report(shell, open_page, report):
+    """The viewers survive the export: each is painted and moved by its sliders, and nothing is fetched."""
+    written = report()
+    assert external_links(written) == []
+    page = open_page(written, viewport={"width": 1280, "height": 3000})
+    views = [View(page, number) for number in range(3)]
+    assert page.locator("[data-labkit]").count() == 3
+    for shown in views:
+        assert shown.find("canvas").count() == 3
+        before = shown.pixels("overlay")
+        shown.set("opacity", 1)
+        assert np.abs(shown.pixels("overlay") - before).mean() > 2
+        shown.set("threshold", 1)
+        assert (shown.pixels("mask").max(-1) > 0).mean() < 0.05
+    assert views[0].find(".thumb").count() == 2 and views[2].find("[name^=answer_]").count() == 3
+    page.locator("#labkit-code").click()
+    assert views[0].find("canvas").nth(0).is_visible()
+
+
+def test_report_on_a_phone(shell, open_page, report):
+    """In a narrow report the viewers are no wider than the page."""
+    page = open_page(report(), viewport={"width": 400, "height": 900})
+    for number in range(3):
+        shown = View(page, number)
+        box = shown.host.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 400
+        assert shown.find(".viewer").evaluate("(viewer) => viewer.scrollWidth <= viewer.clientWidth")
+
+
+def test_report_on_paper(shell, open_page, report):
+    """On paper a sentence stands in place of each viewer; the static figures are elsewhere in the report."""
+    page = open_page(report())
+    shown = View(page)
+    assert shown.host.is_visible()
+    page.emulate_media(media="print")
+    assert not shown.host.is_visible() and not page.locator("#labkit-code").is_visible()
+    before = "(host) => getComputedStyle(host.parentElement, '::before').content"
+    assert shown.host.evaluate(before) == f'"{text("report.printed")}"'

@@ -1,0 +1,564 @@
+"""Downloads: whatever network, disk or user do, there is a good file or a clear error, never a bad file in place."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from dataclasses import asdict, replace
+
+import nbformat
+import pytest
+import torch
+from nbclient import NotebookClient
+from server import Answer, serve
+
+from labkit.io.errors import LabkitError
+from labkit.weights import download
+from labkit.weights.catalogue import OFFICIAL
+from labkit.weights.download import cache_folder, cached, check, fetch, verify
+
+PAGE = b"\n<!DOCTYPE html><html><body>Wi-Fi login</body></html>"
+FETCH = "import json, sys; from labkit.weights.catalogue import Release; from labkit.weights import download; "
+FETCH += "download.PAUSE = 0.01; "
+FETCH += "release = Release(**json.loads(sys.argv[1])); say = lambda line: print(line, flush=True); "
+
+
+def checkpoint(side: int) -> bytes:
+    """The bytes of a real checkpoint, of `4 * side**2` bytes and a little."""
+    file = io.BytesIO()
+    torch.save({"conv.weight": torch.rand(side, side, generator=torch.manual_seed(side))}, file)
+    return file.getvalue()
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    """A zip as publishers make them."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def flipped(data: bytes) -> bytes:
+    """`data` with one byte in the middle changed."""
+    half = len(data) // 2
+    return data[:half] + bytes([data[half] ^ 255]) + data[half + 1 :]
+
+
+def digest(data: bytes, algorithm: str = "sha256") -> str:
+    return hashlib.new(algorithm, data).hexdigest()
+
+
+GOOD = checkpoint(200)
+SHA256 = digest(GOOD)
+
+
+@pytest.fixture(scope="module")
+def running():
+    """One server for all."""
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running):
+    """The server with nothing told and nothing asked."""
+    running.answers.clear()
+    running.asked.clear()
+    running.ranges.clear()
+    return running
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache, no waiting; after each test nothing bad lies in it: no half file, nothing on its way."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("LABKIT_MIRROR", "LABKIT_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
+    monkeypatch.setattr(download, "PAUSE", 0.01)
+    monkeypatch.setattr(download, "TIMEOUT", (1.0, 0.3))
+    yield tmp_path / "кэш"
+    assert_clean(cache_folder())
+
+
+def assert_clean(cache):
+    """Under a final name lies only a good file, beside it what is known of it; of downloads only the locks remain."""
+    for path in filter(os.path.isfile, cache.glob("**/*")):
+        if path.parent.name == "incoming":
+            assert path.suffix == ".lock"
+        elif path.suffix == ".json":
+            assert json.loads(path.read_text())["sha256"] == digest(path.with_suffix("").read_bytes())
+        elif path.suffix != ".zip":
+            assert path.parent == cache
+            torch.load(path, weights_only=True)
+
+
+def release_at(url, data=GOOD, **changes):
+    """A row of the catalogue with another address and the hash of `data`."""
+    row = replace(OFFICIAL["fcn_resnet50"], url=url, hash=f"sha256:{digest(data)}", megabytes=0.2)
+    return replace(row, **changes)
+
+
+@pytest.fixture
+def good(server):
+    """A release whose download goes well."""
+    return release_at(server.put("/fcn.pth", Answer(GOOD)))
+
+
+def start(release, code, **environment):
+    """Another Python process that has `release` and can `say` a line."""
+    command = [sys.executable, "-c", FETCH + code, json.dumps(asdict(release))]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
+
+
+def test_good_download(server, good, cache, capfd):
+    """Downloaded once, verified, loadable; the second time neither asked for nor hashed."""
+    assert cached(good) is None and verify(good) is None and not cache.exists()
+    found = fetch(good)
+    assert found.path == cache / good.file and found.sha256 == SHA256 == verify(good).sha256 == check(found.path, good)
+    assert torch.load(found.path, weights_only=True)["conv.weight"].shape == (200, 200)
+    note = cache / f"{good.file}.json"
+    note.write_text(note.read_text().replace(SHA256, "from the note", 1))
+    assert cached(good).sha256 == fetch(good).sha256 == "from the note"
+    assert verify(good).sha256 == SHA256 == cached(good).sha256
+    assert server.asked == ["/fcn.pth"] and capfd.readouterr() == ("", "")
+
+
+def test_redirect(server, cache):
+    """A publisher's redirect is followed."""
+    server.put("/there.pth", Answer(GOOD))
+    url = server.put("/fcn.pth", Answer(status=302, headers={"Location": "/there.pth"}))
+    assert fetch(release_at(url)).sha256 == SHA256
+    assert server.asked == ["/fcn.pth", "/there.pth"]
+
+
+@pytest.mark.parametrize("expected", [f"sha256:{SHA256[:8].upper()}", f"sha1:{digest(GOOD, 'sha1')}", ""])
+def test_published_hashes(good, expected):
+    """The first digits of a hash, another algorithm, none at all; sha256 is known in each case."""
+    assert fetch(replace(good, hash=expected)).sha256 == SHA256
+
+
+def test_other_hash_in_a_newer_catalogue(server, good):
+    """A file that was good for an older edition is not good for one that expects another hash."""
+    fetch(good)
+    newer = checkpoint(201)
+    server.put("/fcn.pth", Answer(newer))
+    assert cached(release_at(good.url, newer)) is None
+    assert fetch(release_at(good.url, newer)).sha256 == digest(newer)
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_published_zip(server, cache, hashed):
+    """The weights are taken out of the zip around them; the published hash is theirs."""
+    members = {"a/": b"", "a/fcn.pth": GOOD, "a/README.md": b"text", "__MACOSX/a/._fcn.pth": b"icon"}
+    url = server.put("/fcn.pth.zip", Answer(zipped(members)))
+    found = fetch(release_at(url, hash=f"sha1:{digest(GOOD, 'sha1')}" if hashed else ""))
+    assert found.path.read_bytes() == GOOD and found.sha256 == SHA256
+    assert {path.suffix for path in cache.iterdir() if path.is_file()} == {".pth", ".json"}
+
+
+@pytest.mark.parametrize(
+    "body, said",
+    [
+        (zipped({"a.pth": GOOD, "b.pth": GOOD}), "файлов с весами: 2"),
+        (zipped({"a.pth": bytes(3_000_000)}), "подозрительно велик"),
+        (zipped({}), "файлов с весами: 0"),
+        (zipped({"a.pth": GOOD})[:-30], "не файл весов"),
+        (flipped(zipped({"a.pth": GOOD})), "архив zip повреждён"),
+        (zipped({"readme.txt": b"no weights"}), "не файл весов"),
+        (b"", "не файл весов"),
+    ],
+)
+def test_refused_zips(server, cache, body, said):
+    """Two files, a bomb, none, a cut or damaged zip, one without weights: refused, and why is said."""
+    release = release_at(server.put("/fcn.pth.zip", Answer(body)), hash="")
+    with pytest.raises(LabkitError, match=said):
+        fetch(release)
+    assert not (cache / release.file).exists() and len(server.asked) == 1
+
+
+def test_size_limit_of_a_zip(server, monkeypatch):
+    """Weights above the limit are refused before they are unpacked."""
+    monkeypatch.setattr(download, "ZIP_BYTES", len(GOOD) - 1)
+    with pytest.raises(LabkitError, match=f"{len(GOOD)} байт"):
+        fetch(release_at(server.put("/fcn.pth.zip", Answer(zipped({"a.pth": GOOD})))))
+
+
+@pytest.mark.parametrize(
+    "fault, said, times",
+    [
+        (Answer(GOOD, sent=0.3), r"прервалась \(IncompleteRead\([^()]*\)\)\n", 4),
+        (Answer(GOOD, length=len(GOOD) + 100), "100 more expected", 4),
+        (Answer(GOOD, length=len(GOOD) - 100), f"получено {len(GOOD) - 100} байт.*неполный", 1),
+        (Answer(GOOD, length=-1, sent=0.3), f"получено {round(len(GOOD) * 0.3)} байт.*неполный", 1),
+        (Answer(flipped(GOOD)), f"{SHA256}: файл неполный", 1),
+        (Answer(PAGE), "страница HTML", 1),
+        (Answer(status=403), "403 Forbidden", 1),
+        (Answer(status=404), "404 Not Found", 1),
+        (Answer(status=500), "500 Internal", 4),
+        (Answer(GOOD, gate=threading.Event()), "timed out", 4),
+        (Answer(GOOD, headers={"Content-Length": "many"}, length=-1), "нет связи", 1),
+        (Answer(status=302, headers={"Location": "/fcn.pth"}), "redirects", 1),
+    ],
+)
+def test_faults(server, cache, fault, said, times):
+    """Each fault is named with its address, and what to do; only what may pass is tried again; a mirror then helps."""
+    release = release_at(server.put("/fcn.pth", fault))
+    lines, started = [], time.monotonic()
+    with pytest.raises(LabkitError, match=said) as caught:
+        fetch(release, report=lines.append)
+    for next_step in (release.url, "LABKIT_MIRROR", str(cache / "fcn.pth"), 'weights="embedded"'):
+        assert next_step in str(caught.value)
+    assert len(lines) == times - 1 and all(release.url in line for line in lines)
+    if fault.status != 302:
+        assert len(server.asked) == times
+    assert time.monotonic() - started < 4
+    assert cached(release) is None and not (cache / release.file).exists()
+    mirror = server.put("/mirror/fcn.pth", Answer(GOOD))
+    assert fetch(replace(release, mirrors=(mirror,)), attempts=1).sha256 == SHA256
+
+
+@pytest.mark.parametrize("fault", [Answer(status=500), Answer(status=429), Answer(GOOD, sent=0.3)])
+def test_faults_that_pass(server, fault, monkeypatch):
+    """Two failures, then the file; the pauses grow."""
+    release = release_at(server.put("/fcn.pth", fault, fault, Answer(GOOD)))
+    pauses = []
+    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    assert fetch(release, report=print).sha256 == SHA256
+    assert len(server.asked) == 3 and pauses == [0.01, 0.02]
+
+
+BIG = checkpoint(900)
+"""More than three of the blocks in which a download is written."""
+
+TAG = {"ETag": '"1"'}
+DATE = {"ETag": 'W/"1"', "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
+
+
+@pytest.mark.parametrize("headers", [TAG, DATE])
+def test_goes_on_where_it_broke_off(server, headers, monkeypatch):
+    """More breaks than attempts: as long as each brings something, only the rest is asked for, and no pause grows."""
+    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
+    breaks = [Answer(BIG, headers=headers, sent=sent, resumes=True) for sent in (0.15, 0.3, 0.5, 0.6, 0.8, 0.95)]
+    release = release_at(server.put("/fcn.pth", *breaks, Answer(BIG, headers=headers, resumes=True)), BIG)
+    pauses = []
+    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    assert fetch(release, report=print).sha256 == digest(BIG)
+    starts = [int(asked[6:-1]) for asked in server.ranges[1:]]
+    assert server.ranges[0] is None and len(starts) == 6 and pauses == [0.01] * 6
+    for begun, sent in zip(starts, (0.15, 0.3, 0.5, 0.6, 0.8, 0.95), strict=True):
+        assert begun == pytest.approx(sent * len(BIG), abs=1 << 15) and begun <= sent * len(BIG)
+
+
+@pytest.mark.parametrize(
+    "first, second, ranges",
+    [
+        (TAG, Answer(BIG, headers={"ETag": '"2"'}, resumes=True), 2),  # another file by now
+        (TAG, Answer(BIG, headers=TAG), 2),  # a server that cannot
+        (TAG, Answer(BIG, headers=TAG, resumes=True, part="bytes 7-9/10"), 3),  # another part than was asked for
+        (TAG, Answer(status=416), 3),
+        ({}, Answer(BIG, resumes=True), 1),  # nothing tells the file from another
+        ({"ETag": 'W/"1"'}, Answer(BIG, resumes=True), 1),
+        ({**TAG, "Content-Encoding": "x"}, Answer(BIG, headers=TAG, resumes=True), 1),
+    ],
+)
+def test_comes_whole_where_it_cannot_go_on(server, first, second, ranges, monkeypatch):
+    """The rest is never put behind the beginning of another file."""
+    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
+    old = Answer(flipped(BIG) if second.headers != TAG else BIG, headers=first, sent=0.5, resumes=True)
+    release = release_at(server.put("/fcn.pth", old, second, Answer(BIG)), BIG)
+    assert fetch(release, report=print).sha256 == digest(BIG)
+    assert [bool(asked) for asked in server.ranges] == [False, ranges > 1, False][: max(2, ranges)]
+
+
+def test_a_mirror_begins_anew(server, monkeypatch):
+    """What came from one address is not the beginning of what comes from the next."""
+    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
+    first = server.put("/fcn.pth", Answer(flipped(BIG), headers=TAG, sent=0.9, resumes=True), Answer(status=404))
+    mirror = server.put("/mirror/fcn.pth", Answer(BIG, headers=TAG, resumes=True))
+    assert fetch(release_at(first, BIG, mirrors=(mirror,)), report=print).sha256 == digest(BIG)
+    assert [bool(asked) for asked in server.ranges] == [False, True, False]
+
+
+def test_order_of_places(server, monkeypatch):
+    """First LABKIT_MIRROR, then the release's address, then its mirrors; each is named in the error."""
+    monkeypatch.setenv("LABKIT_MIRROR", f"{server.url}/own/")
+    release = release_at(f"{server.url}/fcn.pth?raw=1", mirrors=(f"{server.url}/b.pth", "http://127.0.0.1:1/c.pth"))
+    with pytest.raises(LabkitError) as caught:
+        fetch(release)
+    assert server.asked == ["/own/fcn.pth", "/fcn.pth?raw=1", "/b.pth"]
+    assert str(caught.value).count("404") == 3 and "127.0.0.1:1/c.pth: нет связи" in str(caught.value)
+    server.put("/own/fcn.pth", Answer(GOOD))
+    assert fetch(release).sha256 == SHA256 and server.asked[3:] == ["/own/fcn.pth"]
+
+
+@pytest.mark.parametrize("address", ["nonsense", "ftp://127.0.0.1:1", "http://", "http://[half", "http://no host"])
+def test_nonsense_as_mirror(good, monkeypatch, address):
+    """An address that is none is one more place that did not help."""
+    monkeypatch.setenv("LABKIT_MIRROR", address)
+    assert fetch(good).sha256 == SHA256
+
+
+def test_offline(server, good, cache, monkeypatch):
+    """Nothing is asked; the message says which file goes where, and what is wrong with one that is there."""
+    monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    with pytest.raises(LabkitError) as caught:
+        fetch(good)
+    assert all(part in str(caught.value) for part in (good.url, str(cache / "fcn.pth"), "LABKIT_OFFLINE"))
+    cache.mkdir()
+    (cache / good.file).write_bytes(GOOD[:-1])
+    with pytest.raises(LabkitError, match=SHA256):
+        fetch(good)
+    (cache / good.file).write_bytes(GOOD)
+    assert fetch(good).sha256 == SHA256 and server.asked == []
+
+
+def test_proxy(server, monkeypatch):
+    """The proxy of the environment is used."""
+    server.put("/models/fcn.pth", Answer(GOOD))
+    monkeypatch.setenv("http_proxy", server.url)
+    assert fetch(release_at("http://weights.example/models/fcn.pth")).sha256 == SHA256
+    assert server.asked == ["http://weights.example/models/fcn.pth"]
+
+
+def test_file_brought_by_hand(server, good, cache):
+    """Verified once, under its final name; a bad one is replaced."""
+    cache.mkdir()
+    (cache / good.file).write_bytes(GOOD)
+    assert cached(good).sha256 == SHA256 and json.loads((cache / f"{good.file}.json").read_text())["size"] == len(GOOD)
+    assert server.asked == []
+    (cache / good.file).write_bytes(PAGE)
+    for look in (verify, lambda release: check(cache / release.file, release)):
+        with pytest.raises(LabkitError, match="страница HTML.*Замените"):
+            look(good)
+    assert cached(good) is None and fetch(good).sha256 == SHA256 and server.asked == ["/fcn.pth"]
+
+
+def test_file_without_a_published_hash(good, cache):
+    """Brought by hand, it is a whole zip of torch's or a pickle; a folder is neither."""
+    unknown = replace(good, hash="")
+    pickled = io.BytesIO()
+    torch.save({"conv.weight": torch.zeros(2)}, pickled, _use_new_zipfile_serialization=False)
+    cache.mkdir()
+    for data in (flipped(GOOD), GOOD[:-100], b"text"):
+        (cache / good.file).write_bytes(data)
+        assert cached(unknown) is None
+    for data in (GOOD, pickled.getvalue()):
+        (cache / good.file).write_bytes(data)
+        assert cached(unknown).sha256 == digest(data)
+    with pytest.raises(LabkitError, match="не читается"):
+        check(cache, unknown)
+
+
+def test_zip_brought_by_hand(server, cache, monkeypatch):
+    """The published zip under its own name is unpacked, and stays; a broken one is named."""
+    monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    release = release_at(f"{server.url}/v1/fcn.pth.zip", file="fcn.pth")
+    cache.mkdir()
+    (cache / "fcn.pth.zip").write_bytes(zipped({"fcn.pth": GOOD[:-1]}))
+    assert cached(release) is None
+    with pytest.raises(LabkitError, match="fcn.pth.zip не годится"):
+        fetch(release)
+    (cache / "fcn.pth.zip").write_bytes(zipped({"fcn.pth": GOOD}))
+    assert fetch(release).path.read_bytes() == GOOD and (cache / "fcn.pth.zip").exists()
+    (cache / "fcn.pth").write_bytes(b"broken")
+    assert cached(release).sha256 == SHA256 and server.asked == []
+
+
+def test_changed_after_the_download(server, good):
+    """Another size or time is seen at once; the same size and time only by `verify`."""
+    path = fetch(good).path
+    stat = path.stat()
+    path.write_bytes(GOOD + b"!")
+    assert cached(good) is None
+    path.write_bytes(GOOD[:-1] + b"!")
+    assert cached(good) is None
+    path.write_bytes(GOOD)
+    assert fetch(good) == cached(good) == verify(good) and len(server.asked) == 1
+    path.write_bytes(GOOD[:-1] + b"!")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(LabkitError, match=SHA256):
+        verify(good)
+    path.unlink()
+    assert fetch(good).sha256 == SHA256
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{", '{"sha256": "' + SHA256 + '"}'])
+def test_damaged_note(good, note):
+    """A note that was half written is written again."""
+    path = fetch(good).path
+    path.with_name(good.file + ".json").write_text(note)
+    assert cached(good).sha256 == SHA256
+
+
+def test_note_that_cannot_be_written(good, cache):
+    """As in a cache that is only read: the file is good all the same."""
+    (cache / f"{good.file}.json").mkdir(parents=True)
+    assert fetch(good) == cached(good) == verify(good)
+
+
+@pytest.mark.parametrize("place", ["file/cache", "file", "/proc/labkit"])
+def test_cache_that_cannot_be_written(server, good, place, tmp_path, monkeypatch):
+    """Said before anything is asked, with the variable that helps."""
+    (tmp_path / "file").write_text("a file, not a folder")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / place))
+    assert cached(good) is None
+    with pytest.raises(LabkitError, match="LABKIT_CACHE"):
+        fetch(good)
+    assert server.asked == []
+
+
+def test_folder_in_place_of_the_file(good, cache):
+    """What is no file is not deleted; the message says what is in the way."""
+    (cache / good.file).mkdir(parents=True)
+    with pytest.raises(LabkitError, match=good.file):
+        fetch(good)
+    assert (cache / good.file).is_dir()
+
+
+def test_too_little_space(server, good, tmp_path):
+    """Seen by the catalogue's size before anything is asked (twice that for a zip), and by what a server announces."""
+    free = shutil.disk_usage(tmp_path).free / 1e6
+    for release in (
+        replace(good, megabytes=free + 1000),
+        replace(good, megabytes=0.7 * free, url=f"{good.url}.zip"),
+        release_at(server.put("/huge.pth", Answer(GOOD, length=10**15, sent=0.1))),
+    ):
+        with pytest.raises(LabkitError, match="не хватает места"):
+            fetch(release)
+    assert server.asked == ["/huge.pth"]
+
+
+def test_disk_full_in_the_middle(server):
+    """A file system that takes no more."""
+    release = release_at(server.put("/fcn.pth", Answer(GOOD, length=-1)))
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    code += "try: download.fetch(release)\nexcept download.LabkitError as error: print(error)"
+    pytest.importorskip("resource")
+    assert "не хватает места" in start(release, code).communicate()[0]
+
+
+def test_small_disk(server, tmp_path, monkeypatch):
+    """A real disk that is full: with and without an announced length, and where only the zip has room."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if (
+        not shutil.which("mount")
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", str(disk)], capture_output=True
+        ).returncode
+    ):
+        pytest.skip("a disk can be mounted only by root")
+    monkeypatch.setenv("LABKIT_CACHE", str(disk))
+    try:
+        server.put("/told.pth", Answer(checkpoint(300)))
+        server.put("/untold.pth", Answer(checkpoint(300), length=-1))
+        server.put("/fcn.pth.zip", Answer(zipped({"fcn.pth": GOOD})))
+        for name in ("told.pth", "untold.pth", "fcn.pth.zip"):
+            release = release_at(f"{server.url}/{name}", megabytes=0.1)
+            with pytest.raises(LabkitError, match=f"{disk} не хватает места"):
+                fetch(release)
+            assert [path.suffix for path in disk.rglob("*") if path.is_file()] == [".lock"]
+        server.put("/fcn.pth", Answer(GOOD))
+        assert fetch(release_at(f"{server.url}/fcn.pth", megabytes=0.1)).sha256 == SHA256
+        assert_clean(disk)
+    finally:
+        monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
+def test_stopped_in_the_middle(server, cache, name):
+    """A process that is killed, or stopped from the keyboard, leaves no half file in place; the next one goes well."""
+    data = checkpoint(1100)
+    gate = threading.Event()
+    answer = Answer(data, gate=gate)
+    release = release_at(server.put("/fcn.pth", answer, Answer(data)), data)
+    half = cache / "incoming" / release.file / "download"
+    with start(release, "download.TIMEOUT = (1, 9); say('go'); download.fetch(release)") as process:
+        assert answer.halfway.wait(10) and wait_for(lambda: half.exists() and half.stat().st_size >= 1 << 20)
+        process.send_signal(getattr(signal, name))
+        process.wait(10)
+    gate.set()
+    assert half.exists() == (name == "SIGKILL") and not (cache / release.file).exists() and cached(release) is None
+    assert fetch(release).sha256 == digest(data) and not half.parent.exists()
+
+
+def wait_for(true, seconds=10.0):
+    """Whether `true()` becomes so in time."""
+    pause = threading.Event()
+    return any(true() or pause.wait(0.02) for _ in range(round(seconds / 0.02)))
+
+
+def test_two_processes(server):
+    """Who comes second waits, says so, and takes the finished file: one download in all."""
+    gate = threading.Event()
+    answer = Answer(GOOD, gate=gate)
+    release = release_at(server.put("/fcn.pth", answer))
+    code = "download.TIMEOUT = (1, 9); say(download.fetch(release, report=say).sha256)"
+    with start(release, code) as first:
+        assert answer.halfway.wait(10)
+        with start(release, code) as second:
+            assert "другой процесс" in second.stdout.readline()
+            gate.set()
+            assert first.stdout.read().strip() == second.stdout.read().strip() == SHA256
+    assert server.asked == ["/fcn.pth"]
+
+
+def test_bar_on_a_terminal(good, monkeypatch):
+    """The bar names the file and is wiped off in the end."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", terminal)
+    fetch(good)
+    assert good.file in terminal.getvalue() and terminal.getvalue().rsplit("\r", 2)[1].strip() == ""
+
+
+class Watched(NotebookClient):
+    """A notebook client that keeps every state of the outputs."""
+
+    def process_message(self, msg, cell, cell_index):
+        if "data" in msg["content"]:
+            states.append(msg["content"]["data"].get("text/html"))
+        return super().process_message(msg, cell, cell_index)
+
+
+states: list[str | None] = []
+
+
+def test_bar_in_a_notebook(good, root):
+    """The bar names the file; of it an empty output stays."""
+    states.clear()
+    code = f"import sys, json; sys.argv = ['', {json.dumps(asdict(good))!r}]; {FETCH}found = download.fetch(release)"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    Watched(notebook, resources={"metadata": {"path": str(root)}}).execute()
+    assert [output.data["text/html"] for output in notebook.cells[0].outputs] == [""]
+    assert any(state and state.startswith(f"<pre>{good.file}") for state in states)
+
+
+def test_place_of_the_cache(monkeypatch, tmp_path):
+    """A relative folder and `~` become absolute; without the variable it is the platform's place."""
+    for given in ("~/weights", "weights"):
+        monkeypatch.setenv("LABKIT_CACHE", given)
+        assert cache_folder().is_absolute() and cache_folder().name == "weights" and "~" not in str(cache_folder())
+    monkeypatch.delenv("LABKIT_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert "labkit" in str(cache_folder())
+
+
+def test_without_torch(good):
+    """Who lists or verifies downloads does not wait for torch."""
+    assert start(good, "print('torch' in sys.modules)").communicate()[0].strip() == "False"

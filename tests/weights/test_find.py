@@ -1,0 +1,146 @@
+"""The catalogue: embedded files are whole, small and the ones that it names; other files are checked before use."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+
+import pytest
+import safetensors.torch
+import torch
+
+from labkit.classes import label_set
+from labkit.io.errors import LabkitError
+from labkit.models import SEMANTIC
+from labkit.variants import VARIANTS
+from labkit.weights import download
+from labkit.weights.catalogue import OFFICIAL
+from labkit.weights.find import EMBEDDED, embedded_path, find_weights, read_header, sha256_of
+
+
+def test_every_variant_has_weights():
+    """All six travel with the package, and nothing else does."""
+    assert EMBEDDED.keys() == {row.name for row in VARIANTS}
+    assert {path.stem for path in embedded_path("fcn").parent.glob("*.safetensors")} == EMBEDDED.keys()
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_embedded_files(name):
+    """At most 12 MB, fp16 throughout, the right sha256, and the variant's name inside."""
+    path = embedded_path(name)
+    assert path.stat().st_size <= 12_000_000
+    assert sha256_of(path) == EMBEDDED[name]
+    assert read_header(path)["variant"] == name
+    assert {tensor.dtype for tensor in safetensors.torch.load_file(path).values()} == {torch.float16}
+
+
+def test_semantic_variants_share_one_encoder():
+    """The encoders' weights are equal bit for bit: what differs between the four variants is the decoder."""
+    states = [safetensors.torch.load_file(embedded_path(name)) for name in SEMANTIC]
+    names = [name for name in states[0] if name.startswith("encoder.")]
+    assert len(names) > 200
+    assert all(torch.equal(state[name], states[0][name]) for state in states for name in names)
+
+
+def test_changed_embedded_file(tmp_path, monkeypatch):
+    """One flipped byte in the package is found, and both hashes are said."""
+    data = bytearray(embedded_path("fcn").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "fcn.safetensors").write_bytes(data)
+    monkeypatch.setattr("labkit.weights.find.embedded_path", lambda row: tmp_path / f"{row.name}.safetensors")
+    with pytest.raises(LabkitError, match=EMBEDDED["fcn"]):
+        find_weights("fcn")
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 64, b"<html>404</html>" * 8, struct.pack("<Q", 2) + b"[]"])
+def test_broken_files(tmp_path, content):
+    """Empty, short, random or HTML in place of weights: named as broken."""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(LabkitError, match="w.safetensors"):
+        find_weights("fcn", path)
+
+
+def test_truncated_file(tmp_path):
+    """A file that was cut off is found before torch sees it."""
+    path = tmp_path / "half.safetensors"
+    path.write_bytes(embedded_path("fcn").read_bytes()[:-1000])
+    with pytest.raises(LabkitError, match="half.safetensors"):
+        find_weights("fcn", path)
+
+
+def test_foreign_and_missing(tmp_path):
+    """A safetensors file of somebody else, another variant's, and none at all."""
+    foreign = tmp_path / "foreign.safetensors"
+    safetensors.torch.save_file({"a": torch.zeros(2)}, foreign)
+    with pytest.raises(LabkitError, match="labkit train"):
+        find_weights("fcn", foreign)
+    with pytest.raises(LabkitError, match="unet"):
+        find_weights("fcn", embedded_path("unet"))
+    with pytest.raises(LabkitError, match="nowhere"):
+        find_weights("fcn", tmp_path / "nowhere.safetensors")
+
+
+@pytest.fixture
+def fetched(tmp_path, monkeypatch):
+    """`download.fetch` that is asked for nothing real: the releases asked for, and what it then does."""
+    asked = []
+
+    def fetch(release, **how):
+        asked.append((release.name, how))
+        if tmp_path.joinpath("no").exists():
+            raise LabkitError("сервер не отвечает\nи так далее")
+        return download.Downloaded(tmp_path / release.file, "abc")
+
+    monkeypatch.setattr(download, "fetch", fetch)
+    return asked
+
+
+def test_official(fetched):
+    """`official` is a variant's first release, `official/NAME` any of its own; another's is refused."""
+    found = find_weights("fcn", "official")
+    assert (found.name, found.sha256, found.release) == ("official/fcn_resnet101", "abc", OFFICIAL["fcn_resnet101"])
+    assert find_weights(4, "official/sam_vit_l").path.name == "sam_vit_l_0b3195.pth"
+    with pytest.raises(LabkitError, match="official/fcn_resnet101, official/fcn_resnet50"):
+        find_weights("fcn", "official/sam_vit_l")
+
+
+def test_auto(fetched, tmp_path):
+    """Without a GPU the embedded ones; with one the official ones, asked for once, or the reason why not."""
+    assert find_weights("fcn").name == "embedded/fcn" and "видеокарты нет" in find_weights("fcn").reason
+    assert not fetched
+    found = find_weights("fcn", gpu=True)
+    assert found.name == "official/fcn_resnet101" and "есть видеокарта" in found.reason
+    assert fetched == [("fcn_resnet101", {"attempts": 1})]
+    (tmp_path / "no").touch()
+    found = find_weights("fcn", gpu=True)
+    assert found.name == "embedded/fcn" and "(сервер не отвечает)" in found.reason
+    unet = find_weights("unet", gpu=True)
+    assert unet.name == "embedded/unet" and "только" in unet.reason or "лишь" in unet.reason
+
+
+def test_published_file_by_its_path(tmp_path):
+    """A published file that was brought by hand is verified by the catalogue's hash, under its own name."""
+    path = tmp_path / "fcn_resnet50_coco-1167a1af.pth"
+    path.write_bytes(b"not the published bytes")
+    with pytest.raises(LabkitError, match="1167a1af"):
+        find_weights("fcn", path)
+
+
+def test_every_release_is_complete():
+    """Each variant has a release; each row has an address, a file name, a size and a licence, and a hash or none."""
+    assert {release.variant for release in OFFICIAL.values()} == {row.name for row in VARIANTS}
+    for name, release in OFFICIAL.items():
+        assert release.name == name and release.url.startswith("https://") and release.file.endswith(".pth")
+        assert release.megabytes > 1 and release.licence and release.trained_on and release.source
+        assert re.fullmatch(r"(sha256:[0-9a-f]{8}([0-9a-f]{56})?|sha1:[0-9a-f]{40})?", release.hash)
+        assert (release.classes == "") == (release.variant == "sam") and release.hash or name == "unet_people"
+        assert not release.classes or label_set(release.classes)
+
+
+def test_header_is_json(tmp_path):
+    """The header that we read is the one that safetensors wrote."""
+    with embedded_path("unet").open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        assert json.loads(file.read(length))["__metadata__"] == read_header(embedded_path("unet"))
