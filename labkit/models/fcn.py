@@ -10,12 +10,12 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-from labkit.models.backbone import BN_EPS, ENCODER
+from labkit.models.backbone import ENCODER
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
 HEAD_CHANNELS = 1280
-"""The width of EfficientNet-Lite0's own last layer before its classifier, kept so that both can be taken over."""
+"""The width of MobileNetV2's own last layer before its classifier."""
 
 
 def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
@@ -44,7 +44,7 @@ class FCNDecoder(nn.Module):
         *_, at8, at16, at32 = encoder_channels
         self.head = nn.Sequential(
             nn.Conv2d(at32, HEAD_CHANNELS, 1, bias=False),
-            nn.BatchNorm2d(HEAD_CHANNELS, eps=BN_EPS),
+            nn.BatchNorm2d(HEAD_CHANNELS),
             nn.ReLU6(),
             nn.Dropout2d(0.2),
         )
@@ -57,6 +57,7 @@ class FCNDecoder(nn.Module):
         self.up32to16 = bilinear_upsampling(classes, 2)
         self.up16to8 = bilinear_upsampling(classes, 2)
         self.up = nn.ModuleDict({str(stride): bilinear_upsampling(classes, stride) for stride in (8, 16, 32)})
+        self.up.requires_grad_(False)  # section 4.3: the last ones stay bilinear, those between the scores learn
         self.finest = 8
 
     def scores(self, features: list[torch.Tensor]) -> dict[int, torch.Tensor]:
@@ -76,7 +77,7 @@ class FCN(nn.Module):
 
     def __init__(self, classes: int = 21):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None, bn_eps=BN_EPS)
+        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None)
         self.decoder = FCNDecoder(self.encoder.out_channels, classes)
         self.segmentation_head = nn.Identity()
 

@@ -17,7 +17,7 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from labkit.models.backbone import BN_EPS, ENCODER, MEAN, STD
+from labkit.models.backbone import ENCODER, MEAN, STD
 
 __all__ = ["SIDE", "build"]
 
@@ -33,7 +33,7 @@ class Pyramid(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None, bn_eps=BN_EPS)
+        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None)
         self.fpn = FeaturePyramidNetwork(self.encoder.out_channels[2:], _CHANNELS, extra_blocks=LastLevelMaxPool())
         self.out_channels = _CHANNELS
 

@@ -13,7 +13,7 @@ from segment_anything.modeling.common import LayerNorm2d
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.models.backbone import BN_EPS, ENCODER, MEAN, STD
+from labkit.models.backbone import ENCODER, MEAN, STD
 
 __all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build"]
 
@@ -37,7 +37,7 @@ class ImageEncoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.img_size = SIDE
-        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None, bn_eps=BN_EPS)
+        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None)
         fine, *rest = self.encoder.out_channels[2:]
         self.fine = nn.Conv2d(fine, _CHANNELS, 3, stride=2, padding=1)
         self.laterals = nn.ModuleList(nn.Conv2d(channels, _CHANNELS, 1) for channels in rest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from labkit.models.backbone import BN_EPS, ENCODER
+from labkit.models.backbone import ENCODER
 
 __all__ = ["build"]
 
@@ -19,7 +19,6 @@ def build(classes: int = 21) -> nn.Module:
     return smp.Unet(
         ENCODER,
         encoder_weights=None,
-        decoder_channels=(128, 64, 48, 32, 16),
+        decoder_channels=(224, 80, 48, 32, 16),
         classes=classes,
-        bn_eps=BN_EPS,
     )

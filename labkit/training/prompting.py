@@ -49,11 +49,11 @@ class SamLearner(nn.Module):
         self.network.image_encoder.encoder.eval()
         return self
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float]]:
-        """The parts and their learning rates."""
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
+        """The parts, their learning rates, and how long they stay still."""
         image, rate = self.network.image_encoder, recipe.decoder_rate
         rest = (image.fine, image.laterals, image.neck, self.network.prompt_encoder, self.network.mask_decoder)
-        return [(image.encoder, recipe.encoder_rate), *((part, rate) for part in rest)]
+        return [(image.encoder, recipe.encoder_rate, recipe.still), *((part, rate, 0.0) for part in rest)]
 
     def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The losses of the best of three masks, of the single mask, and of the predicted IoU."""
