@@ -2,8 +2,8 @@
 
 The prompt encoder, the mask decoder and their wiring are segment_anything's (section 3, appendix A); in place of its
 ViT, which takes seconds to minutes on a CPU, stands the shared backbone with a neck that joins its strides 4 to 32.
-Where the decoder enlarges its masks it sees the photo once more, by the backbone's strides 4 and 2, so that edges follow
-it (as in HQ-SAM, Ke et al., 2023, section 3.2, and SAM 2, Ravi et al., 2024, section 4).
+Where the decoder enlarges its masks it sees the photo once more, by the backbone's strides 4 and 2, so that edges
+follow it (as in HQ-SAM, Ke et al., 2023, section 3.2, and SAM 2, Ravi et al., 2024, section 4).
 """
 
 from __future__ import annotations

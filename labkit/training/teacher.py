@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from labkit.errors import LabkitError
-from labkit.texts import text
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 
 __all__ = ["load_encoder", "measure", "read_teacher", "start_deeplab"]
 
