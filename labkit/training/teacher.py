@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ def read_teacher(path: str | Path) -> dict[str, torch.Tensor]:
             state = {name: torch.from_numpy(file[name]).float() for name in file.files}
         if missing := {f"{k}_{part}" for k in (0, 62, 63, 67, 68) for part in "wb"} - set(state):
             raise ValueError(f"without {min(missing)}")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise LabkitError(text("weights.broken", path=path, error=error)) from error
     return state
 
