@@ -704,10 +704,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "setting.stability_threshold": "Порог устойчивости",
         "setting.working_side": "Рабочий размер, пикс.",
         "train.one": "Вместе обучаются только 1, 2, 3 и 5 (общий кодировщик); 4 и 6 — по одной: labkit train 6.",
-        "train.one_from_embedded": (
-            "От встроенных весов дообучается одна модель за раз; несколько вместе начинают с ImageNet: --start "
-            "imagenet."
-        ),
         "upload.button": "Загрузить фото",
         "upload.empty": "{name}: в архиве нет фото",
         "upload.failed": "{name}: не сохранено ({error})",
@@ -1505,9 +1501,6 @@ TEXTS: dict[str, dict[str, str]] = {
         "setting.stability_threshold": "Stability threshold",
         "setting.working_side": "Working size, px",
         "train.one": "Only 1, 2, 3 and 5 train together (on one encoder); 4 and 6 one at a time: labkit train 6.",
-        "train.one_from_embedded": (
-            "One model at a time is fine-tuned from embedded weights; several start from ImageNet: --start imagenet."
-        ),
         "upload.button": "Upload photos",
         "upload.empty": "{name}: no photo in the archive",
         "upload.failed": "{name}: not saved ({error})",

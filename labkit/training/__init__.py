@@ -55,18 +55,21 @@ def train_variants(
     device: str = "auto",
     say=print,
 ) -> list[Path]:
-    """Trains variants and writes their weights; returns the paths. Several semantic ones share one encoder.
+    """Trains variants and writes their weights; returns the paths.
+
+    Several semantic ones share one encoder, which from embedded weights stays as it is.
 
     `start` is one of `STARTS` or a teacher's file. `out` is a file for one variant, a folder for several;
     `OUT.checkpoint` beside it is what `resume` goes on from.
     """
     names = [find_variant(variant).name for variant in variants]
-    if len(names) > 1 and (start == "embedded" or not set(names) <= set(SEMANTIC)):
-        raise LabkitError(text("train.one" if start != "embedded" else "train.one_from_embedded"))
+    if len(names) > 1 and not set(names) <= set(SEMANTIC):
+        raise LabkitError(text("train.one"))
     torch.manual_seed(recipe.seed)
     networks = {name: build_network(name) for name in names}
     if start == "embedded":
-        load_weights(networks[names[0]], find_weights(names[0], "embedded").path)
+        for name, network in networks.items():
+            load_weights(network, find_weights(name, "embedded").path)
     data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
     place = pick_device(device).type
     if names[0] in SEMANTIC:
@@ -90,8 +93,10 @@ def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, sa
     else:
         _start_encoder(encoder, start)
     taught = start not in STARTS and "deeplab" in networks
-    if not taught:
+    if not taught and (start == "encoder" or "deeplab" not in networks):
         recipe = replace(recipe, distil=0.0)
+    if start == "embedded":  # several go on with their decoders alone, so that their encoder stays one
+        recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=1.0 if len(networks) > 1 else 0.0)
     learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
     crops = Crops(data, side=recipe.side, scales=(recipe.side * 3 // 4, recipe.side * 2))
     if taught:

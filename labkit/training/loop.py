@@ -100,7 +100,7 @@ def train(
         factor = (1 - done) ** 0.9
         for group in optimizer.param_groups:
             moving = done - group["still"]
-            group["lr"] = group["rate"] * factor * min(1.0, (moving + 1e-4) / recipe.warmup)
+            group["lr"] = group["rate"] * factor * min(1.0, max(0.0, moving + 1e-4) / recipe.warmup)
             for parameter in group["params"]:
                 parameter.requires_grad_(moving >= 0)
         parts = model.losses(next(loader), recipe, rng)

@@ -43,7 +43,7 @@ def taught(file):
 
 @torch.inference_mode()
 def test_encoder_computes_the_folded_convolutions(taught):
-    """The stride-2 features are the file's first three convolutions: ReLU6 after the first two, none after the third."""
+    """The stride-2 features are the first three convolutions: ReLU6 after two of them, none after the third."""
     network, state, _ = taught
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     y = F.conv2d(x, state["0_w"], state["0_b"], 2, 1).clamp(0, 6)
@@ -71,7 +71,7 @@ def test_deeplab_answers_as_the_teacher(taught):
 
 @torch.no_grad()
 def test_measured_norms_answer_alike_in_training(taught):
-    """After `measure` eval mode answers as before, and a batch's own statistics give nearly the same: else they do not."""
+    """After `measure` eval mode answers as before, and a batch's own statistics give nearly the same."""
     network, _, norms = taught
     x = torch.rand(2, 3, 96, 96) * 2 - 1
 
