@@ -8,7 +8,7 @@ reference names; every other class of the model counts as background, since nobo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,12 @@ class Scores:
         }
 
 
-def scores(results: Sequence[Segmentation], references: str | Path | None = None) -> Scores:
-    """Measures the results of one model by the masks that lie next to the photos, or in the folder `references`.
+def scores(
+    results: Sequence[Segmentation], annotations: str | Path | Mapping[str, Segmentation] | None = None
+) -> Scores:
+    """Measures the results of one model by the masks that lie next to the photos, or in the folder `annotations`.
+
+    `annotations` may also be the ground truth itself, by the photo's name; it comes first.
 
     A photo without a mask, or with a broken one, is named and left out; nothing is raised for it.
     """
@@ -92,7 +96,7 @@ def scores(results: Sequence[Segmentation], references: str | Path | None = None
     without, notes = [], []
     for result in results:
         try:
-            reference = _reference(result, references)
+            reference = _ground_truth(result, annotations)
         except Exception as error:  # a broken mask, of whatever kind, costs only itself
             notes.append(f"{result.photo.name} — {error}")
             continue
@@ -162,12 +166,16 @@ def _kind(results: Sequence[Segmentation]) -> str:
     return "instance" if any(result.made_by.get("variant") in instance for result in results) else "semantic"
 
 
-def _reference(result: Segmentation, folder: str | Path | None) -> Segmentation | None:
-    """What lies next to the photo, else what lies in the folder.
+def _ground_truth(
+    result: Segmentation, annotations: str | Path | Mapping[str, Segmentation] | None
+) -> Segmentation | None:
+    """What is given for the photo, else what lies next to it, else what lies in the folder.
 
     Its classes are VOC's or, where these will not do, the model's; for SAM, which has none, COCO's.
     """
-    found = None
+    folder, found = annotations, None
+    if isinstance(annotations, Mapping):
+        folder, found = None, annotations.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
         if found is None:
             try:

@@ -15,10 +15,11 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
 from labkit.classes import COCO, IGNORE, PEOPLE, VOC, label_set
+from labkit.evaluation import scores as evaluation
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.figures import confusion_figure, display_confusion, display_worst, worst_figure
 from labkit.evaluation.metrics import iou, mask_ap
-from labkit.evaluation.scores import Scores, scores, scores_table
+from labkit.evaluation.scores import Scores, scores_table
 from labkit.figures import svg
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
@@ -64,9 +65,21 @@ def block(left, top, right, bottom):
     return mask
 
 
+TRUTHS: dict[Photo, Segmentation] = {}
+"""The ground truth that `made` was given for a photo."""
+
+
+def scores(results, annotations=None):
+    """The kit's `scores`, given what `made` was given."""
+    known = {result.photo.name: TRUTHS[result.photo] for result in results if result.photo in TRUTHS}
+    return evaluation.scores(results, annotations if annotations is not None else known)
+
+
 def made(name, *found, classes=VOC, reference=None, unknown=None, **made_by):
     """A result, or a reference, of (label, mask) on a grey photo; `unknown` is where a reference says nothing."""
-    photo = replace(Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8)), reference=reference)
+    photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
+    if reference is not None:
+        TRUTHS[photo] = reference
     ids = np.zeros(SIZE, np.int32)
     segments = []
     for number, (label, mask) in enumerate(found, start=1):
@@ -287,7 +300,7 @@ def test_classes_beyond_voc(tmp_path):
 
 
 def test_reference_next_to_the_photo_or_in_a_folder(tmp_path):
-    """What was read with the photo comes first, then what lies next to it, then the folder; a broken one is named."""
+    """What is given comes first, then what lies next to the photo, then the folder; a broken one is named."""
     results = [made(name, ("cat", block(0, 0, 40, 60))) for name in "abc"]
     (tmp_path / "folder").mkdir()
     for name, value in (("a", 8), ("b", 8), ("c", 99)):
@@ -295,10 +308,12 @@ def test_reference_next_to_the_photo_or_in_a_folder(tmp_path):
     results[1] = replace(results[1], photo=replace(results[1].photo, path=tmp_path / "b.jpg"))
     Image.new("L", SIZE[::-1], VOC.id("dog")).save(tmp_path / "b.mask.png")
     read = truth(("sheep", block(0, 0, 40, 60)))
-    results.append(replace(results[0], photo=replace(results[0].photo, name="d", reference=read)))
+    results.append(replace(results[0], photo=replace(results[0].photo, name="d")))
     found = scores(results, tmp_path / "folder")
     shown = [(row.photo, row.names[1]) for row in found.rows if row.names[1] != "background"]
-    assert shown == [("a", "cat"), ("b", "dog"), ("d", "sheep")]
+    assert shown == [("a", "cat"), ("b", "dog")]
+    given = scores(results, {"d": read})
+    assert [(row.photo, row.names[1]) for row in given.rows] == [("b", "dog"), ("d", "background"), ("d", "sheep")]
     assert found.notes[0].startswith("c — c.mask.png") and "c.mask.png" in scores_table(found)
     assert not scores(results[:1], tmp_path / "nowhere").rows
 
@@ -366,7 +381,8 @@ def test_small_photos_and_regions_at_the_edge():
         photo = Photo.from_pixels("x", np.zeros((*size, 3), np.uint8))
         reference = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
         segment = Segment(1, 8, "cat", 1.0, ids > 0)
-        result = Segmentation(replace(photo, reference=reference), ids, np.ones(size, np.float32), [segment])
+        TRUTHS[photo] = reference
+        result = Segmentation(photo, ids, np.ones(size, np.float32), [segment])
         ElementTree.fromstring(svg(worst_figure(scores([result]))))
 
 
