@@ -27,7 +27,7 @@ from labkit.evaluation.metrics import innermost
 from labkit.explain.embedding import inside, need_sam
 from labkit.explain.hooks import recorded
 from labkit.figures import STYLE, cut, display_svg, panels, plain_table, small
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.models.prompted import PromptedModel
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.segmentation import Segmentation
@@ -135,7 +135,7 @@ def encoded_figure(result: Segmentation, rows: Sequence[Encoded]) -> Figure:
             colors = Image.fromarray(scale.to_rgba(row.drawn[:height, :width], bytes=True)[..., :3])
             colors.thumbnail(photo.size, Image.Resampling.NEAREST)  # its own squares, where they are fewer
             images.append(colors)
-        told = text("explain.sam_count", count=len(row.tokens))
+        told = plural("explain.sam_count", len(row.tokens))
         titles.append(f"{text(f'explain.sam_{row.kind}')}\n{told}")
     drawn = panels(images, titles, len(images), _PANEL)
     drawn.set_label(f"{result.photo.name}: {'; '.join(titles[1:])}".replace("\n", ": "))

@@ -25,7 +25,7 @@ from labkit.grading.thumbnails import look, thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
 from labkit.io.sources import IMAGE_SUFFIXES
-from labkit.locale import language, number, text
+from labkit.locale import language, number, plural, text
 from labkit.report.checks import checks, found_on, some
 from labkit.report.consistency import disagreements
 
@@ -219,7 +219,7 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
         if low:
             named = [f"{photo.name} ({_floored(photo.iou)})" for photo in low]
             least = _floored(OWN)
-            told = text("grade.not_own", least=least, names=some(named, _LISTED), count=len(low))
+            told = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
             remarks.append(Remark("not_own_masks", told))
         if reason:
             remarks.append(Remark("not_checked", reason))

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from labkit.grading.rows import Remark, Row
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.report.checks import some
 
 __all__ = ["NEAR", "SAME", "with_pairs"]
@@ -145,9 +145,9 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
     by_photos = _grouped({other: common[other].photos for other in others})
     if by_photos:
         told = [
-            text(
+            plural(
                 "pairs.photos",
-                count=len(names),
+                len(names),
                 total=len(row.photos),
                 names=_some(names),
                 files=_some([rows[other].file for other in group]),

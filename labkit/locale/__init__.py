@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
-
-import tomllib
 
 __all__ = [
     "LANGUAGES",

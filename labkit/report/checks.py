@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.report.answers import words
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
@@ -54,8 +54,8 @@ def checks(
     wanted = data["wanted"]["photos"] if wanted is None else wanted
     target = data["wanted"]["target"] if target is None else target
 
-    def check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), **values: Any) -> Check:
-        return Check(name, bool(ok), text(f"checks.{key}", names=some(names) or "—", **values))
+    def check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), count: int = 0, **values: Any) -> Check:
+        return Check(name, bool(ok), plural(f"checks.{key}", count, names=some(names) or "—", **values))
 
     return [
         _variant(data, check),
