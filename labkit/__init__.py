@@ -22,6 +22,7 @@ _HOME = {
     "show": "labkit.viewer",
     "summary": "labkit.figures",
     "upload": "labkit.viewer.upload",
+    "use_language": "labkit.locale",
 }
 
 __all__ = ["__version__", *_HOME]

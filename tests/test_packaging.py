@@ -69,4 +69,4 @@ def test_ci_runs_what_the_readme_says(root):
 def test_python_floor(root):
     """This interpreter is one that the package allows."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'requires-python = ">=3.10"' in text and sys.version_info >= (3, 10)
+    assert 'requires-python = ">=3.11"' in text and sys.version_info >= (3, 11)

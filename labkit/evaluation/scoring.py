@@ -26,6 +26,7 @@ from labkit.evaluation.metrics import (
     regions,
 )
 from labkit.figures import named_segments
+from labkit.locale import in_each_language
 from labkit.segmentation import Segmentation, encode_mask
 
 __all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted"]
@@ -169,7 +170,8 @@ def prompted(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelS
         known = reference.confidence > 0
         answers = [encode_mask(segment.mask & known) for segment in result.segments]
         wrongs = []
-        for (segment, russian), (_, english) in zip(*(named_segments(reference, n) for n in ("ru", "en")), strict=True):
+        named = in_each_language(named_segments, reference)
+        for (segment, russian), (_, english) in zip(named["ru"], named["en"], strict=True):
             mask = segment.mask & known
             if not mask.any():
                 continue

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.models.base import Model, Setting, is_out_of_memory, photos_at_once
 from labkit.models.sam import OUTLINE_LOGIT, DrawnPrompts
 from labkit.photos import Photo
@@ -97,7 +97,7 @@ class PromptedModel(Model):
         if self._points == 1:
             return super()._shrink(settings)
         self._points //= 2
-        print(text("model.memory_points", count=self._points))
+        print(plural("model.memory_points", self._points))
         return True
 
     @torch.inference_mode()
@@ -295,7 +295,7 @@ def _polygon(polygon: Any, height: int, width: int) -> tuple[list[list[float]], 
     """The contour's points and the mask of what is inside."""
     array = _numbers(polygon, "[(x, y), …]", 2)
     if len(array) < 3:
-        raise LabkitError(text("prompt.polygon", count=len(array)))
+        raise LabkitError(plural("prompt.polygon", len(array)))
     image = Image.new("1", (width, height))
     ImageDraw.Draw(image).polygon([tuple(point) for point in array], fill=1)
     mask = np.array(image)

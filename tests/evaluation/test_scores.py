@@ -21,6 +21,7 @@ from labkit.evaluation.figures import confusion_figure, display_confusion, displ
 from labkit.evaluation.metrics import iou, mask_ap
 from labkit.evaluation.scores import Scores, scores_table
 from labkit.figures import svg
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
@@ -359,10 +360,11 @@ def test_figures(measured):
         first, second = svg(make(measured)), svg(make(measured))
         ElementTree.fromstring(first)
         assert first == second and len(first) < 300_000 and all(word in first for word in words)
-    assert "reference: dog, model: cat" in worst_figure(measured, "en").get_label()
-    assert [t.get_text() for t in confusion_figure(measured, "en").axes[0].get_yticklabels()] == [
-        row.names[1] for row in measured.totals
-    ]
+    with use_language("en"):
+        assert "reference: dog, model: cat" in worst_figure(measured).get_label()
+        assert [t.get_text() for t in confusion_figure(measured).axes[0].get_yticklabels()] == [
+            row.names[1] for row in measured.totals
+        ]
 
 
 def test_confusion_figure_tells_the_shares(measured):
@@ -418,7 +420,8 @@ def test_table(measured):
     cat = next(row for row in measured.totals if row.names[1] == "cat")
     (line,) = [line for line in lines[20:] if "кошка" in line]
     assert line.split()[1:] == [f"{x:.2f}".replace(".", ",") for x in (cat.iou, cat.dice, cat.accuracy)]
-    english = scores_table(measured, "en")
+    with use_language("en"):
+        english = scores_table(measured)
     assert "all photos" in english and "cat" in english and not any("а" <= c <= "я" for c in english.lower())
 
 

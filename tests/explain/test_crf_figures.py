@@ -21,6 +21,7 @@ from labkit.explain.crf_figures import (
     explore_crf,
 )
 from labkit.figures import svg
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -66,7 +67,8 @@ def test_figure(refined, outline, bird):
         assert said in words
     share = f"{100 * refined[0].share:.1f}".replace(".", ",")
     assert f"{share} % пикселей" in words and "граничный" not in svg(crf_figure(refined))
-    assert "boundary IoU 0.74" in svg(crf_figure(refined, outline, "en"))
+    with use_language("en"):
+        assert "boundary IoU 0.74" in svg(crf_figure(refined, outline))
 
 
 def test_what_changed_is_painted(refined):
@@ -108,7 +110,8 @@ def test_table(refined, outline):
     numbers = [x for one in refined for x in boundary_scores(one, outline)]
     expected = [f"{x:.2f}".replace(".", ",") for x in numbers]
     assert rows[2] == rows[3] == ["bird_kingfisher, птица", *expected] and rows[4] == ["в среднем", *expected]
-    assert "bird" in crf_table([(refined, outline)], "en") and "mean" in crf_table([(refined, outline)], "en")
+    with use_language("en"):
+        assert "bird" in crf_table([(refined, outline)]) and "mean" in crf_table([(refined, outline)])
 
 
 def test_table_of_a_set(load, bird, root):
