@@ -3,6 +3,25 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
+    from labkit import figures as figures
+    from labkit.figures import summary as summary
+    from labkit.io.errors import LabkitError as LabkitError
+    from labkit.locale import use_language as use_language
+    from labkit.models import load_model as load_model
+    from labkit.photos import Photo as Photo
+    from labkit.photos import load_photos as load_photos
+    from labkit.report.button import hand_in as hand_in
+    from labkit.report.provenance import provenance as provenance
+    from labkit.segmentation import Segment as Segment
+    from labkit.segmentation import Segmentation as Segmentation
+    from labkit.segmentation import load_segmentation as load_segmentation
+    from labkit.viewer import explore as explore
+    from labkit.viewer import prompt as prompt
+    from labkit.viewer import show as show
+    from labkit.viewer.upload import upload as upload
 
 __version__ = "0.1.0"
 
@@ -22,6 +41,7 @@ _HOME = {
     "show": "labkit.viewer",
     "summary": "labkit.figures",
     "upload": "labkit.viewer.upload",
+    "use_language": "labkit.locale",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from labkit.locale import language
+
 __all__ = ["ADE20K", "CITYSCAPES", "COCO", "IGNORE", "LABEL_SETS", "PEOPLE", "VOC", "LabelSet", "label_set"]
 
 IGNORE = 255
@@ -67,9 +69,9 @@ class LabelSet:
         valid = ", ".join(self.names[label_id] for label_id in self.ids)
         raise ValueError(f"no class is called {name!r} in {self.name}; valid are: {valid}")
 
-    def label(self, label_id: int, language: str = "ru") -> str:
-        """The name of a label id in Russian (`"ru"`) or English (`"en"`)."""
-        return (self.names_ru if language == "ru" else self.names)[label_id]
+    def label(self, label_id: int) -> str:
+        """The name of a label id in the language of the context."""
+        return (self.names_ru if language() == "ru" else self.names)[label_id]
 
 
 _VOC = [

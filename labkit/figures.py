@@ -128,9 +128,7 @@ def _borders(ids: np.ndarray, width: int) -> np.ndarray:
     return edge
 
 
-def legend_rows(
-    result: Segmentation, language: str | None = None, threshold: float = 0.0
-) -> list[tuple[str, str, float, float]]:
+def legend_rows(result: Segmentation, threshold: float = 0.0) -> list[tuple[str, str, float, float]]:
     """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1].
 
     The share is that of the pixels whose confidence is at least `threshold`.
@@ -139,46 +137,44 @@ def legend_rows(
     sure = result.confidence >= threshold
     return [
         (colors[segment.id], name, np.count_nonzero(segment.mask & sure) / sure.size, segment.score)
-        for segment, name in named_segments(result, language)
+        for segment, name in named_segments(result)
     ]
 
 
-def named_segments(result: Segmentation, language: str | None = None) -> list[tuple[Segment, str]]:
+def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
     """The segments, largest first, and what they are called; those of one class are numbered: "cat 1", "cat 2"."""
     of_class, listed = Counter(s.label_id for s in result.segments), Counter()
     rows = []
     for segment in sorted(result.segments, key=lambda s: -s.area):
         if result.classes is not None:
-            name = result.classes.label(segment.label_id, text("language", language))
+            name = result.classes.label(segment.label_id)
             listed[segment.label_id] += 1
             if of_class[segment.label_id] > 1:
                 name = f"{name} {listed[segment.label_id]}"
         else:
-            name = f"{text('figures.object', language)} {segment.id}"
+            name = f"{text('figures.object')} {segment.id}"
         rows.append((segment, name))
     return rows
 
 
-def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, language: str | None = None) -> Figure:
+def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -> Figure:
     """One photo as a matplotlib figure: photo, mask, overlay, and the legend below them."""
     with matplotlib.rc_context(STYLE):
         height, width = result.ids.shape
         panel_height = PANEL * min(height / width, 1.6)
-        rows = _worth_saying(legend_rows(result, language, threshold))
+        rows = _worth_saying(legend_rows(result, threshold))
         patches = [
             Patch(facecolor=color, edgecolor="#444444", label=f"{name}: {share:.0%}, {score:.2f}")
             for color, name, share, score in rows[:_LEGEND_ROWS]
         ]
         if left := len(rows) - len(patches):
-            patches.append(Patch(facecolor="none", label=text("figures.more", language, count=left)))
+            patches.append(Patch(facecolor="none", label=text("figures.more", count=left)))
         legend_height = 0.3 + 0.2 * -(-max(len(patches), 1) // 3)
         drawn = Figure(figsize=(3 * PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
-        drawn.set_label(
-            f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing', language)}"
-        )
+        drawn.set_label(f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing')}")
         axes = drawn.subplots(1, 3)
         images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
-        titles = (cut(result.photo.name), text("figures.mask", language), text("figures.overlay", language))
+        titles = (cut(result.photo.name), text("figures.mask"), text("figures.overlay"))
         for ax, image, title in zip(axes, images, titles, strict=True):
             ax.imshow(small(image), interpolation="none")
             ax.set_title(title, fontsize=10, parse_math=False)
@@ -186,7 +182,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, l
         if patches:
             drawn.legend(handles=patches, loc="outside lower left", ncols=3, frameon=False)
         else:
-            drawn.supxlabel(text("figures.nothing", language), x=0.01, ha="left", fontsize=9)
+            drawn.supxlabel(text("figures.nothing"), x=0.01, ha="left", fontsize=9)
         return drawn
 
 
@@ -214,18 +210,18 @@ def display_svg(drawn: Figure) -> None:
     display(SVG(svg(drawn)))
 
 
-def display_figures(results: Sequence[Segmentation], language: str | None = None) -> None:
+def display_figures(results: Sequence[Segmentation]) -> None:
     """Shows the figure of each result in the notebook."""
     if not results:
-        print(text("figures.no_results", language))
+        print(text("figures.no_results"))
     for result in results:
-        display_svg(figure(result, language=language))
+        display_svg(figure(result))
 
 
-def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], language: str | None = None) -> None:
+def display_comparison(results: Sequence[Segmentation], titles: Sequence[str]) -> None:
     """Shows several results of one photo as overlays beside each other, each under its title."""
     if not results:
-        print(text("figures.no_results", language))
+        print(text("figures.no_results"))
         return
     with matplotlib.rc_context(STYLE):
         height, width = results[0].ids.shape
@@ -238,16 +234,16 @@ def display_comparison(results: Sequence[Segmentation], titles: Sequence[str], l
         display_svg(drawn)
 
 
-def summary(results: Sequence[Segmentation], language: str | None = None) -> str:
+def summary(results: Sequence[Segmentation]) -> str:
     """A table in plain text: for each photo the classes or objects found, their share of the area and their score."""
-    head = [text(f"figures.{key}", language) for key in ("photo", "found", "share", "confidence")]
+    head = [text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]
     rows = []
     for result in results:
-        found = _worth_saying(legend_rows(result, language))
+        found = _worth_saying(legend_rows(result))
         for n, (_, name, share, score) in enumerate(found):
             rows.append([result.photo.name if n == 0 else "", name, f"{share:.0%}", f"{score:.2f}"])
         if not found:
-            rows.append([result.photo.name, text("figures.nothing", language), "", ""])
+            rows.append([result.photo.name, text("figures.nothing"), "", ""])
     return plain_table([head, *rows])
 
 

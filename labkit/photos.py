@@ -54,13 +54,13 @@ class Photo:
             object.__setattr__(self, "original_size", self.pixels.shape[:2])
 
     @classmethod
-    def from_pixels(cls, name: str, pixels: np.ndarray, *, language: str | None = None) -> Photo:
+    def from_pixels(cls, name: str, pixels: np.ndarray) -> Photo:
         """A photo of a copy of `pixels`, `HxWx3` uint8 RGB; PhotoError (a ValueError) where they are anything else."""
         if not isinstance(pixels, np.ndarray):
-            raise PhotoError(text("photos.bad_pixels", language, name=name, got=type(pixels).__name__))
+            raise PhotoError(text("photos.bad_pixels", name=name, got=type(pixels).__name__))
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
             got = f"{pixels.dtype}, {pixels.shape}"
-            raise PhotoError(text("photos.bad_pixels", language, name=name, got=got))
+            raise PhotoError(text("photos.bad_pixels", name=name, got=got))
         return cls(_safe_name(str(name)), np.array(pixels, order="C"))
 
     @property
@@ -85,28 +85,26 @@ class Skipped:
 class PhotoSet(list[Photo]):
     """A list of photos that also knows what was `skipped`; `str()` of it is the summary that is printed."""
 
-    def __init__(self, photos: Iterable[Photo] = (), skipped: Iterable[Skipped] = (), language: str | None = None):
+    def __init__(self, photos: Iterable[Photo] = (), skipped: Iterable[Skipped] = ()):
         super().__init__(photos)
         self.skipped: list[Skipped] = list(skipped)
-        self.language = language
 
     def __str__(self) -> str:
         noted: dict[str, list[str]] = {}
         for photo in self:
             for note in photo.notes:
                 noted.setdefault(note, []).append(photo.name)
-        lines = [text("photos.loaded", self.language, count=len(self))]
-        lines += _capped([f"  {_some(names, self.language)} — {note}" for note, names in noted.items()], self.language)
+        lines = [text("photos.loaded", count=len(self))]
+        lines += _capped([f"  {_some(names)} — {note}" for note, names in noted.items()])
         if self.skipped:
-            lines.append(text("photos.skipped", self.language, count=len(self.skipped)))
-            lines += _capped([f"  {one.name} — {one.reason}" for one in self.skipped], self.language)
+            lines.append(text("photos.skipped", count=len(self.skipped)))
+            lines += _capped([f"  {one.name} — {one.reason}" for one in self.skipped])
         return "\n".join(lines)
 
 
 def load_photos(
     source: str | os.PathLike[str] | list | tuple,
     *,
-    language: str | None = None,
     max_side: int = MAX_SIDE,
     max_pixels: int = MAX_PIXELS,
     for_report: bool = False,
@@ -122,31 +120,31 @@ def load_photos(
     """
     for name, given, default in (("max_side", max_side, MAX_SIDE), ("max_pixels", max_pixels, MAX_PIXELS)):
         if not isinstance(given, int) or given < 1:
-            raise PhotoError(text("photos.bad_size", language, name=name, given=given, default=default))
-    photos = PhotoSet(language=language)
+            raise PhotoError(text("photos.bad_size", name=name, given=given, default=default))
+    photos = PhotoSet()
     first: dict[str, str] = {}
     taken: set[str] = set()
-    for found in (found for path in _flatten(source, language) for found in find(path)):
+    for found in (found for path in _flatten(source) for found in find(path)):
         try:
-            photo = _read(found, max_side, max_pixels, for_report, language)
+            photo = _read(found, max_side, max_pixels, for_report)
         except Exception as error:  # one bad file must not cost the others, and Pillow raises nearly every kind
-            photos.skipped.append(Skipped(found.name, _reason(error, language), found.path))
+            photos.skipped.append(Skipped(found.name, _reason(error), found.path))
             continue
         photo = replace(photo, name=_unique(photo.path, taken))
         if first.setdefault(photo.sha256, photo.name) != photo.name:
-            note = text("photos.duplicate", language, other=first[photo.sha256])
+            note = text("photos.duplicate", other=first[photo.sha256])
             photo = replace(photo, notes=(*photo.notes, note))
         photos.append(photo)
     if not photos:
         found = [f"  {one.name} — {one.reason}" for one in photos.skipped]
-        found = _capped(found, language, _LISTED_IN_ERROR) or [text("photos.found_nothing", language)]
-        raise PhotoError(text("photos.nothing", language, given=_given(source, language), found="\n".join(found)))
+        found = _capped(found, _LISTED_IN_ERROR) or [text("photos.found_nothing")]
+        raise PhotoError(text("photos.nothing", given=_given(source), found="\n".join(found)))
     if not quiet:
         print(photos)
     return photos
 
 
-def _read(found: Found, max_side: int, max_pixels: int, for_report: bool, language: str) -> Photo:
+def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Photo:
     with found.open() as file:
         digest = hashlib.sha256()
         while block := file.read(1 << 20):
@@ -154,32 +152,32 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool, langua
         file.seek(0)
         image = decode(file, min(max_side, MAX_REPORT_SIDE) if for_report else max_side, max_pixels)
         pixels, jpeg = compact(image.pixels, file) if for_report else (image.pixels, None)
-    notes = [text(key, language, **values) for key, values in image.notes]
+    notes = [text(key, **values) for key, values in image.notes]
     if pixels.shape[:2] != image.original_size:
         height, width, new_height, new_width = (*image.original_size, *pixels.shape[:2])
         sizes = {"width": width, "height": height, "new_width": new_width, "new_height": new_height}
-        notes.append(text("photos.scaled", language, **sizes))
+        notes.append(text("photos.scaled", **sizes))
     digits = digest.hexdigest()
     return Photo(found.path.stem, pixels, found.path, image.original_size, tuple(notes), digits, jpeg)
 
 
-def _flatten(source: object, language: str) -> Iterator[str | os.PathLike[str]]:
+def _flatten(source: object) -> Iterator[str | os.PathLike[str]]:
     if isinstance(source, (list, tuple)):
         for one in source:
-            yield from _flatten(one, language)
+            yield from _flatten(one)
     elif isinstance(source, (str, os.PathLike)) and os.fspath(source):
         yield source
     else:
         given = repr(source) if isinstance(source, (str, int, float, bytes)) else type(source).__name__
-        raise PhotoError(text("photos.bad_source", language, given=given[:80]))
+        raise PhotoError(text("photos.bad_source", given=given[:80]))
 
 
-def _reason(error: Exception, language: str) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, Unreadable):
-        return text(error.key, language, **error.values)
+        return text(error.key, **error.values)
     if isinstance(error, PermissionError):
-        return text("photos.no_permission", language)
-    return text("photos.damaged", language, error=f"{type(error).__name__}: {error}"[:200])
+        return text("photos.no_permission")
+    return text("photos.damaged", error=f"{type(error).__name__}: {error}"[:200])
 
 
 def _unique(path: Path, taken: set[str]) -> str:
@@ -201,17 +199,17 @@ def _safe_name(name: str) -> str:
     return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:120].strip() or "photo"
 
 
-def _given(source: object, language: str) -> str:
+def _given(source: object) -> str:
     if isinstance(source, (list, tuple)):
-        return f"[{_some([_given(one, language) for one in source], language)}]"
+        return f"[{_some([_given(one) for one in source])}]"
     return f"«{shown(source)}»"
 
 
-def _some(names: list[str], language: str) -> str:
-    return ", ".join(_capped(names, language, _LISTED_NAMES))
+def _some(names: list[str]) -> str:
+    return ", ".join(_capped(names, _LISTED_NAMES))
 
 
-def _capped(lines: list[str], language: str, most: int = _LISTED) -> list[str]:
+def _capped(lines: list[str], most: int = _LISTED) -> list[str]:
     if len(lines) <= most:
         return lines
-    return [*lines[:most], text("photos.more", language, count=len(lines) - most)]
+    return [*lines[:most], text("photos.more", count=len(lines) - most)]

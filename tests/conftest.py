@@ -11,7 +11,16 @@ import pytest
 from browser import chromium, open_page  # noqa: F401
 from PIL import Image
 
+from labkit.locale import language, use_language
+
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def restored_language():
+    """What a test does to the language ends with it."""
+    with use_language(language()):
+        yield
 
 
 @pytest.fixture(scope="session")

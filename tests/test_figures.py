@@ -15,6 +15,7 @@ from PIL import Image
 
 from labkit.classes import VOC
 from labkit.figures import colors_of, display_comparison, display_figures, figure, legend_rows, rgb, summary, svg
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
@@ -71,7 +72,8 @@ def test_legend_rows(two_classes):
     dog, cat = legend_rows(two_classes)
     assert dog == (VOC.colors[VOC.id("dog")], "собака", 0.25, 0.875)
     assert cat == (VOC.colors[VOC.id("cat")], "кошка", 0.1, 0.875)
-    assert [row[1] for row in legend_rows(two_classes, "en")] == ["dog", "cat"]
+    with use_language("en"):
+        assert [row[1] for row in legend_rows(two_classes)] == ["dog", "cat"]
 
 
 def test_legend_rows_above_a_threshold(outlined):
@@ -86,14 +88,17 @@ def test_legend_rows_above_a_threshold(outlined):
 def test_legend_rows_without_classes(outlined):
     """Objects of no class are numbered."""
     result = replace(outlined, classes=None)
-    assert legend_rows(result)[0][1] == "объект 1" and legend_rows(result, "en")[0][1] == "object 1"
+    assert legend_rows(result)[0][1] == "объект 1"
+    with use_language("en"):
+        assert legend_rows(result)[0][1] == "object 1"
 
 
 def test_legend_rows_of_several_objects(two_cats):
     """A class that occurs more than once is numbered, from its largest on; each share is that of the whole mask."""
     rows = legend_rows(two_cats)
     assert [row[1:] for row in rows] == [("кошка 1", 0.25, 0.625), ("кошка 2", 0.125, 0.875), ("собака", 0.1, 0.75)]
-    assert [row[1] for row in legend_rows(two_cats, "en")] == ["cat 1", "cat 2", "dog"]
+    with use_language("en"):
+        assert [row[1] for row in legend_rows(two_cats)] == ["cat 1", "cat 2", "dog"]
     assert [row[0] for row in rows] == [colors_of(two_cats)[number] for number in (3, 1, 2)]
     assert [row[1] for row in legend_rows(two_cats, threshold=0.99)] == ["кошка 1", "кошка 2", "собака"]
 
@@ -131,7 +136,8 @@ def test_svg(two_classes):
 
 def test_svg_in_english(two_classes):
     """Every word is in the language that was asked for."""
-    assert words(svg(figure(two_classes, language="en")))[1:] == ["mask", "overlay", "dog: 25%, 0.88", "cat: 10%, 0.88"]
+    with use_language("en"):
+        assert words(svg(figure(two_classes)))[1:] == ["mask", "overlay", "dog: 25%, 0.88", "cat: 10%, 0.88"]
 
 
 def test_same_bytes_at_every_run(two_classes):
@@ -156,7 +162,8 @@ def test_long_names_leave_their_neighbours_alone(two_classes):
 def test_nothing_found():
     """It is said in words, under the pictures and in the table."""
     assert words(svg(figure(nothing())))[-1] == "ничего не найдено"
-    assert summary([nothing()], "en").splitlines()[-1] == "x      nothing found"
+    with use_language("en"):
+        assert summary([nothing()]).splitlines()[-1] == "x      nothing found"
 
 
 def test_legend_says_what_it_leaves_out(default_photos):

@@ -32,7 +32,8 @@ def test_floors_not_pins(root):
 def test_tested_versions_meet_the_floors(root):
     """constraints.txt names a version of every dependency, at or above its floor."""
     tested = dict(line.lower().split("==") for line in read(root, "constraints.txt"))
-    for requirement in [*runtime(root), *map(Requirement, read(root, "requirements.txt"))]:
+    files = [*read(root, "requirements.txt"), *read(root, "requirements-dev.txt"), "pillow-heif>=0.16"]
+    for requirement in [*runtime(root), *map(Requirement, files)]:
         assert requirement.specifier.contains(tested[requirement.name]), requirement
 
 
@@ -40,7 +41,7 @@ def test_what_travels_with_the_package(root):
     """The weights and the report's template are package data; the ten photos are in the clone."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     assert "weights/embedded/*" in text and "report/template/*/*" in text
-    files = {path.name for path in (root / "labkit" / "embedded").iterdir()}
+    files = {path.name for path in (root / "labkit" / "weights" / "embedded").iterdir()}
     assert {f"{name}.safetensors" for name in EMBEDDED} | {"MODEL_CARD.md"} <= files
     photos = sorted((root / "data" / "images").iterdir())
     listed = (root / "data" / "README.md").read_text(encoding="utf-8")
@@ -49,7 +50,7 @@ def test_what_travels_with_the_package(root):
 
 def test_the_model_card_names_the_files(root):
     """The table of MODEL_CARD.md has the size and the sha256 of each file that travels."""
-    card = (root / "labkit" / "embedded" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    card = (root / "labkit" / "weights" / "embedded" / "MODEL_CARD.md").read_text(encoding="utf-8")
     for name, digest in EMBEDDED.items():
         size = embedded_path(name).stat().st_size
         assert re.search(rf"^\| `{name}\.safetensors` \| [\d.]+ M \| {size:,} \| `{digest}` \|$", card, re.MULTILINE), (
@@ -68,4 +69,4 @@ def test_ci_runs_what_the_readme_says(root):
 def test_python_floor(root):
     """This interpreter is one that the package allows."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'requires-python = ">=3.10"' in text and sys.version_info >= (3, 10)
+    assert 'requires-python = ">=3.11"' in text and sys.version_info >= (3, 11)

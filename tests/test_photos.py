@@ -21,7 +21,7 @@ from PIL import Image
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.io import sources as _sources
 from labkit.io.errors import LabkitError
-from labkit.locale import TEXTS, text
+from labkit.locale import text, texts, use_language
 from labkit.photos import MAX_SIDE, Photo, PhotoError, PhotoSet, load_photos
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -472,7 +472,7 @@ def test_zip_bombs(tmp_path, monkeypatch):
     monkeypatch.setattr(_sources, "ZIP_TOTAL_MB", 1.5 * photo.stat().st_size / 1e6)
     assert list(reasons(load_photos(path, quiet=True))) == ["b.bmp", "c.png"]
     monkeypatch.setattr(_sources, "ZIP_MEMBERS", 2)
-    with pytest.raises(PhotoError, match="3 файлов"):
+    with pytest.raises(PhotoError, match="файлов в архиве: 3"):
         load_photos(path)
 
 
@@ -526,7 +526,8 @@ def test_summary_is_printed_once(tmp_path, capsys):
     assert str(photos) + "\n" == out and isinstance(photos, list) and photos[0].name == "a"
     load_photos(tmp_path, quiet=True)
     assert capsys.readouterr() == ("", "")
-    load_photos(tmp_path, language="en")
+    with use_language("en"):
+        load_photos(tmp_path)
     assert capsys.readouterr().out == "Photos loaded: 1\nFiles skipped: 1\n  b.jpg — an empty file (0 bytes)\n"
 
 
@@ -543,8 +544,8 @@ def test_nothing_to_load(tmp_path):
         load_photos(save(tmp_path / "cat.mask.png"))
     for number in range(15):
         (tmp_path / f"{number}.jpg").touch()
-    with pytest.raises(PhotoError) as caught:
-        load_photos(tmp_path, language="en")
+    with pytest.raises(PhotoError) as caught, use_language("en"):
+        load_photos(tmp_path)
     message = str(caught.value)
     assert message.count("an empty file") == 10 and "… and 5 more" in message and message.endswith("run this again.")
 
@@ -565,8 +566,9 @@ def test_wrong_limits(tmp_path, options):
 
 def test_texts_are_in_both_languages():
     """Every text for photos has its English, with the same placeholders."""
-    keys = [key for key in TEXTS["ru"] if key.startswith("photos.")]
-    assert keys == [key for key in TEXTS["en"] if key.startswith("photos.")]
-    fields = {key: [name for _, name, _, _ in Formatter().parse(TEXTS["ru"][key]) if name] for key in keys}
+    keys = [key for key in texts("ru") if key.startswith("photos.")]
+    assert keys == [key for key in texts("en") if key.startswith("photos.")]
+    fields = {key: [name for _, name, _, _ in Formatter().parse(texts("ru")[key]) if name] for key in keys}
     for key, names in fields.items():
-        assert text(key, "en", **dict.fromkeys(names, "?")), key
+        with use_language("en"):
+            assert text(key, **dict.fromkeys(names, "?")), key

@@ -133,7 +133,7 @@ def test_round_trip_of_every_label_set(default_photos, tmp_path, name):
     assert [s.label for s in loaded.segments] == [classes.names[n] for n in classes.ids[1:]]
     assert np.array_equal(loaded.labels, labels) and loaded.labels.dtype == np.uint8
     last = classes.ids[-1]
-    assert np.array_equal(loaded.mask_of(classes.label(last, "ru")), labels == last)
+    assert np.array_equal(loaded.mask_of(classes.label(last)), labels == last)
     with Image.open(paths[2]) as image:
         assert np.array_equal(np.array(image), labels)
         table = np.array([rgb(color) for color in classes.colors], np.uint8)

@@ -18,7 +18,7 @@ from labkit.classes import VOC
 from labkit.evaluation.metrics import iou
 from labkit.figures import STYLE, cut, display_svg, overlay_image, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 from labkit.variants import find_variant
@@ -51,31 +51,31 @@ _NONE = "—"
 Results = Mapping[int, Sequence[Segmentation]]
 
 
-def class_name(target: str, language: str | None = None) -> str:
-    """The name of the sought class in `language`, given in Russian or English; LabkitError lists the valid ones."""
+def class_name(target: str) -> str:
+    """The name of the sought class, which is given in Russian or English; LabkitError lists the valid ones."""
     try:
         label_id = VOC.id(target)
     except (ValueError, AttributeError):
         label_id = 0
-    names = [VOC.label(n, text("language", language)) for n in range(1, len(VOC))]
+    names = [VOC.label(n) for n in range(1, len(VOC))]
     if label_id == 0:  # the background is nothing to look for
-        raise LabkitError(text("comparison.target", language, given=target, valid=", ".join(names)))
+        raise LabkitError(text("comparison.target", given=target, valid=", ".join(names)))
     return names[label_id - 1]
 
 
-def aligned(results: Results, language: str | None = None) -> dict[int, list[Segmentation]]:
+def aligned(results: Results) -> dict[int, list[Segmentation]]:
     """The results of the photos that every model has done; what is left out, and why, is printed.
 
     A photo that one model failed on is left out of all; a model that failed on every photo is left out itself.
     """
-    done = {number: found for number, found in results.items() if found}
-    for number in results.keys() - done.keys():
-        print(text("comparison.no_results", language, model=find_variant(number).title))
+    done = {variant: found for variant, found in results.items() if found}
+    for variant in results.keys() - done.keys():
+        print(text("comparison.no_results", model=find_variant(variant).title))
     names = [[result.photo.name for result in found] for found in done.values()]
     common = set.intersection(*map(set, names)) if names else set()
     if partly := [name for name in dict.fromkeys(chain(*names)) if name not in common]:
-        print(text("comparison.partly", language, names=", ".join(partly)))
-    return {number: [r for r in found if r.photo.name in common] for number, found in done.items()}
+        print(text("comparison.partly", names=", ".join(partly)))
+    return {variant: [r for r in found if r.photo.name in common] for variant, found in done.items()}
 
 
 def by_photo(results: Results) -> list[Segmentation]:
@@ -85,9 +85,9 @@ def by_photo(results: Results) -> list[Segmentation]:
     """
     numbers = sorted(results)
     return [
-        _plain(result, number)
-        for of_photo in zip(*(results[number] for number in numbers), strict=True)
-        for number, result in zip(numbers, of_photo, strict=True)
+        _plain(result, variant)
+        for of_photo in zip(*(results[variant] for variant in numbers), strict=True)
+        for variant, result in zip(numbers, of_photo, strict=True)
     ]
 
 
@@ -124,7 +124,7 @@ def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: 
 
 def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
     """Each variant's mask of a class on each photo (`HxW` bool), in the order of the variants; see `LEAST`."""
-    masks = {number: [_mask(result, target) for result in results[number]] for number in sorted(results)}
+    masks = {variant: [_mask(result, target) for result in results[variant]] for variant in sorted(results)}
     return {n: [mask & (mask.mean() >= LEAST) for mask in of_photos] for n, of_photos in masks.items()}
 
 
@@ -144,7 +144,7 @@ def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
     return matrix
 
 
-def table(results: Results, target: str, sizes: Mapping[int, int], language: str | None = None, digits: int = 1) -> str:
+def table(results: Results, target: str, sizes: Mapping[int, int], digits: int = 1) -> str:
     """A row a model, in plain text; `sizes` are the bytes of the weights, `digits` how exactly seconds are given.
 
     Photos on which the class was found, the mean share of their area, the mean agreement with the other models, the
@@ -153,44 +153,44 @@ def table(results: Results, target: str, sizes: Mapping[int, int], language: str
     masks = masks_of(results, target)
     matrix = agreement(masks)
     keys = ("comparison.model", "figures.found", "figures.share", "comparison.agreement")
-    head = [text(key, language) for key in (*keys, "comparison.seconds", "comparison.megabytes")]
+    head = [text(key) for key in (*keys, "comparison.seconds", "comparison.megabytes")]
     rows = []
-    for place, (number, of_photos) in enumerate(masks.items()):
+    for place, (variant, of_photos) in enumerate(masks.items()):
         shares = [mask.mean() for mask in of_photos if mask.any()]
         others = np.delete(matrix[place], place)
-        seconds = [r.made_by["seconds"] for r in results[number] if "seconds" in r.made_by]
+        seconds = [r.made_by["seconds"] for r in results[variant] if "seconds" in r.made_by]
         rows.append(
             [
-                f"{number} {find_variant(number).title}",
-                text("comparison.found_on", language, found=len(shares), photos=len(of_photos)),
+                f"{variant} {find_variant(variant).title}",
+                text("comparison.found_on", found=len(shares), photos=len(of_photos)),
                 f"{np.mean(shares):.0%}" if shares else _NONE,
-                decimal(np.nanmean(others), 2, language) if np.isfinite(others).any() else _NONE,
-                _seconds(float(np.median(seconds)), language, digits) if seconds else _NONE,
-                decimal(sizes[number] / 1e6, 1, language),
+                number(np.nanmean(others), 2) if np.isfinite(others).any() else _NONE,
+                _seconds(float(np.median(seconds)), digits) if seconds else _NONE,
+                number(sizes[variant] / 1e6, 1),
             ]
         )
     return plain_table([head, *rows])
 
 
-def areas(results: Results, target: str, language: str | None = None) -> str:
+def areas(results: Results, target: str) -> str:
     """A row a photo, in plain text: the share of its area that each model gives to the class."""
     masks = masks_of(results, target)
     if not masks:
-        return text("figures.no_results", language)
+        return text("figures.no_results")
     names = [result.photo.name for result in next(iter(results.values()))]
-    head = [text("figures.photo", language), *(find_variant(number).title for number in masks)]
+    head = [text("figures.photo"), *(find_variant(variant).title for variant in masks)]
     return plain_table([head, *([name, *map(_share, row)] for name, *row in zip(names, *masks.values(), strict=True))])
 
 
-def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str, language: str | None = None) -> Figure:
+def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str) -> Figure:
     """One photo as a matplotlib figure: each model's mask over it, under the model's title and the mask's share."""
     with matplotlib.rc_context(STYLE):
         height, width = photo.pixels.shape[:2]
         size = (_PANEL * len(masks) + 0.3, _PANEL * min(height / width, 1.6) + 0.75)
         drawn = Figure(figsize=size, layout="constrained")
-        titles = [f"{find_variant(number).title}\n{_share(mask)}" for number, mask in masks.items()]
+        titles = [f"{find_variant(variant).title}\n{_share(mask)}" for variant, mask in masks.items()]
         told = ", ".join(title.replace("\n", " ") for title in titles)
-        drawn.set_label(f"{photo.name}, {class_name(target, language)}: {told}")
+        drawn.set_label(f"{photo.name}, {class_name(target)}: {told}")
         name = cut(photo.name, size[0])
         drawn.suptitle(name, x=0.005, ha="left", fontsize=10, fontweight="bold", parse_math=False)
         shrunk = Photo(photo.name, np.array(small(photo.pixels, _SHOWN)))
@@ -202,28 +202,28 @@ def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str, lan
         return drawn
 
 
-def display_masks(results: Results, target: str, language: str | None = None) -> None:
+def display_masks(results: Results, target: str) -> None:
     """Shows `masks_figure` of each photo on which some model found the class; the others are named in a line."""
     masks = masks_of(results, target)
     photos = [result.photo for result in next(iter(results.values()), ())]
     if not photos:
-        print(text("figures.no_results", language))
+        print(text("figures.no_results"))
     absent = []
     for place, photo in enumerate(photos):
-        of_photo = {number: of_photos[place] for number, of_photos in masks.items()}
+        of_photo = {variant: of_photos[place] for variant, of_photos in masks.items()}
         if any(mask.any() for mask in of_photo.values()):
-            display_svg(masks_figure(photo, of_photo, target, language))
+            display_svg(masks_figure(photo, of_photo, target))
         else:
             absent.append(photo.name)
     if absent:
-        print(text("comparison.nowhere", language, label=class_name(target, language), names=", ".join(absent)))
+        print(text("comparison.nowhere", label=class_name(target), names=", ".join(absent)))
 
 
-def agreement_figure(results: Results, target: str, language: str | None = None) -> Figure:
+def agreement_figure(results: Results, target: str) -> Figure:
     """`agreement` as a matplotlib figure: a square a pair of models with the number in it, lighter for a larger one."""
     masks = masks_of(results, target)
     matrix = agreement(masks)
-    titles = [find_variant(number).title for number in masks]
+    titles = [find_variant(variant).title for variant in masks]
     count = len(titles)
     np.fill_diagonal(matrix, np.nan)
     known = matrix[np.isfinite(matrix)]
@@ -231,13 +231,13 @@ def agreement_figure(results: Results, target: str, language: str | None = None)
     colors = matplotlib.colormaps["cividis"]((matrix - low) / (1 - low))
     with matplotlib.rc_context(STYLE):
         drawn = Figure(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
-        drawn.set_label(f"{text('comparison.agreement', language)}, {class_name(target, language)}")
+        drawn.set_label(f"{text('comparison.agreement')}, {class_name(target)}")
         ax = drawn.subplots()
         for (row, column), value in np.ndenumerate(matrix):
             color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
             ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
             if row != column:
-                told = decimal(value, 2, language) if np.isfinite(value) else _NONE
+                told = number(value, 2) if np.isfinite(value) else _NONE
                 ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
                 ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
         ax.set(xlim=(0, count), ylim=(count, 0))
@@ -248,19 +248,19 @@ def agreement_figure(results: Results, target: str, language: str | None = None)
         return drawn
 
 
-def display_agreement(results: Results, target: str, language: str | None = None) -> None:
+def display_agreement(results: Results, target: str) -> None:
     """Shows `agreement_figure` in the notebook."""
     if not any(len(found) for found in results.values()):
-        print(text("figures.no_results", language))
+        print(text("figures.no_results"))
         return
-    display_svg(agreement_figure(results, target, language))
+    display_svg(agreement_figure(results, target))
 
 
-def _plain(result: Segmentation, number: int) -> Segmentation:
+def _plain(result: Segmentation, variant: int) -> Segmentation:
     scores = np.zeros(max((segment.id for segment in result.segments), default=0) + 1, np.float32)
     for segment in result.segments:
         scores[segment.id] = segment.score
-    made_by = {"variant": find_variant(number).name, **result.made_by}  # SAM's is empty where it was not asked
+    made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
     return replace(result, confidence=scores[result.ids], made_by=made_by)
 
 
@@ -288,7 +288,7 @@ def _share(mask: np.ndarray) -> str:
     return f"{mask.mean():.0%}" if mask.any() else _NONE
 
 
-def _seconds(value: float, language: str | None, digits: int) -> str:
+def _seconds(value: float, digits: int) -> str:
     """In tenths it hardly changes from run to run."""
     least = 10**-digits
-    return decimal(value, digits, language) if value > least else f"≤{decimal(least, digits, language)}"
+    return number(value, digits) if value > least else f"≤{number(least, digits)}"

@@ -30,9 +30,7 @@ SAM, MASK_RCNN = 4, 6
 """Who is asked, and whose boxes it is asked with."""
 
 
-def load_models(
-    target: str, weights: str | Path = "embedded", device: str = "auto", language: str | None = None
-) -> dict[int, Model]:
+def load_models(target: str, weights: str | Path = "embedded", device: str = "auto") -> dict[int, Model]:
     """All six models by number, ready to look for the class `target`; each one's weights are printed with the reason.
 
     `weights` is embedded, official, auto, `cached` (official where they are in the cache, nothing is downloaded),
@@ -41,39 +39,39 @@ def load_models(
     """
     from labkit.models import load_model, pick_device
 
-    label = comparison.class_name(target, language)
-    given = check_weights(weights, language)
+    label = comparison.class_name(target)
+    given = check_weights(weights)
     pick_device(device)
     models, lines = {}, []
     for row in VARIANTS:
         title = {"number": row.number, "model": row.title}
         try:
-            wanted, reason = _choose(row, given, label, language)
+            wanted, reason = _choose(row, given, label)
             model = load_model(row, wanted, device)
         except Exception as error:  # whatever is wrong with these weights, the embedded ones may do
-            reason = text("comparison.not_had", language, given=given, reason=_line(error))
+            reason = text("comparison.not_had", given=given, reason=_line(error))
             try:
                 model = load_model(row, "embedded", device)
             except Exception as error:
-                lines.append(text("comparison.not_loaded", language, **title, reason=_line(error)))
+                lines.append(text("comparison.not_loaded", **title, reason=_line(error)))
                 continue
         if reason:
             model.weights = replace(model.weights, reason=reason)
         models[row.number] = model
         weights = model.weights
-        lines.append(text("comparison.weights", language, **title, name=weights.name, reason=weights.reason))
+        lines.append(text("comparison.weights", **title, name=weights.name, reason=weights.reason))
         if not _knows(model.classes, label):
-            lines.append("  " + text("comparison.not_known", language, name=weights.name, label=label))
+            lines.append("  " + text("comparison.not_known", name=weights.name, label=label))
     print("\n".join(lines))
     return models
 
 
-def check_weights(weights: str | Path, language: str | None = None) -> str:
+def check_weights(weights: str | Path) -> str:
     """What `load_models` takes as `weights`, as text; LabkitError lists what is valid."""
     given = str(weights)
     names = ("auto", "cached", "embedded", "official", *(f"official/{name}" for name in OFFICIAL))
     if given not in names and not Path(given).is_file():
-        raise LabkitError(text("comparison.bad_weights", language, given=given))
+        raise LabkitError(text("comparison.bad_weights", given=given))
     return given
 
 
@@ -110,22 +108,22 @@ def ask_sam(sam: Model, results: Mapping[int, Sequence[Segmentation]], target: s
     return answered
 
 
-def _choose(row: Variant, given: str, label: str, language: str | None) -> tuple[str, str]:
+def _choose(row: Variant, given: str, label: str) -> tuple[str, str]:
     """The `weights` of a variant, and why, where `load_model` cannot know that."""
     if given in ("official", "cached"):
         fitting = fitting_releases(row, label)
         if not fitting:
-            return "embedded", text("comparison.none_knows", language, label=label)
+            return "embedded", text("comparison.none_knows", label=label)
         if given == "official":
             return f"official/{fitting[0].name}", ""
         cached = next(filter(download.cached, fitting), None)
         if cached is None:
-            return "embedded", text("comparison.not_cached", language)
-        return f"official/{cached.name}", text("comparison.cached", language)
+            return "embedded", text("comparison.not_cached")
+        return f"official/{cached.name}", text("comparison.cached")
     release = OFFICIAL.get(given.removeprefix("official/"))
     if release is not None and release.variant != row.name:
         other = find_variant(release.variant).title
-        return "embedded", text("comparison.other_model", language, given=given, model=other)
+        return "embedded", text("comparison.other_model", given=given, model=other)
     return given, ""
 
 

@@ -1,1 +1,4 @@
-"""What a person says is on a photo, and how well a model agrees with it: for notebooks, README and grading."""
+"""What a person says is on a photo, and how well a model agrees with it.
+
+Notebooks, `labkit evaluate`, the lecture, grading and README's tables all score by it.
+"""

@@ -34,7 +34,6 @@ from labkit.evaluation.outlines import (
     stem,
 )
 from labkit.io.errors import LabkitError
-from labkit.locale import text
 from labkit.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -268,5 +267,5 @@ def _label_id(path: Path, label: str, classes: LabelSet) -> int | None:
     try:
         return classes.id(label)
     except ValueError as error:
-        valid = ", ".join(classes.label(n, text("language")) for n in classes.ids)
+        valid = ", ".join(map(classes.label, classes.ids))
         raise refused(path, "label", label=label[:80], classes=classes.name, valid=valid) from error

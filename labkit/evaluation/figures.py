@@ -12,7 +12,7 @@ from PIL import Image
 from labkit.evaluation.metrics import eroded
 from labkit.evaluation.scores import Region, Scores
 from labkit.figures import AGREED, EXTRA, LOST, STYLE, cut, display_svg, rgb
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 
 __all__ = ["confusion_figure", "display_confusion", "display_worst", "worst_figure"]
 
@@ -24,7 +24,7 @@ _SHAPE = 4 / 3
 _MARGIN = 0.2
 
 
-def confusion_figure(measured: Scores, language: str | None = None) -> Figure:
+def confusion_figure(measured: Scores) -> Figure:
     """A row a class of the reference, a column a class that the model gave: the share of the row's pixels.
 
     Only classes that the references show, and columns of at least half a per cent of such a class.
@@ -34,13 +34,13 @@ def confusion_figure(measured: Scores, language: str | None = None) -> Figure:
     shares = matrix / np.maximum(total, 1)[:, None]
     rows = np.flatnonzero(total)
     columns = np.flatnonzero((total > 0) | (shares.max(0) >= _LEAST))
-    names = [measured.classes.label(label_id, text("language", language)) for label_id in range(len(total))]
+    names = [measured.classes.label(label_id) for label_id in range(len(total))]
     shares = shares[np.ix_(rows, columns)]
     colors = matplotlib.colormaps["cividis"](shares)[..., :3]
     with matplotlib.rc_context(STYLE):
         size = (_CELL * len(columns) + 1.9, 0.6 * _CELL * len(rows) + 1.6)
         drawn = Figure(figsize=size, layout="constrained")
-        drawn.set_label(text("scores.confusion", language))
+        drawn.set_label(text("scores.confusion"))
         ax = drawn.subplots()
         for (row, column), value in np.ndenumerate(shares):
             color = colors[row, column] if value >= _LEAST else np.full(3, 0.93)
@@ -52,26 +52,26 @@ def confusion_figure(measured: Scores, language: str | None = None) -> Figure:
         ax.set_xticks(np.arange(len(columns)) + 0.5, [names[n] for n in columns], fontsize=8, rotation=40, ha="left")
         ax.set_yticks(np.arange(len(rows)) + 0.5, [names[n] for n in rows], fontsize=8)
         ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-        ax.set_ylabel(text("scores.by_reference", language))
-        ax.set_xlabel(text("scores.by_model", language))
+        ax.set_ylabel(text("scores.by_reference"))
+        ax.set_xlabel(text("scores.by_model"))
         ax.spines[:].set_visible(False)
         return drawn
 
 
-def display_confusion(measured: Scores, language: str | None = None) -> None:
+def display_confusion(measured: Scores) -> None:
     """Shows `confusion_figure` in the notebook; without masks, or without classes, says so."""
     if measured.rows and measured.confusion is not None:
-        display_svg(confusion_figure(measured, language))
+        display_svg(confusion_figure(measured))
     else:
-        print(text("scores.no_classes" if measured.rows else "scores.no_masks", language))
+        print(text("scores.no_classes" if measured.rows else "scores.no_masks"))
 
 
-def worst_figure(measured: Scores, language: str | None = None) -> Figure:
+def worst_figure(measured: Scores) -> Figure:
     """The largest wrong regions of all photos, at most one a photo, and the outlines of both masks."""
     worst = measured.worst[:_SHOWN]
     columns = min(_COLUMNS, len(worst))
     rows = -(-len(worst) // columns)
-    titles = [_title(region, measured, language) for region in worst]
+    titles = [_title(region, measured) for region in worst]
     with matplotlib.rc_context(STYLE):
         size = (columns * _PANEL + 0.2, rows * (_PANEL / _SHAPE + 0.5) + 0.35)
         drawn = Figure(figsize=size, layout="constrained")
@@ -83,34 +83,34 @@ def worst_figure(measured: Scores, language: str | None = None) -> Figure:
             ax.imshow(_picture(region), interpolation="none")
             ax.set_title(title, fontsize=9, parse_math=False)
         handles = [
-            Line2D([], [], color=EXTRA, linewidth=2, label=text("scores.reference_outline", language)),
-            Line2D([], [], color=AGREED, linewidth=2, linestyle="--", label=text("scores.model_outline", language)),
-            Patch(facecolor=LOST, edgecolor="white", hatch="////", label=text("scores.wrong", language)),
+            Line2D([], [], color=EXTRA, linewidth=2, label=text("scores.reference_outline")),
+            Line2D([], [], color=AGREED, linewidth=2, linestyle="--", label=text("scores.model_outline")),
+            Patch(facecolor=LOST, edgecolor="white", hatch="////", label=text("scores.wrong")),
         ]
         drawn.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False, labelcolor="black")
         return drawn
 
 
-def display_worst(measured: Scores, language: str | None = None) -> None:
+def display_worst(measured: Scores) -> None:
     """Shows `worst_figure` in the notebook; without masks, or without mistakes of some size, says so."""
     if measured.worst:
-        display_svg(worst_figure(measured, language))
+        display_svg(worst_figure(measured))
     else:
-        print(text("scores.no_mistakes" if measured.rows else "scores.no_masks", language))
+        print(text("scores.no_mistakes" if measured.rows else "scores.no_masks"))
 
 
-def _title(region: Region, measured: Scores, language: str | None) -> str:
+def _title(region: Region, measured: Scores) -> str:
     def name(label_id: int) -> str:
-        return measured.classes.label(label_id, text("language", language))
+        return measured.classes.label(label_id)
 
-    share = decimal(100 * region.share, 1, language)
+    share = number(100 * region.share, 1)
     if region.said is None:
-        said = text("scores.beyond", language, label=name(region.given))
+        said = text("scores.beyond", label=name(region.given))
     elif region.given is None:
-        said = text("scores.missed", language, label=name(region.said))
+        said = text("scores.missed", label=name(region.said))
     else:
-        said = text("scores.mistaken", language, said=name(region.said), given=name(region.given))
-    return f"{cut(region.result.photo.name, 0.7 * _PANEL)}, {text('scores.share', language, share=share)}\n{said}"
+        said = text("scores.mistaken", said=name(region.said), given=name(region.given))
+    return f"{cut(region.result.photo.name, 0.7 * _PANEL)}, {text('scores.share', share=share)}\n{said}"
 
 
 def _picture(region: Region) -> np.ndarray:

@@ -15,10 +15,12 @@ from labkit.classes import IGNORE
 from labkit.segmentation import Segment, encode_mask
 
 __all__ = [
+    "class_accuracy",
+    "class_dice",
     "class_iou",
     "confusion",
-    "dice",
     "eroded",
+    "dice",
     "innermost",
     "iou",
     "mask_ap",
@@ -46,11 +48,14 @@ def dice(mask: np.ndarray, reference: np.ndarray) -> float:
 def eroded(mask: np.ndarray, distance: int) -> np.ndarray:
     """The pixels of a mask (`HxW` bool) around which a square of 2 `distance` + 1 pixels a side lies inside of it.
 
-    Beyond the image is not inside. The square's pixels are counted with an integral image, whatever its size.
+    Beyond the image is not inside.
     """
-    side = 2 * distance + 1
-    total = np.pad(mask.astype(bool), ((distance + 1, distance),) * 2).cumsum(0, np.int64).cumsum(1)
-    return total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side] == side * side
+    return _depth(mask) > distance
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """The half side of the largest square around each pixel that lies inside the mask, plus 1; 0 outside of it."""
+    return ndimage.distance_transform_cdt(np.pad(mask.astype(bool), 1), "chessboard")[1:-1, 1:-1]
 
 
 def innermost(mask: np.ndarray) -> tuple[int, int]:
@@ -58,12 +63,8 @@ def innermost(mask: np.ndarray) -> tuple[int, int]:
 
     Of several the one nearest to their middle. SAM is asked with the like of it (Kirillov et al., 2023, appendix D.1).
     """
-    low, high, inside = 0, (min(mask.shape) + 1) // 2, mask
-    while high - low > 1:  # a square of half side `low` fits, one of `high` does not
-        middle = (low + high) // 2
-        fits = eroded(mask, middle)
-        low, high, inside = (middle, high, fits) if fits.any() else (low, middle, inside)
-    places = np.argwhere(inside)
+    inside = _depth(mask)
+    places = np.argwhere(inside == inside.max())
     row, column = places[np.square(places - places.mean(0)).sum(1).argmin()]
     return int(column), int(row)
 
@@ -76,14 +77,17 @@ def confusion(labels: np.ndarray, reference: np.ndarray, classes: int) -> np.nda
     """
     if labels.shape != reference.shape:
         raise ValueError(f"the labels are {labels.shape}, the reference {reference.shape}: they must be of one size")
-    valid = reference != IGNORE
-    rows, columns = reference[valid].astype(np.int64), labels[valid].astype(np.int64)
-    for name, ids in (("labels", columns), ("reference", rows)):
-        if ids.size and not 0 <= ids.min() <= ids.max() < classes:
+    for name, ids in (("labels", labels), ("reference", reference)):
+        counted = ids[reference != IGNORE]
+        if counted.size and not 0 <= counted.min() <= counted.max() < classes:
             raise ValueError(
-                f"the {name} have the ids {ids.min()} to {ids.max()}; {classes} classes have 0 to {classes - 1}"
+                f"the {name} have the ids {counted.min()} to {counted.max()}; {classes} classes have 0 to {classes - 1}"
             )
-    return np.bincount(rows * classes + columns, minlength=classes * classes).reshape(classes, classes)
+    import torch
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    given, truth = (torch.from_numpy(ids.astype(np.int64)) for ids in (labels, reference))
+    return multiclass_confusion_matrix(given, truth, classes, ignore_index=IGNORE).numpy()
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
@@ -91,6 +95,18 @@ def class_iou(matrix: np.ndarray) -> np.ndarray:
     hits = np.diag(matrix).astype(float)
     union = matrix.sum(0) + matrix.sum(1) - hits
     return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+
+
+def class_dice(matrix: np.ndarray) -> np.ndarray:
+    """Dice coefficient 2|A∩B| / (|A| + |B|) of each class over all pixels, NaN where a class occurs nowhere."""
+    hits, total = np.diag(matrix).astype(float), matrix.sum(0) + matrix.sum(1)
+    return np.divide(2 * hits, total, out=np.full(len(hits), np.nan), where=total > 0)
+
+
+def class_accuracy(matrix: np.ndarray) -> np.ndarray:
+    """The share of each class's pixels that were given it, n_ii / t_i (Long et al., 2015, section 5), else NaN."""
+    hits, shown = np.diag(matrix).astype(float), matrix.sum(1)
+    return np.divide(hits, shown, out=np.full(len(hits), np.nan), where=shown > 0)
 
 
 def mean_iou(matrix: np.ndarray) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import plural
 
 if TYPE_CHECKING:
     from labkit.photos import Photo
@@ -185,9 +185,9 @@ def _decompressed(counts: str) -> np.ndarray:
     return runs
 
 
-def refused(path: Path, key: str, **values: object) -> LabkitError:
+def refused(path: Path, key: str, count: int = 0, **values: object) -> LabkitError:
     """Only the file's name: the message stands in notebooks that are handed on."""
-    return LabkitError(f"{path.name}: {text(f'references.{key}', **values)}.")
+    return LabkitError(f"{path.name}: {plural(f'references.{key}', count, **values)}.")
 
 
 def stem(photo: Photo) -> str:

@@ -8,7 +8,7 @@ reference names; every other class of the model counts as background, since nobo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from labkit.classes import VOC, LabelSet, label_set
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted
 from labkit.figures import plain_table
-from labkit.locale import decimal, text
+from labkit.locale import LANGUAGES, language, number, text
 from labkit.segmentation import Segmentation
 from labkit.variants import VARIANTS
 
@@ -82,8 +82,12 @@ class Scores:
         }
 
 
-def scores(results: Sequence[Segmentation], references: str | Path | None = None) -> Scores:
-    """Measures the results of one model by the masks that lie next to the photos, or in the folder `references`.
+def scores(
+    results: Sequence[Segmentation], annotations: str | Path | Mapping[str, Segmentation] | None = None
+) -> Scores:
+    """Measures the results of one model by the masks that lie next to the photos, or in the folder `annotations`.
+
+    `annotations` may also be the ground truth itself, by the photo's name; it comes first.
 
     A photo without a mask, or with a broken one, is named and left out; nothing is raised for it.
     """
@@ -92,7 +96,7 @@ def scores(results: Sequence[Segmentation], references: str | Path | None = None
     without, notes = [], []
     for result in results:
         try:
-            reference = _reference(result, references)
+            reference = _ground_truth(result, annotations)
         except Exception as error:  # a broken mask, of whatever kind, costs only itself
             notes.append(f"{result.photo.name} — {error}")
             continue
@@ -111,48 +115,48 @@ def scores(results: Sequence[Segmentation], references: str | Path | None = None
     return Scores(kind, classes, without=without, notes=notes, **measured)
 
 
-def scores_table(measured: Scores, language: str | None = None) -> str:
+def scores_table(measured: Scores) -> str:
     """The scores in plain text: a row a photo and class, then all photos, objects, and what was left out."""
     if not measured.rows:
-        return "\n".join([text("scores.no_masks", language), *_remarks(measured, language)])
-    place = 0 if text("language", language) == "ru" else 1
+        return "\n".join([text("scores.no_masks"), *_remarks(measured)])
+    place = LANGUAGES.index(language())
     keys = ("figures.photo", "scores.object" if measured.kind == "prompted" else "scores.class", "scores.accuracy")
-    photo, name, accuracy = (text(key, language) for key in keys)
+    photo, name, accuracy = (text(key) for key in keys)
     table, before = [[photo, name, "IoU", "Dice", accuracy]], ""
     for row in [*measured.rows, *measured.totals]:
-        shown = row.photo if row.photo is not None else text("scores.all", language)
-        numbers = [decimal(value, 2, language) for value in (row.iou, row.dice, row.accuracy)]
+        shown = row.photo if row.photo is not None else text("scores.all")
+        numbers = [number(value, 2) for value in (row.iou, row.dice, row.accuracy)]
         table.append([shown if shown != before else "", row.names[place], *numbers])
         before = shown
     lines = [plain_table(table), ""]
-    average = decimal(measured.mean_iou, 2, language)
+    average = number(measured.mean_iou, 2)
     if measured.kind == "prompted":
-        lines.append(text("scores.mean_objects", language, mean=average, count=len(measured.rows)))
+        lines.append(text("scores.mean_objects", mean=average, count=len(measured.rows)))
     else:
-        share = decimal(measured.pixel_accuracy, 2, language)
-        lines.append(text("scores.mean", language, mean=average, accuracy=share))
-    lines += _remarks(measured, language)
+        share = number(measured.pixel_accuracy, 2)
+        lines.append(text("scores.mean", mean=average, accuracy=share))
+    lines += _remarks(measured)
     if measured.objects:
-        lines += ["", _objects_table(measured, language)]
+        lines += ["", _objects_table(measured)]
     return "\n".join(lines)
 
 
-def _objects_table(measured: Scores, language: str | None) -> str:
-    place = 0 if text("language", language) == "ru" else 1
-    head = [text("scores.class", language), text("scores.objects", language), "AP50", "PQ", "SQ", "RQ"]
+def _objects_table(measured: Scores) -> str:
+    place = LANGUAGES.index(language())
+    head = [text("scores.class"), text("scores.objects"), "AP50", "PQ", "SQ", "RQ"]
     rows = [[row.names[place], str(row.count), row.ap50, row.pq, row.sq, row.rq] for row in measured.objects]
-    rows.append([text("scores.mean_row", language), str(sum(row.count for row in measured.objects))])
+    rows.append([text("scores.mean_row"), str(sum(row.count for row in measured.objects))])
     rows[-1] += measured.mean_objects.values()
-    shown = [[*row[:2], *(_NONE if n is None else decimal(n, 2, language) for n in row[2:])] for row in rows]
+    shown = [[*row[:2], *(_NONE if n is None else number(n, 2) for n in row[2:])] for row in rows]
     return plain_table([head, *shown])
 
 
-def _remarks(measured: Scores, language: str | None) -> list[str]:
-    place = 0 if text("language", language) == "ru" else 1
+def _remarks(measured: Scores) -> list[str]:
+    place = LANGUAGES.index(language())
     foreign = [names[place] for names in measured.foreign]
     named = {"foreign": foreign, "flat": measured.flat, "without": measured.without if measured.rows else []}
-    lines = [text(f"scores.{key}", language, names=", ".join(names)) for key, names in named.items() if names]
-    return [*lines, *(text("scores.broken", language, note=note) for note in measured.notes)]
+    lines = [text(f"scores.{key}", names=", ".join(names)) for key, names in named.items() if names]
+    return [*lines, *(text("scores.broken", note=note) for note in measured.notes)]
 
 
 def _kind(results: Sequence[Segmentation]) -> str:
@@ -162,12 +166,16 @@ def _kind(results: Sequence[Segmentation]) -> str:
     return "instance" if any(result.made_by.get("variant") in instance for result in results) else "semantic"
 
 
-def _reference(result: Segmentation, folder: str | Path | None) -> Segmentation | None:
-    """What lies next to the photo, else what lies in the folder.
+def _ground_truth(
+    result: Segmentation, annotations: str | Path | Mapping[str, Segmentation] | None
+) -> Segmentation | None:
+    """What is given for the photo, else what lies next to it, else what lies in the folder.
 
     Its classes are VOC's or, where these will not do, the model's; for SAM, which has none, COCO's.
     """
-    found = None
+    folder, found = annotations, None
+    if isinstance(annotations, Mapping):
+        folder, found = None, annotations.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
         if found is None:
             try:

@@ -1,7 +1,7 @@
 """The arithmetic of `scores`: which pixels are asked about, and what the libraries answer.
 
-Overlap is segmentation-models-pytorch's and pycocotools', the confusion matrix and panoptic quality are torchmetrics'.
-torch is imported only when something is measured.
+Overlap comes from `metrics`, as in `labkit evaluate`; panoptic quality is torchmetrics'. torch is imported only when
+something is measured.
 """
 
 from __future__ import annotations
@@ -14,8 +14,19 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from labkit.classes import IGNORE, LabelSet
-from labkit.evaluation.metrics import mask_ap, regions
+from labkit.evaluation.metrics import (
+    class_accuracy,
+    class_dice,
+    class_iou,
+    confusion,
+    dice,
+    iou,
+    mask_ap,
+    pixel_accuracy,
+    regions,
+)
 from labkit.figures import named_segments
+from labkit.locale import in_each_language
 from labkit.segmentation import Segmentation, encode_mask
 
 __all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted"]
@@ -90,23 +101,17 @@ class Region:
 
 def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> dict[str, Any]:
     """What `Scores` says of results that give each pixel a class; of each pair the reference comes second."""
-    import torch
-    from segmentation_models_pytorch.metrics import get_stats, recall
-    from torchmetrics.functional.classification import multiclass_confusion_matrix
-
-    count, rows, worst, stats = len(classes), [], [], []
-    confusion = np.zeros((count, count), np.int64)
+    rows, worst = [], []
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
     for result, reference in pairs:
         truth, given = _truth(reference, classes), _labels(result, classes)
-        known = torch.from_numpy(truth)[None], torch.from_numpy(given)[None]
-        confusion += multiclass_confusion_matrix(known[1], known[0], count, ignore_index=IGNORE).numpy()
-        stats.append(get_stats(known[1], known[0], mode="multiclass", num_classes=count, ignore_index=IGNORE))
-        rows += _rows(stats[-1], result.photo.name, classes)
+        of_photo = confusion(given, truth, len(classes))
+        matrix += of_photo
+        rows += _rows(of_photo, result.photo.name, classes)
         if (region := _worst_region(result, truth, given)) is not None:
             worst.append(region)
-    summed = tuple(sum(of_photos) for of_photos in zip(*stats, strict=True))
-    totals = _rows(summed, None, classes)
-    accuracy = float(recall(*summed, reduction="micro"))
+    totals = _rows(matrix, None, classes)
+    accuracy = pixel_accuracy(matrix)
     shown = {row.names for row in totals}
     known_names = {name for result, _ in pairs for name in result.classes.names_ru}
     return {
@@ -114,7 +119,7 @@ def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: Labe
         "totals": totals,
         "mean_iou": mean([row.iou for row in totals]),
         "pixel_accuracy": None if np.isnan(accuracy) else accuracy,
-        "confusion": confusion,
+        "confusion": matrix,
         "worst": sorted(worst, key=lambda region: -region.share),
         "foreign": sorted(names for names in shown if names[0] not in {*known_names, classes.names_ru[0]}),
     }
@@ -159,30 +164,26 @@ def object_scores(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: L
 
 def prompted(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> dict[str, Any]:
     """What `Scores` says of results without classes: each object of a reference, by the segment that fits it best."""
-    import torch
-    from segmentation_models_pytorch.metrics import f1_score, get_stats, iou_score, recall
-
     rows: list[Score] = []
     worst: list[Region] = []
     for result, reference in pairs:
         known = reference.confidence > 0
         answers = [encode_mask(segment.mask & known) for segment in result.segments]
-        regions = []
-        for (segment, russian), (_, english) in zip(*(named_segments(reference, n) for n in ("ru", "en")), strict=True):
+        wrongs = []
+        named = in_each_language(named_segments, reference)
+        for (segment, russian), (_, english) in zip(named["ru"], named["en"], strict=True):
             mask = segment.mask & known
             if not mask.any():
                 continue
             fit = coco_mask.iou(answers, [encode_mask(mask)], [0]) if answers else np.zeros((1, 1))
             answer = result.segments[int(fit.argmax())].mask & known if fit.any() else np.zeros_like(mask)
-            pair = [torch.from_numpy(one[known].astype(np.int64))[None, None] for one in (answer, mask)]
-            stats = get_stats(*pair, mode="binary")
-            numbers = [float(score(*stats)) for score in (iou_score, f1_score, recall)]
-            rows.append(Score(result.photo.name, (russian, english), *numbers))
+            accuracy = np.count_nonzero(answer & mask) / np.count_nonzero(mask)
+            rows.append(Score(result.photo.name, (russian, english), iou(answer, mask), dice(answer, mask), accuracy))
             label_id = int(_label_ids(reference, classes)[segment.label_id])
             for wrong, said in ((mask & ~answer, label_id), (answer & ~mask, None)):
                 given = label_id if said is None else None
-                regions.append(Region(result, mask, answer, regions(wrong) == 1, said, given))
-        worst += sorted(regions, key=lambda region: -region.share)[:1]
+                wrongs.append(Region(result, mask, answer, regions(wrong) == 1, said, given))
+        worst += sorted(wrongs, key=lambda region: -region.share)[:1]
     return {
         "rows": rows,
         "mean_iou": mean([row.iou for row in rows]),
@@ -190,14 +191,11 @@ def prompted(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelS
     }
 
 
-def _rows(stats: tuple[Any, ...], photo: str | None, classes: LabelSet) -> list[Score]:
-    """The scores of the classes that the reference shows; `stats` are tp, fp, fn, tn of each class, `1xC`."""
-    from segmentation_models_pytorch.metrics import f1_score, iou_score, recall
-
-    numbers = [score(*stats, zero_division=np.nan)[0].tolist() for score in (iou_score, f1_score, recall)]
+def _rows(matrix: np.ndarray, photo: str | None, classes: LabelSet) -> list[Score]:
+    """The scores of the classes that the reference shows, from a confusion matrix."""
+    numbers = zip(class_iou(matrix).tolist(), class_dice(matrix).tolist(), class_accuracy(matrix).tolist(), strict=True)
     names = zip(classes.names_ru, classes.names, strict=True)
-    rows = [Score(photo, *row) for row in zip(names, *numbers, strict=True)]
-    return [row for row in rows if not np.isnan(row.accuracy)]
+    return [Score(photo, *row) for row in zip(names, *zip(*numbers, strict=True), strict=True) if not np.isnan(row[-1])]
 
 
 def _worst_region(result: Segmentation, truth: np.ndarray, given: np.ndarray) -> Region | None:

@@ -19,7 +19,7 @@ from labkit.explain.embedding import need_sam
 from labkit.explain.encoded_prompts import draw_prompt, object_of
 from labkit.explain.photos import telling
 from labkit.figures import AGREED, EXTRA, STYLE, cut, display_svg, painted, panels
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.models.prompted import PromptedModel
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -91,20 +91,20 @@ def varied(rows: Sequence[Judged]) -> Judged:
     return max(rows, key=spread)
 
 
-def answers_figure(row: Judged, language: str | None = None) -> Figure:
+def answers_figure(row: Judged) -> Figure:
     """The point, on the outlined object where there is one, and each answer with its predicted and its true IoU."""
     pixels, width = row.answer.photo.pixels, row.answer.ids.shape[1]
     images = [painted(pixels, [] if row.outline is None else [(row.outline, EXTRA)], _PANEL)]
     key = "point" if row.outline is None else "outlined"
-    titles = [f"{cut(row.answer.photo.name, 0.9 * _PANEL)}\n{text(f'explain.sam_{key}', language)}"]
-    for number, segment in enumerate(row.answer.segments, start=1):
+    titles = [f"{cut(row.answer.photo.name, 0.9 * _PANEL)}\n{text(f'explain.sam_{key}')}"]
+    for place, segment in enumerate(row.answer.segments, start=1):
         images.append(painted(pixels, [(segment.mask, AGREED)], _PANEL))
-        told = text("explain.sam_predicted", language, number=number, score=decimal(segment.score, 2, language))
-        true = [text("explain.sam_true", language, iou=decimal(n, 2, language)) for n in row.true[number - 1 : number]]
+        told = text("explain.sam_predicted", number=place, score=number(segment.score, 2))
+        true = [text("explain.sam_true", iou=number(n, 2)) for n in row.true[place - 1 : place]]
         titles.append("\n".join([told, *true]))
     if len(images) == 1:
         images.append(painted(pixels, [], _PANEL))
-        titles.append(text("figures.nothing", language))
+        titles.append(text("figures.nothing"))
     drawn = panels(images, titles, len(images), _PANEL)
     drawn.set_label(f"{row.answer.photo.name}: {'; '.join(titles[1:])}".replace("\n", ", "))
     for ax in drawn.axes:
@@ -112,54 +112,52 @@ def answers_figure(row: Judged, language: str | None = None) -> Figure:
     return drawn
 
 
-def display_answers(row: Judged, language: str | None = None) -> None:
+def display_answers(row: Judged) -> None:
     """Shows `answers_figure` in the notebook."""
-    display_svg(answers_figure(row, language))
+    display_svg(answers_figure(row))
 
 
-def ranking_figure(rows: Sequence[Judged], language: str | None = None) -> Figure:
+def ranking_figure(rows: Sequence[Judged]) -> Figure:
     """Every answer of every outlined photo: the IoU that SAM predicts against the true one; a mark a rank."""
     with matplotlib.rc_context(STYLE):
         drawn = Figure(figsize=(3.0, 3.1), layout="compressed")
-        drawn.set_label(ranking_text(rows, language).replace("\n", " "))
+        drawn.set_label(ranking_text(rows).replace("\n", " "))
         ax = drawn.subplots()
         ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1)
         for rank, (marker, color) in enumerate(_MARKS):
             points = [(row.predicted[rank], row.true[rank]) for row in rows if len(row.true) > rank]
             if points:
-                label = text("explain.sam_rank", language, number=rank + 1)
+                label = text("explain.sam_rank", number=rank + 1)
                 style = {"linestyle": "", "marker": marker, "color": color, "markeredgecolor": "white", "label": label}
                 ax.plot(*zip(*points, strict=True), **style)
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
         ax.set_box_aspect(1)
         ticks = (0, 0.5, 1)
-        labels = [decimal(tick, 1, language) for tick in ticks]
+        labels = [number(tick, 1) for tick in ticks]
         ax.set_xticks(ticks, labels)
         ax.set_yticks(ticks, labels)
-        ax.set_xlabel(text("explain.sam_axis_predicted", language))
-        ax.set_ylabel(text("explain.sam_axis_true", language))
+        ax.set_xlabel(text("explain.sam_axis_predicted"))
+        ax.set_ylabel(text("explain.sam_axis_true"))
         drawn.legend(loc="outside upper center", ncols=3, frameon=False, columnspacing=1, handletextpad=0.2)
         return drawn
 
 
-def ranking_text(rows: Sequence[Judged], language: str | None = None) -> str:
+def ranking_text(rows: Sequence[Judged]) -> str:
     """On how many photos the answer ranked first is clearly not the best, and the mean IoU of the one and the other."""
     known = [row for row in rows if row.true]
     if not known:
-        return text("explain.sam_no_outline", language)
+        return text("explain.sam_no_outline")
     means = {
         "first": np.mean([row.true[0] for row in known]),
         "best": np.mean([max(row.true) for row in known]),
         "predicted": np.mean([row.predicted[0] for row in known]),
     }
-    told = {name: decimal(float(value), 2, language) for name, value in means.items()}
+    told = {name: number(float(value), 2) for name, value in means.items()}
     worse = sum(max(row.true) - row.true[0] > _WORSE for row in known)
-    return text(
-        "explain.sam_ranking", language, worse=worse, photos=len(known), by=decimal(_WORSE, 2, language), **told
-    )
+    return text("explain.sam_ranking", worse=worse, photos=len(known), by=number(_WORSE, 2), **told)
 
 
-def display_ranking(rows: Sequence[Judged], language: str | None = None) -> None:
+def display_ranking(rows: Sequence[Judged]) -> None:
     """Shows `ranking_figure` in the notebook, where any photo has an outline."""
     if any(row.true for row in rows):
-        display_svg(ranking_figure(rows, language))
+        display_svg(ranking_figure(rows))

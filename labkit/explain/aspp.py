@@ -27,7 +27,7 @@ from labkit.explain.hooks import changed, recorded
 from labkit.explain.photos import photo_part
 from labkit.figures import AGREED, EXTRA, LOST, display_svg, painted, panels, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -149,55 +149,55 @@ def shares(aspp: nn.Module, outputs: Sequence[torch.Tensor]) -> list[torch.Tenso
     return [F.conv2d(x, weight) for x, weight in zip(outputs, weights, strict=True)]
 
 
-def aspp_table(found: Branches, language: str | None = None) -> str:
+def aspp_table(found: Branches) -> str:
     """A row a branch in plain text: IoU with the full answer when it works alone, and when only it is missing."""
-    rows = [[text(f"explain.aspp_{key}", language) for key in ("branch", "alone", "without")]]
+    rows = [[text(f"explain.aspp_{key}") for key in ("branch", "alone", "without")]]
     for named, alone, without in zip(found.named, found.alone, found.without, strict=True):
-        scores = (decimal(found.agreement(result), 2, language) for result in (alone, without))
-        rows.append([_name(named, language), *scores])
-    nothing = decimal(found.agreement(found.none), 2, language)
-    head = text("explain.aspp_photo", language, name=found.full.photo.name, label=_label(found, language))
-    return f"{head}\n{plain_table(rows)}\n{text('explain.aspp_silent', language, score=nothing)}"
+        scores = (number(found.agreement(result), 2) for result in (alone, without))
+        rows.append([_name(named), *scores])
+    nothing = number(found.agreement(found.none), 2)
+    head = text("explain.aspp_photo", name=found.full.photo.name, label=_label(found))
+    return f"{head}\n{plain_table(rows)}\n{text('explain.aspp_silent', score=nothing)}"
 
 
-def aspp_figure(found: Branches, language: str | None = None) -> Figure:
+def aspp_figure(found: Branches) -> Figure:
     """Above the masks, of all branches and of each alone; below the photo and what each adds, all in one scale."""
     images = [_compared(found, found.full)]
-    titles = [f"{text('explain.aspp_all', language)}\n"]
+    titles = [f"{text('explain.aspp_all')}\n"]
     for named, result in zip(found.named, found.alone, strict=True):
         images.append(_compared(found, result))
-        score = decimal(found.agreement(result), 2, language)
-        titles.append(f"{_name(named, language)}\nIoU {score}")
+        score = number(found.agreement(result), 2)
+        titles.append(f"{_name(named)}\nIoU {score}")
     images.append(small(found.full.photo.pixels, _DETAIL))
-    titles.append(f"{text('figures.photo', language)}\n")
+    titles.append(f"{text('figures.photo')}\n")
     most = max(_shown(values, found).max() for values in found.maps)
     for named, values in zip(found.named, found.maps, strict=True):
         images.append(_heat(found, values, most))
-        high = decimal(_shown(values, found).max(), 1, language)
-        titles.append(text("explain.aspp_adds", language, name=_name(named, language), high=high))
+        high = number(_shown(values, found).max(), 1)
+        titles.append(text("explain.aspp_adds", name=_name(named), high=high))
     keys = ((AGREED, "agreed"), (LOST, "lost"), (EXTRA, "extra"))
-    label = _label(found, language)
-    legend = [(color, text(f"explain.aspp_{key}", language, label=label)) for color, key in keys]
+    label = _label(found)
+    legend = [(color, text(f"explain.aspp_{key}", label=label)) for color, key in keys]
     drawn = panels(images, titles, len(found.named) + 1, _WIDTH, legend)
     drawn.set_label(f"{found.full.photo.name}: {'; '.join(titles)}".replace("\n", ", "))
     return drawn
 
 
-def display_aspp(found: Branches, language: str | None = None) -> None:
+def display_aspp(found: Branches) -> None:
     """Shows `aspp_figure` in the notebook."""
-    display_svg(aspp_figure(found, language))
+    display_svg(aspp_figure(found))
 
 
-def _name(named: tuple[str, int], language: str | None) -> str:
+def _name(named: tuple[str, int]) -> str:
     kind, rate = named
-    return text("explain.aspp_pooling", language) if kind == "pooling" else f"rate {rate}" if rate else "1×1"
+    return text("explain.aspp_pooling") if kind == "pooling" else f"rate {rate}" if rate else "1×1"
 
 
-def _label(found: Branches, language: str | None) -> str:
+def _label(found: Branches) -> str:
     largest = found.full.largest
     if largest is None:
-        return text("explain.aspp_anything", language)
-    return found.full.classes.label(largest.label_id, text("language", language))
+        return text("explain.aspp_anything")
+    return found.full.classes.label(largest.label_id)
 
 
 def _compared(found: Branches, result: Segmentation) -> Image.Image:

@@ -117,25 +117,25 @@ def fields(model: Any, photo: Photo) -> AtrousMap:
     )
 
 
-def atrous_table(found: AtrousMap, language: str | None = None) -> str:
+def atrous_table(found: AtrousMap) -> str:
     """A row a rate in plain text: weights of kernel and layer, what it spans, how much of it is on the map."""
     keys = ("kernel", "layer", "span", "pixels", "inside")
-    rows = [["rate", *(text(f"explain.atrous_{key}", language) for key in keys)]]
+    rows = [["rate", *(text(f"explain.atrous_{key}") for key in keys)]]
     for one in found.fields:
         reached = int(one.cells.sum())
-        inside = text("explain.atrous_of", language, inside=one.inside, all=reached)
+        inside = text("explain.atrous_of", inside=one.inside, all=reached)
         pixels = one.span * found.stride
         span = f"{one.span}×{one.span}"
         rows.append([str(one.rate), str(reached), str(one.weights), span, f"{pixels}×{pixels}", inside])
     height, width = found.size
-    size = text("explain.atrous_map", language, name=found.photo.name, width=width, height=height, stride=found.stride)
+    size = text("explain.atrous_map", name=found.photo.name, width=width, height=height, stride=found.stride)
     return f"{size}\n{plain_table(rows)}"
 
 
-def atrous_figure(found: AtrousMap, language: str | None = None) -> Figure:
+def atrous_figure(found: AtrousMap) -> Figure:
     """For each rate the cells of the photo's feature map, and which of them the output in the middle depends on."""
     titles = [
-        text("explain.atrous_title", language, rate=one.rate, span=one.span, inside=one.inside, all=one.cells.sum())
+        text("explain.atrous_title", rate=one.rate, span=one.span, inside=one.inside, all=one.cells.sum())
         for one in found.fields
     ]
     with matplotlib.rc_context(STYLE):
@@ -145,16 +145,14 @@ def atrous_figure(found: AtrousMap, language: str | None = None) -> Figure:
             _draw(ax, found, one)
             ax.set_title(title, fontsize=9)
         keys = ((AGREED, "seen"), (LOST, "beyond"))
-        handles = [
-            Patch(facecolor=c, edgecolor=_DARK, label=text(f"explain.atrous_{key}", language)) for c, key in keys
-        ]
+        handles = [Patch(facecolor=c, edgecolor=_DARK, label=text(f"explain.atrous_{key}")) for c, key in keys]
         drawn.legend(handles=handles, loc="outside lower left", ncols=2, frameon=False)
         return drawn
 
 
-def display_atrous(found: AtrousMap, language: str | None = None) -> None:
+def display_atrous(found: AtrousMap) -> None:
     """Shows `atrous_figure` in the notebook."""
-    display_svg(atrous_figure(found, language))
+    display_svg(atrous_figure(found))
 
 
 def _draw(ax: Axes, found: AtrousMap, one: Field) -> None:

@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from labkit.evaluation.metrics import regions
 from labkit.figures import PANEL, STYLE, display_svg, overlay_image, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import LANGUAGES, language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
@@ -72,7 +72,9 @@ class Pair:
         found: dict[str, list[int]] = {}
         for place, result in enumerate((objects_of(self.instances), regions_of(self.semantic))):
             for segment in result.segments:
-                russian, english = (result.classes.label(segment.label_id, language) for language in ("ru", "en"))
+                russian, english = (
+                    names[segment.label_id] for names in (result.classes.names_ru, result.classes.names)
+                )
                 names.setdefault(russian, english)
                 found.setdefault(russian, [0, 0])[place] += 1
         rows = [Count((russian, names[russian]), *numbers) for russian, numbers in found.items()]
@@ -164,16 +166,16 @@ def telling_pair(pairs: Sequence[Pair]) -> Pair:
     return next((pair for pair in pairs if pair.objects >= 2 > pair.regions), pairs[0])
 
 
-def counts_table(pair: Pair, language: str | None = None) -> str:
+def counts_table(pair: Pair) -> str:
     """`Pair.counts` in plain text."""
     if not pair.counts:
-        return text("figures.nothing", language)
-    head = [text(f"explain.counting_{key}", language) for key in ("class", "objects", "regions")]
-    place = ("ru", "en").index(text("language", language))
+        return text("figures.nothing")
+    head = [text(f"explain.counting_{key}") for key in ("class", "objects", "regions")]
+    place = LANGUAGES.index(language())
     return plain_table([head, *([row.names[place], str(row.objects), str(row.regions)] for row in pair.counts)])
 
 
-def counts_figure(pair: Pair, language: str | None = None) -> Figure:
+def counts_figure(pair: Pair) -> Figure:
     """The connected regions of the semantic answer and the objects of the other, each in a colour, numbered."""
     shown = (regions_of(pair.semantic), objects_of(pair.instances))
     width = 0.85 * PANEL
@@ -181,7 +183,7 @@ def counts_figure(pair: Pair, language: str | None = None) -> Figure:
         height, across = pair.semantic.ids.shape
         drawn = Figure(figsize=(2 * width, width * min(height / across, 1.6) + 0.35), layout="constrained")
         titles = [
-            text(f"explain.counting_{key}_title", language, count=len(result.segments))
+            text(f"explain.counting_{key}_title", count=len(result.segments))
             for key, result in zip(("regions", "objects"), shown, strict=True)
         ]
         drawn.set_label(f"{pair.semantic.photo.name}: {', '.join(titles)}")
@@ -195,24 +197,24 @@ def counts_figure(pair: Pair, language: str | None = None) -> Figure:
         return drawn
 
 
-def display_counts(pair: Pair, language: str | None = None) -> None:
+def display_counts(pair: Pair) -> None:
     """Shows `counts_figure` and prints `counts_table`; says so where no class has two objects."""
-    display_svg(counts_figure(pair, language))
-    print(counts_table(pair, language))
+    display_svg(counts_figure(pair))
+    print(counts_table(pair))
     if pair.objects < 2:
-        print(text("explain.counting_none", language))
+        print(text("explain.counting_none"))
 
 
-def display_doubled(pairs: Sequence[Pair], language: str | None = None) -> None:
+def display_doubled(pairs: Sequence[Pair]) -> None:
     """Shows `telling_pair` of `doubled_pairs`, and prints on how many photos each way to count finds two or more."""
     if not pairs:
-        print(text("figures.nothing", language))
+        print(text("figures.nothing"))
         return
     pair = telling_pair(pairs)
-    display_svg(counts_figure(pair, language))
-    print(counts_table(pair, language))
+    display_svg(counts_figure(pair))
+    print(counts_table(pair))
     right = {key: sum(getattr(one, key) >= 2 for one in pairs) for key in ("objects", "regions")}
-    print(text("explain.counting_right", language, photos=len(pairs), **right))
+    print(text("explain.counting_right", photos=len(pairs), **right))
 
 
 def _with(result: Segmentation, segments: list[Segment]) -> Segmentation:

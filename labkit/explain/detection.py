@@ -23,7 +23,7 @@ from torchvision.models.detection.image_list import ImageList
 from labkit.explain.hooks import recorded
 from labkit.figures import PANEL, STYLE, display_svg, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -162,20 +162,20 @@ def level_of(stages: Stages, boxes: torch.Tensor) -> torch.Tensor:
     return k.clamp(min(numbers), max(numbers)).long()
 
 
-def levels_table(stages: Stages, language: str | None = None) -> str:
+def levels_table(stages: Stages) -> str:
     """A row an object that was found, in plain text: its number, name, box in pixels of the input and level."""
     keys = ("figures.found", "figures.confidence", "explain.detection_box", "explain.detection_side")
-    rows = [["", *(text(key, language) for key in (*keys, "explain.detection_level"))]]
+    rows = [["", *(text(key) for key in (*keys, "explain.detection_level"))]]
     levels = level_of(stages, stages.boxes).tolist()
     for segment, (x0, y0, x1, y1), level in zip(stages.result.segments, stages.boxes.tolist(), levels, strict=True):
         width, height = x1 - x0, y1 - y0
         box, side = f"{width:.0f}×{height:.0f}", f"{math.sqrt(width * height):.0f}"
-        name = stages.result.classes.label(segment.label_id, text("language", language))
-        rows.append([str(segment.id), name, decimal(segment.score, 2, language), box, side, f"P{level}"])
-    return plain_table(rows) if len(rows) > 1 else text("figures.nothing", language)
+        name = stages.result.classes.label(segment.label_id)
+        rows.append([str(segment.id), name, number(segment.score, 2), box, side, f"P{level}"])
+    return plain_table(rows) if len(rows) > 1 else text("figures.nothing")
 
 
-def pyramid_figure(stages: Stages, language: str | None = None) -> Figure:
+def pyramid_figure(stages: Stages) -> Figure:
     """The photo with the boxes found, and the strength of each level of the pyramid with the boxes taken from it."""
     panels = len(stages.levels) + 1
     columns, width = 3, _WIDTH
@@ -186,15 +186,15 @@ def pyramid_figure(stages: Stages, language: str | None = None) -> Figure:
         drawn = Figure(figsize=(columns * width, rows * (width * ratio + 0.45)), layout="constrained")
         axes = drawn.subplots(rows, columns, squeeze=False).ravel()
         show_photo(axes[0], stages, width)
-        axes[0].set_title(text("explain.detection_found", language, count=len(taken)), fontsize=9)
+        axes[0].set_title(text("explain.detection_found", count=len(taken)), fontsize=9)
         told = []
         for ax, level in zip(axes[1:], stages.levels, strict=False):
             _show_strength(ax, level, stages.size)
             channels, height, across = level.features.shape
-            title = text("explain.detection_stride", language, number=level.number, stride=level.stride)
+            title = text("explain.detection_stride", number=level.number, stride=level.stride)
             shape = f"{height}×{across}×{channels}"
             if not level.pooled:
-                shape += text("explain.detection_rpn_only", language)
+                shape += text("explain.detection_rpn_only")
             told.append(f"{title}, {shape}")
             ax.set_title(f"{title}\n{shape}", fontsize=9)
         for n, (box, level) in enumerate(zip(stages.boxes.tolist(), taken, strict=True)):
@@ -208,9 +208,9 @@ def pyramid_figure(stages: Stages, language: str | None = None) -> Figure:
         return drawn
 
 
-def display_pyramid(stages: Stages, language: str | None = None) -> None:
+def display_pyramid(stages: Stages) -> None:
     """Shows `pyramid_figure` in the notebook."""
-    display_svg(pyramid_figure(stages, language))
+    display_svg(pyramid_figure(stages))
 
 
 def show_photo(ax: Axes, stages: Stages, width: float) -> None:

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from labkit.explain.hooks import recorded
 from labkit.figures import cut, display_svg, panels, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.models.base import Model
 from labkit.models.prompted import PromptedModel
 from labkit.photos import Photo
@@ -131,23 +131,23 @@ def components(embedding: Embedding, count: int = _COMPONENTS) -> Components:
     return Components(shares[:count], (x @ axes[:, :count]).T.reshape(-1, rows, columns))
 
 
-def embedding_table(embedding: Embedding, language: str | None = None) -> str:
+def embedding_table(embedding: Embedding) -> str:
     """A row each, in plain text: the photo, the encoder's input, the embedding and one place of it, in numbers."""
     height, width = embedding.photo.pixels.shape[:2]
     side, (channels, rows, columns) = embedding.side, embedding.features.shape
-    head = [text(f"explain.sam_{key}", language) for key in ("what", "size", "numbers")]
+    head = [text(f"explain.sam_{key}") for key in ("what", "size", "numbers")]
     shapes = {"photo": (height, width, 3), "input": (3, side, side), "embedding": (channels, rows, columns)}
     table = [
-        [text(f"explain.sam_{key}", language), "×".join(map(str, shape)), f"{np.prod(shape):,}".replace(",", " ")]
+        [text(f"explain.sam_{key}"), "×".join(map(str, shape)), f"{np.prod(shape):,}".replace(",", " ")]
         for key, shape in shapes.items()
     ]
     scale = max(height, width) / side
     pixels = round(embedding.stride * scale)
-    place = text("explain.sam_place", language, stride=embedding.stride, pixels=pixels)
+    place = text("explain.sam_place", stride=embedding.stride, pixels=pixels)
     return plain_table([head, *table, [place, f"{channels}×1×1", str(channels)]])
 
 
-def embedding_figure(embedding: Embedding, language: str | None = None) -> Figure:
+def embedding_figure(embedding: Embedding) -> Figure:
     """The photo, and beside it the first three components as red, green and blue, a square a place."""
     found = components(embedding)
     photo = small(embedding.photo.pixels, _PANEL)
@@ -156,15 +156,15 @@ def embedding_figure(embedding: Embedding, language: str | None = None) -> Figur
     colors = colors.resize((times * colors.width, times * colors.height), Image.Resampling.NEAREST)
     share = f"{found.shares.sum():.0%}".replace("%", " %")
     _, rows, columns = embedding.places.shape
-    told = text("explain.sam_components", language, rows=rows, columns=columns, share=share)
+    told = text("explain.sam_components", rows=rows, columns=columns, share=share)
     drawn = panels([photo, colors], [f"{cut(embedding.photo.name, 0.9 * _PANEL)}\n", told], 2, _PANEL)
     drawn.set_label(f"{embedding.photo.name}: {told}".replace("\n", " "))
     return drawn
 
 
-def display_embedding(embedding: Embedding, language: str | None = None) -> None:
+def display_embedding(embedding: Embedding) -> None:
     """Shows `embedding_figure` in the notebook."""
-    display_svg(embedding_figure(embedding, language))
+    display_svg(embedding_figure(embedding))
 
 
 def cost(model: PromptedModel, photo: Photo) -> Cost:
@@ -187,18 +187,18 @@ def cost(model: PromptedModel, photo: Photo) -> Cost:
     return Cost(embedding.get_total_flops(), prompt.get_total_flops(), seconds, prompts[1])
 
 
-def cost_text(found: Cost, language: str | None = None) -> str:
+def cost_text(found: Cost) -> str:
     """The operations in words, and how many prompts one embedding is worth: nothing that another run would change."""
-    billions = {name: decimal(getattr(found, name) / 1e9, 1, language) for name in ("embedding", "prompt")}
-    return text("explain.sam_cost", language, ratio=decimal(found.ratio, 1, language), **billions)
+    billions = {name: number(getattr(found, name) / 1e9, 1) for name in ("embedding", "prompt")}
+    return text("explain.sam_cost", ratio=number(found.ratio, 1), **billions)
 
 
-def display_cost(found: Cost, language: str | None = None) -> None:
+def display_cost(found: Cost) -> None:
     """Shows `cost_text` in the notebook, and in the open notebook and the report the measured milliseconds besides."""
     from IPython.display import display
 
-    plain = cost_text(found, language)
+    plain = cost_text(found)
     measured = {name: f"{1000 * getattr(found, f'{name}_seconds'):.0f}" for name in ("embedding", "prompt")}
-    lines = [*plain.splitlines(), text("explain.sam_seconds", language, **measured)]
+    lines = [*plain.splitlines(), text("explain.sam_seconds", **measured)]
     page = f"<p>{'<br>'.join(lines)}</p><!-- {MARK} as of a viewer: git keeps the plain text alone -->"
     display({"text/plain": plain, "text/html": page}, raw=True)

@@ -27,7 +27,7 @@ from labkit.evaluation.metrics import innermost
 from labkit.explain.embedding import inside, need_sam
 from labkit.explain.hooks import recorded
 from labkit.figures import STYLE, cut, display_svg, panels, plain_table, small
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.models.prompted import PromptedModel
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.segmentation import Segmentation
@@ -107,21 +107,21 @@ def encoded(model: PromptedModel, result: Segmentation) -> list[Encoded]:
     return rows
 
 
-def encoded_table(rows: Sequence[Encoded], language: str | None = None) -> str:
+def encoded_table(rows: Sequence[Encoded]) -> str:
     """A row a prompt, in plain text: its vectors and what they stand for, the dense map and what it was made of."""
-    head = [text(f"explain.sam_{key}", language) for key in ("prompt", "tokens", "token_names", "dense")]
+    head = [text(f"explain.sam_{key}") for key in ("prompt", "tokens", "token_names", "dense")]
     table = []
     for row in rows:
-        point = [text("explain.sam_token_point", language)] if "points" in row.asked else []
-        box = text("explain.sam_tokens_box" if "box" in row.asked else "explain.sam_token_no_box", language)
+        point = [text("explain.sam_token_point")] if "points" in row.asked else []
+        box = text("explain.sam_tokens_box" if "box" in row.asked else "explain.sam_token_no_box")
         shape = "×".join(map(str, row.dense.shape))
-        made_of = text("explain.sam_dense_none" if row.drawn is None else "explain.sam_dense_mask", language)
-        name = text(f"explain.sam_{row.kind}", language)
+        made_of = text("explain.sam_dense_none" if row.drawn is None else "explain.sam_dense_mask")
+        name = text(f"explain.sam_{row.kind}")
         table.append([name, str(len(row.tokens)), ", ".join([*point, box]), f"{shape}, {made_of}"])
     return plain_table([head, *table])
 
 
-def encoded_figure(result: Segmentation, rows: Sequence[Encoded], language: str | None = None) -> Figure:
+def encoded_figure(result: Segmentation, rows: Sequence[Encoded]) -> Figure:
     """The photo with the prompts, and for each the mask prompt, in logits, that its dense map is made of."""
     photo = small(result.photo.pixels, _PANEL)
     size = ResizeLongestSide.get_preprocess_shape(*result.ids.shape, rows[0].side)
@@ -135,8 +135,8 @@ def encoded_figure(result: Segmentation, rows: Sequence[Encoded], language: str 
             colors = Image.fromarray(scale.to_rgba(row.drawn[:height, :width], bytes=True)[..., :3])
             colors.thumbnail(photo.size, Image.Resampling.NEAREST)  # its own squares, where they are fewer
             images.append(colors)
-        told = text("explain.sam_count", language, count=len(row.tokens))
-        titles.append(f"{text(f'explain.sam_{row.kind}', language)}\n{told}")
+        told = plural("explain.sam_count", len(row.tokens))
+        titles.append(f"{text(f'explain.sam_{row.kind}')}\n{told}")
     drawn = panels(images, titles, len(images), _PANEL)
     drawn.set_label(f"{result.photo.name}: {'; '.join(titles[1:])}".replace("\n", ": "))
     axes, width = drawn.axes, result.ids.shape[1]
@@ -149,13 +149,13 @@ def encoded_figure(result: Segmentation, rows: Sequence[Encoded], language: str 
             ticks = (-OUTLINE_LOGIT, 0, OUTLINE_LOGIT)
             bar.set_ticks(ticks, labels=[f"{tick:g}".replace("-", "−") for tick in ticks])
             bar.ax.tick_params(labelsize=8)
-            bar.set_label(text("explain.sam_logits", language), fontsize=8)
+            bar.set_label(text("explain.sam_logits"), fontsize=8)
     return drawn
 
 
-def display_encoded(result: Segmentation, rows: Sequence[Encoded], language: str | None = None) -> None:
+def display_encoded(result: Segmentation, rows: Sequence[Encoded]) -> None:
     """Shows `encoded_figure` in the notebook."""
-    display_svg(encoded_figure(result, rows, language))
+    display_svg(encoded_figure(result, rows))
 
 
 def draw_prompt(ax: Axes, asked: Mapping[str, Any], image: Image.Image, width: int) -> None:

@@ -20,7 +20,7 @@ from labkit.evaluation.metrics import iou
 from labkit.explain.boundary import boundary, boundary_iou
 from labkit.figures import AGREED, EXTRA, LOST, STYLE, display_svg, plain_table, rgb, small
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -61,25 +61,25 @@ def compare_skips(model: Any, photo: Photo) -> Skips:
     return Skips(results[8], label, masks)
 
 
-def display_skips(skips: Skips, language: str | None = None) -> None:
+def display_skips(skips: Skips) -> None:
     """Shows where the boundaries differ in the notebook."""
-    display_svg(skip_figure(skips, language))
+    display_svg(skip_figure(skips))
 
 
-def skip_table(skips: Skips, language: str | None = None) -> str:
+def skip_table(skips: Skips) -> str:
     """IoU and boundary IoU of each pair of the three nets, in plain text."""
     if skips.label is None:
-        return text("figures.nothing", language)
+        return text("figures.nothing")
     classes = skips.result.classes
-    name = classes.label(classes.id(skips.label), text("language", language))
-    rows = [[name, "IoU", text("explain.fcn_boundary", language)]]
+    name = classes.label(classes.id(skips.label))
+    rows = [[name, "IoU", text("explain.fcn_boundary")]]
     for pair in ((32, 16), (16, 8), (32, 8)):
-        numbers = (decimal(value, 2, language) for value in skips.agreement(*pair))
+        numbers = (number(value, 2) for value in skips.agreement(*pair))
         rows.append([" – ".join(f"FCN-{stride}s" for stride in pair), *numbers])
     return plain_table(rows)
 
 
-def skip_figure(skips: Skips, language: str | None = None) -> Figure:
+def skip_figure(skips: Skips) -> Figure:
     """The boundaries of FCN-32s and FCN-16s against that of FCN-8s: what they share, and what either has alone."""
     window, fine = _around(skips.masks), boundary(skips.masks[8])
     image = small(skips.result.photo.pixels[window], 0.75 * _PANEL)
@@ -91,12 +91,12 @@ def skip_figure(skips: Skips, language: str | None = None) -> Figure:
             coarse = boundary(skips.masks[stride])
             parts = [part[window] for part in (coarse & fine, coarse & ~fine, fine & ~coarse)]
             ax.imshow(_painted(image, parts), interpolation="none")
-            number = decimal(skips.agreement(stride, 8)[1], 2, language)
-            titles.append(f"FCN-{stride}s – FCN-8s: {number if skips.label else text('figures.nothing', language)}")
+            score = number(skips.agreement(stride, 8)[1], 2)
+            titles.append(f"FCN-{stride}s – FCN-8s: {score if skips.label else text('figures.nothing')}")
             ax.set_title(titles[-1], fontsize=9, parse_math=False)
             ax.set_axis_off()
         names = zip(_COLORS, ("both", "coarse", "fine"), strict=True)
-        handles = [Patch(facecolor=color, label=text(f"explain.fcn_{name}", language)) for color, name in names]
+        handles = [Patch(facecolor=color, label=text(f"explain.fcn_{name}")) for color, name in names]
         drawn.legend(handles=handles, loc="outside lower left", ncols=3, frameon=False, fontsize=8)
         drawn.set_label(f"{skips.result.photo.name}: {'; '.join(titles)}")
         return drawn

@@ -15,7 +15,7 @@ from torchvision.ops import box_iou, clip_boxes_to_image
 from labkit.evaluation.metrics import iou
 from labkit.explain.detection import COLORS, Stages, draw_box, show_cells, show_photo
 from labkit.figures import PANEL, STYLE, display_svg, rgb, small
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.models.instance import paste
 
 __all__ = [
@@ -96,7 +96,7 @@ def judged(stages: Stages) -> list[Judged]:
     ]
 
 
-def judged_figure(stages: Stages, language: str | None = None) -> Figure:
+def judged_figure(stages: Stages) -> Figure:
     """The boxes before (dashed) and after the box head, and the likeliest classes of each."""
     rows = judged(stages)
     width = 0.9 * PANEL
@@ -106,23 +106,23 @@ def judged_figure(stages: Stages, language: str | None = None) -> Figure:
         grid = drawn.add_gridspec(max(len(rows), 1), 2, width_ratios=(1, 1))
         photo = drawn.add_subplot(grid[:, 0])
         show_photo(photo, stages, width)
-        photo.set_title(text("explain.heads_boxes", language), fontsize=9)
+        photo.set_title(text("explain.heads_boxes"), fontsize=9)
         told = []
         for n, row in enumerate(rows):
             color = COLORS[n % len(COLORS)]
             draw_box(photo, row.before.tolist(), color, str(n + 1) if row.after is None else "", dashed=True)
             if row.after is not None:
                 draw_box(photo, row.after.tolist(), color, str(n + 1))
-            title = _told(row, n + 1, language)
+            title = _told(row, n + 1)
             told.append(title)
-            _bars(drawn.add_subplot(grid[n, 1]), stages, row, color, title, language)
+            _bars(drawn.add_subplot(grid[n, 1]), stages, row, color, title)
         drawn.set_label(f"{stages.photo.name}: {'; '.join(told)}")
         return drawn
 
 
-def display_judged(stages: Stages, language: str | None = None) -> None:
+def display_judged(stages: Stages) -> None:
     """Shows `judged_figure` in the notebook."""
-    display_svg(judged_figure(stages, language))
+    display_svg(judged_figure(stages))
 
 
 def class_masks(stages: Stages, number: int = 0) -> ClassMasks | None:
@@ -143,7 +143,7 @@ def class_masks(stages: Stages, number: int = 0) -> ClassMasks | None:
     return ClassMasks(number, label_ids, probabilities[label_ids].tolist(), masks[label_ids].numpy(), total)
 
 
-def masks_figure(stages: Stages, language: str | None = None) -> Figure:
+def masks_figure(stages: Stages) -> Figure:
     """The best object: its mask pasted into the photo, and the 28x28 masks of its class and of two others."""
     found = class_masks(stages)
     width = 0.6 * PANEL
@@ -155,34 +155,34 @@ def masks_figure(stages: Stages, language: str | None = None) -> Figure:
             ax.set_anchor("N")
         if found is None:
             show_photo(axes[0], stages, width)
-            axes[1].set_title(text("figures.nothing", language), fontsize=9)
-            drawn.set_label(f"{stages.photo.name}: {text('figures.nothing', language)}")
+            axes[1].set_title(text("figures.nothing"), fontsize=9)
+            drawn.set_label(f"{stages.photo.name}: {text('figures.nothing')}")
             return drawn
         axes[0].imshow(_pasted(stages, found, width), interpolation="nearest")
-        axes[0].set_title(text("explain.heads_pasted", language), fontsize=9)
+        axes[0].set_title(text("explain.heads_pasted"), fontsize=9)
         told = []
         for n, (ax, mask) in enumerate(zip(axes[1:], found.masks, strict=True)):
             show_cells(ax, mask, (0, 1, 1, 0))
             ax.set_box_aspect(1)
-            name = _name(stages, found.label_ids[n], language)
-            score = decimal(found.probabilities[n], 3, language)
+            name = _name(stages, found.label_ids[n])
+            score = number(found.probabilities[n], 3)
             if n == 0:
-                below = text("explain.heads_chosen", language)
+                below = text("explain.heads_chosen")
             else:
                 overlap = iou(mask >= 0.5, found.masks[0] >= 0.5)
-                below = text("explain.heads_other", language, overlap=decimal(overlap, 2, language))
-            told.append(text("explain.heads_class", language, name=name, score=score))
+                below = text("explain.heads_other", overlap=number(overlap, 2))
+            told.append(text("explain.heads_class", name=name, score=score))
             ax.set_title(f"{told[-1]}\n{below}", fontsize=9)
         drawn.set_label(f"{stages.photo.name}: {'; '.join(told)}".replace("\n", ", "))
         return drawn
 
 
-def display_class_masks(stages: Stages, language: str | None = None) -> None:
+def display_class_masks(stages: Stages) -> None:
     """Shows `masks_figure`, and prints how far the masks of all classes add up in one cell."""
-    display_svg(masks_figure(stages, language))
+    display_svg(masks_figure(stages))
     if (found := class_masks(stages)) is not None:
         classes = stages.mask_logits.shape[1] - 1
-        print(text("explain.heads_total", language, classes=classes, total=decimal(found.total, 1, language)))
+        print(text("explain.heads_total", classes=classes, total=number(found.total, 1)))
 
 
 def _refined(stages: Stages) -> torch.Tensor:
@@ -191,24 +191,24 @@ def _refined(stages: Stages) -> torch.Tensor:
     return clip_boxes_to_image(boxes, stages.size)
 
 
-def _name(stages: Stages, label_id: int, language: str | None) -> str:
-    return stages.result.classes.label(label_id, text("language", language))
+def _name(stages: Stages, label_id: int) -> str:
+    return stages.result.classes.label(label_id)
 
 
-def _told(row: Judged, number: int, language: str | None) -> str:
+def _told(row: Judged, place: int) -> str:
     if row.moved is None:
-        return text("explain.heads_rejected", language, number=number)
-    return text("explain.heads_moved", language, number=number, moved=decimal(row.moved, 2, language))
+        return text("explain.heads_rejected", number=place)
+    return text("explain.heads_moved", number=place, moved=number(row.moved, 2))
 
 
-def _bars(ax: Axes, stages: Stages, row: Judged, color: str, title: str, language: str | None) -> None:
+def _bars(ax: Axes, stages: Stages, row: Judged, color: str, title: str) -> None:
     """The likeliest classes as bars with their probabilities."""
     best = row.probabilities.topk(min(_BARS, len(row.probabilities)))
     places = np.arange(len(best.values))
     ax.barh(places, best.values.numpy(), color=color, edgecolor="#444444", linewidth=0.5)
     for place, value in zip(places, best.values.tolist(), strict=True):
-        ax.text(value + 0.02, place, decimal(value, 2, language), va="center", fontsize=8)
-    ax.set_yticks(places, [_name(stages, n, language) for n in best.indices.tolist()], fontsize=8)
+        ax.text(value + 0.02, place, number(value, 2), va="center", fontsize=8)
+    ax.set_yticks(places, [_name(stages, n) for n in best.indices.tolist()], fontsize=8)
     ax.set(xlim=(0, 1.15), ylim=(len(places) - 0.4, -0.6))
     ax.set_title(title, fontsize=9, loc="left")
     ax.tick_params(length=0, labelbottom=False)

@@ -24,7 +24,7 @@ from labkit.classes import LabelSet
 from labkit.explain.hooks import recorded
 from labkit.figures import STYLE, display_svg, small
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.models.fcn import FCNDecoder
 from labkit.models.semantic import network_input
 from labkit.photos import Photo
@@ -92,46 +92,42 @@ def three_sizes(model: Any, photo: Photo) -> list[Heatmaps]:
     return [*(heatmaps(model, photo, round(side * share)) for share in (0.5, 0.75)), whole]
 
 
-def display_heatmaps(
-    model: Any, photo: Photo, labels: Sequence[str] | None = None, language: str | None = None
-) -> None:
+def display_heatmaps(model: Any, photo: Photo, labels: Sequence[str] | None = None) -> None:
     """Shows the maps of some classes (by name, in either language; else the strongest three) in the notebook."""
-    display_svg(heat_figure(heatmaps(model, photo), labels, language))
+    display_svg(heat_figure(heatmaps(model, photo), labels))
 
 
-def display_sizes(model: Any, photo: Photo, label: str | None = None, language: str | None = None) -> None:
+def display_sizes(model: Any, photo: Photo, label: str | None = None) -> None:
     """Shows the map of one class (else the strongest) at three sizes of the input in the notebook."""
-    display_svg(size_figure(three_sizes(model, photo), label, language))
+    display_svg(size_figure(three_sizes(model, photo), label))
 
 
-def heat_figure(maps: Heatmaps, labels: Sequence[str] | None = None, language: str | None = None) -> Figure:
+def heat_figure(maps: Heatmaps, labels: Sequence[str] | None = None) -> Figure:
     """The photo and the map of each class on it: the probability in each cell; above it its highest."""
     ids = maps.strongest(_STRONGEST) if labels is None else [maps.classes.id(label) for label in labels]
     titles = []
     for label_id in ids:
-        peak = decimal(float(maps.probabilities[label_id].max()), 2, language)
-        titles.append(text("explain.fcn_heat", language, label=_name(maps, label_id, language), peak=peak))
-    return _figure([maps] * len(ids), ids, titles, maps.photo.name, language)
+        peak = number(float(maps.probabilities[label_id].max()), 2)
+        titles.append(text("explain.fcn_heat", label=_name(maps, label_id), peak=peak))
+    return _figure([maps] * len(ids), ids, titles, maps.photo.name)
 
 
-def size_figure(sizes: Sequence[Heatmaps], label: str | None = None, language: str | None = None) -> Figure:
+def size_figure(sizes: Sequence[Heatmaps], label: str | None = None) -> Figure:
     """One class at several sizes of the input, above each that size and the map's."""
     label_id = sizes[-1].strongest()[0] if label is None else sizes[0].classes.id(label)
     titles = []
     for maps in sizes:
         (height, width), (rows, columns) = maps.size, maps.scores.shape[1:]
-        titles.append(text("explain.fcn_size", language, height=height, width=width, rows=rows, columns=columns))
-    name = f"{maps.photo.name}, {_name(maps, label_id, language)}"
-    return _figure(sizes, [label_id] * len(sizes), titles, name, language)
+        titles.append(text("explain.fcn_size", height=height, width=width, rows=rows, columns=columns))
+    name = f"{maps.photo.name}, {_name(maps, label_id)}"
+    return _figure(sizes, [label_id] * len(sizes), titles, name)
 
 
-def _name(maps: Heatmaps, label_id: int, language: str | None) -> str:
-    return maps.classes.label(label_id, text("language", language))
+def _name(maps: Heatmaps, label_id: int) -> str:
+    return maps.classes.label(label_id)
 
 
-def _figure(
-    maps: Sequence[Heatmaps], ids: Sequence[int], titles: Sequence[str], name: str, language: str | None
-) -> Figure:
+def _figure(maps: Sequence[Heatmaps], ids: Sequence[int], titles: Sequence[str], name: str) -> Figure:
     height, width = maps[0].photo.pixels.shape[:2]
     image = small(maps[0].photo.pixels, 0.75 * _PANEL)
     with matplotlib.rc_context(STYLE):
@@ -145,8 +141,8 @@ def _figure(
             ax.set_title(title, fontsize=9, parse_math=False)
             ax.set_axis_off()
         bar = drawn.colorbar(colors, ax=axes, alpha=_OPACITY, shrink=0.9, aspect=18, pad=0.01, ticks=[0, 0.5, 1])
-        bar.ax.set_yticklabels([decimal(tick, 1, language) for tick in (0, 0.5, 1)])
-        bar.set_label(text("explain.fcn_scale", language))
+        bar.ax.set_yticklabels([number(tick, 1) for tick in (0, 0.5, 1)])
+        bar.set_label(text("explain.fcn_scale"))
         return drawn
 
 

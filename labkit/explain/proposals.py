@@ -15,7 +15,7 @@ from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, remove_sm
 
 from labkit.explain.detection import Stages, show_photo
 from labkit.figures import PANEL, STYLE, inline_svg, plain_table
-from labkit.locale import decimal, text
+from labkit.locale import keep_language, number, text
 from labkit.viewer.widget import display_with_page
 
 __all__ = [
@@ -60,10 +60,10 @@ def proposals_of(stages: Stages) -> Proposals:
     logits, shifts = concat_box_prediction_layers(list(stages.objectness), list(stages.shifts))
     boxes = clip_boxes_to_image(rpn.box_coder.decode(shifts, [stages.anchors]).reshape(-1, 4), stages.size)
     best, levels = [], []
-    for number, scores in enumerate(logits.flatten().split(of_level)):
-        places = scores.topk(min(rpn.pre_nms_top_n(), len(scores))).indices + sum(of_level[:number])
+    for level, scores in enumerate(logits.flatten().split(of_level)):
+        places = scores.topk(min(rpn.pre_nms_top_n(), len(scores))).indices + sum(of_level[:level])
         best.append(places)
-        levels.append(torch.full_like(places, number))
+        levels.append(torch.full_like(places, level))
     places, levels = torch.cat(best), torch.cat(levels)
     boxes, scores = boxes[places], logits.flatten()[places].sigmoid()
     valid = remove_small_boxes(boxes, rpn.min_size)
@@ -72,7 +72,7 @@ def proposals_of(stages: Stages) -> Proposals:
     survived = batched_nms(boxes, scores, levels, rpn.nms_thresh)
     passed = survived[: rpn.post_nms_top_n()]
     steps = (levels, levels[survived], levels[passed])
-    counts = [(n, *(int((step == number).sum()) for step in steps)) for number, n in enumerate(of_level)]
+    counts = [(n, *(int((step == level).sum()) for step in steps)) for level, n in enumerate(of_level)]
     order = scores.argsort(descending=True, stable=True)
     return Proposals(boxes[order], scores[order], levels[order], stages.proposals, counts)
 
@@ -82,18 +82,18 @@ def overlapping(boxes: torch.Tensor, least: float) -> int:
     return int((box_iou(boxes, boxes).triu(1) > least).sum())
 
 
-def proposals_table(stages: Stages, proposals: Proposals, language: str | None = None) -> str:
+def proposals_table(stages: Stages, proposals: Proposals) -> str:
     """A row a level of the pyramid and their sum, in plain text: how many boxes are left after each step."""
     keys = ("level", "anchors", "before", "after", "passed")
-    head = [text(f"explain.proposals_{key}", language) for key in keys]
+    head = [text(f"explain.proposals_{key}") for key in keys]
     rows = [
         [f"P{level.number}", *map(str, counts)] for level, counts in zip(stages.levels, proposals.counts, strict=True)
     ]
     total = [str(sum(column)) for column in zip(*proposals.counts, strict=True)]
-    return plain_table([head, *rows, [text("explain.proposals_sum", language), *total]])
+    return plain_table([head, *rows, [text("explain.proposals_sum"), *total]])
 
 
-def proposals_figure(stages: Stages, proposals: Proposals, count: int = _SHOWN, language: str | None = None) -> Figure:
+def proposals_figure(stages: Stages, proposals: Proposals, count: int = _SHOWN) -> Figure:
     """The `count` best boxes before NMS and after it, beside each other, and how many pairs of them overlap."""
     width, least = 0.8 * PANEL, stages.network.rpn.nms_thresh
     with matplotlib.rc_context(STYLE):
@@ -107,32 +107,32 @@ def proposals_figure(stages: Stages, proposals: Proposals, count: int = _SHOWN, 
             show_photo(ax, stages, width)
             corners = shown.round(decimals=1)[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).numpy()
             ax.add_collection(PolyCollection(corners, facecolor="none", edgecolor=_LINE, linewidth=1.1))
-            title = text(f"explain.proposals_{key}", language, count=len(shown), all=len(boxes))
+            title = text(f"explain.proposals_{key}", count=len(shown), all=len(boxes))
             pairs = overlapping(shown, least)
-            pairs = text("explain.proposals_pairs", language, least=decimal(least, 1, language), count=pairs)
+            pairs = text("explain.proposals_pairs", least=number(least, 1), count=pairs)
             titles.append(f"{title}\n{pairs}")
             ax.set_title(titles[-1], fontsize=9)
         drawn.set_label(f"{stages.photo.name}: {'; '.join(titles)}".replace("\n", ", "))
         return drawn
 
 
-def display_proposals(stages: Stages, language: str | None = None) -> None:
+def display_proposals(stages: Stages) -> None:
     """Displays `proposals_widget` and prints `proposals_table`; a page without a kernel keeps the first figure."""
     proposals = proposals_of(stages)
-    widget = proposals_widget(stages, proposals, language)
+    widget = proposals_widget(stages, proposals)
     shown = widget.children[1].value
     display_with_page(widget, shown, stages.photo.name)
-    print(proposals_table(stages, proposals, language))
+    print(proposals_table(stages, proposals))
 
 
-def proposals_widget(stages: Stages, proposals: Proposals, language: str | None = None) -> ipywidgets.VBox:
+def proposals_widget(stages: Stages, proposals: Proposals) -> ipywidgets.VBox:
     """A slider for how many boxes are drawn, and `proposals_figure`, which follows it."""
     most = max(len(proposals.after), 1)
     slider = ipywidgets.IntSlider(
         value=min(_SHOWN, most),
         min=1,
         max=most,
-        description=text("explain.proposals_slider", language),
+        description=text("explain.proposals_slider"),
         continuous_update=False,
         style={"description_width": "14rem"},
         layout=ipywidgets.Layout(width="36rem", max_width="100%"),
@@ -140,8 +140,8 @@ def proposals_widget(stages: Stages, proposals: Proposals, language: str | None 
     shown = ipywidgets.HTML()
 
     def follow(_change: Any = None) -> None:
-        shown.value = inline_svg(proposals_figure(stages, proposals, slider.value, language))
+        shown.value = inline_svg(proposals_figure(stages, proposals, slider.value))
 
     follow()
-    slider.observe(follow, names="value")
+    slider.observe(keep_language(follow), names="value")
     return ipywidgets.VBox([slider, shown])

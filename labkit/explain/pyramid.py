@@ -39,7 +39,7 @@ from labkit.figures import (
     small,
 )
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -160,19 +160,19 @@ def pyramid(model: Any, photo: Photo) -> Pyramid:
     return Pyramid(full, {size: seen[str(size)][0][0] for size in levels}, votes, part, trials)
 
 
-def pyramid_table(found: Pyramid, language: str | None = None) -> str:
+def pyramid_table(found: Pyramid) -> str:
     """A row a trial in plain text: what was off, how many pixels changed class, IoU with the full answer."""
-    rows = [["", *(text(f"explain.pyramid_{key}", language) for key in ("changed", "iou"))]]
+    rows = [["", *(text(f"explain.pyramid_{key}") for key in ("changed", "iou"))]]
     for trial in found.trials:
-        share, agreement = decimal(100 * trial.share, 1, language), decimal(trial.iou, 2, language)
-        rows.append([_name(trial, len(found.pooled), language), f"{share} %", agreement])
-    label = _class(found.full, _largest(found.full), language)
-    return f"{text('explain.pyramid_photo', language, name=found.full.photo.name, label=label)}\n{plain_table(rows)}"
+        share, agreement = number(100 * trial.share, 1), number(trial.iou, 2)
+        rows.append([_name(trial, len(found.pooled)), f"{share} %", agreement])
+    label = _class(found.full, _largest(found.full))
+    return f"{text('explain.pyramid_photo', name=found.full.photo.name, label=label)}\n{plain_table(rows)}"
 
 
-def pyramid_figure(found: Pyramid, language: str | None = None) -> Figure:
+def pyramid_figure(found: Pyramid) -> Figure:
     """The strength of each level over the photo, and below it what the level adds to the probability of the class."""
-    label = _class(found.full, _largest(found.full), language)
+    label = _class(found.full, _largest(found.full))
     most = max(float(np.abs(_shown(vote, found)).max()) for vote in found.votes.values())
     most = max(most, _LEAST_VOTE)
     images, titles = [], []
@@ -182,68 +182,66 @@ def pyramid_figure(found: Pyramid, language: str | None = None) -> Figure:
         images.append(
             _blended(found, strength, Normalize(low, high) if high > low else Normalize(0, 2 * high), "cividis")
         )
-        values = decimal(low, 1, language) + (f" … {decimal(high, 1, language)}" if size > 1 else "")
-        titles.append(text("explain.pyramid_map", language, size=size, values=values))
+        values = number(low, 1) + (f" … {number(high, 1)}" if size > 1 else "")
+        titles.append(text("explain.pyramid_map", size=size, values=values))
     for size, vote in found.votes.items():
         images.append(_blended(found, vote, Normalize(-most, most), "PuOr_r"))
         shown = _shown(vote, found)
-        low, high = (decimal(round(float(x), 2) + 0.0, 2, language) for x in (shown.min(), shown.max()))  # no -0,00
-        titles.append(text("explain.pyramid_vote", language, size=size, values=f"{low} … {high}".replace("-", "−")))
+        low, high = (number(round(float(x), 2) + 0.0, 2) for x in (shown.min(), shown.max()))  # no -0,00
+        titles.append(text("explain.pyramid_vote", size=size, values=f"{low} … {high}".replace("-", "−")))
     colors = [(to_hex(matplotlib.colormaps["PuOr_r"](end)), key) for end, key in ((0.9, "for"), (0.1, "against"))]
-    legend = [(color, text(f"explain.pyramid_{key}", language, label=label)) for color, key in colors]
+    legend = [(color, text(f"explain.pyramid_{key}", label=label)) for color, key in colors]
     drawn = panels(images, titles, len(found.pooled), _WIDTH, legend)
     drawn.set_label(f"{found.full.photo.name}: {'; '.join(titles)}".replace("\n", ": "))
     return drawn
 
 
-def display_pyramid(model: Any, photo: Photo, language: str | None = None) -> None:
+def display_pyramid(model: Any, photo: Photo) -> None:
     """Shows `pyramid_figure` and prints `pyramid_table` for one photo."""
     found = pyramid(model, photo)
-    display_svg(pyramid_figure(found, language))
-    print(pyramid_table(found, language))
+    display_svg(pyramid_figure(found))
+    print(pyramid_table(found))
 
 
-def context_table(trials: Sequence[Without], language: str | None = None) -> str:
+def context_table(trials: Sequence[Without]) -> str:
     """A row a photo in plain text, the most changed first: how many pixels changed class, and the commonest change."""
-    rows = [[text(key, language) for key in ("figures.photo", "explain.pyramid_changed", "explain.pyramid_swap")]]
+    rows = [[text(key) for key in ("figures.photo", "explain.pyramid_changed", "explain.pyramid_swap")]]
     for trial in sorted(trials, key=lambda trial: -trial.share):
-        share = decimal(100 * trial.share, 1, language)
-        rows.append([trial.full.photo.name, f"{share} %", _swap(trial, language)])
+        share = number(100 * trial.share, 1)
+        rows.append([trial.full.photo.name, f"{share} %", _swap(trial)])
     return plain_table(rows)
 
 
-def context_figure(trial: Without, language: str | None = None) -> Figure:
+def context_figure(trial: Without) -> Figure:
     """One photo's answer with the pyramid and without it, with the classes it shows, and the pixels that changed."""
     images, titles = [], []
     for result, key in ((trial.full, "with"), (trial.result, "all")):
         images.append(small(overlay_image(result, 0.6), _CONTEXT_WIDTH))
-        classes = [
-            f"{name} {100 * share:.0f} %" for _, name, share, _ in legend_rows(result, language)[:2] if share >= 0.005
-        ]
-        told = cut(", ".join(classes) or text("figures.nothing", language))
-        titles.append(f"{text(f'explain.pyramid_{key}', language)}\n{told}")
+        classes = [f"{name} {100 * share:.0f} %" for _, name, share, _ in legend_rows(result)[:2] if share >= 0.005]
+        told = cut(", ".join(classes) or text("figures.nothing"))
+        titles.append(f"{text(f'explain.pyramid_{key}')}\n{told}")
     images.append(_shifted(trial))
-    share = text("explain.pyramid_scores", language, share=decimal(100 * trial.share, 1, language))
-    change = _swap(trial, language)
+    share = text("explain.pyramid_scores", share=number(100 * trial.share, 1))
+    change = _swap(trial)
     if cut(change) != change:
         change = change.replace("→ ", "→\n")
     titles.append(f"{share}\n{change}")
-    label = _class(trial.full, _largest(trial.full), language)
+    label = _class(trial.full, _largest(trial.full))
     keys = ((AGREED, "kept"), (LOST, "lost"), (EXTRA, "other"))
-    legend = [(color, text(f"explain.pyramid_{key}", language, label=label)) for color, key in keys]
+    legend = [(color, text(f"explain.pyramid_{key}", label=label)) for color, key in keys]
     drawn = panels(images, titles, 3, _CONTEXT_WIDTH, legend)
     drawn.set_label(f"{trial.full.photo.name}: {'; '.join(titles)}".replace("\n", ": "))
     return drawn
 
 
-def display_context(model: Any, photos: Sequence[Photo], language: str | None = None) -> None:
+def display_context(model: Any, photos: Sequence[Photo]) -> None:
     """Measures every photo with the pyramid and without it, shows the one that changes most, and prints the table."""
     trials = [without(model, model.segment(photo)) for photo in photos]
     if not trials:
-        print(text("figures.no_results", language))
+        print(text("figures.no_results"))
         return
-    display_svg(context_figure(max(trials, key=lambda trial: trial.share), language))
-    print(context_table(trials, language))
+    display_svg(context_figure(max(trials, key=lambda trial: trial.share)))
+    print(context_table(trials))
 
 
 def _largest(result: Segmentation) -> int:
@@ -251,23 +249,21 @@ def _largest(result: Segmentation) -> int:
     return result.largest.label_id if result.largest else 0
 
 
-def _class(result: Segmentation, label_id: int, language: str | None) -> str:
-    return result.classes.label(label_id, text("language", language))
+def _class(result: Segmentation, label_id: int) -> str:
+    return result.classes.label(label_id)
 
 
-def _name(trial: Without, levels: int, language: str | None) -> str:
+def _name(trial: Without, levels: int) -> str:
     if len(trial.off) == levels:
-        return text("explain.pyramid_all", language)
-    return text("explain.pyramid_without", language, sizes=", ".join(f"{size}×{size}" for size in trial.off))
+        return text("explain.pyramid_all")
+    return text("explain.pyramid_without", sizes=", ".join(f"{size}×{size}" for size in trial.off))
 
 
-def _swap(trial: Without, language: str | None) -> str:
+def _swap(trial: Without) -> str:
     if trial.swap is None:
-        return text("explain.pyramid_same", language)
+        return text("explain.pyramid_same")
     before, after, share = trial.swap
-    return f"{_class(trial.full, before, language)} → {_class(trial.full, after, language)}: " + (
-        f"{decimal(100 * share, 1, language)} %"
-    )
+    return f"{_class(trial.full, before)} → {_class(trial.full, after)}: " + (f"{number(100 * share, 1)} %")
 
 
 def _shifted(trial: Without) -> Image.Image:

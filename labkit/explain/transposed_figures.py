@@ -18,7 +18,7 @@ from labkit.explain.heatmaps import heatmaps
 from labkit.explain.transposed import LearnedKernel, Steps, learned_kernel, learned_steps, transposed_steps
 from labkit.figures import STYLE, display_svg, inline_svg
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import keep_language, number, text
 from labkit.photos import Photo
 from labkit.viewer.widget import display_with_page
 
@@ -35,24 +35,24 @@ def numbered(side: int) -> np.ndarray:
     return np.arange(1.0, side * side + 1).reshape(side, side)
 
 
-def explore_transposed(i: int = 3, k: int = 3, s: int = 2, p: int = 1, language: str | None = None) -> None:
+def explore_transposed(i: int = 3, k: int = 3, s: int = 2, p: int = 1) -> None:
     """Displays the steps on whole numbers under sliders for input, kernel, stride and padding.
 
     A page without a kernel keeps the first figure. LabkitError where the first values are not valid.
     """
     transposed_steps(numbered(i), numbered(k), s, p)
-    box = transposed_sliders(i, k, s, p, language)
+    box = transposed_sliders(i, k, s, p)
     display_with_page(box, box.children[-1].value, f"i = {i}, k = {k}, s = {s}, p = {p}")
 
 
-def transposed_sliders(i: int, k: int, s: int, p: int, language: str | None = None) -> ipywidgets.VBox:
+def transposed_sliders(i: int, k: int, s: int, p: int) -> ipywidgets.VBox:
     """The four sliders and below them the figure that follows them, or what is wrong with their values."""
     sliders = [
         ipywidgets.IntSlider(
             value=value,
             min=0 if name == "p" else 1,
             max=max(most, value),
-            description=text(f"explain.transposed_{name}", language),
+            description=text(f"explain.transposed_{name}"),
             continuous_update=False,
             style={"description_width": "9rem"},
             layout=ipywidgets.Layout(width="28rem", max_width="100%"),
@@ -64,24 +64,24 @@ def transposed_sliders(i: int, k: int, s: int, p: int, language: str | None = No
     def draw(_change: Any = None) -> None:
         i, k, s, p = (slider.value for slider in sliders)
         try:
-            shown.value = inline_svg(steps_figure(transposed_steps(numbered(i), numbered(k), s, p), language))
+            shown.value = inline_svg(steps_figure(transposed_steps(numbered(i), numbered(k), s, p)))
         except LabkitError as error:
             shown.value = f"<p>{html.escape(str(error))}</p>"
 
     for slider in sliders:
-        slider.observe(draw, names="value")
+        slider.observe(keep_language(draw), names="value")
     draw()
     return ipywidgets.VBox([*sliders, shown])
 
 
-def display_learned(model: Any, photo: Photo, label: str | int | None = None, language: str | None = None) -> None:
+def display_learned(model: Any, photo: Photo, label: str | int | None = None) -> None:
     """Shows the steps on the network's scores and kernel of one class (else the strongest), and that kernel's start."""
     kernel = learned_kernel(model, heatmaps(model, photo).strongest()[0] if label is None else label)
-    display_svg(steps_figure(learned_steps(model, photo, kernel), language))
-    display_svg(kernel_figure(kernel, language))
+    display_svg(steps_figure(learned_steps(model, photo, kernel)))
+    display_svg(kernel_figure(kernel))
 
 
-def steps_figure(steps: Steps, language: str | None = None) -> Figure:
+def steps_figure(steps: Steps) -> Figure:
     """Input, zeros between, zeros around, kernel, kernel rotated, output: cells of one size, numbers in them.
 
     Outlined are the first place of the kernel and the output's cell that it gives.
@@ -90,10 +90,10 @@ def steps_figure(steps: Steps, language: str | None = None) -> Figure:
     grids = [steps.given, steps.inserted, steps.padded, steps.kernel, np.rot90(steps.kernel, 2), steps.output]
     names = ("input", "inserted", "padded", "kernel", "rotated", "output")
     titles = [
-        text(f"explain.transposed_{name}", language, rows=len(grid), columns=len(grid[0]), z=steps.zeros, border=border)
+        text(f"explain.transposed_{name}", rows=len(grid), columns=len(grid[0]), z=steps.zeros, border=border)
         for name, grid in zip(names, grids, strict=True)
     ]
-    drawn, axes = _grids(grids, titles, (_DATA, _BETWEEN, _AROUND, _KERNEL, _KERNEL, _OUTPUT), language)
+    drawn, axes = _grids(grids, titles, (_DATA, _BETWEEN, _AROUND, _KERNEL, _KERNEL, _OUTPUT))
     between = steps.inserted.shape
     axes[2].add_patch(Rectangle((border, border), between[1], between[0], facecolor=_BETWEEN))
     for ax, start in ((axes[1], 0), (axes[2], border)):
@@ -105,24 +105,23 @@ def steps_figure(steps: Steps, language: str | None = None) -> Figure:
     return drawn
 
 
-def kernel_figure(kernel: LearnedKernel, language: str | None = None) -> Figure:
+def kernel_figure(kernel: LearnedKernel) -> Figure:
     """The bilinear kernel that training started from, the learned one, and their difference."""
-    label = VOC.label(VOC.id(kernel.label), text("language", language))
-    moved, likeness = decimal(100 * kernel.moved, 0, language), decimal(kernel.likeness, 3, language)
+    label = VOC.label(VOC.id(kernel.label))
+    moved, likeness = number(100 * kernel.moved, 0), number(kernel.likeness, 3)
     titles = [
-        text("explain.transposed_bilinear", language),
-        text("explain.transposed_learned", language, label=label),
-        text("explain.transposed_change", language, moved=moved, likeness=likeness),
+        text("explain.transposed_bilinear"),
+        text("explain.transposed_learned", label=label),
+        text("explain.transposed_change", moved=moved, likeness=likeness),
     ]
     grids = [kernel.bilinear, kernel.learned, kernel.learned - kernel.bilinear]
-    return _grids(grids, titles, (_KERNEL, _KERNEL, _AROUND), language, slot=2.1)[0]
+    return _grids(grids, titles, (_KERNEL, _KERNEL, _AROUND), slot=2.1)[0]
 
 
 def _grids(
     grids: Sequence[np.ndarray],
     titles: Sequence[str],
     colors: Sequence[str],
-    language: str | None,
     slot: float = _SLOT,
 ) -> tuple[Figure, list[Axes]]:
     """Grids side by side, all cells alike, each under its title."""
@@ -143,16 +142,16 @@ def _grids(
             lines += [(x, y) for x in range(1, columns) for y in (0, rows, np.nan)]
             ax.plot(*zip(*lines, strict=True) if lines else ((), ()), color="#888888", linewidth=0.4)
             ax.set_title(title, fontsize=8, parse_math=False)
-            _write(ax, grid, cell, language)
+            _write(ax, grid, cell)
             axes.append(ax)
         return drawn, axes
 
 
-def _write(ax: Axes, grid: np.ndarray, cell: float, language: str | None) -> None:
+def _write(ax: Axes, grid: np.ndarray, cell: float) -> None:
     """The numbers, as large as the longest of them lets; none where nobody could read them."""
     digits = 0 if np.array_equal(grid, grid.round()) else 2 if np.abs(grid).max() < 1 else 1
     grid = grid.round(digits) + 0.0  # no "-0"
-    words = {at: decimal(value, digits, language) if value else "0" for at, value in np.ndenumerate(grid)}
+    words = {at: number(value, digits) if value else "0" for at, value in np.ndenumerate(grid)}
     size = min(9.0, 36 * cell, 100 * cell / max(map(len, words.values())))
     if size >= _SMALLEST_FONT:
         for (row, column), word in words.items():

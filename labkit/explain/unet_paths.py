@@ -98,23 +98,23 @@ def paths(model: Any, photo: Photo) -> Paths:
     return Paths(photo, tuple(levels), seen["output"][0][0], size)
 
 
-def paths_table(found: Paths, language: str | None = None) -> str:
+def paths_table(found: Paths) -> str:
     """A row a level in plain text: its scale, the features of both paths (height×width×channels) and the skip."""
     keys = ("level", "contracting", "joined", "expanding")
-    rows = [[text(f"explain.unet_{key}", language) for key in keys]]
+    rows = [[text(f"explain.unet_{key}") for key in keys]]
     for level in found.levels:
         skip = f"+{level.joined} →" if level.joined else "—"
-        expanding = _shape(level.expanding) if level.expanding is not None else text("explain.unet_bottom", language)
+        expanding = _shape(level.expanding) if level.expanding is not None else text("explain.unet_bottom")
         rows.append([_scale(level), _shape(level.contracting), skip, expanding])
     return plain_table(rows)
 
 
-def paths_figure(found: Paths, language: str | None = None) -> Figure:
+def paths_figure(found: Paths) -> Figure:
     """The U with the shapes that were recorded; a box is as high as its map and as wide as it has channels (log)."""
     with matplotlib.rc_context(STYLE):
         drawn = Figure(figsize=(9.5, 0.72 * len(found.levels) + 0.6), layout="constrained")
-        words = {key: text(f"explain.unet_{key}", language) for key in ("down", "up", "skip", "output")}
-        drawn.set_label(f"{found.photo.name}: {paths_table(found, language)}".replace("\n", "; "))
+        words = {key: text(f"explain.unet_{key}") for key in ("down", "up", "skip", "output")}
+        drawn.set_label(f"{found.photo.name}: {paths_table(found)}".replace("\n", "; "))
         ax = drawn.subplots()
         ax.set_axis_off()
         bottom = len(found.levels) - 1
@@ -144,13 +144,13 @@ def paths_figure(found: Paths, language: str | None = None) -> Figure:
         return drawn
 
 
-def maps_figure(found: Paths, language: str | None = None) -> Figure:
+def maps_figure(found: Paths) -> Figure:
     """The four channels that vary most at every level, contracting above expanding; the photo stands for the input."""
     levels, (height, width) = found.levels, found.size
     ratio = min(max(height / width, 0.3), 1.6)
     with matplotlib.rc_context(STYLE):
         drawn = Figure(figsize=(_MAP_WIDTH * len(levels) + 0.3, 2 * (_MAP_WIDTH * ratio + 0.45)), layout="constrained")
-        names = [text(f"explain.unet_{key}", language) for key in ("contracting", "expanding")]
+        names = [text(f"explain.unet_{key}") for key in ("contracting", "expanding")]
         drawn.set_label(f"{found.photo.name}: {', '.join(names)}, {', '.join(map(_scale, levels))}")
         axes = drawn.subplots(2, len(levels), squeeze=False)
         for column, level in enumerate(levels):
@@ -174,14 +174,14 @@ def maps_figure(found: Paths, language: str | None = None) -> Figure:
         return drawn
 
 
-def display_paths(found: Paths, language: str | None = None) -> None:
+def display_paths(found: Paths) -> None:
     """Shows `paths_figure` in the notebook."""
-    display_svg(paths_figure(found, language))
+    display_svg(paths_figure(found))
 
 
-def display_maps(found: Paths, language: str | None = None) -> None:
+def display_maps(found: Paths) -> None:
     """Shows `maps_figure` in the notebook."""
-    display_svg(maps_figure(found, language))
+    display_svg(maps_figure(found))
 
 
 def _scale(level: Level) -> str:

@@ -22,7 +22,7 @@ from labkit.explain.hooks import changed, recorded
 from labkit.explain.unet_paths import find_unet
 from labkit.figures import AGREED, EXTRA, LOST, display_svg, painted, panels, plain_table
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -96,17 +96,17 @@ def skip_trials(model: Any, photo: Photo, reference: Segmentation | None = None,
     return Trials(photo, largest.label_id, full.classes, truth, own, runs)
 
 
-def skips_table(trials: Trials, language: str | None = None) -> str:
+def skips_table(trials: Trials) -> str:
     """A row a run in plain text: what was off, IoU and boundary IoU; above, what it was measured by."""
-    label = trials.classes.label(trials.label_id, text("language", language))
-    by = text(f"explain.unet_{'own' if trials.own else 'reference'}", language, name=trials.photo.name, label=label)
-    rows = [["", "IoU", text("explain.unet_boundary", language)]]
+    label = trials.classes.label(trials.label_id)
+    by = text(f"explain.unet_{'own' if trials.own else 'reference'}", name=trials.photo.name, label=label)
+    rows = [["", "IoU", text("explain.unet_boundary")]]
     for trial in trials.runs:
-        rows.append([_name(trial, language), *(decimal(x, 2, language) for x in (trial.iou, trial.boundary_iou))])
+        rows.append([_name(trial), *(number(x, 2) for x in (trial.iou, trial.boundary_iou))])
     return f"{by}\n{plain_table(rows)}"
 
 
-def skips_figure(trials: Trials, language: str | None = None) -> Figure:
+def skips_figure(trials: Trials) -> Figure:
     """The object with the mask of every run on it: what agrees with the truth, what is lost, what is too much."""
     everything = trials.truth | np.logical_or.reduce([trial.mask for trial in trials.runs])
     part = _around(everything)
@@ -116,27 +116,25 @@ def skips_figure(trials: Trials, language: str | None = None) -> Figure:
         mask = trial.mask[part]
         layers = [(mask & truth, AGREED), (truth & ~mask, LOST), (mask & ~truth, EXTRA)]
         images.append(painted(trials.photo.pixels[part], layers, _WIDTH))
-        scores = (decimal(x, 2, language) for x in (trial.iou, trial.boundary_iou))
-        told = text("explain.unet_scores", language, **dict(zip(("iou", "boundary"), scores, strict=True)))
-        titles.append(f"{_name(trial, language)}\n{told}")
+        scores = (number(x, 2) for x in (trial.iou, trial.boundary_iou))
+        told = text("explain.unet_scores", **dict(zip(("iou", "boundary"), scores, strict=True)))
+        titles.append(f"{_name(trial)}\n{told}")
     keys = ((AGREED, "agreed"), (LOST, "lost"), (EXTRA, "extra"))
-    legend = [(color, text(f"explain.unet_{key}", language)) for color, key in keys]
+    legend = [(color, text(f"explain.unet_{key}")) for color, key in keys]
     drawn = panels(images, titles, 3, _WIDTH, legend)
     drawn.set_label(f"{trials.photo.name}: {'; '.join(titles)}".replace("\n", ": "))
     return drawn
 
 
-def display_skips(
-    model: Any, photo: Photo, reference: Segmentation | None = None, fill: str = "zeros", language: str | None = None
-) -> None:
+def display_skips(model: Any, photo: Photo, reference: Segmentation | None = None, fill: str = "zeros") -> None:
     """Shows `skips_figure` and prints `skips_table`; where nothing was found on the photo, says so."""
     try:
         trials = skip_trials(model, photo, reference, fill)
     except LabkitError as error:
         print(error)
         return
-    display_svg(skips_figure(trials, language))
-    print(skips_table(trials, language))
+    display_svg(skips_figure(trials))
+    print(skips_table(trials))
 
 
 def _truth(reference: Segmentation | None, label: str) -> tuple[np.ndarray, np.ndarray]:
@@ -161,9 +159,9 @@ def _around(mask: np.ndarray) -> tuple[slice, slice]:
     return parts[0], parts[1]
 
 
-def _name(trial: Trial, language: str | None) -> str:
+def _name(trial: Trial) -> str:
     if not trial.off:
-        return text("explain.unet_all", language)
+        return text("explain.unet_all")
     if len(trial.off) > 1:
-        return text("explain.unet_none", language)
-    return text("explain.unet_without", language, scale=f"1/{trial.off[0]}")
+        return text("explain.unet_none")
+    return text("explain.unet_without", scale=f"1/{trial.off[0]}")

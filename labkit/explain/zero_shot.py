@@ -16,7 +16,7 @@ from labkit.explain.boundary import boundary
 from labkit.explain.embedding import need_sam
 from labkit.explain.encoded_prompts import draw_prompt
 from labkit.figures import AGREED, cut, display_svg, overlay_image, painted, panels, small
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.models.base import Model
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment, Segmentation
@@ -85,7 +85,7 @@ def named(mask: np.ndarray, semantic: Segmentation) -> dict[int, float]:
     return {int(n): float(counts[n]) for n in np.argsort(-counts, kind="stable") if counts[n] > 0}
 
 
-def unnamed_figure(row: Unnamed, language: str | None = None) -> Figure:
+def unnamed_figure(row: Unnamed) -> Figure:
     """SAM's mask, with the prompt if there was one, and the same outline over what the other network made of it."""
     photo, mask = row.answer.photo, row.segment.mask
     overlay = overlay_image(row.semantic, 0.6)
@@ -93,15 +93,15 @@ def unnamed_figure(row: Unnamed, language: str | None = None) -> Figure:
     overlay[boundary(mask, 0.006)] = 255
     classes, title = row.semantic.classes, find_variant(row.semantic.made_by["variant"]).title
     shares = [
-        cut(f"{classes.label(label_id, text('language', language))} {share:.0%}".replace("%", " %"), _PANEL)
+        cut(f"{classes.label(label_id)} {share:.0%}".replace("%", " %"), _PANEL)
         for label_id, share in named(mask, row.semantic).items()
         if share >= _TOLD
     ][:_NAMES]
-    score = decimal(row.segment.score, 2, language)
-    told = text("explain.sam_mask", language, score=score)
+    score = number(row.segment.score, 2)
+    told = text("explain.sam_mask", score=score)
     titles = [
         f"{cut(photo.name, 0.9 * _PANEL)}\n{told}",
-        "\n".join([text("explain.sam_semantic", language, title=title), *shares]),
+        "\n".join([text("explain.sam_semantic", title=title), *shares]),
     ]
     first = painted(photo.pixels, [(mask, AGREED)], _PANEL)
     drawn = panels([first, small(overlay, _PANEL)], titles, 2, _PANEL)
@@ -110,9 +110,9 @@ def unnamed_figure(row: Unnamed, language: str | None = None) -> Figure:
     return drawn
 
 
-def display_unnamed(rows: Sequence[Unnamed], language: str | None = None) -> None:
+def display_unnamed(rows: Sequence[Unnamed]) -> None:
     """Shows `unnamed_figure` of each in the notebook; says so where there is none."""
     for row in rows:
-        display_svg(unnamed_figure(row, language))
+        display_svg(unnamed_figure(row))
     if not rows:
-        print(text("explain.sam_no_stranger", language))
+        print(text("explain.sam_no_stranger"))

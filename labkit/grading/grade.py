@@ -25,7 +25,7 @@ from labkit.grading.thumbnails import look, thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
 from labkit.io.sources import IMAGE_SUFFIXES
-from labkit.locale import decimal, text
+from labkit.locale import language, number, plural, text
 from labkit.report.checks import checks, found_on, some
 from labkit.report.consistency import disagreements
 
@@ -54,7 +54,6 @@ class _Task:
     out: Path
     wanted: int | None = None
     target: str | None = None
-    language: str | None = None
     device: str = "cpu"
 
 
@@ -65,7 +64,6 @@ def grade(
     wanted: int | None = None,
     target: str | None = None,
     device: str = "cpu",
-    language: str | None = None,
 ) -> list[Row]:
     """Reads all that was handed in below `folder` and writes `grades.html` and `grades.csv` into `out`.
 
@@ -76,25 +74,25 @@ def grade(
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise LabkitError(text("grade.no_folder", language, folder=folder))
-    _known(target, language)
+        raise LabkitError(text("grade.no_folder", folder=folder))
+    _known(target)
     out = Path(out) if out is not None else folder / "grades"
-    sources = _all_sources(folder, out, language)
+    sources = _all_sources(folder, out)
     if not sources:
-        raise LabkitError(text("grade.nothing", language, folder=folder))
+        raise LabkitError(text("grade.nothing", folder=folder))
     (out / KEPT).mkdir(parents=True, exist_ok=True)
-    tasks = [_Task(source, out, wanted, target, language, device) for source in sources]
+    tasks = [_Task(source, out, wanted, target, device) for source in sources]
     rows = _read_all(tasks)
     if recompute:
         rows = _run_all(tasks, rows)
-    rows = with_pairs(rows, _kit_photos(), language)
+    rows = with_pairs(rows, _kit_photos())
     from labkit.grading.gradebook import write_gradebook
 
-    write_gradebook(rows, out, language)
+    write_gradebook(rows, out)
     return rows
 
 
-def _known(target: str | None, language: str | None) -> None:
+def _known(target: str | None) -> None:
     """LabkitError for a class that no model knows."""
     for name in LABEL_SETS if target else ():
         try:
@@ -105,32 +103,32 @@ def _known(target: str | None, language: str | None) -> None:
     if target:
         from labkit.comparison.figures import class_name
 
-        class_name(target, language)
+        class_name(target)
 
 
-def _all_sources(folder: Path, out: Path, language: str | None) -> list[Source]:
-    found = find_sources(folder, language)
-    tasks = [_Task(source, out, language=language) for source in found if source.zip]
+def _all_sources(folder: Path, out: Path) -> list[Source]:
+    found = find_sources(folder)
+    tasks = [_Task(source, out) for source in found if source.zip]
     listed: dict[int, list[Source]] = {}
     for place, answer in in_workers(_members, tasks, lambda _: _SECONDS, _MEGABYTES):
         source = tasks[place].source
-        listed[place] = [replace(source, problem=answer.told(language))] if isinstance(answer, Lost) else list(answer)
+        listed[place] = [replace(source, problem=answer.told())] if isinstance(answer, Lost) else list(answer)
     zips = iter(range(len(tasks)))
     return distinct([one for source in found for one in (listed[next(zips)] if source.zip else [source])])
 
 
 def _members(task: _Task) -> list[Source]:
-    return members(task.source, task.language)
+    return members(task.source)
 
 
 def _read_all(tasks: Sequence[_Task]) -> list[Row]:
     rows: dict[int, Row] = {}
     todo = [n for n, task in enumerate(tasks) if task.source.problem is None]
     answers = in_workers(_row, [tasks[n] for n in todo], lambda _: _SECONDS, _MEGABYTES)
-    for place, answer in _tracked(answers, len(todo), text("grade.reading", tasks[0].language)):
+    for place, answer in _tracked(answers, len(todo), text("grade.reading")):
         task = tasks[todo[place]]
         if isinstance(answer, Lost):
-            rows[todo[place]] = Row(task.source.file, "", problem=answer.told(task.language))
+            rows[todo[place]] = Row(task.source.file, "", problem=answer.told())
         else:
             rows[todo[place]] = answer
     return [rows.get(n) or Row(t.source.file, "", problem=t.source.problem) for n, t in enumerate(tasks)]
@@ -143,11 +141,11 @@ def _tracked(answers: Iterable[Any], total: int, label: str) -> Iterable[Any]:
 def _row(task: _Task) -> Row:
     """One file's row, kept or made."""
     try:
-        found = content(task.source, task.language)
+        found = content(task.source)
     except LabkitError as error:
         return Row(task.source.file, "", problem=str(error))
     digest = hashlib.sha256(found).hexdigest()
-    options = ["row", digest, Path(task.source.file).suffix, task.wanted, task.target, task.language]
+    options = ["row", digest, Path(task.source.file).suffix, task.wanted, task.target, language()]
     record = _kept(task.out, options, lambda: _clean(_made(task, found, digest).record()))
     link = _link(task, found, digest) if record["problem"] is None else None
     return replace(Row.of(record), file=task.source.file, link=link)
@@ -155,18 +153,18 @@ def _row(task: _Task) -> Row:
 
 def _made(task: _Task, found: bytes, digest: str) -> Row:
     try:
-        handed = read(task.source.file, found, task.language)
+        handed = read(task.source.file, found)
         return _checked(handed, digest, task)
     except LabkitError as error:
         return Row(task.source.file, digest, problem=str(error))
 
 
 def _checked(handed: Handed, digest: str, task: _Task) -> Row:
-    data, language = handed.data, task.language
-    differs = disagreements(data, handed.items, handed.page, language)
-    remarks = [Remark("edited", text(f"grade.edited_{what}", language)) for what in handed.edited]
+    data = handed.data
+    differs = disagreements(data, handed.items, handed.page)
+    remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in handed.edited]
     if differs:
-        remarks.append(Remark("differs", some(differs, language, _LISTED, "; ")))
+        remarks.append(Remark("differs", some(differs, _LISTED, "; ")))
     seconds = sum(result["made_by"].get("seconds", 0) for result in data["results"])
     return Row(
         task.source.file,
@@ -177,7 +175,7 @@ def _checked(handed: Handed, digest: str, task: _Task) -> Row:
         variant=data["variant_number"],
         variant_title=data["variant_title"],
         weights=data["made_by"].get("weights", ""),
-        checks=tuple(checks(data, differs, task.wanted, task.target, language)),
+        checks=tuple(checks(data, differs, task.wanted, task.target)),
         remarks=tuple(remarks),
         photos=tuple(_photos(handed, data["wanted"]["target"] if task.target is None else task.target)),
         answers=tuple((row["question"], row["answer"]) for row in data["answers"]),
@@ -212,16 +210,16 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
         return _SECONDS + _SECONDS_A_PHOTO * task[2]
 
     work = [(tasks[n], rows[n].sha256, len(rows[n].photos)) for n in todo]
-    for place, answer in _tracked(in_workers(_own, work, seconds), len(work), text("grade.running", tasks[0].language)):
-        row, language = rows[todo[place]], tasks[0].language
-        iou, reason = ({}, answer.told(language)) if isinstance(answer, Lost) else answer
+    for place, answer in _tracked(in_workers(_own, work, seconds), len(work), text("grade.running")):
+        row = rows[todo[place]]
+        iou, reason = ({}, answer.told()) if isinstance(answer, Lost) else answer
         photos = tuple(replace(photo, iou=iou.get(photo.name)) for photo in row.photos)
         remarks = []
         low = [photo for photo in photos if photo.iou is not None and photo.iou < OWN]
         if low:
-            named = [f"{photo.name} ({_floored(photo.iou, language)})" for photo in low]
-            least = _floored(OWN, language)
-            told = text("grade.not_own", language, least=least, names=some(named, language, _LISTED), count=len(low))
+            named = [f"{photo.name} ({_floored(photo.iou)})" for photo in low]
+            least = _floored(OWN)
+            told = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
             remarks.append(Remark("not_own_masks", told))
         if reason:
             remarks.append(Remark("not_checked", reason))
@@ -235,11 +233,11 @@ def _own(work: tuple[_Task, str, int]) -> tuple[dict[str, float], str | None]:
     from labkit.grading.reproduce import own_iou
 
     def made() -> dict[str, Any]:
-        handed = read(task.source.file, content(task.source, task.language), task.language)
-        own = own_iou(handed.data, handed.jpegs, task.device, task.language)
+        handed = read(task.source.file, content(task.source))
+        own = own_iou(handed.data, handed.jpegs, task.device)
         return {"iou": {_clean(name): value for name, value in own.iou.items()}, "reason": _clean(own.reason)}
 
-    options = ["own", digest, task.device, task.language]
+    options = ["own", digest, task.device, language()]
     record = _kept(task.out, options, made, lambda made: bool(made["iou"]))  # weights may be there the next time
     return record["iou"], record["reason"]
 
@@ -308,6 +306,6 @@ def _kit_photos() -> dict[str, str | None]:
     return rows
 
 
-def _floored(value: float, language: str | None) -> str:
+def _floored(value: float) -> str:
     """A value that is too small is not rounded up to one that is not."""
-    return decimal(math.floor(value * 1000) / 1000, 3, language)
+    return number(math.floor(value * 1000) / 1000, 3)

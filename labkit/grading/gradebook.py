@@ -21,7 +21,7 @@ from labkit.grading.grade import OWN
 from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
 from labkit.grading.rows import KINDS, Remark, Row
 from labkit.io.errors import LabkitError
-from labkit.locale import TEXTS, decimal, text
+from labkit.locale import language, number, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
 
@@ -35,7 +35,7 @@ _NAME, _TEXT = 200, 20_000
 """Characters: longer ones are cut in the table, the report has them all."""
 
 
-def write_gradebook(rows: Sequence[Row], out: Path, language: str | None = None) -> tuple[Path, Path]:
+def write_gradebook(rows: Sequence[Row], out: Path) -> tuple[Path, Path]:
     """Writes `grades.html` and `grades.csv` into the folder `out` and returns their paths.
 
     Marks and comments that are in them already are kept, whichever of the two was written last; the page's seal too.
@@ -43,14 +43,14 @@ def write_gradebook(rows: Sequence[Row], out: Path, language: str | None = None)
     """
     page, table = out / "grades.html", out / "grades.csv"
     marks = _earlier(page, table)
-    head, cells = _cells(rows, language)
+    head, cells = _cells(rows)
     saved = max((mark.at for mark in marks.values()), default=0)
     book = _book(page) or _new_book(rows)
-    table_data = {"head": head, "rows": cells, "mark": _mark_column(head, language)}
-    data = {**_about(language), "book": book, "csv": table_data, "rows": [_record(row, language) for row in rows]}
+    table_data = {"head": head, "rows": cells, "mark": _mark_column(head)}
+    data = {**_about(), "book": book, "csv": table_data, "rows": [_record(row) for row in rows]}
     kept = {"saved": saved, "marks": {key: mark.record() for key, mark in marks.items()}}
-    _write(page, _page(data, kept, language))
-    _write(table, _table(rows, head, cells, marks, language), "utf-8-sig")
+    _write(page, _page(data, kept))
+    _write(table, _table(rows, head, cells, marks), "utf-8-sig")
     return page, table
 
 
@@ -97,7 +97,7 @@ def _new_book(rows: Sequence[Row]) -> dict[str, str]:
 # ---- The page -------------------------------------------------------------------------------------------------------
 
 
-def _page(data: dict[str, Any], marks: dict[str, Any], language: str | None) -> str:
+def _page(data: dict[str, Any], marks: dict[str, Any]) -> str:
     style = (_HERE / "gradebook.css").read_text("utf-8")
     script = (_HERE / "gradebook.js").read_text("utf-8") + "\nopenBook();\n"
     policy = (
@@ -105,17 +105,17 @@ def _page(data: dict[str, Any], marks: dict[str, Any], language: str | None) -> 
         "base-uri 'none'; form-action 'none'"
     )
     return f"""<!doctype html>
-<html lang="{text("language", language)}">
+<html lang="{language()}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(text("gradebook.heading", language))}</title>
+<title>{html.escape(text("gradebook.heading"))}</title>
 <style>{style}</style>
 </head>
 <body>
 <main></main>
-<noscript><p>{html.escape(text("gradebook.no_javascript", language))}</p></noscript>
+<noscript><p>{html.escape(text("gradebook.no_javascript"))}</p></noscript>
 <script type="application/json" id="{_ROWS}">{_json(data)}</script>
 <script type="application/json" id="{_MARKS}">{_json(marks)}</script>
 <script type="module">{script}</script>
@@ -132,21 +132,20 @@ def _json(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")  # nothing in it can close the script
 
 
-def _about(language: str | None) -> dict[str, Any]:
+def _about() -> dict[str, Any]:
     """What the page needs besides the rows."""
-    language = text("language", language)
-    words = {key.removeprefix("gradebook."): told for key, told in TEXTS[language].items() if "gradebook." in key}
+    words = {key.removeprefix("gradebook."): told for key, told in texts(language()).items() if "gradebook." in key}
     return {
-        "language": language,
+        "language": language(),
         "words": words,
         "own": OWN,
         "variants": [[variant.number, variant.title] for variant in VARIANTS],
-        "kinds": {kind: text(f"grade.{kind}", language) for kind in KINDS},
-        "checks": {name: text(f"checks.{name}", language) for name in NAMES},
+        "kinds": {kind: text(f"grade.{kind}") for kind in KINDS},
+        "checks": {name: text(f"checks.{name}") for name in NAMES},
     }
 
 
-def _record(row: Row, language: str | None) -> dict[str, Any]:
+def _record(row: Row) -> dict[str, Any]:
     """A row as the page has it."""
     return {
         "file": row.file,
@@ -156,7 +155,7 @@ def _record(row: Row, language: str | None) -> dict[str, Any]:
         "student": _cut(row.student, _NAME),
         "group": _cut(row.group, _NAME),
         "date": _cut(row.date, _NAME),
-        "shown": _date(row.date, language),
+        "shown": _date(row.date),
         "variant": row.variant,
         "model": _cut(row.variant_title, _NAME),
         "weights": _cut(row.weights, _NAME),
@@ -190,13 +189,13 @@ def _thumbnail(address: str | None) -> str | None:
     return address if address and _THUMBNAIL.fullmatch(address) else None
 
 
-def _date(date: str, language: str | None) -> str:
+def _date(date: str) -> str:
     """A date to be read: "12.03.2026 14:05" in Russian; as it is where it is none."""
     found = _DATE.match(date)
     if found is None:
         return _cut(date, 40)
     year, month, day, time = found.groups()
-    return f"{day}.{month}.{year} {time}" if text("language", language) == "ru" else f"{year}-{month}-{day} {time}"
+    return f"{day}.{month}.{year} {time}" if language() == "ru" else f"{year}-{month}-{day} {time}"
 
 
 def _cut(told: str, most: int = _TEXT) -> str:
@@ -206,31 +205,31 @@ def _cut(told: str, most: int = _TEXT) -> str:
 # ---- The table ------------------------------------------------------------------------------------------------------
 
 
-def _cells(rows: Sequence[Row], language: str | None) -> tuple[list[str], list[list[str]]]:
+def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """The titles and the cells of `grades.csv`, marks and comments still empty."""
 
     def word(name: str) -> str:
-        return text(f"gradebook.{name}", language)
+        return text(f"gradebook.{name}")
 
-    titles = [text(f"checks.{name}", language) for name in NAMES]
+    titles = [text(f"checks.{name}") for name in NAMES]
     head = [word(name) for name in ("student", "group", "variant", "model", "date")] + titles
     head += [word(name) for name in ("failures", "iou", "remarks", "mark", "comment", "file")] + ["sha256"]
     cells = []
     for row in rows:
         held = {check.name: check.ok for check in row.checks}
-        failures = [f"{text(f'checks.{one.name}', language)}: {one.reason}" for one in row.checks if not one.ok]
-        remarks = [f"{text(f'grade.{one.kind}', language)}: {one.text}" for one in _remarks(row)]
-        iou = "" if row.iou is None else decimal(int(row.iou * 1000 + 1e-9) / 1000, 3, language)
-        line = [row.student, row.group, str(row.variant or ""), row.variant_title, _date(row.date, language)]
+        failures = [f"{text(f'checks.{one.name}')}: {one.reason}" for one in row.checks if not one.ok]
+        remarks = [f"{text(f'grade.{one.kind}')}: {one.text}" for one in _remarks(row)]
+        iou = "" if row.iou is None else number(int(row.iou * 1000 + 1e-9) / 1000, 3)
+        line = [row.student, row.group, str(row.variant or ""), row.variant_title, _date(row.date)]
         line += [word("yes" if held[name] else "no") if name in held else "" for name in NAMES]
         line += ["\n".join(failures), iou, "\n".join(remarks), "", "", row.file, row.sha256]
         cells.append([guarded(_cut(cell).replace("\0", "").replace("\r\n", "\n")) for cell in line])
     return head, cells
 
 
-def _mark_column(head: Sequence[str], language: str | None) -> int:
+def _mark_column(head: Sequence[str]) -> int:
     """Where the marks are; the comments are next to them."""
-    return head.index(text("gradebook.mark", language))
+    return head.index(text("gradebook.mark"))
 
 
 def _table(
@@ -238,16 +237,15 @@ def _table(
     head: Sequence[str],
     cells: Sequence[Sequence[str]],
     marks: Mapping[str, Mark],
-    language: str | None,
 ) -> str:
-    place = _mark_column(head, language)
+    place = _mark_column(head)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
     writer.writerow(head)
     for row, line in zip(rows, cells, strict=True):
         line = list(line)
         if mark := marks.get(key_of(row.sha256, row.file)):
-            number = mark.mark.replace(".", ",") if text("language", language) == "ru" else mark.mark
-            line[place : place + 2] = [number, guarded(mark.comment)]
+            shown = mark.mark.replace(".", ",") if language() == "ru" else mark.mark
+            line[place : place + 2] = [shown, guarded(mark.comment)]
         writer.writerow(line)
     return buffer.getvalue()

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.locale import TEXTS, text
+from labkit.locale import in_each_language, text
 
 __all__ = ["MARKS", "Mark", "bare", "guarded", "key_of", "read_page", "read_table"]
 
@@ -89,7 +89,7 @@ def read_table(path: Path) -> dict[str, Mark]:
 
 def _column(head: list[str], name: str) -> int:
     """Where a column is, in whichever language its title is; ValueError where it is not."""
-    titles = {text(f"gradebook.{name}", language) for language in TEXTS}
+    titles = in_each_language(text, f"gradebook.{name}").values()
     return [title in titles for title in head].index(True)
 
 

@@ -66,7 +66,6 @@ def own_iou(
     data: dict[str, Any],
     jpegs: dict[str, bytes],
     device: str = "cpu",
-    language: str | None = None,
     seconds: float | None = None,
 ) -> Recomputed:
     """Runs the weights that a report names on the photos that it carries, with its settings and prompts.
@@ -81,7 +80,7 @@ def own_iou(
     tasks = _tasks(data, jpegs)
     names = {task.name for task in tasks}
     limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MOST_SECONDS) if seconds is None else seconds
-    run = _Run(jpegs, device, language, started + limit, limit)
+    run = _Run(jpegs, device, started + limit, limit)
     found: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}
     for task in tasks:
@@ -91,9 +90,9 @@ def own_iou(
             told = str(error) if isinstance(error, _Unchecked) else run.told("failed", error=_line(error))
             reasons.setdefault(told, {})[task.name] = None
     if not tasks:
-        return Recomputed({}, text("recompute.nothing", language))
-    what = "; ".join(f"{some(list(which), language, _LISTED)} — {told}" for told, which in reasons.items())
-    return Recomputed(found, text("recompute.unchecked", language, what=what) if what else None)
+        return Recomputed({}, text("recompute.nothing"))
+    what = "; ".join(f"{some(list(which), _LISTED)} — {told}" for told, which in reasons.items())
+    return Recomputed(found, text("recompute.unchecked", what=what) if what else None)
 
 
 @dataclass(frozen=True)
@@ -122,13 +121,13 @@ def _tasks(data: dict[str, Any], jpegs: dict[str, bytes]) -> list[_Task]:
 class _Run:
     """One report's turn: what is asked of the models, and the time that is left."""
 
-    def __init__(self, jpegs: dict[str, bytes], device: str, language: str | None, end: float, limit: float):
-        self.jpegs, self.device, self.language, self.end, self.limit = jpegs, device, language, end, limit
+    def __init__(self, jpegs: dict[str, bytes], device: str, end: float, limit: float):
+        self.jpegs, self.device, self.end, self.limit = jpegs, device, end, limit
         self._photo: Photo | None = None
         self._slowest: dict[bool, float] = {}
 
     def told(self, key: str, **values: Any) -> str:
-        return text(f"recompute.{key}", self.language, **values)
+        return text(f"recompute.{key}", **values)
 
     def in_time(self, needed: float = 0.0) -> None:
         if time.monotonic() + needed > self.end:

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from labkit.grading.rows import Remark, Row
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.report.checks import some
 
 __all__ = ["NEAR", "SAME", "with_pairs"]
@@ -35,9 +35,7 @@ _MOST_WORDS = 50_000
 _some = partial(some, most=8)
 
 
-def with_pairs(
-    rows: Sequence[Row], kit: Mapping[str, str | None] | None = None, language: str | None = None
-) -> list[Row]:
+def with_pairs(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -> list[Row]:
     """The rows, each with remarks on what it has in common with others.
 
     `kit` are the photos that travel with the kit, sha256 to look, which may be in any report.
@@ -45,9 +43,9 @@ def with_pairs(
     common: list[dict[int, _Common]] = [defaultdict(_Common) for _ in rows]
     of_kit = _photos(rows, kit or {}, common)
     _texts(rows, common)
-    remarks = [_remarks(n, rows, common[n], language) for n in range(len(rows))]
+    remarks = [_remarks(n, rows, common[n]) for n in range(len(rows))]
     for n, names in of_kit.items():
-        remarks[n].append(Remark("kit_photos", text("grade.kit_told", language, names=_some(names, language))))
+        remarks[n].append(Remark("kit_photos", text("grade.kit_told", names=_some(names))))
     return [row.with_remarks(*remarks[n]) for n, row in enumerate(rows)]
 
 
@@ -135,46 +133,44 @@ def _phrases(words: Sequence[str]) -> frozenset[int]:
     return frozenset(hash(tuple(words[n : n + _PHRASE])) for n in range(max(1, len(words) - _PHRASE + 1)))
 
 
-def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common], language: str | None) -> list[Remark]:
+def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Remark]:
     row = rows[n]
     again = [other for other in sorted(common) if _person(row) and _person(rows[other]) == _person(row)]
     others = [other for other in sorted(common) if other not in again]
     remarks = []
     if again:
-        files = _some([rows[other].file for other in again], language)
+        files = _some([rows[other].file for other in again])
         kind = "same_photos" if any(common[other].photos for other in again) else "same_text"
-        remarks.append(_remark(kind, text("pairs.again", language, files=files), rows, again))
+        remarks.append(_remark(kind, text("pairs.again", files=files), rows, again))
     by_photos = _grouped({other: common[other].photos for other in others})
     if by_photos:
         told = [
-            text(
+            plural(
                 "pairs.photos",
-                language,
-                count=len(names),
+                len(names),
                 total=len(row.photos),
-                names=_some(names, language),
-                files=_some([rows[other].file for other in group], language),
+                names=_some(names),
+                files=_some([rows[other].file for other in group]),
             )
             for names, group in by_photos
         ]
         found = sorted(other for _, group in by_photos for other in group)
-        remarks.append(_remark("same_photos", _some(told, language, between="; "), rows, found))
+        remarks.append(_remark("same_photos", _some(told, between="; "), rows, found))
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
     by_answers = _grouped({other: common[other].answers for other in others})
     if whole or by_answers:
         percent = [f"{rows[other].file} ({common[other].text:.0%})" for other in whole]
-        told = [text("pairs.text", language, files=_some(percent, language))] if whole else []
+        told = [text("pairs.text", files=_some(percent))] if whole else []
         told += [
             text(
                 "pairs.answers",
-                language,
-                questions=_some([_asked(row, question, language) for question in questions], language),
-                files=_some([rows[other].file for other in group], language),
+                questions=_some([_asked(row, question) for question in questions]),
+                files=_some([rows[other].file for other in group]),
             )
             for questions, group in by_answers
         ]
         found = sorted({*whole, *(other for _, group in by_answers for other in group)})
-        remarks.append(_remark("same_text", _some(told, language, between="; "), rows, found))
+        remarks.append(_remark("same_text", _some(told, between="; "), rows, found))
     return remarks
 
 
@@ -197,9 +193,9 @@ def _person(row: Row) -> tuple[str, ...]:
     return (name, " ".join(_words(row.group))) if name else ()
 
 
-def _asked(row: Row, question: str, language: str | None) -> str:
+def _asked(row: Row, question: str) -> str:
     """A question as it is written, cut short; the empty one is the conclusions."""
     if not question:
-        return text("pairs.conclusions", language)
+        return text("pairs.conclusions")
     written = next(q for q, _ in row.answers if " ".join(_words(q)) == question).replace("*", "").strip()
     return f"«{written if len(written) <= 60 else written[:59] + '…'}»"

@@ -74,7 +74,7 @@ class Handed:
     jpegs: dict[str, bytes]
 
 
-def find_sources(folder: Path, language: str | None = None) -> list[Source]:
+def find_sources(folder: Path) -> list[Source]:
     """All that may be handed in below a folder: reports, notebooks, zips, and what is none of these by mistake.
 
     Links are not followed; one that leads out of the folder is told. A table of grades is no report.
@@ -96,11 +96,11 @@ def find_sources(folder: Path, language: str | None = None) -> list[Source]:
             file = path.relative_to(folder)
             problem = None
             if out:
-                problem = text("handed.link", language)
+                problem = text("handed.link")
             elif path.suffix.lower() in _FOREIGN:
-                problem = text("handed.foreign", language, suffix=path.suffix)
+                problem = text("handed.foreign", suffix=path.suffix)
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
-                problem = text("photos.not_file", language)
+                problem = text("photos.not_file")
             found.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
     return distinct([source for _, source in sorted(found, key=lambda row: row[0])])
 
@@ -123,21 +123,21 @@ def _silent(name: str) -> bool:
     return name.startswith(".") or name.lower() in SILENT_NAMES
 
 
-def members(source: Source, language: str | None = None) -> list[Source]:
+def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
     try:
         with zipfile.ZipFile(source.path) as archive:
-            rows = list(islice(_members(archive, source, language), _MEMBERS + 1))
+            rows = list(islice(_members(archive, source), _MEMBERS + 1))
     except Unreadable as error:
-        return [replace(source, problem=text(error.key, language, **error.values))]
+        return [replace(source, problem=text(error.key, **error.values))]
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        return [replace(source, problem=text("photos.bad_zip", language, error=_line(error)))]
+        return [replace(source, problem=text("photos.bad_zip", error=_line(error)))]
     if len(rows) > _MEMBERS:
-        rows[-1] = replace(source, problem=text("handed.many", language, limit=_MEMBERS))
-    return rows or [replace(source, problem=text("handed.nothing", language))]
+        rows[-1] = replace(source, problem=text("handed.many", limit=_MEMBERS))
+    return rows or [replace(source, problem=text("handed.nothing"))]
 
 
-def _members(archive: zipfile.ZipFile, source: Source, language: str | None) -> Iterator[Source]:
+def _members(archive: zipfile.ZipFile, source: Source) -> Iterator[Source]:
     infos = archive.infolist()
     if len(infos) > ZIP_MEMBERS:
         raise Unreadable("photos.zip_members", count=len(infos), limit=ZIP_MEMBERS)
@@ -149,7 +149,7 @@ def _members(archive: zipfile.ZipFile, source: Source, language: str | None) -> 
         one = Source(f"{source.file}/{shown('/'.join(parts))}", source.path, (*source.members, place))
 
         def refused(key: str, one: Source = one, **values: Any) -> Source:
-            return replace(one, problem=text(key, language, **values))
+            return replace(one, problem=text(key, **values))
 
         if ".." in parts or name.startswith("/") or ":" in name[:2]:
             yield refused("handed.climbs")
@@ -166,23 +166,23 @@ def _members(archive: zipfile.ZipFile, source: Source, language: str | None) -> 
                 continue
             room -= info.file_size
             if suffix == ".zip":
-                yield from _inner(archive, info, one, language)
+                yield from _inner(archive, info, one)
             else:
                 yield one
 
 
-def _inner(archive: zipfile.ZipFile, info: zipfile.ZipInfo, one: Source, language: str | None) -> list[Source]:
+def _inner(archive: zipfile.ZipFile, info: zipfile.ZipInfo, one: Source) -> list[Source]:
     try:
         with zipfile.ZipFile(io.BytesIO(archive.read(info))) as inner:
-            rows = list(islice(_members(inner, one, language), _MEMBERS + 1))
+            rows = list(islice(_members(inner, one), _MEMBERS + 1))
     except Unreadable as error:
-        return [replace(one, problem=text(error.key, language, **error.values))]
+        return [replace(one, problem=text(error.key, **error.values))]
     except Exception as error:
-        return [replace(one, problem=text("photos.bad_zip", language, error=_line(error)))]
-    return rows or [replace(one, problem=text("handed.nothing", language))]
+        return [replace(one, problem=text("photos.bad_zip", error=_line(error)))]
+    return rows or [replace(one, problem=text("handed.nothing"))]
 
 
-def content(source: Source, language: str | None = None) -> bytes:
+def content(source: Source) -> bytes:
     """The bytes of a source; LabkitError in one sentence where they cannot be had."""
     try:
         if not source.members:
@@ -201,9 +201,9 @@ def content(source: Source, language: str | None = None) -> bytes:
     except MemoryError:
         raise
     except Exception as error:
-        raise LabkitError(text("handed.unreadable", language, error=_line(error))) from error
+        raise LabkitError(text("handed.unreadable", error=_line(error))) from error
     if len(read) > FILE_MB * 1_000_000:
-        raise LabkitError(text("handed.large", language, limit=FILE_MB))
+        raise LabkitError(text("handed.large", limit=FILE_MB))
     return read
 
 
@@ -214,19 +214,19 @@ def _unpacked(path: Path, place: int, _changed: int, _size: int) -> bytes:
         return archive.read(archive.infolist()[place])
 
 
-def read(file: str, content: bytes, language: str | None = None) -> Handed:
+def read(file: str, content: bytes) -> Handed:
     """A handed-in file, a notebook by its ending, else a page. LabkitError says in one sentence why it is none."""
     try:
         if not content.strip():
-            raise LabkitError(text("handed.empty", language))
+            raise LabkitError(text("handed.empty"))
         reader = _notebook if file.lower().endswith(".ipynb") else _page
-        data, shown, edited = reader(_decoded(content), language)
-        _limited(data, language)
+        data, shown, edited = reader(_decoded(content))
+        _limited(data)
         data = {**_BLANK, **data}
         items = viewer_items(shown)
         return Handed(file, data, items, shown, edited, carried_photos(data, items))
     except RecursionError:
-        raise LabkitError(text("handed.deep", language)) from None
+        raise LabkitError(text("handed.deep")) from None
 
 
 _BLANK = {
@@ -236,19 +236,19 @@ _BLANK = {
 }
 
 
-def _page(page: str, language: str | None) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     if (count := page.count(OPENING)) != 1:
-        raise LabkitError(text("handed.two_blocks" if count else "handed.no_block", language))
+        raise LabkitError(text("handed.two_blocks" if count else "handed.no_block"))
     found = BLOCK.search(page)
     if found is None:
-        raise LabkitError(text("handed.cut", language))
-    data = _parsed(found[1], language)
+        raise LabkitError(text("handed.cut"))
+    data = _parsed(found[1])
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}
     return data, page[: found.start()] + page[found.end() :], tuple(sorted(edited))
 
 
-def _notebook(written: str, language: str | None) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def _notebook(written: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
     import json
 
@@ -263,23 +263,23 @@ def _notebook(written: str, language: str | None) -> tuple[dict[str, Any], str, 
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what is no notebook fails in every manner
-        raise LabkitError(text("handed.notebook", language, error=_line(error))) from error
+        raise LabkitError(text("handed.notebook", error=_line(error))) from error
     if data is None:
-        raise LabkitError(text("handed.not_run", language))
-    data = _parsed(json.dumps(data), language)
+        raise LabkitError(text("handed.not_run"))
+    data = _parsed(json.dumps(data))
     edited = () if data.get("digest") == digest(data) else ("data" if "digest" in data else "unsealed",)
     try:
         data = complete(data, notebook)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise LabkitError(text("handed.notebook", language, error=_line(error))) from error
-    return _parsed(json.dumps(data), language), shown, edited
+        raise LabkitError(text("handed.notebook", error=_line(error))) from error
+    return _parsed(json.dumps(data)), shown, edited
 
 
-def _parsed(written: str, language: str | None) -> dict[str, Any]:
+def _parsed(written: str) -> dict[str, Any]:
     try:
         return parse(written)
     except ValueError as error:
-        raise LabkitError(text("handed.data", language, error=_line(error))) from error
+        raise LabkitError(text("handed.data", error=_line(error))) from error
 
 
 def _decoded(content: bytes) -> str:
@@ -289,16 +289,16 @@ def _decoded(content: bytes) -> str:
     return content.decode("utf-8-sig", errors="replace")
 
 
-def _limited(data: dict[str, Any], language: str | None) -> None:
+def _limited(data: dict[str, Any]) -> None:
     """Refuses masks that are too large, before any of them is decoded."""
     total = 0
     for result in (*data["results"], *data["prompted"]):
         height, width = result["size"]
         if height * width > MAX_PIXELS:
-            raise LabkitError(text("handed.pixels", language, width=width, height=height, limit=MAX_PIXELS))
+            raise LabkitError(text("handed.pixels", width=width, height=height, limit=MAX_PIXELS))
         total += height * width * len(result["segments"])
     if total > _MASK_PIXELS:
-        raise LabkitError(text("handed.masks", language))
+        raise LabkitError(text("handed.masks"))
 
 
 def _line(error: Exception) -> str:

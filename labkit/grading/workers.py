@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import language, text, use_language
 
 __all__ = ["WORKERS", "Lost", "in_workers"]
 
@@ -33,9 +33,9 @@ class Lost:
     why: str
     error: str = ""
 
-    def told(self, language: str | None = None) -> str:
+    def told(self) -> str:
         """In one sentence."""
-        return text(f"grade.lost_{self.why}", language, error=self.error)
+        return text(f"grade.lost_{self.why}", error=self.error)
 
 
 class _Worker:
@@ -44,7 +44,7 @@ class _Worker:
     def __init__(self, work: Callable[[Any], Any], megabytes: int | None):
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, work, megabytes), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, work, megabytes, language()), daemon=True)
         self.process.start()
         theirs.close()
         self.place: int | None = None
@@ -115,7 +115,8 @@ def _answer(worker: _Worker) -> Any:
         return Lost("crashed")
 
 
-def _serve(connection: Connection, work: Callable[[Any], Any], megabytes: int | None) -> None:
+def _serve(connection: Connection, work: Callable[[Any], Any], megabytes: int | None, speaks: str) -> None:
+    use_language(speaks)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who stops this process
     warnings.simplefilter("ignore")
     logging.disable()

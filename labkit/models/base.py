@@ -16,7 +16,7 @@ from torch import nn
 from labkit.classes import VOC, LabelSet, label_set
 from labkit.io.errors import LabkitError
 from labkit.io.progress import track
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.models.folding import fold_batchnorm
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -124,7 +124,7 @@ class Model(ABC):
                 self._free()
                 if len(photos) > 1:
                     self.batch = len(photos) // 2
-                    print(text("model.memory_batch", count=self.batch))
+                    print(plural("model.memory_batch", self.batch))
                     halves = photos[: self.batch], photos[self.batch :]
                     return [result for half in halves for result in self._within_memory(half, settings)]
                 if not self._shrink(fitting):

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from segment_anything import SamAutomaticMaskGenerator, automatic_mask_generator
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import nn
 from torch.nn import functional as F
 
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.models.base import Model, Setting, is_out_of_memory, photos_at_once
+from labkit.models.prompts import any_given, check_box, check_mask, check_points, check_polygon
 from labkit.models.sam import OUTLINE_LOGIT, DrawnPrompts
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation, encode_mask
@@ -97,7 +98,7 @@ class PromptedModel(Model):
         if self._points == 1:
             return super()._shrink(settings)
         self._points //= 2
-        print(text("model.memory_points", count=self._points))
+        print(plural("model.memory_points", self._points))
         return True
 
     @torch.inference_mode()
@@ -146,22 +147,22 @@ class PromptedModel(Model):
         started = time.perf_counter()
         height, width = self.photo.pixels.shape[:2]
         asked: dict[str, Any] = {}
-        if _any(points):
-            asked["points"], asked["point_labels"] = _points(points, point_labels, height, width)
-        elif _any(point_labels):
+        if any_given(points):
+            asked["points"], asked["point_labels"] = check_points(points, point_labels, height, width)
+        elif any_given(point_labels):
             raise LabkitError(text("prompt.labels", points=0, labels=np.size(point_labels)))
         if polygon is not None:
             if mask is not None:
                 raise LabkitError(text("prompt.both"))
-            asked["polygon"], mask = _polygon(polygon, height, width)
+            asked["polygon"], mask = check_polygon(polygon, height, width)
         if mask is not None:
-            mask = _mask(mask, height, width)
+            mask = check_mask(mask, height, width)
             if polygon is None:
                 asked["mask"] = encode_mask(mask)
             if box is None and (polygon is not None or "points" not in asked):
                 box = Segment(1, 0, _LABEL, 1.0, mask).box
         if box is not None:
-            asked["box"] = _box(box, height, width)
+            asked["box"] = check_box(box, height, width)
         if not asked:
             raise LabkitError(text("prompt.nothing"))
         if not any(asked.get("point_labels", ())) and "box" not in asked:
@@ -248,67 +249,3 @@ def _nms_on_one_device() -> Iterator[None]:
         yield
     finally:
         automatic_mask_generator.batched_nms = library
-
-
-def _any(given: Any) -> bool:
-    """Whether something was given: not None and not empty."""
-    return given is not None and (not hasattr(given, "__len__") or len(given) > 0)
-
-
-def _numbers(given: Any, shape: str, columns: int | None) -> np.ndarray:
-    """An array of finite numbers, `Nxcolumns` or of 4; LabkitError shows what was given."""
-    try:
-        array = np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
-        array = np.full((1,), np.nan)
-    if columns is not None:
-        array = np.atleast_2d(array)
-    fits = array.shape == (4,) if columns is None else array.ndim == 2 and array.shape[1] == columns
-    if not fits or not np.isfinite(array).all():
-        raise LabkitError(text("prompt.shape", given=str(given)[:80], shape=shape))
-    return array
-
-
-def _points(points: Any, labels: Any, height: int, width: int) -> tuple[list[list[float]], list[int]]:
-    array = _numbers(points, "[(x, y), …]", 2)
-    for x, y in array:
-        if not (0 <= x < width and 0 <= y < height):
-            raise LabkitError(text("prompt.outside", x=f"{x:g}", y=f"{y:g}", width=width, height=height))
-    signs = [1] * len(array) if labels is None else np.ravel(np.asarray(labels)).tolist()
-    if len(signs) != len(array):
-        raise LabkitError(text("prompt.labels", points=len(array), labels=len(signs)))
-    if wrong := [sign for sign in signs if sign not in (0, 1)]:
-        raise LabkitError(text("prompt.label_value", given=wrong[0]))
-    return array.tolist(), [int(sign) for sign in signs]
-
-
-def _box(box: Any, height: int, width: int) -> list[float]:
-    """The part of a box that lies in the photo."""
-    x0, y0, x1, y1 = _numbers(box, "(x0, y0, x1, y1)", None).tolist()
-    x0, x1, y0, y1 = max(x0, 0.0), min(x1, float(width)), max(y0, 0.0), min(y1, float(height))
-    if x0 >= x1 or y0 >= y1:
-        raise LabkitError(text("prompt.box", given=str(list(box)), width=width, height=height))
-    return [x0, y0, x1, y1]
-
-
-def _polygon(polygon: Any, height: int, width: int) -> tuple[list[list[float]], np.ndarray]:
-    """The contour's points and the mask of what is inside."""
-    array = _numbers(polygon, "[(x, y), …]", 2)
-    if len(array) < 3:
-        raise LabkitError(text("prompt.polygon", count=len(array)))
-    image = Image.new("1", (width, height))
-    ImageDraw.Draw(image).polygon([tuple(point) for point in array], fill=1)
-    mask = np.array(image)
-    straight = np.linalg.matrix_rank(array - array[0]) < 2
-    if straight or not mask.any():
-        raise LabkitError(text("prompt.polygon_empty", width=width, height=height))
-    return array.tolist(), mask
-
-
-def _mask(mask: Any, height: int, width: int) -> np.ndarray:
-    array = np.asarray(mask)
-    if array.shape != (height, width):
-        raise LabkitError(text("prompt.mask", given=array.shape, valid=(height, width)))
-    if not array.any():
-        raise LabkitError(text("prompt.mask_empty"))
-    return array.astype(bool)

@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.report.answers import words
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
@@ -46,7 +46,6 @@ def checks(
     disagreements: Sequence[str] = (),
     wanted: int | None = None,
     target: str | None = None,
-    language: str | None = None,
 ) -> list[Check]:
     """All checks of a report's data; `wanted` photos and the `target` class are the report's own unless given.
 
@@ -55,14 +54,14 @@ def checks(
     wanted = data["wanted"]["photos"] if wanted is None else wanted
     target = data["wanted"]["target"] if target is None else target
 
-    def check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), **values: Any) -> Check:
-        return Check(name, bool(ok), text(f"checks.{key}", language, names=some(names, language) or "—", **values))
+    def check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), count: int = 0, **values: Any) -> Check:
+        return Check(name, bool(ok), plural(f"checks.{key}", count, names=some(names) or "—", **values))
 
     return [
         _variant(data, check),
         check("photos", len(data["photos"]) >= wanted, "photos_told", count=len(data["photos"]), wanted=wanted),
         _results(data, check),
-        _objects(data, target, target or text("checks.any_object", language), check),
+        _objects(data, target, target or text("checks.any_object"), check),
         check(
             "conclusions",
             words(data["conclusions"]) >= LEAST_WORDS,
@@ -164,7 +163,7 @@ def _run(run: dict[str, Any], disagreements: Sequence[str], check: Any) -> Check
     return check("run", True, "run_whole", cells=run["cells"])
 
 
-def some(told: Sequence[str], language: str | None = None, most: int = _LISTED, between: str = ", ") -> str:
+def some(told: Sequence[str], most: int = _LISTED, between: str = ", ") -> str:
     """The first of several, and how many more there are."""
     more = len(told) - most
-    return between.join(told[:most]) + (text("checks.more", language, count=more) if more > 0 else "")
+    return between.join(told[:most]) + (text("checks.more", count=more) if more > 0 else "")

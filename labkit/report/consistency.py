@@ -87,9 +87,7 @@ def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dic
     return found
 
 
-def disagreements(
-    data: dict[str, Any], items: Sequence[dict[str, Any]], page: str, language: str | None = None
-) -> list[str]:
+def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: str) -> list[str]:
     """What the page shows otherwise than its data say, a sentence each; none where all agree.
 
     `items` are the page's `viewer_items`; `page` is its HTML, or the plain text of a notebook's outputs.
@@ -101,13 +99,13 @@ def disagreements(
     for result in data["results"]:
         shown = by_name.get(result["photo"], [])
         if not shown:
-            found.append(text("consistency.absent", language, name=result["photo"]))
+            found.append(text("consistency.absent", name=result["photo"]))
         elif not any(_same(result, item) for item in shown):
-            found.append(text("consistency.masks", language, name=result["photo"]))
+            found.append(text("consistency.masks", name=result["photo"]))
     written = html.unescape(page)
     for line in data["summary"].splitlines():
         if line not in written:
-            found.append(text("consistency.table", language, line=" ".join(line.split())))
+            found.append(text("consistency.table", line=" ".join(line.split())))
             break
     return found
 

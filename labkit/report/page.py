@@ -17,7 +17,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from labkit.classes import LABEL_SETS, label_set
-from labkit.locale import text
+from labkit.locale import language, text
 from labkit.report.answers import complete, handed_data, outputs_text
 from labkit.report.checks import LEAST_SHARE, Check, checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
@@ -72,7 +72,7 @@ def render(
         mermaid_js_url="",
         widget_renderer_url="",
         embed_images=True,
-        language_code=text("language"),
+        language_code=language(),
     )
     name = f"{variant.number}. {variant.title}" if variant else text("report.comparison")
     resources = {"metadata": {"name": name}, "labkit": _labels(variant, error, facts, found)}
@@ -113,7 +113,7 @@ def _photos(data: dict[str, Any]) -> list[tuple[str, bool, str]]:
         for segment in result["segments"]:
             if segment["area"] >= LEAST_SHARE * height * width:
                 known = classes in LABEL_SETS
-                label = label_set(classes).label(segment["label_id"], text("language")) if known else ""
+                label = label_set(classes).label(segment["label_id"]) if known else ""
                 counts[label or text("checks.object")] += segment["area"] / (height * width) if known else 1
     rows = []
     for name, ok in found.items():

@@ -23,7 +23,7 @@ class Provenance:
     def __init__(self, data: dict[str, Any]):
         self.data = data
 
-    def rows(self, language: str | None = None) -> list[tuple[str, str]]:
+    def rows(self) -> list[tuple[str, str]]:
         """Names and values to show, one row a fact."""
         made_by = self.data.get("made_by") or {}
         versions = ", ".join(f"{name} {number}" for name, number in made_by.get("versions", {}).items())
@@ -42,22 +42,22 @@ class Provenance:
             "settings": settings,
             "versions": versions,
         }
-        return [(text(f"report.{name}", language), str(value or "—")) for name, value in values.items()]
+        return [(text(f"report.{name}"), str(value or "—")) for name, value in values.items()]
 
     def photo_rows(self) -> list[tuple[str, str]]:
         """Each photo's name and the sha256 of its file."""
         return [(photo["name"], photo["sha256"]) for photo in self.data.get("photos", [])]
 
-    def to_html(self, language: str | None = None) -> str:
+    def to_html(self) -> str:
         """Both tables as HTML; every value is escaped."""
         facts = "".join(
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in self.rows(language)
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in self.rows()
         )
         photos = "".join(
             f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(digest)}</code></td></tr>"
             for name, digest in self.photo_rows()
         )
-        title = html.escape(f"{text('report.photos', language)}: {len(self.data.get('photos', []))}")
+        title = html.escape(f"{text('report.photos')}: {len(self.data.get('photos', []))}")
         details = f"<details><summary>{title}</summary><table>{photos}</table></details>"
         return f'<table class="labkit-facts">{facts}</table>{details}'
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import language, text
 from labkit.photos import load_photos
 from labkit.report.checks import Check
 from labkit.report.page import write_page
@@ -113,7 +114,7 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
 
         client.on_cell_execute = count
         try:
-            _execute(client, {**os.environ, "PYTHONPATH": path})
+            _execute(client, {**os.environ, "PYTHONPATH": path, "LABKIT_LANGUAGE": language()})
         except CellExecutionError as error:
             interrupted = error.ename == "KeyboardInterrupt"
             told = f"{error.ename}: {' '.join(str(error.evalue).split())}"
@@ -141,7 +142,7 @@ def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
 
     client.on_cell_start = check
     with ThreadPoolExecutor(1) as pool:
-        run = pool.submit(client.execute, env=environment)
+        run = pool.submit(copy_context().run, client.execute, env=environment)
         while not run.done():
             try:
                 wait([run], timeout=0.5)

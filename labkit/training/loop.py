@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import nn
+
+from labkit.locale import language, use_language
 
 __all__ = ["Learner", "Recipe", "freeze_stages", "train"]
 
@@ -88,7 +91,14 @@ def train(
     stream.seed = recipe.seed + step
     stream.progress.fill_(min(1.0, seconds / (recipe.minutes * 60)))
     loader = iter(
-        torch.utils.data.DataLoader(stream, batch_size=recipe.batch, num_workers=1, prefetch_factor=4, collate_fn=list)
+        torch.utils.data.DataLoader(
+            stream,
+            batch_size=recipe.batch,
+            num_workers=1,
+            prefetch_factor=4,
+            collate_fn=list,
+            worker_init_fn=partial(_speak, language()),
+        )
     )
     rng = torch.Generator().manual_seed(recipe.seed + step)
     running, saved = {}, seconds
@@ -129,6 +139,10 @@ def train(
             _save(checkpoint, model, average, optimizer, step, seconds, recipe)
     model.load_state_dict(average)
     return model.eval()
+
+
+def _speak(name: str, _worker: int) -> None:
+    use_language(name)
 
 
 def _save(path: Path, model, average, optimizer, step: int, seconds: float, recipe: Recipe) -> None:

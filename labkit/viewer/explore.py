@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextvars import copy_context
 from typing import Any
 
 import ipywidgets
 
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import keep_language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.viewer import page_part
@@ -18,35 +19,36 @@ from labkit.viewer.widget import ViewerWidget, display_with_page
 __all__ = ["Explorer", "explore"]
 
 
-def explore(model: Any, photos: Sequence[Photo] | Photo, language: str | None = None) -> Explorer:
+def explore(model: Any, photos: Sequence[Photo] | Photo) -> Explorer:
     """Displays a photo chooser, the settings of the model and its result, which follows them.
 
     The answer's `result` and `settings` are the last that were shown. In a page without a kernel the first stands.
     """
-    explorer = Explorer(model, [photos] if isinstance(photos, Photo) else list(photos), language)
-    display_with_page(explorer.widget, page_part([explorer.result], language), repr(explorer))
+    explorer = Explorer(model, [photos] if isinstance(photos, Photo) else list(photos))
+    display_with_page(explorer.widget, page_part([explorer.result]), repr(explorer))
     return explorer
 
 
 class Explorer:
     """The controls of one model and its result; `wait` until it has followed them."""
 
-    def __init__(self, model: Any, photos: Sequence[Photo], language: str | None = None):
+    def __init__(self, model: Any, photos: Sequence[Photo]):
         if not photos:
-            raise LabkitError(text("viewer.none", language))
+            raise LabkitError(text("viewer.none"))
         self.model, self.photos = model, photos
         names = [(f"{n}. {photo.name}", n - 1) for n, photo in enumerate(photos, start=1)]
-        self.chooser = ipywidgets.Dropdown(options=names, value=0, description=text("viewer.choose", language))
-        self.controls = {name: _control(name, setting, language) for name, setting in model.settings.items()}
+        self.chooser = ipywidgets.Dropdown(options=names, value=0, description=text("viewer.choose"))
+        self.controls = {name: _control(name, setting) for name, setting in model.settings.items()}
         self.result: Segmentation = model.segment(photos[0])
         self.settings: dict[str, Any] = dict(model.defaults)
-        self.viewer = ViewerWidget(self.result, language)
+        self.viewer = ViewerWidget(self.result)
         self.widget = ipywidgets.VBox([self.chooser, *self.controls.values(), self.viewer])
         self._lock = threading.Lock()
         self._wanted: tuple[Photo, dict[str, Any]] | None = None
         self._worker: threading.Thread | None = None
+        changed = keep_language(self._changed)
         for control in (self.chooser, *self.controls.values()):
-            control.observe(self._changed, names="value")
+            control.observe(changed, names="value")
 
     def wait(self, timeout: float | None = None) -> None:
         """Returns when the result has followed the controls."""
@@ -66,7 +68,7 @@ class Explorer:
         with self._lock:
             self._wanted = (self.photos[self.chooser.value], settings)
             if self._worker is None:
-                self._worker = threading.Thread(target=self._work, daemon=True)
+                self._worker = threading.Thread(target=copy_context().run, args=(self._work,), daemon=True)
                 self._worker.start()
 
     def _work(self) -> None:
@@ -88,10 +90,10 @@ class Explorer:
             self.viewer.update(result, message)
 
 
-def _control(name: str, setting: Any, language: str | None) -> ipywidgets.DOMWidget:
+def _control(name: str, setting: Any) -> ipywidgets.DOMWidget:
     """A setting's control; it says its value when it is let go."""
     wide = {
-        "description": text(f"setting.{name}", language),
+        "description": text(f"setting.{name}"),
         "style": {"description_width": "14rem"},
         "layout": ipywidgets.Layout(width="36rem", max_width="100%"),
     }

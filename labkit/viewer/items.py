@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.figures import colors_of, named_segments
-from labkit.locale import TEXTS, text
+from labkit.locale import LANGUAGES, in_each_language, language, texts
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
@@ -31,13 +31,13 @@ DEPTH = 12
 _HERE = Path(__file__).parent
 
 
-def viewer_data(language: str | None = None) -> dict[str, Any]:
+def viewer_data() -> dict[str, Any]:
     """What the viewer needs besides the items: its words in all languages, the first language, its style sheet."""
     words = {
-        lang: {key.removeprefix("viewer."): words for key, words in table.items() if key.startswith("viewer.")}
-        for lang, table in TEXTS.items()
+        name: {key.removeprefix("viewer."): said for key, said in texts(name).items() if key.startswith("viewer.")}
+        for name in LANGUAGES
     }
-    return {"texts": words, "language": text("language", language), "css": (_HERE / "viewer.css").read_text("utf-8")}
+    return {"texts": words, "language": language(), "css": (_HERE / "viewer.css").read_text("utf-8")}
 
 
 def module() -> str:
@@ -76,10 +76,11 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     height, width = result.ids.shape
     size = shown_size(height, width)
     levels = np.where(result.ids > 0, np.floor(result.confidence * LEVELS + 1e-4), 0).astype(np.uint8)
-    russian = {segment.id: name for segment, name in named_segments(result, "ru")}
+    of_language = in_each_language(named_segments, result)
+    russian = {segment.id: name for segment, name in of_language["ru"]}
     colors = colors_of(result)
     total = result.ids.size
-    named = named_segments(result, "en")
+    named = of_language["en"]
     if answers := "prompts" in result.made_by and len(named) > 1:
         named.sort(key=lambda row: row[0].id)
 

@@ -17,7 +17,7 @@ from pycocotools import mask as coco_mask
 
 from labkit.figures import PANEL, STYLE, cut, display_svg, rgb, small
 from labkit.io.errors import LabkitError
-from labkit.locale import decimal, text
+from labkit.locale import number, text
 from labkit.segmentation import Segmentation
 
 __all__ = ["display_prompts", "prompt_figure"]
@@ -27,30 +27,30 @@ _OBJECT, _BACKGROUND, _BOX, _CONTOUR = "#009e73", "#d55e00", "#f0e442", "#56b4e9
 _ANSWER, _DARK = "#0072b2", "#222222"
 
 
-def display_prompts(result: Segmentation, language: str | None = None) -> None:
+def display_prompts(result: Segmentation) -> None:
     """Shows one result of `model.prompt` in the notebook: the photo with the prompts, then each answer."""
-    display_svg(prompt_figure(result, language))
+    display_svg(prompt_figure(result))
 
 
-def prompt_figure(result: Segmentation, language: str | None = None) -> Figure:
+def prompt_figure(result: Segmentation) -> Figure:
     """The prompts on the photo, whose axes count its pixels, and a panel an answer with the IoU that SAM predicts.
 
     LabkitError for a result that no prompt asked for.
     """
     asked = result.made_by.get("prompts")
     if not asked:
-        raise LabkitError(text("figures.no_prompts", language))
+        raise LabkitError(text("figures.no_prompts"))
     panel = min(_WIDEST, 3 * PANEL / (1 + max(len(result.segments), 1)))
     photo = small(result.photo.pixels, panel)
     images = [_tinted(photo, _decoded(asked["mask"]), _CONTOUR) if "mask" in asked else photo]
     titles = [cut(result.photo.name, panel)]
-    for number, segment in enumerate(result.segments, start=1):
+    for place, segment in enumerate(result.segments, start=1):
         images.append(_tinted(photo, segment.mask, _ANSWER))
-        score = decimal(segment.score, 2, language)
-        titles.append(text("figures.answer", language, number=number, score=score))
+        score = number(segment.score, 2)
+        titles.append(text("figures.answer", number=place, score=score))
     if not result.segments:
         images.append(photo)
-        titles.append(text("figures.nothing", language))
+        titles.append(text("figures.nothing"))
     with matplotlib.rc_context(STYLE):
         height, width = result.ids.shape
         drawn = Figure(
@@ -69,7 +69,7 @@ def prompt_figure(result: Segmentation, language: str | None = None) -> Figure:
         axes[0].tick_params(labelsize=7)
         for axis in (axes[0].xaxis, axes[0].yaxis):
             axis.set_major_locator(MaxNLocator(4, integer=True))
-        handles = _marks(axes[0], asked, language)
+        handles = _marks(axes[0], asked)
         drawn.legend(handles=handles, loc="outside lower left", ncols=2 * len(images), frameon=False)
         return drawn
 
@@ -89,20 +89,20 @@ def _tinted(image: Image.Image, mask: np.ndarray, color: str) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _marks(ax: Axes, asked: dict[str, Any], language: str | None) -> list[Artist]:
+def _marks(ax: Axes, asked: dict[str, Any]) -> list[Artist]:
     """Draws the prompts; returns what the legend shows, one a kind. Each kind has a shape and a colour of its own."""
     handles: list[Artist] = []
     edged = [withStroke(linewidth=4, foreground=_DARK)]
     if "mask" in asked:
-        handles.append(Patch(facecolor=_CONTOUR, alpha=0.5, label=text("figures.mask", language)))
+        handles.append(Patch(facecolor=_CONTOUR, alpha=0.5, label=text("figures.mask")))
     if "polygon" in asked:
         x, y = np.array([*asked["polygon"], asked["polygon"][0]]).T
         style = {"color": _CONTOUR, "linewidth": 1.8, "marker": "o", "markersize": 3.5, "path_effects": edged}
-        handles += ax.plot(x, y, label=text("figures.contour", language), **style)
+        handles += ax.plot(x, y, label=text("figures.contour"), **style)
     if "box" in asked:
         x0, y0, x1, y1 = asked["box"]
         style = {"facecolor": "none", "edgecolor": _BOX, "linewidth": 2, "path_effects": edged, "clip_on": False}
-        mark = Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, label=text("figures.box", language), **style)
+        mark = Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, label=text("figures.box"), **style)
         handles.append(ax.add_patch(mark))
     for sign, marker, color, size, label in (
         (1, "*", _OBJECT, 15, "figures.object_point"),
@@ -112,5 +112,5 @@ def _marks(ax: Axes, asked: dict[str, Any], language: str | None) -> list[Artist
         if (signs == sign).any():
             x, y = np.array(asked["points"])[signs == sign].T
             style = {"linestyle": "", "marker": marker, "color": color, "markersize": size, "clip_on": False}
-            handles += ax.plot(x, y, markeredgecolor="white", label=text(label, language), **style)
+            handles += ax.plot(x, y, markeredgecolor="white", label=text(label), **style)
     return handles

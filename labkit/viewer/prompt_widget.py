@@ -18,15 +18,15 @@ __all__ = ["Prompter", "prompt"]
 _KEYS = ("points", "point_labels", "box", "polygon")
 
 
-def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json", language: str | None = None) -> Prompter:
+def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json") -> Prompter:
     """Displays a photo to be clicked on: points (right click or Shift: background), boxes, contours.
 
     `model` is a loaded SAM. What was asked is in the answer's `points`, `point_labels`, `boxes` and `polygon`, what
     SAM said in its `result`. It is kept in the file `keep` (None: not at all) by photo, and asked again at the next
     run: so a report, which nobody clicks in, shows the same. LabkitError for another model or a damaged file.
     """
-    hand = Prompter(model, photo, keep, language)
-    page = page_part([hand.result], language) if hand.prompts else f"<p><em>{text('prompt.none', language)}</em></p>"
+    hand = Prompter(model, photo, keep)
+    page = page_part([hand.result]) if hand.prompts else f"<p><em>{text('prompt.none')}</em></p>"
     display_with_page(hand.widget, page, repr(hand))
     return hand
 
@@ -34,14 +34,14 @@ def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json", l
 class Prompter:
     """The prompts for one photo and SAM's answer; `widget` is what is clicked on."""
 
-    def __init__(self, model: Any, photo: Photo, keep: str | Path | None = None, language: str | None = None):
+    def __init__(self, model: Any, photo: Photo, keep: str | Path | None = None):
         if not hasattr(model, "prompt"):
             raise LabkitError(text("prompt.model", given=model.variant.title))
         self.model, self.photo = model, photo
         self._keep = Path(keep) if keep is not None else None
         self.prompts = self._read()
         self.result, message = self._answer()
-        self.widget = ViewerWidget(self.result, language, self._asked, self.prompts)
+        self.widget = ViewerWidget(self.result, self._asked, self.prompts)
         self.widget.message = message
 
     @property

@@ -15,7 +15,7 @@ import traitlets
 
 from labkit.io.decode import Unreadable
 from labkit.io.sources import IMAGE_SUFFIXES, find
-from labkit.locale import text
+from labkit.locale import keep_language, text
 from labkit.viewer.widget import display_with_page
 
 __all__ = ["FILE_MB", "Uploader", "upload"]
@@ -26,13 +26,13 @@ FILE_MB = 200
 _MB = 1_000_000
 
 
-def upload(folder: str | os.PathLike[str] = "photos", language: str | None = None) -> None:
+def upload(folder: str | os.PathLike[str] = "photos") -> None:
     """Displays a button for photos and zips of photos; each is in `folder` as soon as it has been chosen.
 
     `folder` is made when the first photo comes. A page without a kernel says only that the button is in the notebook.
     """
-    note = text("upload.page", language)
-    display_with_page(Uploader(folder, language), f"<p><em>{html.escape(note)}</em></p>", note)
+    note = text("upload.page")
+    display_with_page(Uploader(folder), f"<p><em>{html.escape(note)}</em></p>", note)
 
 
 class Uploader(anywidget.AnyWidget):
@@ -48,13 +48,13 @@ class Uploader(anywidget.AnyWidget):
     waiting = traitlets.Unicode().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, folder: str | os.PathLike[str] = "photos", language: str | None = None):
-        super().__init__(button=text("upload.button", language), waiting=text("upload.waiting", language))
+    def __init__(self, folder: str | os.PathLike[str] = "photos"):
+        super().__init__(button=text("upload.button"), waiting=text("upload.waiting"))
         self.folder = Path(folder).expanduser().absolute()
-        self._given, self._language = Path(folder).as_posix(), language
+        self._given = Path(folder).as_posix()
         self._notes: list[str] = []
         self._tell()
-        self.on_msg(self._heard)
+        self.on_msg(keep_language(self._heard))
 
     def _heard(self, _widget: Any, piece: dict[str, Any], buffers: list[Any]) -> None:
         """Takes a piece of a file and answers whether the next one is wanted."""
@@ -108,7 +108,7 @@ class Uploader(anywidget.AnyWidget):
                         part.write_bytes(file.read())
                         self._keep(part, member)
             except Unreadable as error:
-                self._note("failed", name=found.name, error=text(error.key, self._language, **error.values))
+                self._note("failed", name=found.name, error=text(error.key, **error.values))
             except Exception as error:  # zipfile raises nearly every kind
                 self._note("failed", name=found.name, error=error)
             finally:
@@ -149,7 +149,7 @@ class Uploader(anywidget.AnyWidget):
         self._notes.append(self._text(key, **values))
 
     def _text(self, key: str, **values: Any) -> str:
-        return text(f"upload.{key}", self._language, **values)
+        return text(f"upload.{key}", **values)
 
 
 def _safe_name(name: str) -> str:

@@ -18,7 +18,7 @@ MARK = "data-labkit="
 """What tells the viewer's HTML from any other."""
 
 
-def show(results: Segmentation | Sequence[Segmentation], language: str | None = None) -> None:
+def show(results: Segmentation | Sequence[Segmentation]) -> None:
     """Displays results in a notebook, photo, mask and overlay side by side, to be played with.
 
     Results of several models on the same photos can be compared with the curtain: `show(first + second)`.
@@ -26,15 +26,15 @@ def show(results: Segmentation | Sequence[Segmentation], language: str | None = 
     from IPython.display import display
 
     results = [results] if isinstance(results, Segmentation) else list(results)
-    display({"text/html": page_part(results, language), "text/plain": summary(results, language)}, raw=True)
+    display({"text/html": page_part(results), "text/plain": summary(results)}, raw=True)
 
 
-def page_part(results: Sequence[Segmentation], language: str | None = None) -> str:
+def page_part(results: Sequence[Segmentation]) -> str:
     """The viewer of results as HTML: one element and one script, which finds it by a mark made of its contents."""
-    data = json.dumps({**viewer_data(language), "items": items_of(results)}, ensure_ascii=False)
+    data = json.dumps({**viewer_data(), "items": items_of(results)}, ensure_ascii=False)
     data = data.replace("<", "\\u003c")  # nothing in it can close the script
     mark = hashlib.sha256(data.encode()).hexdigest()[:16]
-    note = html.escape(text("viewer.static", language))
+    note = html.escape(text("viewer.static"))
     return (
         f'<div {MARK}"{mark}" data-lm-suppress-shortcuts="true"><p><em>{note}</em></p></div>\n'
         f'<script type="module">\n{module()}\nmountMarked("{mark}", {data});\n</script>'

@@ -8,7 +8,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from labkit.locale import text
+from labkit.locale import keep_language, text, use_language
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, module, viewer_data
 
@@ -43,15 +43,14 @@ class ViewerWidget(anywidget.AnyWidget):
     def __init__(
         self,
         result: Segmentation,
-        language: str | None = None,
         on_ask: Callable[[dict[str, Any]], None] | None = None,
         start: dict[str, Any] | None = None,
     ):
-        super().__init__(data=viewer_data(language), asks=on_ask is not None, asked=start or {})
+        super().__init__(data=viewer_data(), asks=on_ask is not None, asked=start or {})
         self._photo = None
         self.update(result)
         if on_ask is not None:
-            self.observe(lambda change: on_ask(change["new"]), names="asked")
+            self.observe(keep_language(lambda change: on_ask(change["new"])), names="asked")
 
     def update(self, result: Segmentation, message: str = "") -> None:
         """Shows another result; the photo travels again only where it is another one."""
@@ -66,4 +65,5 @@ class ViewerWidget(anywidget.AnyWidget):
 
     def busy(self) -> None:
         """Says that a result is on its way."""
-        self.message = text("viewer.busy", self.data["language"])
+        with use_language(self.data["language"]):
+            self.message = text("viewer.busy")

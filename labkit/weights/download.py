@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from labkit.io.errors import LabkitError
 from labkit.io.progress import in_notebook
-from labkit.locale import text
+from labkit.locale import plural, text
 from labkit.weights.catalogue import Release
 
 __all__ = ["Downloaded", "cache_folder", "cached", "check", "fetch", "verify"]
@@ -332,7 +332,7 @@ def _unpacked(file: Path, target: Path) -> Path:
                 raise _Refused(text("download.zip_members", count=len(found)))
             ratio = found[0].file_size / max(1, found[0].compress_size)
             if found[0].file_size > ZIP_BYTES or ratio > ZIP_RATIO:
-                raise _Refused(text("download.zip_bomb", size=found[0].file_size, ratio=ratio))
+                raise _Refused(plural("download.zip_bomb", found[0].file_size, ratio=ratio))
             with archive.open(found[0]) as source, target.open("wb") as sink:  # reads no more than file_size
                 shutil.copyfileobj(source, sink, _BLOCK)
     except _BAD_ZIP as error:
@@ -358,10 +358,10 @@ def _verified(path: Path, release: Release) -> str:
     if good:
         return sha256
     if head.startswith((b"<!doctype html", b"<html")):
-        raise _Refused(text("download.html", size=size))
+        raise _Refused(plural("download.html", size))
     if not expected:
-        raise _Refused(text("download.no_checkpoint", size=size))
-    raise _Refused(text("download.hash", algorithm=algorithm, expected=expected, got=got, size=size))
+        raise _Refused(plural("download.no_checkpoint", size))
+    raise _Refused(plural("download.hash", size, algorithm=algorithm, expected=expected, got=got))
 
 
 def _is_checkpoint(path: Path, head: bytes) -> bool:

@@ -15,11 +15,13 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
 from labkit.classes import COCO, IGNORE, PEOPLE, VOC, label_set
+from labkit.evaluation import scores as evaluation
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.figures import confusion_figure, display_confusion, display_worst, worst_figure
 from labkit.evaluation.metrics import iou, mask_ap
-from labkit.evaluation.scores import Scores, scores, scores_table
+from labkit.evaluation.scores import Scores, scores_table
 from labkit.figures import svg
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
@@ -64,9 +66,21 @@ def block(left, top, right, bottom):
     return mask
 
 
+TRUTHS: dict[Photo, Segmentation] = {}
+"""The ground truth that `made` was given for a photo."""
+
+
+def scores(results, annotations=None):
+    """The kit's `scores`, given what `made` was given."""
+    known = {result.photo.name: TRUTHS[result.photo] for result in results if result.photo in TRUTHS}
+    return evaluation.scores(results, annotations if annotations is not None else known)
+
+
 def made(name, *found, classes=VOC, reference=None, unknown=None, **made_by):
     """A result, or a reference, of (label, mask) on a grey photo; `unknown` is where a reference says nothing."""
-    photo = replace(Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8)), reference=reference)
+    photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
+    if reference is not None:
+        TRUTHS[photo] = reference
     ids = np.zeros(SIZE, np.int32)
     segments = []
     for number, (label, mask) in enumerate(found, start=1):
@@ -287,7 +301,7 @@ def test_classes_beyond_voc(tmp_path):
 
 
 def test_reference_next_to_the_photo_or_in_a_folder(tmp_path):
-    """What was read with the photo comes first, then what lies next to it, then the folder; a broken one is named."""
+    """What is given comes first, then what lies next to the photo, then the folder; a broken one is named."""
     results = [made(name, ("cat", block(0, 0, 40, 60))) for name in "abc"]
     (tmp_path / "folder").mkdir()
     for name, value in (("a", 8), ("b", 8), ("c", 99)):
@@ -295,10 +309,12 @@ def test_reference_next_to_the_photo_or_in_a_folder(tmp_path):
     results[1] = replace(results[1], photo=replace(results[1].photo, path=tmp_path / "b.jpg"))
     Image.new("L", SIZE[::-1], VOC.id("dog")).save(tmp_path / "b.mask.png")
     read = truth(("sheep", block(0, 0, 40, 60)))
-    results.append(replace(results[0], photo=replace(results[0].photo, name="d", reference=read)))
+    results.append(replace(results[0], photo=replace(results[0].photo, name="d")))
     found = scores(results, tmp_path / "folder")
     shown = [(row.photo, row.names[1]) for row in found.rows if row.names[1] != "background"]
-    assert shown == [("a", "cat"), ("b", "dog"), ("d", "sheep")]
+    assert shown == [("a", "cat"), ("b", "dog")]
+    given = scores(results, {"d": read})
+    assert [(row.photo, row.names[1]) for row in given.rows] == [("b", "dog"), ("d", "background"), ("d", "sheep")]
     assert found.notes[0].startswith("c — c.mask.png") and "c.mask.png" in scores_table(found)
     assert not scores(results[:1], tmp_path / "nowhere").rows
 
@@ -344,10 +360,11 @@ def test_figures(measured):
         first, second = svg(make(measured)), svg(make(measured))
         ElementTree.fromstring(first)
         assert first == second and len(first) < 300_000 and all(word in first for word in words)
-    assert "reference: dog, model: cat" in worst_figure(measured, "en").get_label()
-    assert [t.get_text() for t in confusion_figure(measured, "en").axes[0].get_yticklabels()] == [
-        row.names[1] for row in measured.totals
-    ]
+    with use_language("en"):
+        assert "reference: dog, model: cat" in worst_figure(measured).get_label()
+        assert [t.get_text() for t in confusion_figure(measured).axes[0].get_yticklabels()] == [
+            row.names[1] for row in measured.totals
+        ]
 
 
 def test_confusion_figure_tells_the_shares(measured):
@@ -366,7 +383,8 @@ def test_small_photos_and_regions_at_the_edge():
         photo = Photo.from_pixels("x", np.zeros((*size, 3), np.uint8))
         reference = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
         segment = Segment(1, 8, "cat", 1.0, ids > 0)
-        result = Segmentation(replace(photo, reference=reference), ids, np.ones(size, np.float32), [segment])
+        TRUTHS[photo] = reference
+        result = Segmentation(photo, ids, np.ones(size, np.float32), [segment])
         ElementTree.fromstring(svg(worst_figure(scores([result]))))
 
 
@@ -402,7 +420,8 @@ def test_table(measured):
     cat = next(row for row in measured.totals if row.names[1] == "cat")
     (line,) = [line for line in lines[20:] if "кошка" in line]
     assert line.split()[1:] == [f"{x:.2f}".replace(".", ",") for x in (cat.iou, cat.dice, cat.accuracy)]
-    english = scores_table(measured, "en")
+    with use_language("en"):
+        english = scores_table(measured)
     assert "all photos" in english and "cat" in english and not any("а" <= c <= "я" for c in english.lower())
 
 

@@ -23,6 +23,7 @@ from labkit.explain.answers import (
 )
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
@@ -89,7 +90,9 @@ def test_without_outlines(load, default_photos, root):
     ((x, y),) = row.answer.made_by["prompts"]["points"]
     assert row.answer.photo is photo and found.segments[0].mask[int(y), int(x)]
     assert row.outline is None and row.true == [] and len(row.predicted) >= 1
-    assert "labelme" in ranking_text([row]) and "labelme" in ranking_text([row], "en")
+    assert "labelme" in ranking_text([row])
+    with use_language("en"):
+        assert "labelme" in ranking_text([row])
 
 
 def test_ranking_text():
@@ -103,7 +106,8 @@ def test_ranking_text():
     told = ranking_text(rows)
     assert "на 1 из 3 фото" in told and "0,05" in told
     assert "первого ответа 0,60" in told and "лучшего из трёх 0,77" in told and "для первого 0,60" in told
-    assert "1 of 3 photos" in ranking_text(rows, "en") and "0.77" in ranking_text(rows, "en")
+    with use_language("en"):
+        assert "1 of 3 photos" in ranking_text(rows) and "0.77" in ranking_text(rows)
 
 
 def test_varied():
@@ -121,7 +125,8 @@ def test_answers_figure(rows, shell):
     for ax, predicted, true in zip(drawn.axes[1:], row.predicted, row.true, strict=True):
         assert f"{predicted:.2f}".replace(".", ",") in ax.get_title()
         assert f"{true:.2f}".replace(".", ",") in ax.get_title()
-    assert f"{row.true[0]:.2f}" in answers_figure(row, "en").get_label()
+    with use_language("en"):
+        assert f"{row.true[0]:.2f}" in answers_figure(row).get_label()
     written = svg(drawn)
     assert len(written) < 60_000 and written == svg(answers_figure(row))
     with capture_output() as captured:
@@ -131,7 +136,8 @@ def test_answers_figure(rows, shell):
 
 def test_answers_figure_without_outline_or_answer():
     """Only the predicted IoU then, or that nothing was found."""
-    assert answers_figure(made([0.4], None), "en").axes[1].get_title() == "answer 1: 0.40"
+    with use_language("en"):
+        assert answers_figure(made([0.4], None)).axes[1].get_title() == "answer 1: 0.40"
     assert "ничего не найдено" in answers_figure(made([], None)).get_label()
 
 

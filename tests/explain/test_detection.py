@@ -13,6 +13,7 @@ from torchvision.ops import roi_align
 from labkit.explain.detection import level_of, levels_table, pyramid_figure, stages_of
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.models.instance import paste
 from labkit.models.semantic import network_input, pad
 from labkit.photos import Photo
@@ -108,16 +109,18 @@ def test_table(load, default_photos):
         assert row[:3] == [str(n + 1), "человек", f"{segment.score:.2f}".replace(".", ",")]
         assert row[3:5] == [f"{width:.0f}×{height:.0f}", f"{math.sqrt(width * height):.0f}"]
         assert int(row[5][1]) == math.floor(4 + math.log2(math.sqrt(width * height) / 224))
-    assert "person  0.96" in levels_table(stages, "en")
+    with use_language("en"):
+        assert "person  0.96" in levels_table(stages)
 
 
 @pytest.mark.parametrize(
     "language, told",
-    [(None, ["найдено объектов: 3", "P6: шаг 64", "9×9×96, только RPN"]), ("en", ["P2: stride 4", "144×144×96"])],
+    [("ru", ["найдено объектов: 3", "P6: шаг 64", "9×9×96, только RPN"]), ("en", ["P2: stride 4", "144×144×96"])],
 )
 def test_figure(load, default_photos, language, told):
     """A panel for the photo and one a level; every box on the photo and on its level, with its number."""
-    drawn = pyramid_figure(stages_of(load(6), default_photos["astronaut"]), language)
+    with use_language(language):
+        drawn = pyramid_figure(stages_of(load(6), default_photos["astronaut"]))
     assert set(told) <= set(words(drawn)) and "astronaut" in drawn.get_label()
     panels = [ax for ax in drawn.axes if ax.images]
     assert [len(ax.patches) for ax in panels] == [3, 0, 0, 2, 1, 0]

@@ -24,6 +24,7 @@ from labkit.explain.encoded_prompts import (
 )
 from labkit.figures import panels, svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.models.prompted import PromptedModel
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.photos import Photo
@@ -128,7 +129,8 @@ def test_published_encoder_draws_nothing(published, kitten):
         assert rows[kind].drawn is None
         assert np.array_equal(rows[kind].dense, np.broadcast_to(none[:, None, None], (32, 4, 4)))
     assert rows["contour"].drawn.shape == (16, 16) and rows["contour"].dense.std((1, 2)).max() > 0
-    table = encoded_table(list(rows.values()), "en").splitlines()
+    with use_language("en"):
+        table = encoded_table(list(rows.values())).splitlines()
     assert all("no mask: one vector everywhere" in line for line in table[2:5]) and "of the prompt's map" in table[5]
     assert svg(encoded_figure(kitten, list(rows.values())))
 
@@ -163,7 +165,8 @@ def test_figure(rows, kitten, shell):
     ((x, y),) = rows[0].asked["points"]
     width = maps[0].images[0].get_size()[1]
     assert maps[0].lines[0].get_xydata()[0] == pytest.approx((np.array([x, y]) + 0.5) * width / 900 - 0.5)
-    assert "point and box: 3 vectors" in encoded_figure(kitten, rows, "en").get_label()
+    with use_language("en"):
+        assert "point and box: 3 vectors" in encoded_figure(kitten, rows).get_label()
     written = svg(drawn)
     assert len(written) < 60_000 and written == svg(encoded_figure(kitten, rows))
     with capture_output() as captured:

@@ -14,6 +14,7 @@ from labkit.explain.detection import stages_of
 from labkit.explain.heads import class_masks, display_class_masks, judged, judged_figure, masks_figure, source_of
 from labkit.explain.hooks import changed
 from labkit.figures import svg
+from labkit.locale import use_language
 
 
 @pytest.fixture(params=KINDS)
@@ -122,7 +123,8 @@ def test_boxes_figure(load, default_photos):
     assert "4: фон, отброшена" in words(drawn) and "человек" in words(drawn)
     best = rows[0].probabilities.topk(3).values.tolist()
     assert [bar.get_width() for bar in bars[0].patches] == pytest.approx(best)
-    english = words(judged_figure(stages, "en"))
+    with use_language("en"):
+        english = words(judged_figure(stages))
     assert "4: background, dropped" in english and f"1: IoU with its proposal {rows[0].moved:.2f}" in english
     assert len(svg(drawn).encode()) < 60_000
 
@@ -138,7 +140,8 @@ def test_masks_figure(load, default_photos):
     overlap = iou(found.masks[2] >= 0.5, found.masks[0] >= 0.5)
     assert f"IoU с выбранной {overlap:.2f}".replace(".", ",") in told
     assert f"класс {found.probabilities[0]:.3f}".replace(".", ",") in told
-    assert {"the mask on the photo", "person", "chosen"} <= set(words(masks_figure(stages, "en")))
+    with use_language("en"):
+        assert {"the mask on the photo", "person", "chosen"} <= set(words(masks_figure(stages)))
     assert len(svg(drawn).encode()) < 40_000
 
 

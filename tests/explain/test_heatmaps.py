@@ -15,6 +15,7 @@ from labkit.explain.heatmaps import display_heatmaps, display_sizes, heat_figure
 from labkit.explain.transposed import learned_kernel
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.models import build_release
 from labkit.models.semantic import SemanticModel, network_input, pad
 from labkit.photos import Photo
@@ -93,11 +94,13 @@ def test_figures_say_what_they_show(load, default_photos):
     drawn = svg(heat_figure(maps, ["человек", "dog"]))
     assert f"человек: до {peak:.2f}".replace(".", ",") in drawn and "собака: до 0," in drawn
     assert "вероятность класса" in drawn
-    assert f"person: up to {peak:.2f}" in svg(heat_figure(maps, ["person"], "en"))
+    with use_language("en"):
+        assert f"person: up to {peak:.2f}" in svg(heat_figure(maps, ["person"]))
     drawn = svg(size_figure(three_sizes(model, photo)))
     for words in ("вход 192×164,", "карта 6×6", "вход 288×246,", "карта 9×8", "вход 384×328,", "карта 12×11"):
         assert words in drawn
-    assert "input 192×164," in svg(size_figure(three_sizes(model, photo), "person", "en"))
+    with use_language("en"):
+        assert "input 192×164," in svg(size_figure(three_sizes(model, photo), "person"))
 
 
 def test_cells_lie_where_they_belong(load, default_photos):

@@ -18,6 +18,7 @@ from labkit.explain.proposals import (
     proposals_widget,
 )
 from labkit.figures import svg
+from labkit.locale import use_language
 
 
 @pytest.fixture(params=KINDS)
@@ -95,7 +96,8 @@ def test_table(load, default_photos):
     assert [int(row.split()[1]) for row in rows] == [62208, 15552, 3888, 972, 243, 82863]
     assert [int(row.split()[2]) for row in rows] == [500, 500, 500, 500, 243, 2243]
     assert rows[5].split()[4] == "300" and 900 < int(rows[5].split()[3]) < 1200
-    assert "before NMS" in proposals_table(stages, found, "en")
+    with use_language("en"):
+        assert "before NMS" in proposals_table(stages, found)
 
 
 def test_figure(load, default_photos):
@@ -110,7 +112,8 @@ def test_figure(load, default_photos):
     corners = drawn.axes[1].collections[0].get_paths()[0].vertices
     assert np.allclose(np.r_[corners.min(0), corners.max(0)], stages.proposals[0], atol=0.051)
     assert f"пар с IoU больше 0,7: {pairs[1]}" in drawn.get_label()
-    assert "before NMS: the best 5 of 2243" in words(proposals_figure(stages, found, 5, "en"))
+    with use_language("en"):
+        assert "before NMS: the best 5 of 2243" in words(proposals_figure(stages, found, 5))
     assert len(svg(drawn).encode()) < 60_000
 
 

@@ -19,6 +19,7 @@ from labkit.explain.transposed_figures import (
 )
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.viewer.viewer import MARK
 
 
@@ -67,7 +68,8 @@ def test_titles_do_not_meet():
     """No title touches its neighbour's or leaves the figure, in either language, for small and for large grids."""
     for language in ("ru", "en"):
         for i, k, s, p in [(1, 1, 1, 0), (3, 3, 2, 1), (6, 5, 4, 0), (6, 2, 1, 0)]:
-            drawn = steps_figure(transposed_steps(numbered(i), numbered(k), s, p), language)
+            with use_language(language):
+                drawn = steps_figure(transposed_steps(numbered(i), numbered(k), s, p))
             drawn.canvas.draw()
             boxes = [ax.title.get_window_extent() for ax in drawn.axes]
             assert all(a.x1 < b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
@@ -82,7 +84,9 @@ def test_kernel_figure(load):
         assert np.allclose(cells(ax), grid, atol=0.0051)
     assert "собака" in drawn.get_label() and f"{100 * kernel.moved:.0f} % нормы" in drawn.get_label()
     assert f"косинус {kernel.likeness:.3f}".replace(".", ",") in drawn.get_label()
-    assert f"cosine {kernel.likeness:.3f}" in svg(kernel_figure(kernel, "en")) and "−0.00" not in svg(drawn)
+    with use_language("en"):
+        assert f"cosine {kernel.likeness:.3f}" in svg(kernel_figure(kernel))
+    assert "−0.00" not in svg(drawn)
 
 
 def test_sliders():

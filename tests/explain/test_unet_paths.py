@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from labkit.explain.unet_paths import find_unet, maps_figure, paths, paths_figure, paths_table
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.models.semantic import network_input, pad
 
 TABLE = """\
@@ -62,7 +63,8 @@ def test_input_and_the_photos_part_of_it(portrait):
 def test_table(portrait):
     """A row a level, as it flowed."""
     assert paths_table(portrait) == TABLE
-    english = paths_table(portrait, "en")
+    with use_language("en"):
+        english = paths_table(portrait)
     assert english.splitlines()[0] == "level  contracting path  skip    expanding path"
     assert english.splitlines()[-1].endswith("bottom")
 
@@ -81,7 +83,8 @@ def test_diagram_names_every_shape(portrait):
         assert drawn.bbox.x0 <= box.x0 and box.x1 <= drawn.bbox.x1
         assert drawn.bbox.y0 <= box.y0 and box.y1 <= drawn.bbox.y1
         assert not any(box.overlaps(other) for other in boxes[n + 1 :])
-    assert "skip connection" in paths_figure(portrait, "en").legends[0].get_texts()[2].get_text()
+    with use_language("en"):
+        assert "skip connection" in paths_figure(portrait).legends[0].get_texts()[2].get_text()
 
 
 def test_maps_are_small(portrait):
@@ -99,7 +102,9 @@ def test_paths_of_the_official_network(official, default_photos):
     assert [level.stride for level in found.levels] == [1, 2, 4, 8, 16, 32] and len(found.output) == 1
     assert [len(level.contracting) for level in found.levels] == [3, 40, 32, 48, 136, 384]
     assert [level.joined for level in found.levels] == [0, 40, 32, 48, 136, 0]
-    assert found.size == (64, 85) and paths_figure(found) and maps_figure(found, "en")
+    assert found.size == (64, 85) and paths_figure(found)
+    with use_language("en"):
+        assert maps_figure(found)
 
 
 def test_no_unet_in_another_network(load):

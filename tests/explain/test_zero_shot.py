@@ -11,6 +11,7 @@ from labkit.evaluation.metrics import iou
 from labkit.explain.zero_shot import Unnamed, display_unnamed, named, stranger, unnamed, unnamed_figure
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
@@ -98,7 +99,8 @@ def test_figure(rows, shell):
     assert f"{VOC.label(label_id)} {100 * share:.0f} %" in drawn.axes[1].get_title()
     assert f"{row.segment.score:.2f}".replace(".", ",") in drawn.axes[0].get_title()
     assert len(drawn.axes[0].patches) == 1
-    assert "cat" in unnamed_figure(row, "en").axes[1].get_title()
+    with use_language("en"):
+        assert "cat" in unnamed_figure(row).axes[1].get_title()
     written = svg(drawn)
     assert len(written) < 40_000 and written == svg(unnamed_figure(row))
     with capture_output() as captured:

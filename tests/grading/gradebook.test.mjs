@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import test from "node:test";
 
 // Through an address of its own: so it is an ES module in every version of node, with no package.json beside it
-const source = await readFile(new URL("../labkit/grading/gradebook.js", import.meta.url));
+const source = await readFile(new URL("../../labkit/grading/gradebook.js", import.meta.url));
 const book = await import(`data:text/javascript;base64,${source.toString("base64")}`);
 const { bare, compare, decoded, folded, guarded, keyOf, readCsv, readMark, readMarks, takeNewer, writeCsv } = book;
 

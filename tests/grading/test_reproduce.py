@@ -17,6 +17,7 @@ from PIL import Image
 from torch import nn
 
 from labkit.grading.reproduce import own_iou
+from labkit.locale import use_language
 from labkit.models.base import Model
 from labkit.photos import load_photos
 from labkit.report.data import results_data
@@ -324,6 +325,7 @@ def test_time_runs_out(reported, photos, jpegs, load):
 
 def test_english_and_no_torch(reported, jpegs, root):
     """The sentence is in the language asked for; the module is imported without torch."""
-    assert own_iou(reported(3), {}, language="en").reason.startswith("Masks were not recomputed: cat_chelsea")
+    with use_language("en"):
+        assert own_iou(reported(3), {}).reason.startswith("Masks were not recomputed: cat_chelsea")
     code = "import sys, labkit.grading.reproduce; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0

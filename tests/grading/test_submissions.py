@@ -14,13 +14,13 @@ from handed_in import edited, hostile, notebook_of, outside, resealed, sample, z
 from labkit.grading import submissions as handed
 from labkit.grading.submissions import KEPT, Source, content, find_sources, members, read
 from labkit.io.errors import LabkitError
-from labkit.locale import TEXTS, text
+from labkit.locale import text, texts
 from labkit.report.consistency import disagreements
 
 
 def says(told: str, key: str) -> bool:
     """Whether a sentence is the text of a key, whatever its values."""
-    parts = re.split(r"\{\w+\}", TEXTS["ru"][key])
+    parts = re.split(r"\{\w+\}", texts("ru")[key])
     return re.fullmatch(".*".join(map(re.escape, parts)), told) is not None
 
 

@@ -1,16 +1,39 @@
-"""The table of texts: both languages whole, and nothing in it that the code does not say."""
+"""The texts: both languages whole, nothing in them that the code does not say, and the language of the context."""
 
 from __future__ import annotations
 
 import ast
+import multiprocessing
 import re
 import subprocess
 import sys
+import threading
+from contextvars import copy_context
+from functools import partial
 from string import Formatter
 
 import pytest
 
-from labkit.locale import TEXTS, text
+import labkit
+from labkit.grading.workers import in_workers
+from labkit.locale import (
+    LANGUAGES,
+    in_each_language,
+    keep_language,
+    language,
+    number,
+    plural,
+    text,
+    texts,
+    use_language,
+)
+
+FORMS = {"ru": ["one", "few", "many"], "en": ["one", "other"]}
+
+
+def forms(said: str | dict[str, str]) -> list[str]:
+    """A text's forms, or the one that it has."""
+    return [said] if isinstance(said, str) else list(said.values())
 
 
 def placeholders(template: str) -> set[str]:
@@ -20,19 +43,18 @@ def placeholders(template: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def code(root):
-    """The library's syntax trees, the table's own file apart."""
-    paths = [path for path in (root / "labkit").rglob("*.py") if path.name != "texts.py"]
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    """The library's syntax trees."""
+    return [ast.parse(path.read_text(encoding="utf-8")) for path in (root / "labkit").rglob("*.py")]
 
 
-def called(code) -> tuple[set[str], set[str]]:
-    """The keys given to `text` or `Unreadable`: whole ones, and patterns of those made of parts."""
+def called(code, names=("text", "plural", "Unreadable", "_refusal")) -> tuple[set[str], set[str]]:
+    """The keys given to these functions: whole ones, and patterns of those made of parts."""
     keys, patterns = set(), set()
     for tree in code:
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
                 continue
-            if node.func.id not in ("text", "Unreadable", "_refusal"):
+            if node.func.id not in names:
                 continue
             key = node.args[0]
             if isinstance(key, ast.Constant):
@@ -44,26 +66,45 @@ def called(code) -> tuple[set[str], set[str]]:
 
 
 def test_same_keys_and_placeholders():
-    """Russian and English have the same keys, in alphabetical order, and take the same values."""
-    assert list(TEXTS["ru"]) == list(TEXTS["en"]) == sorted(TEXTS["ru"])
-    for key in TEXTS["ru"]:
-        assert placeholders(TEXTS["ru"][key]) == placeholders(TEXTS["en"][key]), key
+    """Russian and English have the same keys, in alphabetical order, and take the same values in every form."""
+    assert list(texts("ru")) == list(texts("en")) == sorted(texts("ru"))
+    for key in texts("ru"):
+        taken = [placeholders(form) for name in LANGUAGES for form in forms(texts(name)[key])]
+        assert all(one == taken[0] for one in taken), key
+
+
+def test_forms_are_those_of_the_language():
+    """A text that counts has each form of its language, and says the count."""
+    for name in LANGUAGES:
+        counting = {key: said for key, said in texts(name).items() if not isinstance(said, str)}
+        assert len(counting) > 5
+        for key, said in counting.items():
+            assert list(said) == FORMS[name] and all("{count}" in form for form in said.values()), key
 
 
 def test_languages_are_what_they_say():
     """Every Russian text is in Cyrillic and no English one is."""
-    for key in TEXTS["ru"].keys() - {"language"}:
-        assert re.search("[а-яё]", TEXTS["ru"][key]), key
-        assert not re.search("[а-яё]", TEXTS["en"][key], re.IGNORECASE), key
+    for key in texts("ru"):
+        assert all(re.search("[а-яё]", form) for form in forms(texts("ru")[key])), key
+        assert not any(re.search("[а-яё]", form, re.IGNORECASE) for form in forms(texts("en")[key])), key
 
 
 def test_every_key_that_is_used_exists(code):
     """No call of `text` can end in a KeyError."""
     keys, patterns = called(code)
     assert len(keys) > 40 and len(patterns) >= 3
-    assert keys <= TEXTS["ru"].keys()
+    assert keys <= texts("ru").keys()
     for pattern in patterns:
-        assert any(re.fullmatch(pattern, key) for key in TEXTS["ru"]), pattern
+        assert any(re.fullmatch(pattern, key) for key in texts("ru")), pattern
+
+
+def test_what_has_forms_is_said_by_plural(code):
+    """`text` gets none of them, and `plural` all."""
+    counting = {key for name in LANGUAGES for key, said in texts(name).items() if not isinstance(said, str)}
+    plain, _ = called(code, ("text", "Unreadable", "_refusal"))
+    keys, patterns = called(code, ("plural",))
+    assert not counting & plain
+    assert all(key in keys or any(re.fullmatch(pattern, key) for pattern in patterns) for key in counting)
 
 
 def test_every_key_is_used(code):
@@ -74,7 +115,7 @@ def test_every_key_is_used(code):
     """
     patterns = called(code)[1]
     strings = {node.value for tree in code for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    for key in TEXTS["ru"]:
+    for key in texts("ru"):
         if key.startswith(("viewer.", "gradebook.")):
             continue
         matches = [match for pattern in patterns if (match := re.fullmatch(pattern, key))]
@@ -84,13 +125,68 @@ def test_every_key_is_used(code):
 def test_fills_in_values():
     """Values go in as they are, braces and all; Russian is the default."""
     assert text("weights.taken", name="{x}", reason="<b>") == "Веса: {x} (<b>)"
-    assert text("weights.taken", "en", name="a", reason="b") == "Weights: a (b)"
+    with use_language("en"):
+        assert text("weights.taken", name="a", reason="b") == "Weights: a (b)"
 
 
-def test_unknown_language():
-    """The error names the valid ones."""
-    with pytest.raises(ValueError, match="ru, en"):
-        text("figures.photo", "de")
+@pytest.mark.parametrize(
+    "count, noun",
+    [
+        (0, "результатов"),
+        (1, "результат"),
+        (2, "результата"),
+        (5, "результатов"),
+        (11, "результатов"),
+        (12, "результатов"),
+        (21, "результат"),
+        (22, "результата"),
+        (25, "результатов"),
+        (101, "результат"),
+        (111, "результатов"),
+        (112, "результатов"),
+        (1004, "результата"),
+    ],
+)
+def test_plural(count, noun):
+    """A noun agrees with its number, by CLDR's rules for Russian and English."""
+    assert plural("checks.results_all", count) == f"{count} {noun}"
+    with use_language("en"):
+        assert plural("checks.results_all", count) == f"{count} {'result' if count == 1 else 'results'}"
+
+
+def test_plural_fills_in_other_values():
+    """Besides the count; a text without forms is the same for every count."""
+    assert plural("checks.conclusions_told", 3, least=10) == "3 слова, нужно не меньше 10"
+    assert [plural("photos.loaded", n) for n in (1, 2)] == ["Загружено 1 фото", "Загружено 2 фото"]
+
+
+def test_number():
+    """A comma in Russian, a point in English."""
+    assert (number(0.5, 2), number(-3, 0)) == ("0,50", "-3")
+    with use_language("en"):
+        assert number(0.5, 2) == "0.50"
+
+
+def test_use_language_nests_and_restores():
+    """Also when a block is left by an error; without a block the language stays."""
+    with use_language("en"):
+        assert language() == "en"
+        with pytest.raises(RuntimeError), use_language("ru"):
+            assert language() == "ru" and text("figures.photo") == "фото"
+            raise RuntimeError
+        assert language() == "en"
+    assert language() == "ru"
+    said = labkit.use_language("en")
+    assert language() == "en" and text("figures.photo") == "photo" and repr(said) == "use_language('en')"
+
+
+@pytest.mark.parametrize("name", ["de", "", "EN", None])
+def test_unknown_language(name):
+    """The error names the valid ones, and the language stays what it was."""
+    with use_language("en"):
+        with pytest.raises(ValueError, match="ru, en"):
+            use_language(name)
+        assert language() == "en"
 
 
 @pytest.mark.parametrize("given, expected", [("en", "photo"), ("", "фото")])
@@ -101,3 +197,48 @@ def test_language_from_the_environment(given, expected, root, monkeypatch):
     command = "from labkit.locale import text; print(text('figures.photo'))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, encoding="utf-8")
     assert done.stdout.strip() == expected
+
+
+def test_unknown_language_in_the_environment(root, monkeypatch):
+    """It is an error at the first text, which names the valid ones."""
+    monkeypatch.setenv("LABKIT_LANGUAGE", "de")
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
+    command = "import labkit.locale; labkit.locale.text('figures.photo')"
+    done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, encoding="utf-8")
+    assert "ValueError" in done.stderr and "ru, en" in done.stderr
+
+
+def test_in_each_language():
+    """What is said in both, and the language of before afterwards."""
+    with use_language("en"):
+        assert in_each_language(text, "figures.photo") == {"ru": "фото", "en": "photo"} and language() == "en"
+
+
+def in_a_thread(function) -> str:
+    """What a function gives in a new thread."""
+    said = []
+    thread = threading.Thread(target=lambda: said.append(function()))
+    thread.start()
+    thread.join()
+    return said[0]
+
+
+def test_thread():
+    """A new thread has the default; a copied context and `keep_language` bring along the language."""
+    with use_language("en"):
+        kept = keep_language(language)
+        assert in_a_thread(language) == "ru"
+        assert in_a_thread(partial(copy_context().run, language)) == "en"
+    assert kept() == in_a_thread(kept) == "en" and language() == "ru"
+
+
+def spoken(_: int) -> str:
+    """A task for a process."""
+    return language()
+
+
+def test_worker_processes_speak_the_language():
+    """They are told when they start."""
+    with use_language("en"):
+        assert list(in_workers(spoken, [0], lambda _: 60)) == [(0, "en")]
+    assert multiprocessing.active_children() == []

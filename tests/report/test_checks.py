@@ -7,6 +7,7 @@ import copy
 import pytest
 from executed import executed, handed_in
 
+from labkit.locale import use_language
 from labkit.report.answers import complete
 from labkit.report.checks import NAMES, checks, found_on
 from labkit.weights.catalogue import OFFICIAL
@@ -76,7 +77,7 @@ def test_objects_without_classes(data):
 
 def test_text(data):
     """Too few words, an open question, no question at all."""
-    assert failed({**data, "conclusions": "Всё хорошо."})["conclusions"] == "слов: 2, нужно не меньше 10"
+    assert failed({**data, "conclusions": "Всё хорошо."})["conclusions"] == "2 слова, нужно не меньше 10"
     data["answers"].append({"question": "**2.**", "answer": "—"})
     assert failed(data)["answers"] == "отвечено 1 из 2"
     assert failed({**data, "answers": []})["answers"] == "отвечено 0 из 0"
@@ -125,6 +126,7 @@ def test_language(data):
     """In English every word is, also of what is listed and cut short."""
     names = [{"name": f"{n}.jpg", "reason": "empty"} for n in range(12)]
     lost = {**data, "skipped": names, "results": [{**one, "segments": []} for one in data["results"]]}
-    told = failed(lost, target="", language="en")
+    with use_language("en"):
+        told = failed(lost, target="")
     assert {"results", "objects"} <= set(told) and told["results"].endswith("and 2 more")
     assert not any("а" <= letter <= "я" for reason in told.values() for letter in reason.lower())

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from labkit.classes import VOC
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.report.provenance import MIME, Provenance, provenance
 from labkit.segmentation import Segmentation
@@ -52,7 +53,8 @@ def test_facts(results):
         "Настройки": "working_side = 384, finest = 8",
         "Версии": "labkit 0.1.0, torch 2.9.0",
     }
-    assert dict(provenance(results).rows("en"))["Device"] == "cpu"
+    with use_language("en"):
+        assert dict(provenance(results).rows())["Device"] == "cpu"
 
 
 def test_photos(results, root):

@@ -61,7 +61,7 @@ def test_writes_weights(tiny_dataset, tmp_path, monkeypatch, root, capsys):
     arguments = ["ranking", "embedded", "--dataset", str(tiny_dataset), "--split", "val.txt", "--out", str(out)]
     monkeypatch.setattr("sys.argv", arguments)
     ranking.main()
-    before, after = load_file(root / "labkit" / "embedded" / "sam.safetensors"), load_file(out)
+    before, after = load_file(root / "labkit" / "weights" / "embedded" / "sam.safetensors"), load_file(out)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed and all("iou_prediction_head" in name for name in changed)
     assert load_model(4, out, "cpu").weights.sha256 in capsys.readouterr().out

@@ -14,6 +14,7 @@ from PIL import Image
 
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation, encode_mask
 from labkit.viewer.prompt_figures import display_prompts, prompt_figure
@@ -60,7 +61,8 @@ def pictures(drawn: str) -> list[np.ndarray]:
 def test_legend_names_what_was_asked(prompts, ru, en):
     """One entry a kind of prompt that is there, in the language asked for; the IoU with its decimal sign."""
     assert words(svg(prompt_figure(answered(prompts, 0.874)))) == ["x", "ответ 1: 0,87", *ru]
-    assert words(svg(prompt_figure(answered(prompts, 0.874), "en"))) == ["x", "answer 1: 0.87", *en]
+    with use_language("en"):
+        assert words(svg(prompt_figure(answered(prompts, 0.874)))) == ["x", "answer 1: 0.87", *en]
 
 
 def test_marks_are_where_the_prompts_were():
@@ -125,7 +127,7 @@ def test_odd_shapes(shape):
 
 def test_display_prompts(shell):
     """In a notebook it is one SVG."""
-    with capture_output() as captured:
-        display_prompts(answered(BOX, 0.5), "en")
+    with capture_output() as captured, use_language("en"):
+        display_prompts(answered(BOX, 0.5))
     (output,) = captured.outputs
     assert words(output.data["image/svg+xml"])[-1] == "box"

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from labkit.classes import VOC
 from labkit.figures import colors_of, named_segments, rgb
-from labkit.locale import text
+from labkit.locale import text, use_language
 from labkit.photos import Photo
 from labkit.report.page import external_links, render
 from labkit.segmentation import Segmentation
@@ -148,7 +148,8 @@ def view(open_page):
 
 def rows(result: Segmentation, language: str = "ru") -> list[tuple[str, object]]:
     """What the legend lists, in its order: name and segment."""
-    return [(name, segment) for segment, name in named_segments(result, language)]
+    with use_language(language):
+        return [(name, segment) for segment, name in named_segments(result)]
 
 
 def share_of(result: Segmentation, segment, threshold: float) -> float:
@@ -647,7 +648,8 @@ def test_zoom_buttons(view, semantic):
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_zoom_in_words(view, cat, language):
     """The zoom is said in full up to the highest one."""
-    shown = view(page_part([cat], language))
+    with use_language(language):
+        shown = view(page_part([cat]))
     for _ in range(9):
         shown.press("zoom_in")
     assert zoom_of(shown) == 1600
@@ -946,7 +948,8 @@ def test_nothing_found(view, default_photos):
 @pytest.mark.parametrize("language, words", [("ru", "Показывать нечего"), ("en", "Nothing to show")])
 def test_no_results(view, language, words):
     """So does an empty list."""
-    shown = view(page_part([], language))
+    with use_language(language):
+        shown = view(page_part([]))
     assert words in shown.find("style + p").inner_text() and shown.find("canvas, button").count() == 0
 
 

@@ -14,7 +14,7 @@ def test_javascript(root):
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
-    path = root / "tests" / "viewer.test.mjs"
+    path = root / "tests" / "viewer" / "viewer.test.mjs"
     command = [node, "--test", "--test-reporter=tap", str(path)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import traitlets
 
+from labkit.locale import use_language
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, module, viewer_data
 from labkit.viewer.widget import ViewerWidget
@@ -12,12 +13,15 @@ from labkit.viewer.widget import ViewerWidget
 
 def test_what_is_sent(outlined):
     """The item without its photo, the photo beside it, the words and the style; the viewer's module is its code."""
-    widget = ViewerWidget(outlined, "en")
+    with use_language("en"):
+        widget = ViewerWidget(outlined)
     whole = item_of(outlined)
     assert widget.photos == [whole["photo"]]
     (item,) = widget.items
     assert "photo" not in item and item["segments"] == whole["segments"]
-    assert widget.data == viewer_data("en") and not widget.asks
+    with use_language("en"):
+        assert widget.data == viewer_data()
+    assert not widget.asks
     assert widget._esm == module() or module() in str(widget._esm)
 
 
@@ -43,7 +47,8 @@ def test_what_is_asked_is_heard(outlined):
 
 def test_busy(outlined):
     """While a model runs the widget says so, in its language."""
-    widget = ViewerWidget(outlined, "en")
+    with use_language("en"):
+        widget = ViewerWidget(outlined)
     widget.busy()
     assert widget.message == "The model is at work…"
     with pytest.raises(traitlets.TraitError):
