@@ -17,7 +17,7 @@ from segment_anything.modeling.common import LayerNorm2d
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.models.backbone import ENCODER, MEAN, STD
+from labkit.models.backbone import MEAN, STD, encoder_settings
 
 __all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build"]
 
@@ -43,15 +43,18 @@ class ImageEncoder(nn.Module):
     of its place, so that `SamPredictor` and `SamAutomaticMaskGenerator` hand all of it on as one.
     """
 
-    def __init__(self):
+    def __init__(self, former: bool = False):
         super().__init__()
         self.img_size = SIDE
-        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None)
+        self.encoder = smp.encoders.get_encoder(weights=None, **encoder_settings(former, name="name"))
         finest, fine, *rest = self.encoder.out_channels[1:]
         self.fine = nn.Conv2d(fine, _CHANNELS, 3, stride=2, padding=1)
         self.laterals = nn.ModuleList(nn.Conv2d(channels, _CHANNELS, 1) for channels in rest)
         self.neck = nn.Sequential(_block(), _block())
-        self.details = nn.ModuleList([nn.Conv2d(fine, _DETAILS[4], 1), nn.Conv2d(finest, _DETAILS[2], 1)])
+        self.details = nn.ModuleList()
+        if former:
+            return
+        self.details += [nn.Conv2d(fine, _DETAILS[4], 1), nn.Conv2d(finest, _DETAILS[2], 1)]
         for detail in self.details:  # the decoder starts as one without details
             nn.init.zeros_(detail.weight)
             nn.init.zeros_(detail.bias)
@@ -67,6 +70,8 @@ class ImageEncoder(nn.Module):
             y = y + F.interpolate(lateral(level), y.shape[-2:], mode="bilinear")
         for block in self.neck:
             y = y + block(y)
+        if not self.details:
+            return y
         at4, at2 = self.details
         return torch.cat([y, F.pixel_unshuffle(at4(fine), 2), F.pixel_unshuffle(at2(finest), 4)], 1)
 
@@ -158,16 +163,16 @@ class DetailedMaskDecoder(MaskDecoder):
         return super().predict_masks(embedding, *args, **kwargs)
 
 
-def build() -> Sam:
+def build(former: bool = False) -> Sam:
     """The network with random weights, for `SamPredictor` and `SamAutomaticMaskGenerator`."""
     grid = SIDE // _STRIDE
     prompts = DrawnPrompts(_CHANNELS, (grid, grid), (SIDE, SIDE), mask_in_chans=16)
     frequencies = prompts.pe_layer.positional_encoding_gaussian_matrix
     frequencies[:, frequencies.shape[1] // 2 :] *= 4  # half of them tell neighbours apart, not only regions
     return Sam(
-        ImageEncoder(),
+        ImageEncoder(former),
         prompts,
-        DetailedMaskDecoder(
+        (MaskDecoder if former else DetailedMaskDecoder)(
             transformer_dim=_CHANNELS,
             transformer=TwoWayTransformer(depth=2, embedding_dim=_CHANNELS, num_heads=4, mlp_dim=512),
             num_multimask_outputs=3,

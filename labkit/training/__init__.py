@@ -15,7 +15,8 @@ from labkit.classes import VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.locale import text
-from labkit.models import SEMANTIC, build_network, load_weights, pick_device
+from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device
+from labkit.models.backbone import ENCODER
 from labkit.training.crops import Crops
 from labkit.training.detection import MaskRCNNLearner
 from labkit.training.loop import Recipe, train
@@ -66,10 +67,15 @@ def train_variants(
     if len(names) > 1 and not set(names) <= set(SEMANTIC):
         raise LabkitError(text("train.one"))
     torch.manual_seed(recipe.seed)
-    networks = {name: build_network(name) for name in names}
     if start == "embedded":
+        paths = {name: find_weights(name, "embedded").path for name in names}
+        networks = {name: network_for(path, name) for name, path in paths.items()}
         for name, network in networks.items():
-            load_weights(network, find_weights(name, "embedded").path)
+            load_weights(network, paths[name])
+    else:
+        unet = find_weights("unet", "embedded").path
+        former = start == "encoder" and network_for(unet, "unet").former
+        networks = {name: build_network(name, former) for name in names}
     data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
     place = pick_device(device).type
     if names[0] in SEMANTIC:
@@ -87,7 +93,8 @@ def train_variants(
 
 def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say) -> None:
     dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
-    encoder = dilated[0] if dilated else build_network("deeplab").encoder
+    former = next(iter(networks.values())).former
+    encoder = dilated[0] if dilated else build_network("deeplab", former).encoder
     if start == "embedded":
         encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
     else:
@@ -137,8 +144,9 @@ def _start_encoder(encoder: nn.Module, start: str) -> None:
     if start != "encoder":
         load_encoder(encoder, read_teacher(start))
         return
-    unet = build_network("unet")
-    load_weights(unet, find_weights("unet", "embedded").path)
+    path = find_weights("unet", "embedded").path
+    unet = network_for(path, "unet")
+    load_weights(unet, path)
     encoder.load_state_dict(unet.encoder.state_dict())
 
 
@@ -151,7 +159,8 @@ def export(network: nn.Module, variant: str, path: Path, note: dict[str, str] | 
         if not name.endswith("num_batches_tracked")
     }
     classes = "" if variant == "sam" else VOC.name
-    metadata = {"format": FORMAT, "variant": variant, "classes": classes, **(note or {})}
+    encoder = {} if network.former else {"encoder": ENCODER}
+    metadata = {"format": FORMAT, "variant": variant, "classes": classes, **encoder, **(note or {})}
     data = safetensors.torch.save(state, metadata)
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)
