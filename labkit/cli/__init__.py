@@ -115,9 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint")
     train.add_argument(
         "--start",
-        choices=("embedded", "encoder", "imagenet"),
+        metavar="START",
         default="embedded",
-        help="starting weights: the variant's embedded ones, the encoder of the embedded U-Net, or ImageNet's",
+        help="embedded (default: the variant's own), encoder (that of the embedded U-Net), or a teacher's .npz",
     )
     train.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
     train.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")

@@ -5,6 +5,8 @@ semantic/NAME.png      8-bit label id of each pixel (255: not labelled)
 instances/NAME.png     8-bit instance number of each pixel (optional; 255: not labelled)
 instances.csv          one row an instance: image, instance, voc_id, area_px, x0, y0, x1, y1, ... (optional)
 train.txt, val.txt     names, one a line
+partial.txt            names of photos on which only some classes are labelled (optional): there a pixel without an
+                       object is background only where the semantic labels say so
 """
 
 from __future__ import annotations
@@ -46,8 +48,15 @@ class Dataset:
     """The photos of one split. Raises LabkitError, naming the path, where the layout is not as above."""
 
     def __init__(self, root: str | Path, split: str | Path):
+        """`split` names a file in the folder or anywhere, with or without `.txt`; several, joined by commas."""
         self.root = Path(root)
-        split = Path(split)
+        self.names: list[str] = []
+        for file in [split] if isinstance(split, Path) else split.split(","):
+            self.names += self._read(Path(file))
+        partial = self.root / "partial.txt"
+        self.partial = frozenset(read_split(partial) if partial.exists() else ())
+
+    def _read(self, split: Path) -> list[str]:
         if split.suffix == "":
             split = split.with_suffix(".txt")
         if not split.is_absolute() and not split.exists():
@@ -55,10 +64,11 @@ class Dataset:
         for needed in (self.root / "images", self.root / "semantic", split):
             if not needed.exists():
                 raise LabkitError(text("dataset.layout", path=needed))
-        self.names = read_split(split)
-        missing = [name for name in self.names if not self.image_path(name).exists()]
+        names = read_split(split)
+        missing = [name for name in names if not self.image_path(name).exists()]
         if missing:
             raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=self.image_path(missing[0])))
+        return names
 
     def __len__(self) -> int:
         return len(self.names)
@@ -93,7 +103,10 @@ class Dataset:
     def instance_numbers(self, name: str) -> np.ndarray:
         """The instance number of each pixel, `HxW` uint8, 0 where there is none, 255 where nobody labelled."""
         with Image.open(self.root / "instances" / f"{name}.png") as image:
-            return np.array(image)
+            numbers = np.array(image)
+        if name in self.partial:
+            numbers[(numbers == 0) & (self.semantic(name) == IGNORE)] = IGNORE
+        return numbers
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""

@@ -112,7 +112,8 @@ def embedded(model: PromptedModel, photo: Photo) -> Embedding:
     with recorded({"embedding": model.network.image_encoder}) as seen:
         model.set_photo(photo)
     size = ResizeLongestSide.get_preprocess_shape(*photo.pixels.shape[:2], side)
-    return Embedding(photo, seen["embedding"][-1][0].numpy(), side, size)
+    channels = model.network.mask_decoder.transformer_dim  # behind them our encoder hands details on
+    return Embedding(photo, seen["embedding"][-1][0][:channels].numpy(), side, size)
 
 
 def components(embedding: Embedding, count: int = _COMPONENTS) -> Components:

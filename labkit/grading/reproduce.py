@@ -27,7 +27,7 @@ from labkit.segmentation import Segmentation, decode_mask
 from labkit.variants import find_variant
 from labkit.weights.catalogue import releases_of
 from labkit.weights.download import cached
-from labkit.weights.find import EMBEDDED
+from labkit.weights.find import EMBEDDED, is_former
 
 if TYPE_CHECKING:
     from labkit.models.base import Model
@@ -188,6 +188,8 @@ class _Run:
             weights, expected = "embedded", EMBEDDED[variant.name]
         else:
             raise _Unchecked(self.told("unknown", name=name or "—"))
+        if is_former(variant.name, sha256):
+            raise _Unchecked(self.told("former", name=name))
         if sha256 != expected:
             raise _Unchecked(self.told("sha256", name=name))
         return _loaded(variant.name, weights, self.device)

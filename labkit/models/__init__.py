@@ -25,7 +25,7 @@ from labkit.models.sam import build as build_sam
 from labkit.models.semantic import SemanticModel
 from labkit.models.unet import build as build_unet
 from labkit.variants import VARIANTS, Variant, find_variant
-from labkit.weights.find import find_weights
+from labkit.weights.find import find_weights, read_header
 
 __all__ = [
     "SEMANTIC",
@@ -35,6 +35,7 @@ __all__ = [
     "build_release",
     "load_model",
     "load_weights",
+    "network_for",
     "pick_device",
 ]
 
@@ -42,7 +43,7 @@ SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")
 """The variants that give a class to each pixel."""
 
 
-_BUILDERS: dict[str, Callable[[], nn.Module]] = {
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "deeplab": build_deeplab,
     "unet": build_unet,
     "fcn": build_fcn,
@@ -61,7 +62,7 @@ def load_model(variant: int | str | Variant, weights: str | Path = "auto", devic
     """
     place = pick_device(device)
     found = find_weights(variant, weights, gpu=place.type == "cuda")
-    network = build_release(found.release) if found.release else build_network(found.variant)
+    network = build_release(found.release) if found.release else network_for(found.path, found.variant)
     load_weights(network, found.path)
     return _KINDS[found.variant.kind](network, found, place)
 
@@ -94,9 +95,16 @@ def _published(network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
     return published_state(network, checkpoint)
 
 
-def build_network(variant: int | str | Variant) -> nn.Module:
-    """A variant's network with random weights."""
-    return _BUILDERS[find_variant(variant).name]()
+def build_network(variant: int | str | Variant, former: bool = False) -> nn.Module:
+    """A variant's network with random weights; `former`: that of the files that do not name their encoder."""
+    network = _BUILDERS[find_variant(variant).name](former=former)
+    network.former = former
+    return network
+
+
+def network_for(path: Path, variant: int | str | Variant) -> nn.Module:
+    """The network, with random weights, that one of the kit's own files fits."""
+    return build_network(variant, former="encoder" not in read_header(path))
 
 
 def pick_device(device: str = "auto") -> torch.device:

@@ -1,18 +1,22 @@
-"""The one backbone under every embedded model: EfficientNet-Lite0 (Liu, 2020), 2.96 M parameters.
+"""The one backbone under every embedded model: MobileNetV2 (Sandler et al., 2018), 1.81 M parameters.
 
 One encoder for all makes the variants comparable: what differs between two reports is the decoder.
-Its features have strides 2, 4, 8, 16, 32 and 16, 24, 40, 112, 320 channels.
+Its features have strides 2, 4, 8, 16, 32 and 16, 24, 32, 96, 320 channels.
+
+The files that travel today are of the former generation, on EfficientNet-Lite0 (Liu, 2020; 16, 24, 40, 112, 320
+channels): a file that does not name its encoder is one of these, and `former=True` builds the network that it fits.
 """
 
 from __future__ import annotations
 
-__all__ = ["BN_EPS", "ENCODER", "MEAN", "STD", "STRIDE", "WORKING_SIDE"]
+from typing import Any
 
-ENCODER = "tu-efficientnet_lite0"
+__all__ = ["ENCODER", "MEAN", "STD", "STRIDE", "WORKING_SIDE", "encoder_settings"]
+
+ENCODER = "tu-mobilenetv2_100"
 """The encoder's name in segmentation-models-pytorch (`tu-`: taken from timm)."""
 
-BN_EPS = 1e-3
-"""The BatchNorm epsilon that the ImageNet weights were trained with."""
+_FORMER_ENCODER, _FORMER_EPS = "tu-efficientnet_lite0", 1e-3
 
 MEAN = STD = 0.5
 """A pixel in [0, 1] is normalised to (pixel - MEAN) / STD."""
@@ -22,3 +26,8 @@ STRIDE = 32
 
 WORKING_SIDE = 384
 """The longest side, in pixels, that photos are scaled down to: the middle of the sizes trained on."""
+
+
+def encoder_settings(former: bool = False, name: str = "encoder_name") -> dict[str, Any]:
+    """What smp's networks (and, with `name="name"`, `get_encoder`) are told of the encoder."""
+    return {name: _FORMER_ENCODER, "bn_eps": _FORMER_EPS} if former else {name: ENCODER}

@@ -2,6 +2,7 @@
 
 The last stage of the encoder keeps stride 16 and spreads its kernels instead (atrous convolution, section 3.1);
 atrous spatial pyramid pooling looks at rates 6, 12 and 18; the decoder adds the stride-4 features.
+Both enlargements are by pixels, not by corners as in smp: those move the far side of a photo by almost a cell.
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ from __future__ import annotations
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from labkit.models.backbone import BN_EPS, ENCODER
+from labkit.models.backbone import encoder_settings
 
 __all__ = ["build"]
 
 
-def build(classes: int = 21) -> nn.Module:
+def build(classes: int = 21, former: bool = False) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
-    return smp.DeepLabV3Plus(
-        ENCODER,
+    network = smp.DeepLabV3Plus(
+        **encoder_settings(former),
         encoder_weights=None,
         encoder_output_stride=16,
-        decoder_channels=128,
+        decoder_channels=128 if former else 256,
         decoder_atrous_rates=(6, 12, 18),
         classes=classes,
-        bn_eps=BN_EPS,
     )
+    if former:
+        return network
+    network.decoder.up = network.segmentation_head[1] = nn.Upsample(scale_factor=4, mode="bilinear")
+    return network

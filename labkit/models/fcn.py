@@ -10,12 +10,12 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-from labkit.models.backbone import BN_EPS, ENCODER
+from labkit.models.backbone import encoder_settings
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
 HEAD_CHANNELS = 1280
-"""The width of EfficientNet-Lite0's own last layer before its classifier, kept so that both can be taken over."""
+"""The width of MobileNetV2's own last layer before its classifier."""
 
 
 def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
@@ -39,12 +39,12 @@ class FCNDecoder(nn.Module):
     `finest` is the stride of the finest score that takes part: 8 (FCN-8s), 16 (FCN-16s) or 32 (FCN-32s).
     """
 
-    def __init__(self, encoder_channels: list[int], classes: int):
+    def __init__(self, encoder_channels: list[int], classes: int, former: bool = False):
         super().__init__()
         *_, at8, at16, at32 = encoder_channels
         self.head = nn.Sequential(
             nn.Conv2d(at32, HEAD_CHANNELS, 1, bias=False),
-            nn.BatchNorm2d(HEAD_CHANNELS, eps=BN_EPS),
+            nn.BatchNorm2d(HEAD_CHANNELS, eps=1e-3 if former else 1e-5),
             nn.ReLU6(),
             nn.Dropout2d(0.2),
         )
@@ -57,6 +57,7 @@ class FCNDecoder(nn.Module):
         self.up32to16 = bilinear_upsampling(classes, 2)
         self.up16to8 = bilinear_upsampling(classes, 2)
         self.up = nn.ModuleDict({str(stride): bilinear_upsampling(classes, stride) for stride in (8, 16, 32)})
+        self.up.requires_grad_(False)  # section 4.3: the last ones stay bilinear, those between the scores learn
         self.finest = 8
 
     def scores(self, features: list[torch.Tensor]) -> dict[int, torch.Tensor]:
@@ -74,16 +75,16 @@ class FCNDecoder(nn.Module):
 class FCN(nn.Module):
     """The encoder and the decoder above; `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
 
-    def __init__(self, classes: int = 21):
+    def __init__(self, classes: int = 21, former: bool = False):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None, bn_eps=BN_EPS)
-        self.decoder = FCNDecoder(self.encoder.out_channels, classes)
+        self.encoder = smp.encoders.get_encoder(weights=None, **encoder_settings(former, name="name"))
+        self.decoder = FCNDecoder(self.encoder.out_channels, classes, former)
         self.segmentation_head = nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.segmentation_head(self.decoder(self.encoder(x)))
 
 
-def build(classes: int = 21) -> nn.Module:
+def build(classes: int = 21, former: bool = False) -> nn.Module:
     """The network with random weights; set `network.decoder.finest` for FCN-16s or FCN-32s."""
-    return FCN(classes)
+    return FCN(classes, former)

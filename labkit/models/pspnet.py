@@ -9,20 +9,22 @@ from __future__ import annotations
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from labkit.models.backbone import BN_EPS, ENCODER
+from labkit.models.backbone import encoder_settings
 
 __all__ = ["build"]
 
 
-def build(classes: int = 21) -> nn.Module:
+def build(classes: int = 21, former: bool = False) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
-    return smp.PSPNet(
-        ENCODER,
+    network = smp.PSPNet(
+        **encoder_settings(former),
         encoder_weights=None,
         encoder_depth=5,
-        psp_out_channels=256,
+        psp_out_channels=256 if former else 512,
         classes=classes,
         upsampling=16,
-        bn_eps=BN_EPS,
         output_stride=16,
     )
+    if not former:
+        network.segmentation_head[1] = nn.Upsample(scale_factor=16, mode="bilinear")  # by pixels, not by corners
+    return network

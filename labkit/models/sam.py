@@ -1,10 +1,14 @@
 """Variant 4: SAM, Segment Anything (Kirillov et al., 2023), with a small image encoder of our own.
 
 The prompt encoder, the mask decoder and their wiring are segment_anything's (section 3, appendix A); in place of its
-ViT, which takes seconds to minutes on a CPU, stands EfficientNet-Lite0 with a neck that joins its strides 4 to 32.
+ViT, which takes seconds to minutes on a CPU, stands the shared backbone with a neck that joins its strides 4 to 32.
+Where the decoder enlarges its masks it sees the photo once more, by the backbone's strides 4 and 2, so that edges
+follow it (as in HQ-SAM, Ke et al., 2023, section 3.2, and SAM 2, Ravi et al., 2024, section 4).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
@@ -13,7 +17,7 @@ from segment_anything.modeling.common import LayerNorm2d
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.models.backbone import BN_EPS, ENCODER, MEAN, STD
+from labkit.models.backbone import MEAN, STD, encoder_settings
 
 __all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build"]
 
@@ -24,37 +28,52 @@ OUTLINE_LOGIT = 8.0
 """What a mask prompt made from a mask says inside it, as a logit; its negative outside."""
 
 _CHANNELS = 128
+_DETAILS = {4: 32, 2: 16}
+"""Channels of the details at each stride: those of the mask decoder's two enlargements."""
+
 _DISC, _REACH = 8.0, 64.0
 _STRIDE = 8
 
 
 class ImageEncoder(nn.Module):
-    """`Bx3x512x512` normalised pixels to the image embedding `Bx128x64x64`.
+    """`Bx3x512x512` normalised pixels to the image embedding and, behind it, details: `Bx512x64x64`.
 
-    SAM's own stride is 16 on 1024 pixels; stride 8 on 512 keeps as many places.
+    SAM's own stride is 16 on 1024 pixels; stride 8 on 512 keeps as many places. The first 128 channels are the
+    embedding. The details of stride 4 (32 channels) and 2 (16) lie behind them with each square of pixels as channels
+    of its place, so that `SamPredictor` and `SamAutomaticMaskGenerator` hand all of it on as one.
     """
 
-    def __init__(self):
+    def __init__(self, former: bool = False):
         super().__init__()
         self.img_size = SIDE
-        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None, bn_eps=BN_EPS)
-        fine, *rest = self.encoder.out_channels[2:]
+        self.encoder = smp.encoders.get_encoder(weights=None, **encoder_settings(former, name="name"))
+        finest, fine, *rest = self.encoder.out_channels[1:]
         self.fine = nn.Conv2d(fine, _CHANNELS, 3, stride=2, padding=1)
         self.laterals = nn.ModuleList(nn.Conv2d(channels, _CHANNELS, 1) for channels in rest)
         self.neck = nn.Sequential(_block(), _block())
+        self.details = nn.ModuleList()
+        if former:
+            return
+        self.details += [nn.Conv2d(fine, _DETAILS[4], 1), nn.Conv2d(finest, _DETAILS[2], 1)]
+        for detail in self.details:  # the decoder starts as one without details
+            nn.init.zeros_(detail.weight)
+            nn.init.zeros_(detail.bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.join(self.encoder(x)[2:])
+        return self.join(self.encoder(x)[1:])
 
     def join(self, features: list[torch.Tensor]) -> torch.Tensor:
-        """The encoder's features at strides 4, 8, 16 and 32 summed at stride 8 and mixed."""
-        fine, *rest = features
+        """The encoder's features at strides 4 to 32 summed at stride 8 and mixed; behind them those of 4 and 2."""
+        finest, fine, *rest = features
         y = self.fine(fine)
         for lateral, level in zip(self.laterals, rest, strict=True):
             y = y + F.interpolate(lateral(level), y.shape[-2:], mode="bilinear")
         for block in self.neck:
             y = y + block(y)
-        return y
+        if not self.details:
+            return y
+        at4, at2 = self.details
+        return torch.cat([y, F.pixel_unshuffle(at4(fine), 2), F.pixel_unshuffle(at2(finest), 4)], 1)
 
 
 def _block() -> nn.Sequential:
@@ -118,16 +137,42 @@ class DrawnPrompts(PromptEncoder):
         return drawn
 
 
-def build() -> Sam:
+class DetailedUpscaling(nn.Sequential):
+    """The decoder's two enlargements; `details`, of strides 4 and 2, are added before each activation."""
+
+    details: tuple[torch.Tensor, torch.Tensor]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, norm, active, second, last = self
+        at4, at2 = self.details
+        return last(second(active(norm(first(x)) + at4)) + at2)
+
+
+class DetailedMaskDecoder(MaskDecoder):
+    """segment_anything's mask decoder on an image embedding with details behind it (see `ImageEncoder`)."""
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self.output_upscaling = DetailedUpscaling(*self.output_upscaling)
+
+    def predict_masks(self, image_embeddings: torch.Tensor, *args: Any, **kwargs: Any):
+        """As in segment_anything: masks `NxAx256x256` as logits, and the IoU predicted for each."""
+        sizes = _CHANNELS, _DETAILS[4] * 4, _DETAILS[2] * 16
+        embedding, at4, at2 = image_embeddings.split(sizes, 1)
+        self.output_upscaling.details = F.pixel_shuffle(at4, 2), F.pixel_shuffle(at2, 4)
+        return super().predict_masks(embedding, *args, **kwargs)
+
+
+def build(former: bool = False) -> Sam:
     """The network with random weights, for `SamPredictor` and `SamAutomaticMaskGenerator`."""
     grid = SIDE // _STRIDE
     prompts = DrawnPrompts(_CHANNELS, (grid, grid), (SIDE, SIDE), mask_in_chans=16)
     frequencies = prompts.pe_layer.positional_encoding_gaussian_matrix
     frequencies[:, frequencies.shape[1] // 2 :] *= 4  # half of them tell neighbours apart, not only regions
     return Sam(
-        ImageEncoder(),
+        ImageEncoder(former),
         prompts,
-        MaskDecoder(
+        (MaskDecoder if former else DetailedMaskDecoder)(
             transformer_dim=_CHANNELS,
             transformer=TwoWayTransformer(depth=2, embedding_dim=_CHANNELS, num_heads=4, mlp_dim=512),
             num_multimask_outputs=3,

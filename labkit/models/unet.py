@@ -9,17 +9,16 @@ from __future__ import annotations
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from labkit.models.backbone import BN_EPS, ENCODER
+from labkit.models.backbone import encoder_settings
 
 __all__ = ["build"]
 
 
-def build(classes: int = 21) -> nn.Module:
+def build(classes: int = 21, former: bool = False) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     return smp.Unet(
-        ENCODER,
+        **encoder_settings(former),
         encoder_weights=None,
-        decoder_channels=(128, 64, 48, 32, 16),
+        decoder_channels=(128, 64, 48, 32, 16) if former else (224, 80, 48, 32, 16),
         classes=classes,
-        bn_eps=BN_EPS,
     )

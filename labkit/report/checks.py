@@ -12,7 +12,7 @@ from labkit.locale import plural, text
 from labkit.report.answers import words
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
-from labkit.weights.find import EMBEDDED
+from labkit.weights.find import EMBEDDED, is_former
 
 __all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on", "some"]
 
@@ -139,6 +139,8 @@ def _weights(made_by: dict[str, Any], check: Any) -> Check:
     name, digest = made_by.get("weights", ""), made_by.get("sha256", "")
     if EMBEDDED.get(made_by.get("variant", "")) == digest != "":
         return check("weights", True, "weights_embedded", name=name)
+    if is_former(made_by.get("variant", ""), digest):
+        return check("weights", True, "weights_former", name=name)
     release = OFFICIAL.get(name.removeprefix("official/"))
     if release is not None and release.variant == made_by.get("variant"):
         kind, _, digits = release.hash.partition(":")

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
@@ -14,24 +15,25 @@ from labkit.classes import VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.locale import text
-from labkit.models import SEMANTIC, build_network, load_weights, pick_device
+from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device
+from labkit.models.backbone import ENCODER
 from labkit.training.crops import Crops
 from labkit.training.detection import MaskRCNNLearner
-from labkit.training.imagenet import load_imagenet, start_from_imagenet
 from labkit.training.loop import Recipe, train
 from labkit.training.prompting import SamLearner
 from labkit.training.scenes import Scenes
 from labkit.training.shared_encoder import SharedEncoder
+from labkit.training.teacher import load_encoder, measure, read_teacher, start_deeplab
 from labkit.variants import find_variant
 from labkit.weights.find import FORMAT, find_weights
 
 __all__ = ["RECIPES", "STARTS", "export", "recipe_for", "train_variants"]
 
-STARTS = ("embedded", "encoder", "imagenet")
-"""From a variant's embedded weights (fine-tuning); from the encoder of the embedded U-Net; from ImageNet."""
+STARTS = ("embedded", "encoder")
+"""From a variant's embedded weights (fine-tuning); from the encoder of the embedded U-Net. Else: a teacher's file."""
 
 RECIPES = {
-    "semantic": Recipe(),
+    "semantic": Recipe(side=320, encoder_rate=1e-4, frozen_stages=3, still=0.25, distil=1.0),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
     "prompted": Recipe(side=512, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),
 }
@@ -54,18 +56,26 @@ def train_variants(
     device: str = "auto",
     say=print,
 ) -> list[Path]:
-    """Trains variants and writes their weights; returns the paths. Several semantic ones share one encoder.
+    """Trains variants and writes their weights; returns the paths.
 
-    `start` is one of `STARTS`. `out` is a file for one variant, a folder for several; `OUT.checkpoint` beside it is
-    what `resume` goes on from.
+    Several semantic ones share one encoder, which from embedded weights stays as it is.
+
+    `start` is one of `STARTS` or a teacher's file. `out` is a file for one variant, a folder for several;
+    `OUT.checkpoint` beside it is what `resume` goes on from.
     """
     names = [find_variant(variant).name for variant in variants]
-    if len(names) > 1 and (start == "embedded" or not set(names) <= set(SEMANTIC)):
-        raise LabkitError(text("train.one" if start != "embedded" else "train.one_from_embedded"))
+    if len(names) > 1 and not set(names) <= set(SEMANTIC):
+        raise LabkitError(text("train.one"))
     torch.manual_seed(recipe.seed)
-    networks = {name: build_network(name) for name in names}
     if start == "embedded":
-        load_weights(networks[names[0]], find_weights(names[0], "embedded").path)
+        paths = {name: find_weights(name, "embedded").path for name in names}
+        networks = {name: network_for(path, name) for name, path in paths.items()}
+        for name, network in networks.items():
+            load_weights(network, paths[name])
+    else:
+        unet = find_weights("unet", "embedded").path
+        former = start == "encoder" and network_for(unet, "unet").former
+        networks = {name: build_network(name, former) for name in names}
     data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
     place = pick_device(device).type
     if names[0] in SEMANTIC:
@@ -83,15 +93,25 @@ def train_variants(
 
 def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say) -> None:
     dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
-    encoder = dilated[0] if dilated else build_network("deeplab").encoder
+    former = next(iter(networks.values())).former
+    encoder = dilated[0] if dilated else build_network("deeplab", former).encoder
     if start == "embedded":
         encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
-    elif start == "encoder":
-        _load_encoder(encoder)
     else:
-        start_from_imagenet(encoder, {name: network.decoder for name, network in networks.items()}, VOC.names)
+        _start_encoder(encoder, start)
+    taught = start not in STARTS and "deeplab" in networks
+    if not taught and (start == "encoder" or "deeplab" not in networks):
+        recipe = replace(recipe, distil=0.0)
+    if start == "embedded":  # several go on with their decoders alone, so that their encoder stays one
+        recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=1.0 if len(networks) > 1 else 0.0)
     learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
-    average = train(learner, Crops(data, side=recipe.side), recipe, checkpoint, resume, place, say)
+    crops = Crops(data, side=recipe.side, scales=(recipe.side * 3 // 4, recipe.side * 2))
+    if taught:
+        norms = start_deeplab(networks["deeplab"], read_teacher(start))
+        rng = np.random.default_rng(recipe.seed)
+        pixels = torch.stack([crops.draw(rng)[0] for _ in range(4 * recipe.batch)])
+        measure(norms, lambda: learner.eval()(pixels))
+    average = train(learner, crops, recipe, checkpoint, resume, place, say)
     for name, network in networks.items():
         network.encoder.load_state_dict(average.encoder.state_dict())
         network.decoder.load_state_dict(average.decoders[name].state_dict())
@@ -100,10 +120,9 @@ def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, sa
 
 def _train_objects(name, network, data, recipe, start, checkpoint, resume, place, say) -> None:
     encoder = network.backbone.encoder if name == "mask_rcnn" else network.image_encoder.encoder
-    if start == "encoder":
-        _load_encoder(encoder)
-    elif start == "imagenet":
-        load_imagenet(encoder)
+    if start != "embedded":
+        _keep_heads(network, name)
+        _start_encoder(encoder, start)
     if name == "mask_rcnn":
         learner = MaskRCNNLearner(network, recipe.frozen_stages)
         scenes = Scenes(data, recipe.side, scales=(360, 860), by_class=True)
@@ -113,9 +132,21 @@ def _train_objects(name, network, data, recipe, start, checkpoint, resume, place
     train(learner, scenes, recipe, checkpoint, resume, place, say)
 
 
-def _load_encoder(encoder: nn.Module) -> None:
-    unet = build_network("unet")
-    load_weights(unet, find_weights("unet", "embedded").path)
+def _keep_heads(network: nn.Module, variant: str) -> None:
+    """Takes over what fits of the variant's embedded weights: under a new encoder the heads have less to learn."""
+    ours = network.state_dict()
+    theirs = safetensors.torch.load_file(find_weights(variant, "embedded").path)
+    fitting = {name: value for name, value in theirs.items() if name in ours and ours[name].shape == value.shape}
+    nn.Module.load_state_dict(network, fitting, strict=False)
+
+
+def _start_encoder(encoder: nn.Module, start: str) -> None:
+    if start != "encoder":
+        load_encoder(encoder, read_teacher(start))
+        return
+    path = find_weights("unet", "embedded").path
+    unet = network_for(path, "unet")
+    load_weights(unet, path)
     encoder.load_state_dict(unet.encoder.state_dict())
 
 
@@ -128,7 +159,8 @@ def export(network: nn.Module, variant: str, path: Path, note: dict[str, str] | 
         if not name.endswith("num_batches_tracked")
     }
     classes = "" if variant == "sam" else VOC.name
-    metadata = {"format": FORMAT, "variant": variant, "classes": classes, **(note or {})}
+    encoder = {} if network.former else {"encoder": ENCODER}
+    metadata = {"format": FORMAT, "variant": variant, "classes": classes, **encoder, **(note or {})}
     data = safetensors.torch.save(state, metadata)
     part = path.with_name(path.name + ".part")
     part.write_bytes(data)

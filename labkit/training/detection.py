@@ -39,10 +39,11 @@ class MaskRCNNLearner(nn.Module):
         self.network.backbone.encoder.eval()
         return self
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float]]:
-        """The parts and their learning rates."""
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
+        """The parts, their learning rates, and how long they stay still."""
         heads = (self.network.backbone.fpn, self.network.rpn, self.network.roi_heads)
-        return [(self.network.backbone.encoder, recipe.encoder_rate), *((h, recipe.decoder_rate) for h in heads)]
+        encoder = self.network.backbone.encoder
+        return [(encoder, recipe.encoder_rate, recipe.still), *((head, recipe.decoder_rate, 0.0) for head in heads)]
 
     def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The five losses: objectness and boxes of the proposals; class, box and mask of the heads."""

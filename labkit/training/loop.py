@@ -19,7 +19,10 @@ __all__ = ["Learner", "Recipe", "freeze_stages", "train"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers of a run; `minutes` is training time, and the learning rate decays over it."""
+    """The numbers of a run; `minutes` is training time, and the learning rate decays over it.
+
+    The encoder's first `frozen_stages` never move, the rest of it not before the share `still` of the run.
+    """
 
     minutes: float = 30.0
     side: int = 256
@@ -32,13 +35,18 @@ class Recipe:
     smoothing: float = 0.02
     ema: float = 0.998
     frozen_stages: int = 2
+    still: float = 0.0
+    distil: float = 0.0
     seed: int = 0
 
 
 class Learner(Protocol):
-    """What can be trained: an `nn.Module` that says its parts' learning rates and its losses on a batch."""
+    """What can be trained: an `nn.Module` with its losses on a batch, and its parts with their learning rates.
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float]]: ...
+    With each part stands how long, as a share of the run, it stays still.
+    """
+
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]: ...
 
     def losses(self, batch: list[Any], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]: ...
 
@@ -68,8 +76,8 @@ def train(
     model = learner.to(device, memory_format=torch.channels_last)
     average = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     groups = [
-        {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate, "rate": rate}
-        for part, rate in model.rates(recipe)
+        {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate, "rate": rate, "still": still}
+        for part, rate, still in model.rates(recipe)
     ]
     optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=recipe.weight_decay)
     step, seconds = 0, 0.0
@@ -99,9 +107,12 @@ def train(
         started = clock()
         done = seconds / (recipe.minutes * 60)
         stream.progress.fill_(done)
-        factor = min(1.0, (done + 1e-4) / recipe.warmup) * (1 - done) ** 0.9
+        factor = (1 - done) ** 0.9
         for group in optimizer.param_groups:
-            group["lr"] = group["rate"] * factor
+            moving = done - group["still"]
+            group["lr"] = group["rate"] * factor * min(1.0, max(0.0, moving + 1e-4) / recipe.warmup)
+            for parameter in group["params"]:
+                parameter.requires_grad_(moving >= 0)
         parts = model.losses(next(loader), recipe, rng)
         total = sum(parts.values())
         optimizer.zero_grad(set_to_none=True)

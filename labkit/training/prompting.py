@@ -35,6 +35,9 @@ _OTHERS = 0.1
 
 _WINDOW = 64
 
+_EDGE, _EDGE_PLACES, _EDGE_WIDTH = 0.5, 512, 5
+"""What the places of the band around an object's edge count, how many of them are drawn, and the band's width."""
+
 
 class SamLearner(nn.Module):
     """SAM with its losses on scenes, class-agnostic."""
@@ -49,11 +52,12 @@ class SamLearner(nn.Module):
         self.network.image_encoder.encoder.eval()
         return self
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float]]:
-        """The parts and their learning rates."""
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
+        """The parts, their learning rates, and how long they stay still."""
         image, rate = self.network.image_encoder, recipe.decoder_rate
-        rest = (image.fine, image.laterals, image.neck, self.network.prompt_encoder, self.network.mask_decoder)
-        return [(image.encoder, recipe.encoder_rate), *((part, rate) for part in rest)]
+        neck = (image.fine, image.laterals, image.neck, image.details)
+        rest = (*neck, self.network.prompt_encoder, self.network.mask_decoder)
+        return [(image.encoder, recipe.encoder_rate, recipe.still), *((part, rate, 0.0) for part in rest)]
 
     def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The losses of the best of three masks, of the single mask, and of the predicted IoU."""
@@ -61,7 +65,7 @@ class SamLearner(nn.Module):
         device = next(self.parameters()).device
         pixels = torch.stack([scene.pixels for scene in batch]).to(device)
         x = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
-        features = image.encoder(x)[2:]
+        features = image.encoder(x)[1:]
         with torch.autocast(device.type, torch.bfloat16):
             embeddings = image.join(features).float()
         parts: dict[str, list[torch.Tensor]] = {"best": [], "single": [], "iou": []}
@@ -200,7 +204,9 @@ def mask_loss(
     """The loss and the true IoU of each answer, both `NxA`, for logits `NxAxMxM` and masks `NxSxS` bool.
 
     Cross entropy and Dice on 64x64 places of a window twice the object's box, so that a small object weighs as much
-    as a large one, and cross entropy on a coarse grid over all of the photo. `valid` is `SxS` bool.
+    as a large one, cross entropy on a coarse grid over all of the photo, and on places along the object's edge, at the
+    photo's own resolution (the uncertain places of PointRend, Kirillov et al., 2020, section 3.3, by the truth).
+    `valid` is `SxS` bool.
     """
     side = masks.shape[-1]
     truth = torch.stack([masks.float(), valid.float().expand_as(masks)], 1)
@@ -222,9 +228,25 @@ def mask_loss(
     row, column = torch.randint(8, (2,), generator=rng).tolist()
     far, seen = logits[:, :, row // 2 :: 4, column // 2 :: 4], truth[:, :, row::8, column::8]
     coarse = F.binary_cross_entropy_with_logits(far, seen[:, :1].expand_as(far), reduction="none") * seen[:, 1:]
-    loss = entropy / total + dice + coarse.mean((2, 3))
+    loss = entropy / total + dice + coarse.mean((2, 3)) + _EDGE * _edge_loss(logits, masks, valid, rng)
     with torch.no_grad():
         answer = (logits > 0) & valid[::2, ::2]
         object_ = (masks & valid)[:, None, ::2, ::2]
         iou = (answer & object_).sum((2, 3)) / (answer | object_).sum((2, 3)).clamp(min=1)
     return loss, iou
+
+
+def _edge_loss(logits: torch.Tensor, masks: torch.Tensor, valid: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    """Cross entropy (`NxA`) at places drawn from the band around each mask's edge."""
+    side = masks.shape[-1]
+    inside = masks[:, None].float()
+    near_in, near_out = (F.max_pool2d(x, _EDGE_WIDTH, 1, _EDGE_WIDTH // 2) for x in (inside, 1 - inside))
+    band = ((near_in * near_out)[:, 0] * valid).flatten(1)
+    places = (band + 1e-9).cpu().multinomial(_EDGE_PLACES, replacement=True, generator=rng).to(masks.device)
+    rows, columns = places // side, places % side
+    grid = (torch.stack([columns, rows], -1) + 0.5) / side * 2 - 1
+    answer = F.grid_sample(logits, grid[:, None], mode="bilinear", padding_mode="border", align_corners=False)[:, :, 0]
+    truth = masks.flatten(1).gather(1, places)[:, None].float().expand_as(answer)
+    counted = band.gather(1, places)[:, None]
+    entropy = F.binary_cross_entropy_with_logits(answer, truth, reduction="none") * counted
+    return entropy.sum(2) / counted.sum(2).clamp(min=1)

@@ -23,7 +23,7 @@ from labkit.classes import IGNORE
 from labkit.evaluation.dataset import Dataset
 from labkit.evaluation.metrics import innermost, iou
 from labkit.evaluation.object_scores import LEAST_AREA, objects_of
-from labkit.models import build_network, load_model, load_weights
+from labkit.models import load_model, load_weights, network_for
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment
 from labkit.training import export
@@ -116,7 +116,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model = load_model("sam", arguments.weights, "cpu")
     asked = collect(model, Dataset(arguments.dataset, arguments.split))
-    network = build_network("sam")
+    network = network_for(model.weights.path, "sam")
     load_weights(network, model.weights.path)
     network.mask_decoder.iou_prediction_head = tune(network.mask_decoder.iou_prediction_head, asked)
     print(len(asked.tokens), export(network, "sam", arguments.out))

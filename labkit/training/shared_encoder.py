@@ -4,6 +4,9 @@ The encoder is the dear part of a step, so the four semantic variants are traine
 serves all decoders, and all get the same data, the same steps and the same features. A stride-32 decoder sees every
 second place of the dilated stride-16 features, which are equal to the undilated ones (algorithme à trous, Chen et
 al., 2018, section 3.1), so each variant's own forward pass is what is trained. One variant alone goes the same way.
+
+Where DeepLab starts as the teacher (`labkit.training.teacher`), its answer to the very crop is also what the others
+learn from (Hinton et al., 2015, section 2), above all where nobody labelled; it learns from labels alone.
 """
 
 from __future__ import annotations
@@ -20,8 +23,10 @@ __all__ = ["SharedEncoder", "loss"]
 
 
 class SharedEncoder(nn.Module):
-    """The semantic networks `{variant: network}` on one encoder: `Bx3xHxW` uint8 to `{output: BxCxHxW logits}`.
+    """The semantic networks `{variant: network}` on one encoder: `Bx3xHxW` uint8 to `{output: BxCxhxw logits}`.
 
+    The logits have each decoder's own stride: what enlarges them last has nothing to learn (FCN's last transposed
+    convolution stays bilinear, as in Long et al., section 4.3, and is left out with the others).
     FCN has three outputs, one a stride, so that FCN-32s and FCN-16s are trained besides FCN-8s. U-Net's expanding path
     is deeply supervised (Lee et al., 2015): two 1x1 score layers, dropped afterwards, look at its stride 16 and 4.
     """
@@ -50,12 +55,14 @@ class SharedEncoder(nn.Module):
 
     def train(self, mode: bool = True):
         super().train(mode)
-        self.encoder.eval()  # the BatchNorm statistics of ImageNet stay: small batches would only blur them
+        self.encoder.eval()  # the BatchNorm statistics that it came with stay: small batches would only blur them
         return self
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         x = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
-        features = self.encoder(x)
+        moving = any(parameter.requires_grad for parameter in self.encoder.parameters())
+        with torch.set_grad_enabled(moving), torch.autocast(pixels.device.type, torch.bfloat16):
+            features = [feature.float() for feature in self.encoder(x)]
         undilated = [*features[:-1], features[-1][:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)]
         outputs = {}
         for name, decoder in self.decoders.items():
@@ -63,18 +70,24 @@ class SharedEncoder(nn.Module):
             with torch.autocast(pixels.device.type, torch.bfloat16, enabled=name != "fcn"):
                 if name == "fcn":
                     for stride, score in decoder.scores(own).items():
-                        outputs[name if stride == 8 else f"fcn-{stride}s"] = decoder.up[str(stride)](score)
+                        outputs[name if stride == 8 else f"fcn-{stride}s"] = score
                 else:
-                    outputs[name] = self.heads[name](decoder(own))
+                    outputs[name] = self.heads[name][0](decoder(own))
         for name, score in self.scores.items():
-            logits = score(self._seen.pop(name).float())
-            outputs[name] = F.interpolate(logits, pixels.shape[-2:], mode="bilinear")
-        return outputs
+            outputs[name] = score(self._seen.pop(name).float())
+        return {name: logits.float() for name, logits in outputs.items()}
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float]]:
-        """The parts and their learning rates."""
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
+        """The parts, their learning rates, and how long they stay still.
+
+        A DeepLab that starts as the teacher has little to learn, and much to forget: a quarter of the others' rate.
+        """
         rate = recipe.decoder_rate
-        return [(self.encoder, recipe.encoder_rate), (self.decoders, rate), (self.heads, rate), (self.scores, rate)]
+        parts = [(self.encoder, recipe.encoder_rate, recipe.still), (self.scores, rate, 0.0)]
+        for name in self.decoders:
+            own = rate / 4 if name == "deeplab" and recipe.distil else rate
+            parts += [(self.decoders[name], own, 0.0), (self.heads[name], own, 0.0)]
+        return parts
 
     def losses(
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
@@ -83,13 +96,24 @@ class SharedEncoder(nn.Module):
         device = next(self.parameters()).device
         pixels, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
         outputs = self(pixels)
-        row, column = torch.randint(2, (2,), generator=rng).tolist()  # a random quarter of the pixels carries the loss
+        row, column = torch.randint(2, (2,), generator=rng).tolist()  # a quarter of the pixels carries the loss
         labels = labels[:, row::2, column::2].long()
-        return {
-            name: (1.0 if name in self.decoders else 0.3)
-            * loss(logits[:, :, row::2, column::2], labels, recipe.dice, recipe.smoothing)
-            for name, logits in outputs.items()
-        }
+        outputs = {name: _at(logits, labels.shape[1:], row, column) for name, logits in outputs.items()}
+        teacher = outputs["deeplab"].detach().softmax(1) if recipe.distil else None
+        losses = {}
+        for name, logits in outputs.items():
+            value = loss(logits, labels, recipe.dice, recipe.smoothing)
+            if teacher is not None and name != "deeplab":
+                value = value - recipe.distil * (teacher * logits.log_softmax(1)).sum(1).mean()
+            losses[name] = (1.0 if name in self.decoders else 0.3) * value
+        return losses
+
+
+def _at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.Tensor:
+    """Logits of any stride at every second pixel."""
+    if logits.shape[-2] > size[0]:
+        return logits[:, :, row::2, column::2]
+    return F.interpolate(logits, size, mode="bilinear")
 
 
 def loss(logits: torch.Tensor, labels: torch.Tensor, dice: float, smoothing: float) -> torch.Tensor:

@@ -18,7 +18,17 @@ from labkit.variants import Variant, find_variant
 from labkit.weights import download
 from labkit.weights.catalogue import Release, find_release, releases_of
 
-__all__ = ["EMBEDDED", "FORMAT", "Weights", "embedded_path", "find_weights", "read_header", "sha256_of"]
+__all__ = [
+    "EMBEDDED",
+    "FORMAT",
+    "FORMER",
+    "Weights",
+    "embedded_path",
+    "find_weights",
+    "is_former",
+    "read_header",
+    "sha256_of",
+]
 
 FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
@@ -32,6 +42,42 @@ EMBEDDED: dict[str, str] = {
     "pspnet": "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
 }
 """The sha256 of each variant's embedded file."""
+
+FORMER: dict[str, tuple[str, ...]] = {
+    "deeplab": (
+        "f617a6ca63b45771226c8f1c4b88506108bcebf1b2d203501ada93da6fcbd200",
+        "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
+    ),
+    "unet": (
+        "620b69a84349b2a413d7b5e93c59343691cd7bb1e817a003b2f24df3fe2c1107",
+        "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
+    ),
+    "fcn": (
+        "9662f78a828c582348e1829207ff5d115943f7cfd49139b0167ce0a3951175d4",
+        "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
+    ),
+    "sam": (
+        "0f996f0d703f57b400a3de0aec18e43e60e69a3ae21a726a548b9fb263e61733",
+        "23f8ad3cfd73d6161f19bfd9b5cc330bd7b7f095ba7ad458e6dacec9e795d22e",
+        "6b09586da40cfde74e85d8f16d02d08b5323b5024e0ba539481192f57d305ea3",
+        "d1f4c075160639b29a873443d61b3b52563d97c2f7dfd9d3f40e4844f93ac0ac",
+        "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
+    ),
+    "pspnet": (
+        "b643e0b3f4c2f8946fe7d949ac02a84e38bea9f4634a94b66382d0c8e22914ed",
+        "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
+    ),
+    "mask_rcnn": (
+        "419406e51e8b201170513ef46da2a1f766ec277fa3c1f8e71def570a8717484b",
+        "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
+    ),
+}
+"""The sha256 of the embedded files that earlier versions of the kit came with: their reports are known by them."""
+
+
+def is_former(variant: str, sha256: str | None) -> bool:
+    """Whether this is the hash of a file that an earlier version of the kit came with."""
+    return sha256 in FORMER.get(variant, ()) and sha256 != EMBEDDED[variant]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from segment_speed import at_480, turns  # noqa: E402
 
-from labkit.models import build_network, load_model, load_weights  # noqa: E402
+from labkit.models import load_model, load_weights, network_for  # noqa: E402
 from labkit.photos import Photo, load_photos  # noqa: E402
 from labkit.weights.find import embedded_path  # noqa: E402
 
@@ -113,7 +113,7 @@ def sam() -> Pairs:
 
 
 def _plain(name: str) -> torch.nn.Module:
-    network = build_network(name).eval().requires_grad_(False)
+    network = network_for(embedded_path(name), name).eval().requires_grad_(False)
     load_weights(network, embedded_path(name))
     return network
 

@@ -23,7 +23,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from labkit.models import SEMANTIC, build_network, load_model, load_weights  # noqa: E402
+from labkit.models import SEMANTIC, load_model, load_weights, network_for  # noqa: E402
 from labkit.models.semantic import network_input, pad  # noqa: E402
 from labkit.photos import Photo, load_photos  # noqa: E402
 
@@ -49,7 +49,7 @@ def main() -> int:
 def times(name: str, photos: list[Photo], rounds: int) -> tuple[float, float]:
     """Seconds for all photos, the sum of each photo's median: the bare network, and `segment`."""
     model = load_model(name, "embedded", "cpu")
-    plain = build_network(name).eval()
+    plain = network_for(model.weights.path, name).eval()
     load_weights(plain, model.weights.path)
     side = model.defaults["working_side"]
     inputs = {photo.name: pad(network_input(photo.pixels, side))[None].contiguous() for photo in photos}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labkit.classes import IGNORE
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.training.crops import Crops
@@ -56,3 +57,26 @@ def test_labels_are_checked(tiny_dataset):
     good.resize((100, 100), 0).save(path)
     with pytest.raises(LabkitError, match="astronaut"):
         Crops(Dataset(tiny_dataset, "train"))
+
+
+def test_several_splits(tiny_dataset):
+    """Splits joined by commas are read one after the other, with or without their ending."""
+    both = Dataset(tiny_dataset, "val,train.txt")
+    assert both.names == Dataset(tiny_dataset, "val").names + Dataset(tiny_dataset, "train").names
+
+
+def test_partly_labelled_photos(tiny_dataset):
+    """On a photo of `partial.txt` no object is no background where nobody labelled; on others it is."""
+    data = Dataset(tiny_dataset, "train")
+    name, other = data.names[:2]
+    for one in (name, other):
+        path = tiny_dataset / "semantic" / f"{one}.png"
+        labels = np.array(Image.open(path))
+        labels[:9] = IGNORE
+        Image.fromarray(labels).save(path)
+    (tiny_dataset / "partial.txt").write_text(name)
+    part = Dataset(tiny_dataset, "train")
+    before, after = data.instance_numbers(name), part.instance_numbers(name)
+    free = before[:9] == 0
+    assert free.any() and (after[:9][free] == IGNORE).all() and np.array_equal(after[9:], before[9:])
+    assert np.array_equal(part.instance_numbers(other), data.instance_numbers(other))

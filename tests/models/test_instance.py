@@ -12,7 +12,7 @@ from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import iou
 from labkit.figures import figure, summary
 from labkit.locale import text
-from labkit.models import build_network, load_weights
+from labkit.models import load_weights, network_for
 from labkit.models.instance import paste
 from labkit.photos import Photo, load_photos
 from labkit.segmentation import load_segmentation
@@ -80,7 +80,7 @@ def test_paste_is_torchvision_s(box):
 def test_result_is_torchvision_s(model, default_photos, name, height):
     """The same objects as torchvision's own forward pass finds on the same pixels, with and without padding."""
     pixels = default_photos[name].pixels[:height]  # the longest side is 512: at that working side neither scales it
-    plain = build_network("mask_rcnn").eval()
+    plain = network_for(model.weights.path, "mask_rcnn").eval()
     load_weights(plain, model.weights.path)
     plain.roi_heads.score_thresh = 0.3
     plain.transform.min_size, plain.transform.max_size = (512,), 512

@@ -14,6 +14,7 @@ from labkit.models.prompted import PromptedModel
 from labkit.models.semantic import SemanticModel
 from labkit.training import export
 from labkit.variants import VARIANTS
+from labkit.weights.find import read_header
 
 
 @pytest.mark.parametrize(
@@ -59,13 +60,22 @@ def test_own_file(tmp_path, default_photos):
     )
 
 
+def test_the_file_says_which_network(tmp_path):
+    """A file that names its encoder is loaded on that one, one of the former generation on its own."""
+    for former in (True, False):
+        path = tmp_path / f"{former}.safetensors"
+        export(build_network("pspnet", former), "pspnet", path)
+        assert ("encoder" in read_header(path)) is not former
+        assert load_model("pspnet", path, "cpu").network.former is former
+
+
 def test_tensors_that_do_not_fit(tmp_path):
     """A file that says it is the variant but lacks a tensor, or has one of another shape, is refused."""
     path = tmp_path / "bad.safetensors"
     network = build_network("unet")
     export(network, "unet", path)
     state = safetensors.torch.load_file(path)
-    metadata = {"format": "labkit-1", "variant": "unet", "classes": "PASCAL VOC"}
+    metadata = read_header(path)
     name = "segmentation_head.0.weight"
     safetensors.torch.save_file({k: t for k, t in state.items() if k != name}, path, metadata)
     with pytest.raises(LabkitError, match="segmentation_head"):

@@ -15,7 +15,7 @@ from labkit.evaluation.metrics import iou
 from labkit.figures import figure, summary
 from labkit.io.errors import LabkitError
 from labkit.locale import text
-from labkit.models import build_network, load_model, load_weights
+from labkit.models import load_model, load_weights, network_for
 from labkit.models.sam import SIDE
 from labkit.photos import Photo
 from labkit.segmentation import load_segmentation
@@ -44,8 +44,9 @@ def centre(cat):
 @pytest.fixture(scope="module")
 def plain(load):
     """segment_anything's own model with the embedded weights."""
-    network = build_network("sam").eval()
-    load_weights(network, load("sam").weights.path)
+    path = load("sam").weights.path
+    network = network_for(path, "sam").eval()
+    load_weights(network, path)
     return network
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam
+from torch.nn import functional as F
 
 from labkit.models.sam import OUTLINE_LOGIT, SIDE, build
 
@@ -18,11 +19,38 @@ def network():
 
 def test_parts_are_the_library_s(network):
     """Sam, its prompt encoder and its mask decoder; our own image encoder embeds 512 pixels on a grid of 64."""
-    assert type(network) is Sam and type(network.mask_decoder) is MaskDecoder
+    assert type(network) is Sam and isinstance(network.mask_decoder, MaskDecoder)
     assert isinstance(network.prompt_encoder, PromptEncoder)
     with torch.inference_mode():
         embedding = network.image_encoder(torch.zeros(1, 3, SIDE, SIDE))
-    assert embedding.shape == (1, 128, *network.prompt_encoder.image_embedding_size) == (1, 128, 64, 64)
+    assert embedding.shape == (1, 512, *network.prompt_encoder.image_embedding_size) == (1, 512, 64, 64)
+
+
+@torch.inference_mode()
+def test_details_are_added_where_masks_are_enlarged(network):
+    """Without details the decoder is the library's own; a detail changes the masks at its own pixel, nowhere else."""
+    plain = MaskDecoder(
+        transformer_dim=128,
+        transformer=network.mask_decoder.transformer,
+        num_multimask_outputs=3,
+        iou_head_depth=3,
+        iou_head_hidden_dim=128,
+    ).eval()
+    plain.load_state_dict(network.mask_decoder.state_dict())
+    embedding = torch.randn(1, 512, 64, 64)
+    embedding[:, 128:] = 0
+    places = network.prompt_encoder.get_dense_pe()
+    sparse, dense = network.prompt_encoder(
+        points=(torch.tensor([[[100.0, 60.0]]]), torch.tensor([[1]])), boxes=None, masks=None
+    )
+    masks, scores = network.mask_decoder(embedding, places, sparse, dense, True)
+    theirs, their_scores = plain(embedding[:, :128], places, sparse, dense, True)
+    assert torch.allclose(masks, theirs, atol=1e-4) and torch.allclose(scores, their_scores, atol=1e-5)
+    finest = torch.zeros(1, 16, 256, 256)
+    finest[..., 77, 201] = 5.0
+    embedding[:, 256:] = F.pixel_unshuffle(finest, 4)
+    changed = (network.mask_decoder(embedding, places, sparse, dense, True)[0] - masks).abs().amax(1)[0] > 1e-4
+    assert changed.nonzero().tolist() == [[77, 201]]
 
 
 def test_box_is_drawn(network):

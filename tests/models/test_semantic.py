@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import iou
-from labkit.models import SEMANTIC, build_network, load_weights
+from labkit.models import SEMANTIC, build_network, load_weights, network_for
 from labkit.models.semantic import network_input
 from labkit.photos import Photo
 
@@ -68,7 +68,7 @@ def test_batches_agree_with_single_photos(model, default_photos, monkeypatch):
 def test_logits_are_the_library_s(model, default_photos):
     """Folding, memory format and padding change no label against the plain network at the same input."""
     photo = default_photos["cat_yarn"]
-    plain = build_network(model.variant).eval()
+    plain = network_for(model.weights.path, model.variant).eval()
     load_weights(plain, model.weights.path)
     x = network_input(photo.pixels, 384)[None]  # 288x384: nothing to pad
     with torch.inference_mode():

@@ -50,7 +50,9 @@ def losses_of(learner, *scenes: Scene) -> dict[str, torch.Tensor]:
 def test_losses_fall(learner, scene):
     """Steps on one scene lower the sum of the five losses, which stay finite."""
     gentle = replace(RECIPE, encoder_rate=3e-5, decoder_rate=1e-4)  # there is no warm-up here
-    optimizer = torch.optim.AdamW([{"params": part.parameters(), "lr": rate} for part, rate in learner.rates(gentle)])
+    optimizer = torch.optim.AdamW(
+        [{"params": part.parameters(), "lr": rate} for part, rate, _ in learner.rates(gentle)]
+    )
     totals = []
     for _ in range(5):
         parts = losses_of(learner, scene)
@@ -85,7 +87,7 @@ def test_frozen_stages_do_not_learn(learner, scene):
 
 def test_every_part_has_a_rate(learner):
     """The parts with a learning rate are all that learns, each once."""
-    rated = [p for part, _ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
+    rated = [p for part, *_ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
     learning = [p for p in learner.parameters() if p.requires_grad]
     assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))
 

