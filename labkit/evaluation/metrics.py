@@ -12,7 +12,8 @@ from pycocotools.cocoeval import COCOeval
 from scipy import ndimage
 
 from labkit.classes import IGNORE
-from labkit.segmentation import Segment, encode_mask
+from labkit.io.rle import encode_mask
+from labkit.segmentation import Segment
 
 __all__ = [
     "class_accuracy",

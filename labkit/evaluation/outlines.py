@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labkit.io.errors import LabkitError
+from labkit.io.rle import run_lengths
 from labkit.locale import plural
 
 if TYPE_CHECKING:
@@ -144,16 +145,10 @@ def run_mask(path: Path, number: int, rle: Any, size: tuple[int, int], photo: Ph
 
     It is looked up only where the photo has pixels, so that no size takes memory.
     """
-    if not isinstance(rle, dict) or rle.get("size") != [size[1], size[0]]:
-        raise refused(path, "rle", number=number)
     try:
-        runs = _decompressed(rle["counts"]) if isinstance(rle["counts"], str) else np.array(rle["counts"])
-    except (KeyError, ValueError, OverflowError):
-        runs = np.empty(0)
-    pixels = size[0] * size[1]
-    whole = runs.dtype.kind == "i" and runs.ndim == 1 and runs.size > 0
-    if not whole or runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
-        raise refused(path, "rle", number=number)
+        runs = run_lengths(rle, size[::-1])
+    except ValueError as error:
+        raise refused(path, "rle", number=number) from error
     x, y = _seen(size, photo)
     return np.searchsorted(np.cumsum(runs), x[:, None] * size[1] + y, side="right").T % 2 == 1
 
@@ -163,26 +158,6 @@ def _seen(size: tuple[int, int], photo: Photo) -> tuple[np.ndarray, np.ndarray]:
     height, width = photo.pixels.shape[:2]
     x, y = (((np.arange(n) + 0.5) * of / n).astype(np.int64) for n, of in zip((width, height), size, strict=True))
     return x, y
-
-
-def _decompressed(counts: str) -> np.ndarray:
-    """The run lengths of COCO's compressed RLE, as its `rleFrString` reads them; ValueError where it was cut.
-
-    Five bits a character, the lowest first, the sixth says that more follow; from the fourth run on what is written is
-    the difference to the run before the last.
-    """
-    codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
-    if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise ValueError("no RLE")
-    ends = np.flatnonzero(codes & 32 == 0)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > 7:
-        raise ValueError("no RLE")
-    runs = np.add.reduceat((codes & 31) << 5 * (np.arange(codes.size) - np.repeat(starts, lengths)), starts)
-    runs -= np.where(codes[ends] & 16, 1 << 5 * lengths, 0)
-    runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])
-    return runs
 
 
 def refused(path: Path, key: str, count: int = 0, **values: object) -> LabkitError:

@@ -26,8 +26,9 @@ from labkit.evaluation.metrics import (
     regions,
 )
 from labkit.figures import named_segments
+from labkit.io.rle import encode_mask
 from labkit.locale import in_each_language
-from labkit.segmentation import Segmentation, encode_mask
+from labkit.segmentation import Segmentation
 
 __all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted"]
 

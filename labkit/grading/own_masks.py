@@ -9,7 +9,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from labkit.evaluation.metrics import eroded
-from labkit.grading.tolerance import Own, encoded
+from labkit.grading.tolerance import Own
+from labkit.io.rle import encode_mask
 from labkit.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _EDGE = 1
 
 def exact(result: Segmentation) -> Own:
     """A result as it is, to the pixel."""
-    masks = [encoded(segment.mask) for segment in result.segments]
+    masks = [encode_mask(segment.mask) for segment in result.segments]
     return Own(_labels(result.segments), masks, masks, np.ones(len(masks), bool))
 
 
@@ -49,8 +50,8 @@ def tolerant(model: Model, photo: Photo, result: Segmentation, settings: dict[st
         segments, needed, alike = _objects(model, photo, segments, {**model.defaults, **settings})
     return Own(
         _labels(segments),
-        [encoded(eroded(segment.mask, _EDGE)) for segment in segments],
-        [encoded(~eroded(~segment.mask, _EDGE)) for segment in segments],
+        [encode_mask(eroded(segment.mask, _EDGE)) for segment in segments],
+        [encode_mask(~eroded(~segment.mask, _EDGE)) for segment in segments],
         needed,
         alike,
     )
@@ -60,10 +61,10 @@ def _classes(result: Segmentation) -> Own:
     open_ = result.confidence < UNDECIDED
     return Own(
         _labels(result.segments),
-        [encoded(segment.mask & ~open_) for segment in result.segments],
-        [encoded(segment.mask | open_) for segment in result.segments],
+        [encode_mask(segment.mask & ~open_) for segment in result.segments],
+        [encode_mask(segment.mask | open_) for segment in result.segments],
         np.ones(len(result.segments), bool),
-        undecided=encoded(open_),
+        undecided=encode_mask(open_),
     )
 
 

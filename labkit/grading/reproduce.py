@@ -17,13 +17,14 @@ import numpy as np
 from PIL import Image
 
 from labkit.grading.own_masks import exact, tolerant
-from labkit.grading.tolerance import agreement, encoded
+from labkit.grading.tolerance import agreement
 from labkit.io.errors import LabkitError
 from labkit.io.jpeg import MAX_REPORT_SIDE
+from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.report.checks import some
-from labkit.segmentation import Segmentation, decode_mask
+from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
 from labkit.weights.catalogue import releases_of
 from labkit.weights.download import cached
@@ -167,7 +168,7 @@ class _Run:
     def mask(self, rle: dict[str, Any], photo: Photo) -> dict[str, Any]:
         self.in_time()
         try:
-            return encoded(decode_mask(rle, photo.pixels.shape[:2]))
+            return encode_mask(decode_mask(rle, photo.pixels.shape[:2]))
         except ValueError:
             raise _Unchecked(self.told("masks")) from None
 

@@ -11,9 +11,10 @@ from PIL import Image
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
+from labkit.io.rle import decode_mask
 from labkit.photos import Photo
 from labkit.report.consistency import MAX_PIXELS
-from labkit.segmentation import Segment, Segmentation, decode_mask
+from labkit.segmentation import Segment, Segmentation
 
 __all__ = ["SIDE", "look", "open_jpeg", "thumbnail"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-__all__ = ["LEAST", "Own", "agreement", "encoded"]
+__all__ = ["LEAST", "Own", "agreement"]
 
 LEAST = 0.01
 """A segment of a smaller part of the photo counts by its pixels only."""
@@ -37,15 +37,10 @@ class Own:
     undecided: dict[str, Any] | None = None
 
 
-def encoded(mask: np.ndarray) -> dict[str, Any]:
-    """A mask (`HxW` bool) as pycocotools' own RLE: its functions believe what the runs say."""
-    return coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-
-
 def agreement(
     labels: Sequence[int], masks: Sequence[dict[str, Any]], own: Own, pixels: int
 ) -> tuple[float, np.ndarray]:
-    """The IoU of a report's masks (`encoded`) with the model's own, in [0, 1], and what is missing (N bool).
+    """The IoU of a report's masks (`encode_mask`) with the model's own, in [0, 1], and what is missing (N bool).
 
     Masks of one class are paired, the most alike first. The IoU of a pair is that of its pixels without those that
     the model leaves open: |R ∩ inner| / |inner ∪ (R - outer)|. The IoU of the photo is the sum of the intersections

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from labkit.io.rle import decode_mask
 from labkit.locale import text
-from labkit.segmentation import decode_mask
 from labkit.viewer.items import DEPTH, shown_size
 
 __all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "read_image", "viewer_items"]

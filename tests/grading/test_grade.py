@@ -23,8 +23,8 @@ from labkit.grading.rows import Row
 from labkit.grading.submissions import KEPT
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
 from labkit.locale import text
-from labkit.segmentation import encode_mask
 
 OTHER = {
     "Где сеть ошиблась и почему?": "На лошадях пропали тонкие ноги: при шаге восемь они уже одной клетки карты оценок.",
