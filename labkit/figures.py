@@ -168,7 +168,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
             for color, name, share, score in rows[:_LEGEND_ROWS]
         ]
         if left := len(rows) - len(patches):
-            patches.append(Patch(facecolor="none", label=text("figures.more", count=left)))
+            patches.append(Patch(facecolor="none", label=text("photos.more", count=left)))
         legend_height = 0.3 + 0.2 * -(-max(len(patches), 1) // 3)
         drawn = Figure(figsize=(3 * PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
         drawn.set_label(f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing')}")

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,9 +23,10 @@ from labkit.grading.submissions import KEPT, Handed, Source, content, distinct, 
 from labkit.grading.thumbnails import look, thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
+from labkit.io.files import safe_name, some, write_whole
 from labkit.io.sources import IMAGE_SUFFIXES
 from labkit.locale import language, number, plural, text
-from labkit.report.checks import checks, found_on, some
+from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements
 
 __all__ = ["OWN", "grade"]
@@ -253,26 +253,19 @@ def _kept(
     except (OSError, ValueError):
         record = make()
     if keep(record):
-        _write(path, json.dumps(record).encode())
+        write_whole(path, json.dumps(record).encode())
     return record
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Never half a file, whoever else writes it."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def _link(task: _Task, found: bytes, digest: str) -> str:
     """The address of a file as seen from the table; a file in a zip is copied next to that, as it is."""
     path = task.source.path
     if task.source.members:
-        name = re.sub(r"[^\w.-]+", "_", task.source.file.rpartition("/")[2])[-60:]
+        name = safe_name(task.source.file.rpartition("/")[2][-60:])
         path = task.out / "handed" / f"{digest[:8]}_{name}"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            _write(path, found)
+            write_whole(path, found)
     leads = os.path.relpath(os.path.abspath(path), os.path.abspath(task.out))
     return quote(os.fsencode(leads.replace(os.sep, "/")))
 

@@ -21,6 +21,7 @@ from labkit.grading.grade import OWN
 from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
 from labkit.grading.rows import KINDS, Remark, Row
 from labkit.io.errors import LabkitError
+from labkit.io.files import write_whole
 from labkit.locale import language, number, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
@@ -55,11 +56,9 @@ def write_gradebook(rows: Sequence[Row], out: Path) -> tuple[Path, Path]:
 
 
 def _write(path: Path, content: str, encoding: str = "utf-8") -> None:
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content.encode(encoding, "replace"))
-        part.replace(path)
+        write_whole(path, content.encode(encoding, "replace"))
     except OSError as error:
         raise LabkitError(text("gradebook.unwritable", path=path, error=error)) from error
 

@@ -19,11 +19,11 @@ from PIL import Image
 from labkit.grading.own_masks import exact, tolerant
 from labkit.grading.tolerance import agreement
 from labkit.io.errors import LabkitError
+from labkit.io.files import some
 from labkit.io.jpeg import MAX_REPORT_SIDE
 from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import text
 from labkit.photos import Photo
-from labkit.report.checks import some
 from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
 from labkit.weights.catalogue import releases_of

@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 
 from labkit.grading.rows import Remark, Row
+from labkit.io.files import some
 from labkit.locale import plural, text
-from labkit.report.checks import some
 
 __all__ = ["NEAR", "SAME", "with_pairs"]
 

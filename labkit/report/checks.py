@@ -8,13 +8,14 @@ from typing import Any
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.io.errors import LabkitError
+from labkit.io.files import some
 from labkit.locale import plural, text
 from labkit.report.answers import words
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
 
-__all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on", "some"]
+__all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on"]
 
 NAMES = ("variant", "photos", "results", "objects", "conclusions", "answers", "weights", "run")
 """The checks in their order; `checks.NAME` in `texts` is what each is called."""
@@ -24,8 +25,6 @@ LEAST_SHARE = 0.005
 
 LEAST_WORDS = 10
 """Conclusions of fewer words are none."""
-
-_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -159,9 +158,3 @@ def _run(run: dict[str, Any], disagreements: Sequence[str], check: Any) -> Check
     if disagreements:
         return check("run", False, "run_differs", what="; ".join(disagreements[:5]))
     return check("run", True, "run_whole", cells=run["cells"])
-
-
-def some(told: Sequence[str], most: int = _LISTED, between: str = ", ") -> str:
-    """The first of several, and how many more there are."""
-    more = len(told) - most
-    return between.join(told[:most]) + (text("checks.more", count=more) if more > 0 else "")

@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from labkit.classes import LABEL_SETS, label_set
+from labkit.io.files import write_whole
 from labkit.locale import language, text
 from labkit.report.answers import complete, handed_data, outputs_text
 from labkit.report.checks import LEAST_SHARE, Check, checks, found_on
@@ -40,9 +41,7 @@ def write_page(
 ) -> list[Check]:
     """Writes the report of an executed notebook and returns its checks; a half-written file is never left behind."""
     page, found = render(notebook, variant, error)
-    part = path.with_name(path.name + ".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, page.encode())
     return found
 
 
