@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -16,7 +16,9 @@ from typing import Any
 
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
-from labkit.io.sources import SILENT_NAMES, ZIP_MEMBERS, member_name, natural, refusal_of_member, shown
+from labkit.io.files import natural
+from labkit.io.sources import SILENT_NAMES, shown
+from labkit.io.zips import Member, walk
 from labkit.locale import text
 from labkit.report.consistency import MAX_PIXELS, carried_photos, viewer_items
 from labkit.report.data import BLOCK, OPENING, digest, page_digest, parse
@@ -125,61 +127,45 @@ def _silent(name: str) -> bool:
 
 def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
+    rows = _listed(source, lambda: source.path)
+    if len(rows) > _MEMBERS:
+        rows[-1] = replace(source, problem=text("handed.many", limit=_MEMBERS))
+    return rows
+
+
+def _listed(source: Source, file: Callable[[], Any]) -> list[Source]:
     try:
-        with zipfile.ZipFile(source.path) as archive:
+        with zipfile.ZipFile(file()) as archive:
             rows = list(islice(_members(archive, source), _MEMBERS + 1))
     except Unreadable as error:
         return [replace(source, problem=text(error.key, **error.values))]
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
         return [replace(source, problem=text("photos.bad_zip", error=_line(error)))]
-    if len(rows) > _MEMBERS:
-        rows[-1] = replace(source, problem=text("handed.many", limit=_MEMBERS))
     return rows or [replace(source, problem=text("handed.nothing"))]
 
 
 def _members(archive: zipfile.ZipFile, source: Source) -> Iterator[Source]:
-    infos = archive.infolist()
-    if len(infos) > ZIP_MEMBERS:
-        raise Unreadable("photos.zip_members", count=len(infos), limit=ZIP_MEMBERS)
-    room = _TOTAL_MB * 1_000_000
-    for place, info in sorted(enumerate(infos), key=lambda row: [natural(part) for part in row[1].filename.split("/")]):
-        name = member_name(info)
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        suffix = os.path.splitext(name)[1].lower()
-        one = Source(f"{source.file}/{shown('/'.join(parts))}", source.path, (*source.members, place))
+    def allowed(member: Member) -> int | Unreadable | None:
+        suffix = os.path.splitext(member.name)[1].lower()
+        if member.climbs:
+            return Unreadable("handed.climbs")
+        if any(map(_silent, member.parts)):
+            return None
+        if suffix in _FOREIGN:
+            return Unreadable("handed.foreign", suffix=suffix)
+        if suffix == ".zip":
+            return Unreadable("handed.nested") if source.members else _ZIP_MB
+        return FILE_MB if suffix in _REPORTS else None
 
-        def refused(key: str, one: Source = one, **values: Any) -> Source:
-            return replace(one, problem=text(key, **values))
-
-        if ".." in parts or name.startswith("/") or ":" in name[:2]:
-            yield refused("handed.climbs")
-        elif name.endswith("/") or not parts or any(map(_silent, parts)):
-            continue
-        elif suffix in _FOREIGN:
-            yield refused("handed.foreign", suffix=suffix)
-        elif suffix == ".zip" and source.members:
-            yield refused("handed.nested")
-        elif suffix in (*_REPORTS, ".zip"):
-            limit = _ZIP_MB if suffix == ".zip" else FILE_MB
-            if (error := refusal_of_member(info, room, limit, _TOTAL_MB)) is not None:
-                yield refused(error.key, **error.values)
-                continue
-            room -= info.file_size
-            if suffix == ".zip":
-                yield from _inner(archive, info, one)
-            else:
-                yield one
-
-
-def _inner(archive: zipfile.ZipFile, info: zipfile.ZipInfo, one: Source) -> list[Source]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive.read(info))) as inner:
-            rows = list(islice(_members(inner, one), _MEMBERS + 1))
-    except Unreadable as error:
-        return [replace(one, problem=text(error.key, **error.values))]
-    except Exception as error:
-        return [replace(one, problem=text("photos.bad_zip", error=_line(error)))]
-    return rows or [replace(one, problem=text("handed.nothing"))]
+    for member in walk(archive, allowed, _TOTAL_MB):
+        places = (*source.members, member.place)
+        one = Source(f"{source.file}/{shown('/'.join(member.parts))}", source.path, places)
+        if member.refusal is not None:
+            yield replace(one, problem=text(member.refusal.key, **member.refusal.values))
+        elif member.name.lower().endswith(".zip"):
+            yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)))
+        else:
+            yield one
 
 
 def content(source: Source) -> bytes:

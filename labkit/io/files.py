@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.locale import text
 
-__all__ = ["capped", "safe_name", "some", "write_whole"]
+__all__ = ["capped", "natural", "safe_name", "some", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -26,6 +27,12 @@ def safe_name(name: str, longest: int = 120) -> str:
     """In NFC, and with nothing that a file system or a terminal would stumble over; "photo" where nothing is left."""
     name = unicodedata.normalize("NFC", name)
     return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:longest].strip() or "photo"
+
+
+def natural(name: str) -> tuple:
+    """Sorts IMG_2 before IMG_10; digits stay text, since int() refuses very long ones."""
+    pieces = re.split("([0-9]+)", unicodedata.normalize("NFC", name).casefold())
+    return [(len(p.lstrip("0")), p.lstrip("0")) if n % 2 else p for n, p in enumerate(pieces)], name
 
 
 def capped(lines: Sequence[str], most: int) -> list[str]:
