@@ -17,7 +17,7 @@ from PIL import Image
 
 from labkit.classes import VOC
 from labkit.locale import text
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = [
     "AGREED",
@@ -255,8 +255,8 @@ def plain_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _worth_saying(rows: list[tuple[str, str, float, float]]) -> list[tuple[str, str, float, float]]:
-    """The rows of at least half a per cent of the area; where all are smaller, all of them."""
-    return [row for row in rows if row[2] >= 0.005] or rows
+    """The rows of at least `MIN_SHARE` of the area; where all are smaller, all of them."""
+    return [row for row in rows if row[2] >= MIN_SHARE] or rows
 
 
 def cut(title: str, width: float = PANEL) -> str:

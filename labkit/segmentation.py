@@ -19,7 +19,10 @@ from labkit.io.rle import decode_mask, encode_mask
 if TYPE_CHECKING:
     from labkit.photos import Photo
 
-__all__ = ["Segment", "Segmentation", "load_segmentation"]
+__all__ = ["MIN_SHARE", "Segment", "Segmentation", "load_segmentation"]
+
+MIN_SHARE = 0.005
+"""What covers a smaller share of the photo is a few stray pixels and no object."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,19 +11,17 @@ from labkit.io.errors import LabkitError
 from labkit.io.files import some
 from labkit.locale import plural, text
 from labkit.report.answers import words
+from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
 
-__all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on"]
+__all__ = ["MIN_WORDS", "NAMES", "Check", "checks", "found_on"]
 
 NAMES = ("variant", "photos", "results", "objects", "conclusions", "answers", "weights", "run")
 """The checks in their order; `checks.NAME` in `texts` is what each is called."""
 
-LEAST_SHARE = 0.005
-"""A smaller part of the photo is a few stray pixels and no object."""
-
-LEAST_WORDS = 10
+MIN_WORDS = 10
 """Conclusions of fewer words are none."""
 
 
@@ -63,10 +61,10 @@ def checks(
         _objects(data, target, target or text("checks.any_object"), check),
         check(
             "conclusions",
-            words(data["conclusions"]) >= LEAST_WORDS,
+            words(data["conclusions"]) >= MIN_WORDS,
             "conclusions_told",
             count=words(data["conclusions"]),
-            least=LEAST_WORDS,
+            least=MIN_WORDS,
         ),
         _answers(data, check),
         _weights(data["made_by"], check),
@@ -77,14 +75,14 @@ def checks(
 def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
     """For each photo whether an object of the class `target` was found (empty: any); None without a result.
 
-    An object is at least half a per cent of the photo. SAM knows no classes: there any object counts.
+    An object is at least `MIN_SHARE` of the photo. SAM knows no classes: there any object counts.
     """
     wanted = _label_id(data, target) if target else None
     rows: dict[str, bool | None] = {photo["name"]: None for photo in data["photos"]}
     for result in data["results"]:
         height, width = result["size"]
         rows[result["photo"]] = any(
-            (wanted is None or s["label_id"] == wanted) and s["area"] >= LEAST_SHARE * height * width
+            (wanted is None or s["label_id"] == wanted) and s["area"] >= MIN_SHARE * height * width
             for s in result["segments"]
         )
     return rows

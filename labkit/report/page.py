@@ -20,10 +20,11 @@ from labkit.classes import LABEL_SETS, label_set
 from labkit.io.files import write_whole
 from labkit.locale import language, text
 from labkit.report.answers import complete, handed_data, outputs_text
-from labkit.report.checks import LEAST_SHARE, Check, checks, found_on
+from labkit.report.checks import Check, checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import MIME, block, results_data, sealed
 from labkit.report.provenance import MIME as FACTS
+from labkit.segmentation import MIN_SHARE
 from labkit.variants import Variant
 
 __all__ = ["drop_widgets", "external_links", "render", "write_page"]
@@ -110,7 +111,7 @@ def _photos(data: dict[str, Any]) -> list[tuple[str, bool, str]]:
         height, width = result["size"]
         counts = shares[result["photo"]] = Counter()
         for segment in result["segments"]:
-            if segment["area"] >= LEAST_SHARE * height * width:
+            if segment["area"] >= MIN_SHARE * height * width:
                 known = classes in LABEL_SETS
                 label = label_set(classes).label(segment["label_id"]) if known else ""
                 counts[label or text("checks.object")] += segment["area"] / (height * width) if known else 1
