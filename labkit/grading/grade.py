@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from labkit import __version__
 from labkit.classes import LABEL_SETS, label_set
-from labkit.grading.rows import PhotoRow, Remark, Row
+from labkit.grading.gradebook import write_gradebook
+from labkit.grading.rows import MIN_IOU, PhotoRow, Remark, Row
 from labkit.grading.similarity import with_pairs
 from labkit.grading.submissions import KEPT, Handed, Source, content, distinct, find_sources, members, read
 from labkit.grading.thumbnails import look, thumbnail
@@ -29,10 +30,7 @@ from labkit.locale import language, number, plural, text
 from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements
 
-__all__ = ["OWN", "grade"]
-
-OWN = 0.98
-"""Masks of a lower IoU with the model's own are marked."""
+__all__ = ["grade"]
 
 _SECONDS, _SECONDS_A_PHOTO = 60.0, 120.0
 """For reading a report, and for running the model once more on each of its photos."""
@@ -86,8 +84,6 @@ def grade(
     if recompute:
         rows = _run_all(tasks, rows)
     rows = with_pairs(rows, _kit_photos())
-    from labkit.grading.gradebook import write_gradebook
-
     write_gradebook(rows, out)
     return rows
 
@@ -215,10 +211,10 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
         iou, reason = ({}, answer.told()) if isinstance(answer, Lost) else answer
         photos = tuple(replace(photo, iou=iou.get(photo.name)) for photo in row.photos)
         remarks = []
-        low = [photo for photo in photos if photo.iou is not None and photo.iou < OWN]
+        low = [photo for photo in photos if photo.iou is not None and photo.iou < MIN_IOU]
         if low:
             named = [f"{photo.name} ({_floored(photo.iou)})" for photo in low]
-            least = _floored(OWN)
+            least = _floored(MIN_IOU)
             told = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
             remarks.append(Remark("not_own_masks", told))
         if reason:

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.grading.grade import OWN
 from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
-from labkit.grading.rows import KINDS, Remark, Row
+from labkit.grading.rows import KINDS, MIN_IOU, Remark, Row
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
 from labkit.locale import language, number, text, texts
@@ -137,7 +136,7 @@ def _about() -> dict[str, Any]:
     return {
         "language": language(),
         "words": words,
-        "own": OWN,
+        "own": MIN_IOU,
         "variants": [[variant.number, variant.title] for variant in VARIANTS],
         "kinds": {kind: text(f"grade.{kind}") for kind in KINDS},
         "checks": {name: text(f"checks.{name}") for name in NAMES},

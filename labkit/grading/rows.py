@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit.report.checks import Check
 
-__all__ = ["KINDS", "PhotoRow", "Remark", "Row"]
+__all__ = ["KINDS", "MIN_IOU", "PhotoRow", "Remark", "Row"]
 
 KINDS = ("unreadable", "edited", "differs", "not_own_masks", "not_checked", "same_photos", "same_text", "kit_photos")
 """What a remark can be about: `grade.KIND` in `texts` is what each is called.
@@ -15,6 +15,9 @@ KINDS = ("unreadable", "edited", "differs", "not_own_masks", "not_checked", "sam
 The file cannot be read; it was changed after it was made; its page and its data disagree; its masks are not the
 model's; its masks could not be checked; photos or text are in another report too; photos are the kit's own.
 """
+
+MIN_IOU = 0.98
+"""Masks of a lower IoU with the model's own are marked."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from handed_in import CONCLUSIONS, edited, hostile, notebook_of, outside, page_o
 
 from labkit.__main__ import main
 from labkit.grading import grade as grading
-from labkit.grading.grade import OWN, grade
-from labkit.grading.rows import Row
+from labkit.grading.grade import grade
+from labkit.grading.rows import MIN_IOU, Row
 from labkit.grading.submissions import KEPT
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
@@ -233,8 +233,8 @@ def test_recomputed_masks(sample, folder, at_once, tmp_path):  # noqa: F811
     (tmp_path / "без фото.html").write_text(resealed(sample.page, uncarried), encoding="utf-8")
     rows = {row.file: row for row in grade(tmp_path, tmp_path / "таблица")}
     good, drawn, bare = (rows[name] for name in ("хороший.html", "нарисованный.html", "без фото.html"))
-    assert good.iou >= OWN and not {"not_own_masks", "not_checked"} & kinds(good)
-    assert all(photo.iou < OWN for photo in drawn.photos) and "not_own_masks" in kinds(drawn)
+    assert good.iou >= MIN_IOU and not {"not_own_masks", "not_checked"} & kinds(good)
+    assert all(photo.iou < MIN_IOU for photo in drawn.photos) and "not_own_masks" in kinds(drawn)
     assert bare.iou is None and "not_checked" in kinds(bare)
 
 
