@@ -1,7 +1,7 @@
 """How well a model's results agree with a person's masks: of each class on each photo, over all photos, and where not.
 
 The arithmetic is segmentation-models-pytorch's, torchmetrics' and pycocotools'; what is ours is which pixels are asked
-about. Those of which the reference says nothing (its confidence is 0) never count. Classes are matched by name: the
+about. Those of which the reference says nothing (its confidence is 0) never count. Classes are matched by key: the
 reference and the model may have different label sets. What counts are the classes of PASCAL VOC and those that a
 reference names; every other class of the model counts as background, since nobody was asked to label it.
 """
@@ -186,13 +186,13 @@ def _ground_truth(
 
 
 def _joint(references: Sequence[Segmentation]) -> LabelSet:
-    """VOC's classes and, after them, those that the references name besides; Russian names are the same in all sets."""
-    rows = dict(zip(VOC.names_ru, zip(VOC.names, VOC.names_ru, VOC.colors, strict=True), strict=True))
+    """VOC's classes and, after them, those that the references name besides."""
+    rows = dict(zip(VOC.keys, zip(VOC.names, VOC.names_ru, VOC.colors, strict=True), strict=True))
     for reference in references:
         for segment in reference.segments:
             names, place = reference.classes, segment.label_id
             row = names.names[place], names.names_ru[place], names.colors[place]
-            rows.setdefault(names.names_ru[place], row)
+            rows.setdefault(names.keys[place], row)
     return LabelSet("VOC+", *zip(*rows.values(), strict=True))
 
 

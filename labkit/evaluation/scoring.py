@@ -113,8 +113,8 @@ def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: Labe
             worst.append(region)
     totals = _rows(matrix, None, classes)
     accuracy = pixel_accuracy(matrix)
-    shown = {row.names for row in totals}
-    known_names = {name for result, _ in pairs for name in result.classes.names_ru}
+    known = {key for result, _ in pairs for key in result.classes.keys} | {classes.keys[0]}
+    foreign = [n for n in np.flatnonzero(matrix.sum(1)) if classes.keys[n] not in known]
     return {
         "rows": rows,
         "totals": totals,
@@ -122,7 +122,7 @@ def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: Labe
         "pixel_accuracy": None if np.isnan(accuracy) else accuracy,
         "confusion": matrix,
         "worst": sorted(worst, key=lambda region: -region.share),
-        "foreign": sorted(names for names in shown if names[0] not in {*known_names, classes.names_ru[0]}),
+        "foreign": sorted((classes.names_ru[n], classes.names[n]) for n in foreign),
     }
 
 
@@ -219,8 +219,8 @@ def _worst_region(result: Segmentation, truth: np.ndarray, given: np.ndarray) ->
 
 def _label_ids(result: Segmentation, classes: LabelSet) -> np.ndarray:
     """The label id in `classes` of each label id of a result's own set: 0 where it is none of them."""
-    places = {name: label_id for label_id, name in enumerate(classes.names_ru)}
-    return np.array([places.get(name, 0) for name in result.classes.names_ru])
+    ids = {key: label_id for label_id, key in enumerate(classes.keys)}
+    return np.array([ids.get(key, 0) for key in result.classes.keys])
 
 
 def _labels(result: Segmentation, classes: LabelSet) -> np.ndarray:

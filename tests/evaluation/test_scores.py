@@ -269,7 +269,7 @@ def test_photo_without_objects():
 
 
 def test_other_label_sets():
-    """Classes are matched by name; what VOC and the reference do not have is background; `foreign` is said."""
+    """Classes are matched by key; what VOC and the reference do not have is background; `foreign` is said."""
     reference = truth(("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)))
     mine = [("couch", block(0, 0, 40, 60)), ("zebra", block(40, 30, 80, 60)), ("cat", block(40, 0, 80, 30))]
     found = scores([made("x", *mine, classes=COCO, reference=reference)])
@@ -284,6 +284,19 @@ def test_other_label_sets():
         "cat": 0,
         "sofa": 0,
     }
+
+
+def test_translations_change_no_score():
+    """A class is the same under any Russian name, of the model, of the reference or of both, swapped ones too."""
+    shown = [("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)), ("zebra", block(40, 30, 80, 60))]
+    others = replace(COCO, names_ru=COCO.names_ru[:1] + COCO.names_ru[:0:-1])
+    records = []
+    for mine, theirs in ((COCO, COCO), (others, COCO), (COCO, others), (others, others)):
+        reference = truth(*((name, np.roll(mask, 5, axis=1)) for name, mask in shown), classes=theirs)
+        found = scores([made("x", *shown, classes=mine, reference=reference, variant="mask_rcnn")])
+        assert [row.names[1] for row in found.rows][-1] == "zebra" and found.objects and found.foreign == []
+        records.append(found.record())
+    assert all(record == records[0] for record in records)
 
 
 def test_classes_beyond_voc(tmp_path):
