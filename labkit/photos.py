@@ -174,7 +174,7 @@ def _flatten(source: object) -> Iterator[str | os.PathLike[str]]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Unreadable):
-        return text(error.key, **error.values)
+        return str(error)
     if isinstance(error, PermissionError):
         return text("photos.no_permission")
     return text("photos.damaged", error=f"{type(error).__name__}: {error}"[:200])

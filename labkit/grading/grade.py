@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +17,7 @@ from tqdm import tqdm
 from labkit import __version__
 from labkit.classes import LABEL_SETS, label_set
 from labkit.grading.gradebook import write_gradebook
-from labkit.grading.rows import MIN_IOU, PhotoRow, Remark, Row
+from labkit.grading.rows import MIN_IOU, PhotoRow, Remark, Row, floored
 from labkit.grading.similarity import with_pairs
 from labkit.grading.submissions import KEPT, Handed, Source, content, distinct, find_sources, members, read
 from labkit.grading.thumbnails import look, thumbnail
@@ -26,7 +25,7 @@ from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
 from labkit.io.files import safe_name, some, write_whole
 from labkit.io.sources import IMAGE_SUFFIXES
-from labkit.locale import language, number, plural, text
+from labkit.locale import language, plural, text
 from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements
 
@@ -75,7 +74,7 @@ def grade(
         raise LabkitError(text("grade.no_folder", folder=folder))
     _known(target)
     out = Path(out) if out is not None else folder / "grades"
-    sources = _all_sources(folder, out)
+    sources = _all_sources(folder)
     if not sources:
         raise LabkitError(text("grade.nothing", folder=folder))
     (out / KEPT).mkdir(parents=True, exist_ok=True)
@@ -102,36 +101,27 @@ def _known(target: str | None) -> None:
         class_name(target)
 
 
-def _all_sources(folder: Path, out: Path) -> list[Source]:
-    found = find_sources(folder)
-    tasks = [_Task(source, out) for source in found if source.zip]
-    listed: dict[int, list[Source]] = {}
-    for place, answer in in_workers(_members, tasks, lambda _: _SECONDS, _MEGABYTES):
-        source = tasks[place].source
-        listed[place] = [replace(source, problem=answer.told())] if isinstance(answer, Lost) else list(answer)
-    zips = iter(range(len(tasks)))
-    return distinct([one for source in found for one in (listed[next(zips)] if source.zip else [source])])
-
-
-def _members(task: _Task) -> list[Source]:
-    return members(task.source)
+def _all_sources(folder: Path) -> list[Source]:
+    sources = find_sources(folder)
+    zips = [source for source in sources if source.zip]
+    listed: dict[str, list[Source]] = {}
+    for place, answer in in_workers(members, zips, lambda _: _SECONDS, _MEGABYTES):
+        zip_ = zips[place]
+        listed[zip_.file] = [replace(zip_, problem=str(answer))] if isinstance(answer, Lost) else answer
+    return distinct([one for source in sources for one in listed.get(source.file, [source])])
 
 
 def _read_all(tasks: Sequence[_Task]) -> list[Row]:
     rows: dict[int, Row] = {}
     todo = [n for n, task in enumerate(tasks) if task.source.problem is None]
     answers = in_workers(_row, [tasks[n] for n in todo], lambda _: _SECONDS, _MEGABYTES)
-    for place, answer in _tracked(answers, len(todo), text("grade.reading")):
+    for place, answer in tqdm(answers, text("grade.reading"), len(todo), leave=False, disable=None):
         task = tasks[todo[place]]
         if isinstance(answer, Lost):
-            rows[todo[place]] = Row(task.source.file, "", problem=answer.told())
+            rows[todo[place]] = Row(task.source.file, "", problem=str(answer))
         else:
             rows[todo[place]] = answer
     return [rows.get(n) or Row(t.source.file, "", problem=t.source.problem) for n, t in enumerate(tasks)]
-
-
-def _tracked(answers: Iterable[Any], total: int, label: str) -> Iterable[Any]:
-    return tqdm(answers, total=total, desc=label, leave=False, disable=None)
 
 
 def _row(task: _Task) -> Row:
@@ -142,7 +132,7 @@ def _row(task: _Task) -> Row:
         return Row(task.source.file, "", problem=str(error))
     digest = hashlib.sha256(found).hexdigest()
     options = ["row", digest, Path(task.source.file).suffix, task.wanted, task.target, language()]
-    record = _kept(task.out, options, lambda: _clean(_made(task, found, digest).record()))
+    record = _kept(task.out, options, lambda: _clean(asdict(_made(task, found, digest))))
     link = _link(task, found, digest) if record["problem"] is None else None
     return replace(Row.of(record), file=task.source.file, link=link)
 
@@ -206,15 +196,16 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
         return _SECONDS + _SECONDS_A_PHOTO * task[2]
 
     work = [(tasks[n], rows[n].sha256, len(rows[n].photos)) for n in todo]
-    for place, answer in _tracked(in_workers(_own, work, seconds), len(work), text("grade.running")):
+    answers = in_workers(_own, work, seconds)
+    for place, answer in tqdm(answers, text("grade.running"), len(work), leave=False, disable=None):
         row = rows[todo[place]]
-        iou, reason = ({}, answer.told()) if isinstance(answer, Lost) else answer
+        iou, reason = ({}, str(answer)) if isinstance(answer, Lost) else answer
         photos = tuple(replace(photo, iou=iou.get(photo.name)) for photo in row.photos)
         remarks = []
         low = [photo for photo in photos if photo.iou is not None and photo.iou < MIN_IOU]
         if low:
-            named = [f"{photo.name} ({_floored(photo.iou)})" for photo in low]
-            least = _floored(MIN_IOU)
+            named = [f"{photo.name} ({floored(photo.iou)})" for photo in low]
+            least = floored(MIN_IOU)
             told = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
             remarks.append(Remark("not_own_masks", told))
         if reason:
@@ -293,8 +284,3 @@ def _kit_photos() -> dict[str, str | None]:
             except ValueError:
                 rows[hashlib.sha256(found).hexdigest()] = None
     return rows
-
-
-def _floored(value: float) -> str:
-    """A value that is too small is not rounded up to one that is not."""
-    return number(math.floor(value * 1000) / 1000, 3)

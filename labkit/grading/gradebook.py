@@ -13,15 +13,16 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
-from labkit.grading.rows import KINDS, MIN_IOU, Remark, Row
+from labkit.grading.rows import KINDS, MIN_IOU, Remark, Row, floored
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
-from labkit.locale import language, number, text, texts
+from labkit.locale import language, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
 
@@ -48,7 +49,7 @@ def write_gradebook(rows: Sequence[Row], out: Path) -> tuple[Path, Path]:
     book = _book(page) or _new_book(rows)
     table_data = {"head": head, "rows": cells, "mark": _mark_column(head)}
     data = {**_about(), "book": book, "csv": table_data, "rows": [_record(row) for row in rows]}
-    kept = {"saved": saved, "marks": {key: mark.record() for key, mark in marks.items()}}
+    kept = {"saved": saved, "marks": {key: asdict(mark) for key, mark in marks.items()}}
     _write(page, _page(data, kept))
     _write(table, _table(rows, head, cells, marks), "utf-8-sig")
     return page, table
@@ -217,7 +218,7 @@ def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         held = {check.name: check.ok for check in row.checks}
         failures = [f"{text(f'checks.{one.name}')}: {one.reason}" for one in row.checks if not one.ok]
         remarks = [f"{text(f'grade.{one.kind}')}: {one.text}" for one in _remarks(row)]
-        iou = "" if row.iou is None else number(int(row.iou * 1000 + 1e-9) / 1000, 3)
+        iou = "" if row.iou is None else floored(row.iou)
         line = [row.student, row.group, str(row.variant or ""), row.variant_title, _date(row.date)]
         line += [word("yes" if held[name] else "no") if name in held else "" for name in NAMES]
         line += ["\n".join(failures), iou, "\n".join(remarks), "", "", row.file, row.sha256]

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,6 @@ class Mark:
     mark: str
     comment: str
     at: float
-
-    def record(self) -> dict[str, Any]:
-        """In JSON's types."""
-        return asdict(self)
 
 
 def key_of(sha256: str, file: str) -> str:

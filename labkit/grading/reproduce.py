@@ -18,7 +18,7 @@ from PIL import Image
 
 from labkit.grading.own_masks import exact, tolerant
 from labkit.grading.tolerance import agreement
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import some
 from labkit.io.jpeg import MAX_REPORT_SIDE
 from labkit.io.rle import decode_mask, encode_mask
@@ -60,7 +60,10 @@ class Recomputed:
 
 
 class _Unchecked(Exception):
-    """Why a photo's masks cannot be computed anew, in the reader's language."""
+    """Why a photo's masks cannot be computed anew."""
+
+    def __init__(self, key: str, **values: Any):
+        super().__init__(text(f"recompute.{key}", **values))
 
 
 def own_iou(
@@ -88,11 +91,11 @@ def own_iou(
         try:
             found[task.name] = min(run.iou(task), found.get(task.name, 1.0))
         except Exception as error:  # whatever a report makes a model do, the other photos are still checked
-            told = str(error) if isinstance(error, _Unchecked) else run.told("failed", error=_line(error))
-            reasons.setdefault(told, {})[task.name] = None
+            reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
+            reasons.setdefault(str(reason), {})[task.name] = None
     if not tasks:
         return Recomputed({}, text("recompute.nothing"))
-    what = "; ".join(f"{some(list(which), _LISTED)} — {told}" for told, which in reasons.items())
+    what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
     return Recomputed(found, text("recompute.unchecked", what=what) if what else None)
 
 
@@ -127,12 +130,9 @@ class _Run:
         self._photo: Photo | None = None
         self._slowest: dict[bool, float] = {}
 
-    def told(self, key: str, **values: Any) -> str:
-        return text(f"recompute.{key}", **values)
-
     def in_time(self, needed: float = 0.0) -> None:
         if time.monotonic() + needed > self.end:
-            raise _Unchecked(self.told("time", seconds=round(self.limit)))
+            raise _Unchecked("time", seconds=round(self.limit))
 
     def iou(self, task: _Task) -> float:
         """A result's IoU; _Unchecked says why there is none."""
@@ -155,14 +155,14 @@ class _Run:
         """The photo that a result is of, the same one while its results follow one another."""
         jpeg, size = self.jpegs.get(task.name), tuple(task.result["size"])
         if jpeg is None:
-            raise _Unchecked(self.told("absent"))
+            raise _Unchecked("absent")
         if self._photo is None or self._photo.jpeg is not jpeg:
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 if max(image.size) > MAX_REPORT_SIDE or image.mode != "RGB":
-                    raise _Unchecked(self.told("photo"))
+                    raise _Unchecked("photo")
                 self._photo = Photo(task.name, np.array(image), jpeg=jpeg)
         if self._photo.pixels.shape[:2] != size:
-            raise _Unchecked(self.told("photo"))
+            raise _Unchecked("photo")
         return self._photo
 
     def mask(self, rle: dict[str, Any], photo: Photo) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class _Run:
         try:
             return encode_mask(decode_mask(rle, photo.pixels.shape[:2]))
         except ValueError:
-            raise _Unchecked(self.told("masks")) from None
+            raise _Unchecked("masks") from None
 
     def model(self, made_by: dict[str, Any]) -> Model:
         """The model that a report names, where its weights are the catalogue's and lie here."""
@@ -178,19 +178,19 @@ class _Run:
         try:
             variant = find_variant(str(made_by.get("variant", "")))
         except LabkitError:
-            raise _Unchecked(self.told("model")) from None
+            raise _Unchecked("model") from None
         release = next((row for row in releases_of(variant) if name == f"official/{row.name}"), None)
         if release is not None:
             found = cached(release)
             if found is None:
-                raise _Unchecked(self.told("not_here", name=name, release=release.name))
+                raise _Unchecked("not_here", name=name, release=release.name)
             weights, expected = str(found.path), found.sha256
         elif name == f"embedded/{variant.name}":
             weights, expected = "embedded", EMBEDDED[variant.name]
         else:
-            raise _Unchecked(self.told("unknown", name=name or "—"))
+            raise _Unchecked("unknown", name=name or "—")
         if sha256 != expected:
-            raise _Unchecked(self.told("sha256", name=name))
+            raise _Unchecked("sha256", name=name)
         return _loaded(variant.name, weights, self.device)
 
     def settings(self, model: Model, task: _Task) -> dict[str, Any]:
@@ -203,9 +203,9 @@ class _Run:
             try:
                 valid[name].check(name, value)
             except (KeyError, LabkitError):
-                raise _Unchecked(self.told("setting", name=name[:40], value=str(value)[:40])) from None
+                raise _Unchecked("setting", name=name[:40], value=str(value)[:40]) from None
             if value > _MOST.get(name, value):
-                raise _Unchecked(self.told("dear", name=name, value=value, most=_MOST[name]))
+                raise _Unchecked("dear", name=name, value=value, most=_MOST[name])
         return dict(given)
 
     def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
@@ -215,7 +215,7 @@ class _Run:
                 self.in_time(_forecast(model, photo, settings))
             return model.segment(photo, **settings)
         if model.variant.kind != "prompted":
-            raise _Unchecked(self.told("model"))
+            raise _Unchecked("model")
         prompts = self.prompts(task, photo)
         if model.photo is not photo:
             model.set_photo(photo)
@@ -232,7 +232,7 @@ class _Run:
             if "mask" in prompts:
                 prompts["mask"] = decode_mask(prompts["mask"], photo.pixels.shape[:2])
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
-            raise _Unchecked(self.told("prompts")) from None
+            raise _Unchecked("prompts") from None
         return prompts
 
 
@@ -251,7 +251,3 @@ def _loaded(variant: str, weights: str, device: str) -> Model:
     from labkit.models import load_model
 
     return load_model(variant, weights, device)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

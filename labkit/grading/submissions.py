@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.io.decode import Unreadable
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import natural
 from labkit.io.sources import SILENT_NAMES, shown
 from labkit.io.zips import Member, walk
@@ -138,9 +138,9 @@ def _listed(source: Source, file: Callable[[], Any]) -> list[Source]:
         with zipfile.ZipFile(file()) as archive:
             rows = list(islice(_members(archive, source), _MEMBERS + 1))
     except Unreadable as error:
-        return [replace(source, problem=text(error.key, **error.values))]
+        return [replace(source, problem=str(error))]
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        return [replace(source, problem=text("photos.bad_zip", error=_line(error)))]
+        return [replace(source, problem=text("photos.bad_zip", error=one_line(error)))]
     return rows or [replace(source, problem=text("handed.nothing"))]
 
 
@@ -161,7 +161,7 @@ def _members(archive: zipfile.ZipFile, source: Source) -> Iterator[Source]:
         places = (*source.members, member.place)
         one = Source(f"{source.file}/{shown('/'.join(member.parts))}", source.path, places)
         if member.refusal is not None:
-            yield replace(one, problem=text(member.refusal.key, **member.refusal.values))
+            yield replace(one, problem=str(member.refusal))
         elif member.name.lower().endswith(".zip"):
             yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)))
         else:
@@ -187,7 +187,7 @@ def content(source: Source) -> bytes:
     except MemoryError:
         raise
     except Exception as error:
-        raise LabkitError(text("handed.unreadable", error=_line(error))) from error
+        raise LabkitError(text("handed.unreadable", error=one_line(error))) from error
     if len(read) > FILE_MB * 1_000_000:
         raise LabkitError(text("handed.large", limit=FILE_MB))
     return read
@@ -249,7 +249,7 @@ def _notebook(written: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what is no notebook fails in every manner
-        raise LabkitError(text("handed.notebook", error=_line(error))) from error
+        raise LabkitError(text("handed.notebook", error=one_line(error))) from error
     if data is None:
         raise LabkitError(text("handed.not_run"))
     data = _parsed(json.dumps(data))
@@ -257,7 +257,7 @@ def _notebook(written: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     try:
         data = complete(data, notebook)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise LabkitError(text("handed.notebook", error=_line(error))) from error
+        raise LabkitError(text("handed.notebook", error=one_line(error))) from error
     return _parsed(json.dumps(data)), shown, edited
 
 
@@ -265,7 +265,7 @@ def _parsed(written: str) -> dict[str, Any]:
     try:
         return parse(written)
     except ValueError as error:
-        raise LabkitError(text("handed.data", error=_line(error))) from error
+        raise LabkitError(text("handed.data", error=one_line(error))) from error
 
 
 def _decoded(content: bytes) -> str:
@@ -285,7 +285,3 @@ def _limited(data: dict[str, Any]) -> None:
         total += height * width * len(result["segments"])
     if total > _MASK_PIXELS:
         raise LabkitError(text("handed.masks"))
-
-
-def _line(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:300]

@@ -33,8 +33,7 @@ class Lost:
     why: str
     error: str = ""
 
-    def told(self) -> str:
-        """In one sentence."""
+    def __str__(self) -> str:
         return text(f"grade.lost_{self.why}", error=self.error)
 
 

@@ -21,13 +21,7 @@ from labkit.io.decode import Unreadable
 from labkit.io.files import natural
 from labkit.io.zips import Member, walk
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "SILENT_NAMES",
-    "Found",
-    "find",
-    "shown",
-]
+__all__ = ["IMAGE_SUFFIXES", "SILENT_NAMES", "Found", "find", "shown"]
 
 ZIP_MEMBER_MB, ZIP_TOTAL_MB = 300, 4000
 """Of a photo in a zip, and of all of them."""
@@ -112,21 +106,15 @@ def _open(path: Path) -> BinaryIO:
 
 def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
     try:
-        archive = zipfile.ZipFile(path)
-    except PermissionError as error:
-        yield Found(name, path, partial(_raise, error))
-        return
-    except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        yield Found(name, path, _refusal("photos.bad_zip", error=error))
-        return
-    with archive:
-        try:
+        with zipfile.ZipFile(path) as archive:
             for member in walk(archive, _allowed, ZIP_TOTAL_MB):
                 parts, refusal = _inside(member), member.refusal
                 opener = partial(_open_member, archive, member.info) if refusal is None else partial(_raise, refusal)
                 yield Found(shown("/".join(parts)), path.joinpath(*parts), opener, on_disk=False)
-        except Unreadable as error:
-            yield Found(name, path, partial(_raise, error))
+    except (PermissionError, Unreadable) as error:
+        yield Found(name, path, partial(_raise, error))
+    except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
+        yield Found(name, path, _refusal("photos.bad_zip", error=error))
 
 
 def _allowed(member: Member) -> int | Unreadable | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from labkit.classes import LABEL_SETS, label_set
@@ -32,10 +32,6 @@ class Check:
     name: str
     ok: bool
     reason: str
-
-    def record(self) -> dict[str, Any]:
-        """In JSON's types."""
-        return asdict(self)
 
 
 def checks(

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -59,7 +60,7 @@ def render(
         data = complete(handed_data(notebook) or results_data(variant, [], []), notebook, error)
         shown = outputs_text(notebook)
         found = checks(data, disagreements(data, viewer_items(shown), shown))
-        data["checks"] = [check.record() for check in found]
+        data["checks"] = [asdict(check) for check in found]
         facts = data
     _drop_data(notebook)
     drop_widgets(notebook)
@@ -97,7 +98,7 @@ def _labels(variant: Variant | None, error: str | None, facts: dict[str, Any], f
         "error": error,
         "labels": {name: text(key) for name, key in keys.items()},
         "rows": [(text(f"report.{key}"), value or "—") for key, value in shown.items()] if facts else [],
-        "checks": [{**check.record(), "title": text(f"checks.{check.name}")} for check in found],
+        "checks": [{**asdict(check), "title": text(f"checks.{check.name}")} for check in found],
         "photos": _photos(facts) if found else [],
     }
 

@@ -12,7 +12,6 @@ from typing import Any
 import anywidget
 import traitlets
 
-from labkit.io.decode import Unreadable
 from labkit.io.files import safe_name
 from labkit.io.sources import IMAGE_SUFFIXES, find
 from labkit.locale import keep_language, text
@@ -107,8 +106,6 @@ class Uploader(anywidget.AnyWidget):
                     if self._welcome(member):
                         part.write_bytes(file.read())
                         self._keep(part, member)
-            except Unreadable as error:
-                self._note("failed", name=found.name, error=text(error.key, **error.values))
             except Exception as error:  # zipfile raises nearly every kind
                 self._note("failed", name=found.name, error=error)
             finally:

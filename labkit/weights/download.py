@@ -338,7 +338,7 @@ def _unpacked(file: Path, target: Path) -> Path:
             with archive.open(member.info) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink, _BLOCK)
     except Unreadable as error:
-        raise _Refused(text(error.key, **error.values)) from error
+        raise _Refused(str(error)) from error
     except _BAD_ZIP as error:
         raise _Refused(text("download.zip_broken", error=error)) from error
     return target

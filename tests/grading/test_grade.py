@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from urllib.parse import unquote
 
 import nbformat
@@ -178,7 +178,7 @@ def test_hostile_files(graded, sample):  # noqa: F811
     for name, (_, key) in hostile(sample.page).items():
         (row,) = [row for file, row in rows.items() if file == f"вредные/{name}" or file.startswith(f"вредные/{name}/")]
         assert (row.problem is None) == (key is None) and (row.link is None) == (key is not None), name
-        json.dumps(row.record(), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        json.dumps(asdict(row), ensure_ascii=False, allow_nan=False).encode("utf-8")
     assert rows["вредные/разметка.html"].student.startswith("<script>")
     assert rows["вредные/суррогаты.html"].student == "\ufffdвонави"
     assert rows["вредные/секунды.html"].seconds is None
@@ -265,7 +265,7 @@ def test_workers():
     assert [answers[n] for n in (0, 2, 4, 7)] == ["А", "Б", "В", "Г"]
     assert [answers[n] for n in (1, 3, 5)] == [Lost("crashed"), Lost("slow"), Lost("memory")]
     assert answers[6] == Lost("failed", "ValueError: нет")
-    assert len({answer.told() for answer in answers.values() if isinstance(answer, Lost)}) == 4
+    assert len({str(answer) for answer in answers.values() if isinstance(answer, Lost)}) == 4
 
 
 def test_a_hanging_file_costs_its_row(sample, tmp_path, monkeypatch):  # noqa: F811
