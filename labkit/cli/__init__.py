@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from labkit import __version__
 from labkit.io.errors import LabkitError
@@ -244,6 +245,10 @@ def _report(arguments: argparse.Namespace) -> int:
         wanted=arguments.wanted,
         target=arguments.target,
     )
+    return _announced(report)
+
+
+def _announced(report: Any) -> int:
     print(report.notebook)
     print(report.html)
     for check in report.checks:
@@ -274,11 +279,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         group=arguments.group,
         failed=say,
     )
-    print(report.notebook)
-    print(report.html)
-    if report.error:
-        print(f"labkit: {report.error}", file=sys.stderr)
-    return 1 if report.error or failed else 0
+    return 1 if _announced(report) or failed else 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

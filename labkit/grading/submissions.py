@@ -175,15 +175,11 @@ def content(source: Source) -> bytes:
             with source.path.open("rb") as file:
                 read = file.read(FILE_MB * 1_000_000 + 1)
         else:
-            with zipfile.ZipFile(source.path) as archive:
-                info = archive.infolist()[source.members[0]]
-                if len(source.members) == 1:
-                    read = archive.read(info)  # no more than file_size, which was looked at, whatever it unpacks to
-                else:
-                    stands = source.path.stat()
-                    inner = _unpacked(source.path, source.members[0], stands.st_mtime_ns, stands.st_size)
-                    with zipfile.ZipFile(io.BytesIO(inner)) as nested:
-                        read = nested.read(nested.infolist()[source.members[1]])
+            *outer, place = source.members
+            state = source.path.stat()
+            inner = [io.BytesIO(_unpacked(source.path, n, state.st_mtime_ns, state.st_size)) for n in outer]
+            with zipfile.ZipFile(*inner or [source.path]) as archive:
+                read = archive.read(archive.infolist()[place])
     except MemoryError:
         raise
     except Exception as error:

@@ -90,7 +90,7 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
             if not _silent((name,)):
                 opener = _refusal("photos.nested_zip") if _is_zip(name) else partial(_open, Path(root, name))
                 found.append(((*inside, name), opener))
-    for parts, opener in sorted(found, key=lambda one: _order(one[0])):
+    for parts, opener in sorted(found, key=lambda one: [natural(part) for part in one[0]]):
         yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
 
 
@@ -154,7 +154,3 @@ def _silent(parts: tuple[str, ...]) -> bool:
         or any(part in _MASK_FOLDERS for part in folders)
         or name.endswith(_SILENT_SUFFIXES)
     )
-
-
-def _order(parts: tuple[str, ...]) -> tuple:
-    return tuple(natural(part) for part in parts)

@@ -10,7 +10,7 @@ from labkit.report.data import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["complete", "handed_data", "outputs_text", "words"]
+__all__ = ["complete", "handed_data", "outputs", "outputs_text", "words"]
 
 _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 """With a condition in brackets the question may stay open."""
@@ -23,12 +23,13 @@ _MOST = 100_000
 
 def handed_data(notebook: NotebookNode) -> dict[str, Any] | None:
     """The data that the notebook's last `labkit.hand_in` has put out; None where it was not run."""
-    found = None
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                found = output["data"][MIME]
-    return found
+    found = [output["data"][MIME] for output in outputs(notebook) if MIME in output.get("data", {})]
+    return found[-1] if found else None
+
+
+def outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    """All outputs of a notebook's cells."""
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
 def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = None) -> dict[str, Any]:
@@ -47,15 +48,10 @@ def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = N
 def outputs_text(notebook: NotebookNode) -> str:
     """What the code cells have put out as text and as HTML, one after the other."""
     parts = []
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            told = (
-                output.get("text"),
-                output.get("data", {}).get("text/plain"),
-                output.get("data", {}).get("text/html"),
-            )
-            parts += [part if isinstance(part, str) else "".join(part) for part in told if part]
-    return "\n".join(parts)
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        parts += filter(None, (output.get("text"), data.get("text/plain"), data.get("text/html")))
+    return "\n".join("".join(part) for part in parts)
 
 
 def words(written: str) -> int:

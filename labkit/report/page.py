@@ -20,7 +20,7 @@ from pygments.formatters import HtmlFormatter
 from labkit.classes import LABEL_SETS, label_set
 from labkit.io.files import write_whole
 from labkit.locale import language, text
-from labkit.report.answers import complete, handed_data, outputs_text
+from labkit.report.answers import complete, handed_data, outputs, outputs_text
 from labkit.report.checks import Check, checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import MIME, block, results_data, sealed
@@ -134,9 +134,8 @@ def _date(written: str) -> str:
 def drop_widgets(notebook: nbformat.NotebookNode) -> None:
     """Takes widget views and their state, which mean nothing without a kernel, out of a notebook, in place."""
     notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(_WIDGET, None)
+    for output in outputs(notebook):
+        output.get("data", {}).pop(_WIDGET, None)
 
 
 def external_links(page: str) -> list[str]:
@@ -176,11 +175,7 @@ class _Links(HTMLParser):
 
 def _facts(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """What the first table of facts in a notebook says of the student."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if facts := output.get("data", {}).get(FACTS):
-                return facts
-    return {}
+    return next((facts for output in outputs(notebook) if (facts := output.get("data", {}).get(FACTS))), {})
 
 
 def _drop_data(notebook: nbformat.NotebookNode) -> None:
