@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 JSON_MB = 32
-_LONGEST, _MOST_OBJECTS, _MOST_POINTS = 100_000, 200, 30_000
+_MAX_SIDE, _MAX_OBJECTS, _MAX_POINTS = 100_000, 200, 30_000
 """What is larger is refused: hostile, or no mask of a photo in work."""
 
 _CORNERS = {"polygon": None, "oriented_rectangle": 4, "rectangle": 2, "circle": 2}
@@ -61,16 +61,14 @@ def read_json(path: Path) -> Any:
 
 def limited(path: Path, objects: int, points: int = 0) -> None:
     """LabkitError where there is more to draw than a photo can need."""
-    if objects > _MOST_OBJECTS or points > _MOST_POINTS:
-        raise refused(
-            path, "many", objects=objects, points=points, most_objects=_MOST_OBJECTS, most_points=_MOST_POINTS
-        )
+    if objects > _MAX_OBJECTS or points > _MAX_POINTS:
+        raise refused(path, "many", objects=objects, points=points, most_objects=_MAX_OBJECTS, most_points=_MAX_POINTS)
 
 
 def scale(path: Path, photo: Photo, size: tuple[Any, Any]) -> np.ndarray:
     """What a mask's (x, y) is multiplied with to fit the photo's working size; `size` is the mask's (width, height)."""
-    if not all(type(n) is int and 0 < n <= _LONGEST for n in size):
-        raise refused(path, "size", width=size[0], height=size[1], limit=_LONGEST)
+    if not all(type(n) is int and 0 < n <= _MAX_SIDE for n in size):
+        raise refused(path, "size", width=size[0], height=size[1], limit=_MAX_SIDE)
     height, width = photo.original_size
     if abs(size[0] * height / width - size[1]) > max(1.5, _STRETCH * size[1]):
         raise refused(path, "aspect", width=size[0], height=size[1], photo_width=width, photo_height=height)
@@ -120,7 +118,7 @@ def png_mask(path: Path, number: int, points: Any, encoded: Any, size: tuple[int
     What it is made of is a PNG in base64, from one corner to another, both in.
     """
     corners = places(path, number, points)
-    if len(corners) != 2 or (np.abs(corners) > _LONGEST).any():
+    if len(corners) != 2 or (np.abs(corners) > _MAX_SIDE).any():
         raise refused(path, "shape", number=number, kind="mask", count=len(corners))
     (left, top), (right, bottom) = corners.astype(int)
     try:

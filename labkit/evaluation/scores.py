@@ -173,16 +173,16 @@ def _ground_truth(
 
     Its classes are VOC's or, where these will not do, the model's; for SAM, which has none, COCO's.
     """
-    folder, found = annotations, None
+    folder, annotation = annotations, None
     if isinstance(annotations, Mapping):
-        folder, found = None, annotations.get(result.photo.name)
+        folder, annotation = None, annotations.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
-        if found is None:
+        if annotation is None:
             try:
-                found = find_ground_truth(result.photo, place)
+                annotation = find_ground_truth(result.photo, place)
             except ValueError:
-                found = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
-    return found
+                annotation = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
+    return annotation
 
 
 def _joint(references: Sequence[Segmentation]) -> LabelSet:

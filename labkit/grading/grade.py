@@ -19,7 +19,7 @@ from labkit.classes import LABEL_SETS, label_set
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.rows import MIN_IOU, PhotoRow, Remark, Row, floored
 from labkit.grading.similarity import with_pairs
-from labkit.grading.submissions import KEPT, Handed, Source, content, distinct, find_sources, members, read
+from labkit.grading.submissions import KEPT, Source, Submission, content, distinct, find_sources, members, read
 from labkit.grading.thumbnails import look, thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
@@ -127,28 +127,28 @@ def _read_all(tasks: Sequence[_Task]) -> list[Row]:
 def _row(task: _Task) -> Row:
     """One file's row, kept or made."""
     try:
-        found = content(task.source)
+        raw = content(task.source)
     except LabkitError as error:
         return Row(task.source.file, "", problem=str(error))
-    digest = hashlib.sha256(found).hexdigest()
+    digest = hashlib.sha256(raw).hexdigest()
     options = ["row", digest, Path(task.source.file).suffix, task.wanted, task.target, language()]
-    record = _kept(task.out, options, lambda: _clean(asdict(_made(task, found, digest))))
-    link = _link(task, found, digest) if record["problem"] is None else None
+    record = _kept(task.out, options, lambda: _clean(asdict(_made(task, raw, digest))))
+    link = _link(task, raw, digest) if record["problem"] is None else None
     return replace(Row.of(record), file=task.source.file, link=link)
 
 
-def _made(task: _Task, found: bytes, digest: str) -> Row:
+def _made(task: _Task, raw: bytes, digest: str) -> Row:
     try:
-        handed = read(task.source.file, found)
-        return _checked(handed, digest, task)
+        submission = read(task.source.file, raw)
+        return _checked(submission, digest, task)
     except LabkitError as error:
         return Row(task.source.file, digest, problem=str(error))
 
 
-def _checked(handed: Handed, digest: str, task: _Task) -> Row:
-    data = handed.data
-    differs = disagreements(data, handed.items, handed.page)
-    remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in handed.edited]
+def _checked(submission: Submission, digest: str, task: _Task) -> Row:
+    data = submission.data
+    differs = disagreements(data, submission.items, submission.page)
+    remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
     if differs:
         remarks.append(Remark("differs", some(differs, _LISTED, "; ")))
     seconds = sum(result["made_by"].get("seconds", 0) for result in data["results"])
@@ -163,20 +163,20 @@ def _checked(handed: Handed, digest: str, task: _Task) -> Row:
         weights=data["made_by"].get("weights", ""),
         checks=tuple(checks(data, differs, task.wanted, task.target)),
         remarks=tuple(remarks),
-        photos=tuple(_photos(handed, data["wanted"]["target"] if task.target is None else task.target)),
+        photos=tuple(_photos(submission, data["wanted"]["target"] if task.target is None else task.target)),
         answers=tuple((row["question"], row["answer"]) for row in data["answers"]),
         conclusions=data["conclusions"],
         seconds=float(seconds) if 0 < seconds < 1e9 else None,
     )
 
 
-def _photos(handed: Handed, target: str) -> Iterable[PhotoRow]:
-    data = handed.data
-    found = found_on(data, target)
+def _photos(submission: Submission, target: str) -> Iterable[PhotoRow]:
+    data = submission.data
+    detected = found_on(data, target)
     results = {result["photo"]: result for result in reversed(data["results"])}
     for photo in data["photos"]:
-        jpeg, result = handed.jpegs.get(photo["name"]), results.get(photo["name"])
-        row = PhotoRow(photo["name"], photo["sha256"], found[photo["name"]])
+        jpeg, result = submission.jpegs.get(photo["name"]), results.get(photo["name"])
+        row = PhotoRow(photo["name"], photo["sha256"], detected[photo["name"]])
         if jpeg is not None:
             classes = (result or data)["made_by"].get("classes") or data["made_by"].get("classes")
             try:
@@ -206,8 +206,8 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
         if low:
             named = [f"{photo.name} ({floored(photo.iou)})" for photo in low]
             least = floored(MIN_IOU)
-            told = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
-            remarks.append(Remark("not_own_masks", told))
+            sentence = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
+            remarks.append(Remark("not_own_masks", sentence))
         if reason:
             remarks.append(Remark("not_checked", reason))
         done[todo[place]] = replace(row, photos=photos).with_remarks(*remarks)
@@ -220,8 +220,8 @@ def _own(work: tuple[_Task, str, int]) -> tuple[dict[str, float], str | None]:
     from labkit.grading.reproduce import own_iou
 
     def made() -> dict[str, Any]:
-        handed = read(task.source.file, content(task.source))
-        own = own_iou(handed.data, handed.jpegs, task.device)
+        submission = read(task.source.file, content(task.source))
+        own = own_iou(submission.data, submission.jpegs, task.device)
         return {"iou": {_clean(name): value for name, value in own.iou.items()}, "reason": _clean(own.reason)}
 
     options = ["own", digest, task.device, language()]
@@ -244,7 +244,7 @@ def _kept(
     return record
 
 
-def _link(task: _Task, found: bytes, digest: str) -> str:
+def _link(task: _Task, raw: bytes, digest: str) -> str:
     """The address of a file as seen from the table; a file in a zip is copied next to that, as it is."""
     path = task.source.path
     if task.source.members:
@@ -252,7 +252,7 @@ def _link(task: _Task, found: bytes, digest: str) -> str:
         path = task.out / "handed" / f"{digest[:8]}_{name}"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            write_whole(path, found)
+            write_whole(path, raw)
     leads = os.path.relpath(os.path.abspath(path), os.path.abspath(task.out))
     return quote(os.fsencode(leads.replace(os.sep, "/")))
 
@@ -278,9 +278,9 @@ def _kit_photos() -> dict[str, str | None]:
     rows: dict[str, str | None] = {}
     for path in sorted((Path(__file__).parents[2] / "data" / "images").glob("*")):
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            found = path.read_bytes()
+            raw = path.read_bytes()
             try:
-                rows[hashlib.sha256(found).hexdigest()] = look(found)
+                rows[hashlib.sha256(raw).hexdigest()] = look(raw)
             except ValueError:
-                rows[hashlib.sha256(found).hexdigest()] = None
+                rows[hashlib.sha256(raw).hexdigest()] = None
     return rows

@@ -79,10 +79,10 @@ def _earlier(page: Path, table: Path) -> dict[str, Mark]:
 def _book(page: Path) -> dict[str, str] | None:
     """The place and the seal of the marks that a browser keeps for an earlier page."""
     try:
-        found = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
+        match = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return json.loads(found[1]) if found else None
+    return json.loads(match[1]) if match else None
 
 
 def _new_book(rows: Sequence[Row]) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _json(data: Any) -> str:
 
 def _about() -> dict[str, Any]:
     """What the page needs besides the rows."""
-    words = {key.removeprefix("gradebook."): told for key, told in texts(language()).items() if "gradebook." in key}
+    words = {key.removeprefix("gradebook."): word for key, word in texts(language()).items() if "gradebook." in key}
     return {
         "language": language(),
         "words": words,
@@ -190,15 +190,15 @@ def _thumbnail(address: str | None) -> str | None:
 
 def _date(date: str) -> str:
     """A date to be read: "12.03.2026 14:05" in Russian; as it is where it is none."""
-    found = _DATE.match(date)
-    if found is None:
+    match = _DATE.match(date)
+    if match is None:
         return _cut(date, 40)
-    year, month, day, time = found.groups()
+    year, month, day, time = match.groups()
     return f"{day}.{month}.{year} {time}" if language() == "ru" else f"{year}-{month}-{day} {time}"
 
 
-def _cut(told: str, most: int = _TEXT) -> str:
-    return told if len(told) <= most else told[: most - 1] + "…"
+def _cut(prose: str, limit: int = _TEXT) -> str:
+    return prose if len(prose) <= limit else prose[: limit - 1] + "…"
 
 
 # ---- The table ------------------------------------------------------------------------------------------------------

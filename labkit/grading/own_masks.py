@@ -69,7 +69,7 @@ def _classes(result: Segmentation) -> Own:
 
 
 def _objects(
-    model: Model, photo: Photo, found: list[Segment], settings: dict[str, Any]
+    model: Model, photo: Photo, own: list[Segment], settings: dict[str, Any]
 ) -> tuple[list[Segment], np.ndarray, np.ndarray]:
     """All that may be found, which of it must be, and what can stand in the place of what."""
     lowest, most = settings["score_threshold"], settings.get("max_detections")
@@ -87,12 +87,12 @@ def _objects(
     else:
         looser["cross_nms_threshold"] = min(1.0, settings["cross_nms_threshold"] + NMS_MARGIN)
         looser["max_detections"] = most + _MORE
-        sure = {_key(segment) for segment in found}
-        if len(found) == most:
-            lowest = found[-1].score
-    known = {_key(segment) for segment in found}
+        sure = {_key(segment) for segment in own}
+        if len(own) == most:
+            lowest = own[-1].score
+    known = {_key(segment) for segment in own}
     more = [s for s in model.segment(photo, **{**settings, **looser}).segments if _key(s) not in known]
-    segments = [*found, *more]
+    segments = [*own, *more]
     scores = np.array([segment.score for segment in segments])
     needed = np.array([s.score >= lowest + SCORE_MARGIN and _key(s) in known & sure for s in segments], bool)
     labels = _labels(segments)

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Recomputed", "own_iou"]
 
-_SECONDS, _SECONDS_A_PHOTO, _MOST_SECONDS = 30.0, 20.0, 600.0
+_SECONDS, _SECONDS_A_PHOTO, _MAX_SECONDS = 30.0, 20.0, 600.0
 """What a report may take, models being loaded among it; SAM's automatic mode takes 7 seconds a photo on one core."""
 
-_MOST = {"working_side": 1333, "points_per_side": 32, "max_detections": 200}
+_MAX_SETTINGS = {"working_side": 1333, "points_per_side": 32, "max_detections": 200}
 """Settings beyond the values that our models and the releases come with take too long to check."""
 
-_MOST_NUMBERS, _FARTHEST = 2000, 100_000
+_MAX_NUMBERS, _MAX_COORDINATE = 2000, 100_000
 """So many numbers in a prompt, each of them not larger."""
 
 _ENOUGH = 0.99
@@ -83,20 +83,20 @@ def own_iou(
     started = time.monotonic()
     tasks = _tasks(data, jpegs)
     names = {task.name for task in tasks}
-    limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MOST_SECONDS) if seconds is None else seconds
+    limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MAX_SECONDS) if seconds is None else seconds
     run = _Run(jpegs, device, started + limit, limit)
-    found: dict[str, float] = {}
+    ious: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}
     for task in tasks:
         try:
-            found[task.name] = min(run.iou(task), found.get(task.name, 1.0))
+            ious[task.name] = min(run.iou(task), ious.get(task.name, 1.0))
         except Exception as error:  # whatever a report makes a model do, the other photos are still checked
             reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
             reasons.setdefault(str(reason), {})[task.name] = None
     if not tasks:
         return Recomputed({}, text("recompute.nothing"))
     what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
-    return Recomputed(found, text("recompute.unchecked", what=what) if what else None)
+    return Recomputed(ious, text("recompute.unchecked", what=what) if what else None)
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,11 @@ class _Run:
         masks = [self.mask(segment["rle"], photo) for segment in task.result["segments"]]
         model = self.model(task.made_by)
         settings = self.settings(model, task)
-        found = self.answer(model, photo, task, settings)
-        value, _ = agreement(labels, masks, exact(found), found.ids.size)
+        own = self.answer(model, photo, task, settings)
+        value, _ = agreement(labels, masks, exact(own), own.ids.size)
         if value < _ENOUGH:
             self.in_time()
-            value, _ = agreement(labels, masks, tolerant(model, photo, found, settings), found.ids.size)
+            value, _ = agreement(labels, masks, tolerant(model, photo, own, settings), own.ids.size)
         self._slowest[task.asked] = max(self._slowest.get(task.asked, 0.0), time.monotonic() - started)
         return value
 
@@ -181,10 +181,10 @@ class _Run:
             raise _Unchecked("model") from None
         release = next((row for row in releases_of(variant) if name == f"official/{row.name}"), None)
         if release is not None:
-            found = cached(release)
-            if found is None:
+            weights_file = cached(release)
+            if weights_file is None:
                 raise _Unchecked("not_here", name=name, release=release.name)
-            weights, expected = str(found.path), found.sha256
+            weights, expected = str(weights_file.path), weights_file.sha256
         elif name == f"embedded/{variant.name}":
             weights, expected = "embedded", EMBEDDED[variant.name]
         else:
@@ -195,18 +195,18 @@ class _Run:
 
     def settings(self, model: Model, task: _Task) -> dict[str, Any]:
         """The settings of a result, each of them one that the model has and that is not too dear."""
-        given = task.made_by.get("settings", {})
+        settings = task.made_by.get("settings", {})
         if task.asked:
-            return {"answers": given.get("answers")}
+            return {"answers": settings.get("answers")}
         valid = model.settings
-        for name, value in given.items():
+        for name, value in settings.items():
             try:
                 valid[name].check(name, value)
             except (KeyError, LabkitError):
                 raise _Unchecked("setting", name=name[:40], value=str(value)[:40]) from None
-            if value > _MOST.get(name, value):
-                raise _Unchecked("dear", name=name, value=value, most=_MOST[name])
-        return dict(given)
+            if value > _MAX_SETTINGS.get(name, value):
+                raise _Unchecked("dear", name=name, value=value, most=_MAX_SETTINGS[name])
+        return dict(settings)
 
     def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
         """What the model itself says."""
@@ -227,7 +227,7 @@ class _Run:
         try:
             for name in ("points", "point_labels", "box", "polygon"):
                 numbers = np.asarray(prompts.get(name, ()), float)
-                if numbers.size > _MOST_NUMBERS or (abs(numbers) > _FARTHEST).any():
+                if numbers.size > _MAX_NUMBERS or (abs(numbers) > _MAX_COORDINATE).any():
                     raise ValueError(f"{numbers.size} numbers")
             if "mask" in prompts:
                 prompts["mask"] = decode_mask(prompts["mask"], photo.pixels.shape[:2])

@@ -23,7 +23,7 @@ from labkit.locale import text
 from labkit.report.consistency import MAX_PIXELS, carried_photos, viewer_items
 from labkit.report.data import BLOCK, OPENING, digest, page_digest, parse
 
-__all__ = ["FILE_MB", "KEPT", "Handed", "Source", "content", "find_sources", "members", "read"]
+__all__ = ["FILE_MB", "KEPT", "Source", "Submission", "content", "find_sources", "members", "read"]
 
 FILE_MB = 30
 """A larger report is not read: one of ten photos has 2 to 3."""
@@ -60,7 +60,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Handed:
+class Submission:
     """What a file holds: its `data` as `schema.json` describes them, the viewers' `items`, and as `page` the HTML
     around the data, or the outputs of a notebook.
 
@@ -82,7 +82,7 @@ def find_sources(folder: Path) -> list[Source]:
     Links are not followed; one that leads out of the folder is told. A table of grades is no report.
     """
     inside = os.path.realpath(folder)
-    found: list[tuple[list, Source]] = []
+    sources: list[tuple[list, Source]] = []
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         if KEPT in folders:
@@ -103,8 +103,8 @@ def find_sources(folder: Path) -> list[Source]:
                 problem = text("handed.foreign", suffix=path.suffix)
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
                 problem = text("photos.not_file")
-            found.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
-    return distinct([source for _, source in sorted(found, key=lambda row: row[0])])
+            sources.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
+    return distinct([source for _, source in sorted(sources, key=lambda row: row[0])])
 
 
 def distinct(sources: Sequence[Source]) -> list[Source]:
@@ -196,7 +196,7 @@ def _unpacked(path: Path, place: int, _changed: int, _size: int) -> bytes:
         return archive.read(archive.infolist()[place])
 
 
-def read(file: str, content: bytes) -> Handed:
+def read(file: str, content: bytes) -> Submission:
     """A handed-in file, a notebook by its ending, else a page. LabkitError says in one sentence why it is none."""
     try:
         if not content.strip():
@@ -206,7 +206,7 @@ def read(file: str, content: bytes) -> Handed:
         _limited(data)
         data = {**_BLANK, **data}
         items = viewer_items(shown)
-        return Handed(file, data, items, shown, edited, carried_photos(data, items))
+        return Submission(file, data, items, shown, edited, carried_photos(data, items))
     except RecursionError:
         raise LabkitError(text("handed.deep")) from None
 
@@ -221,26 +221,26 @@ _BLANK = {
 def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     if (count := page.count(OPENING)) != 1:
         raise LabkitError(text("handed.two_blocks" if count else "handed.no_block"))
-    found = BLOCK.search(page)
-    if found is None:
+    block = BLOCK.search(page)
+    if block is None:
         raise LabkitError(text("handed.cut"))
-    data = _parsed(found[1])
+    data = _parsed(block[1])
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}
-    return data, page[: found.start()] + page[found.end() :], tuple(sorted(edited))
+    return data, page[: block.start()] + page[block.end() :], tuple(sorted(edited))
 
 
-def _notebook(written: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
     import json
 
     import nbformat
 
-    from labkit.report.answers import complete, handed_data, outputs_text
+    from labkit.report.answers import complete, outputs_text, report_data
 
     try:
-        notebook = nbformat.reads(written, as_version=4)
-        data = handed_data(notebook)
+        notebook = nbformat.reads(content, as_version=4)
+        data = report_data(notebook)
         shown = outputs_text(notebook)
     except (MemoryError, RecursionError):
         raise
@@ -257,9 +257,9 @@ def _notebook(written: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     return _parsed(json.dumps(data)), shown, edited
 
 
-def _parsed(written: str) -> dict[str, Any]:
+def _parsed(content: str) -> dict[str, Any]:
     try:
-        return parse(written)
+        return parse(content)
     except ValueError as error:
         raise LabkitError(text("handed.data", error=one_line(error))) from error
 

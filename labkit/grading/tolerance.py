@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-__all__ = ["LEAST", "Own", "agreement"]
+__all__ = ["MIN_UNION", "Own", "agreement"]
 
-LEAST = 0.01
+MIN_UNION = 0.01
 """A segment of a smaller part of the photo counts by its pixels only."""
 
 
@@ -45,7 +45,7 @@ def agreement(
     Masks of one class are paired, the most alike first. The IoU of a pair is that of its pixels without those that
     the model leaves open: |R ∩ inner| / |inner ∪ (R - outer)|. The IoU of the photo is the sum of the intersections
     over the sum of the unions, what is missing or too much being union only; or that of the worst pair, 0 for a mask
-    that is missing or too much, among those of at least `LEAST` of the photo's `pixels`, where it is smaller.
+    that is missing or too much, among those of at least `MIN_UNION` of the photo's `pixels`, where it is smaller.
     """
     labels, areas = np.asarray(labels, int), _areas(masks)
     inner = _areas(own.inner)
@@ -64,7 +64,7 @@ def agreement(
     extra = np.delete(areas, rows)
     unions = np.concatenate([either[rows, columns], inner[missing], extra])
     hits = np.concatenate([both[rows, columns], np.zeros(len(unions) - len(pairs))])
-    large = unions >= LEAST * pixels
+    large = unions >= MIN_UNION * pixels
     whole = hits.sum() / unions.sum() if unions.sum() else 1.0
     return float(min([whole, *(hits[large] / unions[large])])), missing
 

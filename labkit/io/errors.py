@@ -7,6 +7,6 @@ class LabkitError(ValueError):
     """A wrong argument, file or device; the command line prints the message and exits with 2."""
 
 
-def one_line(error: Exception, most: int = 300) -> str:
+def one_line(error: Exception, limit: int = 300) -> str:
     """What an error says, or else what it is called, on one line."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:most]
+    return (" ".join(str(error).split()) or type(error).__name__)[:limit]

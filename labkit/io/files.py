@@ -23,10 +23,10 @@ def write_whole(path: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def safe_name(name: str, longest: int = 120) -> str:
+def safe_name(name: str, limit: int = 120) -> str:
     """In NFC, and with nothing that a file system or a terminal would stumble over; "photo" where nothing is left."""
     name = unicodedata.normalize("NFC", name)
-    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:longest].strip() or "photo"
+    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:limit].strip() or "photo"
 
 
 def natural(name: str) -> tuple:
@@ -35,11 +35,11 @@ def natural(name: str) -> tuple:
     return [(len(p.lstrip("0")), p.lstrip("0")) if n % 2 else p for n, p in enumerate(pieces)], name
 
 
-def capped(lines: Sequence[str], most: int) -> list[str]:
+def capped(lines: Sequence[str], limit: int) -> list[str]:
     """The first of several, and how many more there are."""
-    return [*lines[:most], text("photos.more", count=len(lines) - most)] if len(lines) > most else list(lines)
+    return [*lines[:limit], text("photos.more", count=len(lines) - limit)] if len(lines) > limit else list(lines)
 
 
-def some(names: Sequence[str], most: int = 10, between: str = ", ") -> str:
+def some(names: Sequence[str], limit: int = 10, between: str = ", ") -> str:
     """The first of several names in one line, and how many more there are."""
-    return between.join(capped(names, most))
+    return between.join(capped(names, limit))

@@ -10,7 +10,7 @@ from labkit.report.data import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["complete", "handed_data", "outputs", "outputs_text", "words"]
+__all__ = ["complete", "outputs", "outputs_text", "report_data", "words"]
 
 _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 """With a condition in brackets the question may stay open."""
@@ -18,13 +18,13 @@ _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 _NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
 _CONCLUSIONS = re.compile(r"^#+ [\d. ]*Выводы\s*$", re.MULTILINE)
 _PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
-_MOST = 100_000
+_MAX_CHARACTERS = 100_000
 
 
-def handed_data(notebook: NotebookNode) -> dict[str, Any] | None:
+def report_data(notebook: NotebookNode) -> dict[str, Any] | None:
     """The data that the notebook's last `labkit.hand_in` has put out; None where it was not run."""
-    found = [output["data"][MIME] for output in outputs(notebook) if MIME in output.get("data", {})]
-    return found[-1] if found else None
+    records = [output["data"][MIME] for output in outputs(notebook) if MIME in output.get("data", {})]
+    return records[-1] if records else None
 
 
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
@@ -54,9 +54,9 @@ def outputs_text(notebook: NotebookNode) -> str:
     return "\n".join("".join(part) for part in parts)
 
 
-def words(written: str) -> int:
+def words(prose: str) -> int:
     """How many words of at least two letters or digits there are."""
-    return len(re.findall(r"[^\W_]{2,}", written))
+    return len(re.findall(r"[^\W_]{2,}", prose))
 
 
 def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
@@ -98,6 +98,6 @@ def _answers(source: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _bare(written: str) -> str:
+def _bare(prose: str) -> str:
     """Without the dots that stand for an answer which is still to come."""
-    return re.sub(r"^[\s…]+|[\s…]+$", "", written)[:_MOST]
+    return re.sub(r"^[\s…]+|[\s…]+$", "", prose)[:_MAX_CHARACTERS]

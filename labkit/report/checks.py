@@ -116,7 +116,7 @@ def _results(data: dict[str, Any], check: Any) -> Check:
 
 def _objects(data: dict[str, Any], target: str, what: str, check: Any) -> Check:
     rows = found_on(data, target)
-    missing = [name for name, found in rows.items() if not found]
+    missing = [name for name, ok in rows.items() if not ok]
     if missing or not rows:
         return check("objects", False, "objects_missing", what=what, names=missing)
     return check("objects", True, "objects_all", what=what, count=len(rows))

@@ -75,7 +75,7 @@ def read_image(address: Any, pixels: int = MAX_PIXELS) -> Image.Image:
 
 def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
     """The JPEG files of the photos that travel in the page, by name, where they are those that the data name."""
-    found: dict[str, bytes] = {}
+    jpegs: dict[str, bytes] = {}
     hashes: dict[str, list[str]] = {}
     for photo in data["photos"]:
         if photo["jpeg_sha256"]:
@@ -89,8 +89,8 @@ def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dic
         except binascii.Error:
             continue
         for name in hashes.get(hashlib.sha256(jpeg).hexdigest(), ()):
-            found[name] = jpeg
-    return found
+            jpegs[name] = jpeg
+    return jpegs
 
 
 def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: str) -> list[str]:
@@ -101,19 +101,19 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
     by_name: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         by_name.setdefault(str(item.get("name")), []).append(item)
-    found = []
+    sentences = []
     for result in data["results"]:
         shown = by_name.get(result["photo"], [])
         if not shown:
-            found.append(text("consistency.absent", name=result["photo"]))
+            sentences.append(text("consistency.absent", name=result["photo"]))
         elif not any(_same(result, item) for item in shown):
-            found.append(text("consistency.masks", name=result["photo"]))
-    written = html.unescape(page)
+            sentences.append(text("consistency.masks", name=result["photo"]))
+    prose = html.unescape(page)
     for line in data["summary"].splitlines():
-        if line not in written:
-            found.append(text("consistency.table", line=" ".join(line.split())))
+        if line not in prose:
+            sentences.append(text("consistency.table", line=" ".join(line.split())))
             break
-    return found
+    return sentences
 
 
 def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:

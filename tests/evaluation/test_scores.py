@@ -228,7 +228,7 @@ def test_sam_finds_nothing():
             ("кошка 2", 0, 0, 0),
         ]
         (worst,) = found.worst
-        assert np.array_equal(worst.wrong, block(40, 0, 70, 40)) and worst.given is None
+        assert np.array_equal(worst.wrong, block(40, 0, 70, 40)) and worst.predicted_id is None
         assert "кошка" in worst_figure(found).get_label()
 
 
@@ -349,7 +349,7 @@ def test_the_worst_region():
     second = made("b", ("dog", block(0, 0, 40, 60)), reference=reference)
     third = made("c", ("cat", block(0, 0, 40, 60) | block(79, 0, 80, 2)), reference=reference)
     found = scores([first, second, third])
-    assert [(r.result.photo.name, r.said, r.given, r.share) for r in found.worst] == [
+    assert [(r.result.photo.name, r.true_id, r.predicted_id, r.share) for r in found.worst] == [
         ("b", VOC.id("cat"), VOC.id("dog"), 0.5),
         ("a", 0, VOC.id("dog"), 15 / 80),
     ]
@@ -364,7 +364,9 @@ def test_worst_regions_of_the_photos(measured, semantic, outlines):
     assert [r.share for r in measured.worst] == sorted((r.share for r in measured.worst), reverse=True)
     for region in measured.worst:
         true, given = labels[region.result.photo.name]
-        assert (true[region.wrong.ravel()] == region.said).all() and (given[region.wrong.ravel()] == region.given).all()
+        assert (true[region.wrong.ravel()] == region.true_id).all() and (
+            given[region.wrong.ravel()] == region.predicted_id
+        ).all()
 
 
 def test_figures(measured):
