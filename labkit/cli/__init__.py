@@ -12,6 +12,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     prompts = segment.add_argument_group(
         "prompts", "For variant 4, in pixels from the left and the top; without any it segments everything."
     )
-    repeated = {"metavar": "X,Y", "type": _point, "action": "append", "default": []}
+    point, box = partial(_numbers, 2, "cli.point"), partial(_numbers, 4, "cli.box")
+    repeated = {"metavar": "X,Y", "type": point, "action": "append", "default": []}
     prompts.add_argument("--point", help="a point on the object; may be repeated", **repeated)
     prompts.add_argument("--background-point", help="a point that is not on it; may be repeated", **repeated)
-    prompts.add_argument("--box", metavar="X0,Y0,X1,Y1", type=_box, help="a box around the object")
+    prompts.add_argument("--box", metavar="X0,Y0,X1,Y1", type=box, help="a box around the object")
 
     report = command("report", _report, "Run a variant's notebook on photos and export one self-contained HTML file.")
     report.add_argument("variant", metavar="VARIANT", help=_VARIANT)
@@ -162,15 +164,7 @@ def _count(given: str) -> int:
     return count
 
 
-def _point(given: str) -> list[float]:
-    return _numbers(given, 2, "cli.point")
-
-
-def _box(given: str) -> list[float]:
-    return _numbers(given, 4, "cli.box")
-
-
-def _numbers(given: str, count: int, message: str) -> list[float]:
+def _numbers(count: int, message: str, given: str) -> list[float]:
     try:
         numbers = [float(part) for part in given.split(",")]
     except ValueError:

@@ -17,7 +17,7 @@ import numpy as np
 
 from labkit.classes import VOC, LabelSet, label_set
 from labkit.evaluation.annotations import find_ground_truth
-from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted
+from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted, rounded
 from labkit.figures import plain_table
 from labkit.locale import LANGUAGES, language, number, text
 from labkit.segmentation import Segmentation
@@ -67,14 +67,14 @@ class Scores:
             "kind": self.kind,
             "photos": [row.record() for row in self.rows],
             "totals": [row.record() for row in self.totals],
-            "mean_iou": _rounded(self.mean_iou),
-            "pixel_accuracy": _rounded(self.pixel_accuracy),
+            "mean_iou": rounded(self.mean_iou),
+            "pixel_accuracy": rounded(self.pixel_accuracy),
             "confusion": {
                 "classes": [self.classes.names[label_id] for label_id in shown],
                 "pixels": [] if self.confusion is None else self.confusion[np.ix_(shown, shown)].tolist(),
             },
             "objects": [row.record() for row in self.objects],
-            "mean_objects": {key: _rounded(value) for key, value in self.mean_objects.items()},
+            "mean_objects": {key: rounded(value) for key, value in self.mean_objects.items()},
             "unknown_classes": [english for _, english in self.foreign],
             "without_masks": self.without,
             "without_objects": self.flat,
@@ -194,7 +194,3 @@ def _joint(references: Sequence[Segmentation]) -> LabelSet:
             row = names.names[place], names.names_ru[place], names.colors[place]
             rows.setdefault(names.keys[place], row)
     return LabelSet("VOC+", *zip(*rows.values(), strict=True))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -30,7 +30,7 @@ from labkit.io.rle import encode_mask
 from labkit.locale import in_each_language
 from labkit.segmentation import Segmentation
 
-__all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted"]
+__all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted", "rounded"]
 
 _MIN_REGION = 0.001
 """A smaller wrong region, as a share of the photo, is no mistake worth showing."""
@@ -73,9 +73,8 @@ class ObjectScore:
 
     def record(self) -> dict[str, Any]:
         """In JSON's types."""
-        numbers = {key: getattr(self, key) for key in ("ap50", "pq", "sq", "rq")}
-        rounded = {key: None if value is None else round(value, 4) for key, value in numbers.items()}
-        return {"class": self.names[1], "objects": self.count, **rounded}
+        numbers = {key: rounded(getattr(self, key)) for key in ("ap50", "pq", "sq", "rq")}
+        return {"class": self.names[1], "objects": self.count, **numbers}
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,3 +234,8 @@ def _truth(reference: Segmentation, classes: LabelSet) -> np.ndarray:
 def mean(values: Sequence[float]) -> float | None:
     """None of no values."""
     return float(np.mean(values)) if len(values) else None
+
+
+def rounded(value: float | None) -> float | None:
+    """None of none."""
+    return None if value is None else round(value, 4)

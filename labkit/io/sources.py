@@ -130,8 +130,7 @@ def _inside(member: Member) -> tuple[str, ...]:
 
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
-    with archive.open(info) as member:
-        return io.BytesIO(member.read())
+    return io.BytesIO(archive.read(info))
 
 
 def _refusal(key: str, **values: object) -> _Opener:
