@@ -25,6 +25,7 @@ from labkit.io.files import write_whole
 from labkit.locale import language, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
+from labkit.viewer.viewer import script_json
 
 __all__ = ["write_gradebook"]
 
@@ -115,8 +116,8 @@ def _page(data: dict[str, Any], marks: dict[str, Any]) -> str:
 <body>
 <main></main>
 <noscript><p>{html.escape(text("gradebook.no_javascript"))}</p></noscript>
-<script type="application/json" id="{_ROWS}">{_json(data)}</script>
-<script type="application/json" id="{_MARKS}">{_json(marks)}</script>
+<script type="application/json" id="{_ROWS}">{script_json(data)}</script>
+<script type="application/json" id="{_MARKS}">{script_json(marks)}</script>
 <script type="module">{script}</script>
 </body>
 </html>
@@ -125,10 +126,6 @@ def _page(data: dict[str, Any], marks: dict[str, Any]) -> str:
 
 def _hash(content: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-
-
-def _json(data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")  # nothing in it can close the script
 
 
 def _about() -> dict[str, Any]:

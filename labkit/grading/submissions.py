@@ -98,9 +98,9 @@ def find_sources(folder: Path) -> list[Source]:
             file = path.relative_to(folder)
             problem = None
             if out:
-                problem = text("handed.link")
+                problem = text("submission.link")
             elif path.suffix.lower() in _FOREIGN:
-                problem = text("handed.foreign", suffix=path.suffix)
+                problem = text("submission.foreign", suffix=path.suffix)
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
                 problem = text("photos.not_file")
             sources.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
@@ -129,7 +129,7 @@ def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
     rows = _listed(source, lambda: source.path)
     if len(rows) > _MEMBERS:
-        rows[-1] = replace(source, problem=text("handed.many", limit=_MEMBERS))
+        rows[-1] = replace(source, problem=text("submission.many", limit=_MEMBERS))
     return rows
 
 
@@ -141,20 +141,20 @@ def _listed(source: Source, file: Callable[[], Any]) -> list[Source]:
         return [replace(source, problem=str(error))]
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
         return [replace(source, problem=text("photos.bad_zip", error=one_line(error)))]
-    return rows or [replace(source, problem=text("handed.nothing"))]
+    return rows or [replace(source, problem=text("submission.nothing"))]
 
 
 def _members(archive: zipfile.ZipFile, source: Source) -> Iterator[Source]:
     def allowed(member: Member) -> int | Unreadable | None:
         suffix = os.path.splitext(member.name)[1].lower()
         if member.climbs:
-            return Unreadable("handed.climbs")
+            return Unreadable("submission.climbs")
         if any(map(_silent, member.parts)):
             return None
         if suffix in _FOREIGN:
-            return Unreadable("handed.foreign", suffix=suffix)
+            return Unreadable("submission.foreign", suffix=suffix)
         if suffix == ".zip":
-            return Unreadable("handed.nested") if source.members else _ZIP_MB
+            return Unreadable("submission.nested") if source.members else _ZIP_MB
         return FILE_MB if suffix in _REPORTS else None
 
     for member in walk(archive, allowed, _TOTAL_MB):
@@ -183,9 +183,9 @@ def content(source: Source) -> bytes:
     except MemoryError:
         raise
     except Exception as error:
-        raise LabkitError(text("handed.unreadable", error=one_line(error))) from error
+        raise LabkitError(text("submission.unreadable", error=one_line(error))) from error
     if len(read) > FILE_MB * 1_000_000:
-        raise LabkitError(text("handed.large", limit=FILE_MB))
+        raise LabkitError(text("submission.large", limit=FILE_MB))
     return read
 
 
@@ -200,7 +200,7 @@ def read(file: str, content: bytes) -> Submission:
     """A handed-in file, a notebook by its ending, else a page. LabkitError says in one sentence why it is none."""
     try:
         if not content.strip():
-            raise LabkitError(text("handed.empty"))
+            raise LabkitError(text("submission.empty"))
         reader = _notebook if file.lower().endswith(".ipynb") else _page
         data, shown, edited = reader(_decoded(content))
         _limited(data)
@@ -208,7 +208,7 @@ def read(file: str, content: bytes) -> Submission:
         items = viewer_items(shown)
         return Submission(file, data, items, shown, edited, carried_photos(data, items))
     except RecursionError:
-        raise LabkitError(text("handed.deep")) from None
+        raise LabkitError(text("submission.deep")) from None
 
 
 _BLANK = {
@@ -220,10 +220,10 @@ _BLANK = {
 
 def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     if (count := page.count(OPENING)) != 1:
-        raise LabkitError(text("handed.two_blocks" if count else "handed.no_block"))
+        raise LabkitError(text("submission.two_blocks" if count else "submission.no_block"))
     block = BLOCK.search(page)
     if block is None:
-        raise LabkitError(text("handed.cut"))
+        raise LabkitError(text("submission.cut"))
     data = _parsed(block[1])
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}
@@ -245,15 +245,15 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what is no notebook fails in every manner
-        raise LabkitError(text("handed.notebook", error=one_line(error))) from error
+        raise LabkitError(text("submission.notebook", error=one_line(error))) from error
     if data is None:
-        raise LabkitError(text("handed.not_run"))
+        raise LabkitError(text("submission.not_run"))
     data = _parsed(json.dumps(data))
     edited = () if data.get("digest") == digest(data) else ("data" if "digest" in data else "unsealed",)
     try:
         data = complete(data, notebook)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise LabkitError(text("handed.notebook", error=one_line(error))) from error
+        raise LabkitError(text("submission.notebook", error=one_line(error))) from error
     return _parsed(json.dumps(data)), shown, edited
 
 
@@ -261,7 +261,7 @@ def _parsed(content: str) -> dict[str, Any]:
     try:
         return parse(content)
     except ValueError as error:
-        raise LabkitError(text("handed.data", error=one_line(error))) from error
+        raise LabkitError(text("submission.data", error=one_line(error))) from error
 
 
 def _decoded(content: bytes) -> str:
@@ -277,7 +277,7 @@ def _limited(data: dict[str, Any]) -> None:
     for result in (*data["results"], *data["prompted"]):
         height, width = result["size"]
         if height * width > MAX_PIXELS:
-            raise LabkitError(text("handed.pixels", width=width, height=height, limit=MAX_PIXELS))
+            raise LabkitError(text("submission.pixels", width=width, height=height, limit=MAX_PIXELS))
         total += height * width * len(result["segments"])
     if total > _MASK_PIXELS:
-        raise LabkitError(text("handed.masks"))
+        raise LabkitError(text("submission.masks"))

@@ -1,1 +1,1 @@
-"""The ground floor: reading files that people bring, errors, progress. It knows nothing of photos, models or masks."""
+"""The ground floor: files that people bring, files written whole, errors, progress. It knows no photo or model."""

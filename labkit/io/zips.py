@@ -6,6 +6,7 @@ import math
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -41,14 +42,12 @@ class Member:
         """
         name = self.info.filename
         if not self.info.flag_bits & 0x800:
-            try:
+            with suppress(UnicodeEncodeError):  # the name came from a Unicode field, not from cp437
                 raw = name.encode("cp437")
                 try:
                     name = raw.decode("utf-8")
                 except UnicodeDecodeError:
                     name = _russian(raw)
-            except UnicodeEncodeError:
-                pass  # the name came from a Unicode field, not from cp437
         return name.replace("\\", "/")
 
     @property

@@ -19,6 +19,7 @@ from labkit.figures import summary
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.variants import Variant
+from labkit.viewer.viewer import script_json
 
 __all__ = ["BLOCK", "MIME", "OPENING", "block", "digest", "page_digest", "parse", "results_data", "sealed"]
 
@@ -103,8 +104,7 @@ def page_digest(page: str) -> str:
 
 def block(data: dict[str, Any]) -> str:
     """The data as an element of a page; nothing in it can close the element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f"{OPENING}{text}</script>"
+    return f"{OPENING}{script_json(data, separators=(',', ':'))}</script>"
 
 
 def parse(content: str) -> dict[str, Any]:

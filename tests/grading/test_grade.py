@@ -304,7 +304,7 @@ def test_command_line(sample, at_once, tmp_path, capsys):  # noqa: F811
     assert capsys.readouterr().out.splitlines() == [str(out / "grades.html"), str(out / "grades.csv")]
     (tmp_path / "б.html").write_text("<p>", encoding="utf-8")
     assert main(["grade", str(tmp_path), "--out", str(out), "--no-recompute", "--wanted", "2"]) == 1
-    assert capsys.readouterr().err == f"labkit: б.html: {text('handed.no_block')}\n"
+    assert capsys.readouterr().err == f"labkit: б.html: {text('submission.no_block')}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is a signal here")
