@@ -7,6 +7,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def grade(
     folder = Path(folder)
     if not folder.is_dir():
         raise LabkitError(text("grade.no_folder", folder=folder))
-    _known(target)
+    if target:
+        _known(target)
     out = Path(out) if out is not None else folder / "grades"
     sources = _all_sources(folder)
     if not sources:
@@ -87,18 +89,15 @@ def grade(
     return rows
 
 
-def _known(target: str | None) -> None:
+def _known(target: str) -> None:
     """LabkitError for a class that no model knows."""
-    for name in LABEL_SETS if target else ():
-        try:
+    for name in LABEL_SETS:
+        with suppress(ValueError):
             label_set(name).id(target)
             return
-        except ValueError:
-            pass
-    if target:
-        from labkit.comparison.figures import class_name
+    from labkit.comparison.figures import class_name
 
-        class_name(target)
+    class_name(target)
 
 
 def _all_sources(folder: Path) -> list[Source]:
@@ -139,8 +138,7 @@ def _row(task: _Task) -> Row:
 
 def _made(task: _Task, raw: bytes, digest: str) -> Row:
     try:
-        submission = read(task.source.file, raw)
-        return _checked(submission, digest, task)
+        return _checked(read(task.source.file, raw), digest, task)
     except LabkitError as error:
         return Row(task.source.file, digest, problem=str(error))
 
