@@ -25,15 +25,16 @@ LABEL_SETS = ("PASCAL VOC", "COCO", "ADE20K", "Cityscapes", "people")
 
 _FILES = ("COCO", "ADE20K", "Cityscapes")
 
-_SPELLINGS = (
-    {"aeroplane", "airplane"},
-    {"diningtable", "dining table"},
-    {"motorbike", "motorcycle", "minibike"},
-    {"pottedplant", "potted plant"},
-    {"sofa", "couch"},
-    {"tvmonitor", "tv"},
-)
-"""What VOC calls otherwise than the other sets do."""
+_KEYS = {
+    "airplane": "aeroplane",
+    "dining table": "diningtable",
+    "motorcycle": "motorbike",
+    "minibike": "motorbike",
+    "potted plant": "pottedplant",
+    "couch": "sofa",
+    "tv": "tvmonitor",
+}
+"""What the other sets call otherwise than VOC does."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class LabelSet:
         return len(self.names)
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """By what a class is known again in another set: its English name, as VOC spells it."""
+        return tuple(_KEYS.get(name, name) for name in self.names)
+
+    @property
     def ids(self) -> list[int]:
         """The label ids that mean something, the background's among them: all but the ten that COCO left unused."""
         return [label_id for label_id, name in enumerate(self.names) if not name.startswith("unused ")]
@@ -62,9 +68,9 @@ class LabelSet:
         What another set spells otherwise is found as well: COCO's couch is VOC's sofa.
         """
         wanted = name.strip().lower()
-        spellings = next((row for row in _SPELLINGS if wanted in row), {wanted})
+        keys = self.keys
         for label_id in self.ids:
-            if self.names[label_id] in spellings or self.names_ru[label_id] == wanted:
+            if keys[label_id] == _KEYS.get(wanted, wanted) or self.names_ru[label_id] == wanted:
                 return label_id
         valid = ", ".join(self.names[label_id] for label_id in self.ids)
         raise ValueError(f"no class is called {name!r} in {self.name}; valid are: {valid}")

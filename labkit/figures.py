@@ -17,7 +17,7 @@ from PIL import Image
 
 from labkit.classes import VOC
 from labkit.locale import text
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = [
     "AGREED",
@@ -168,7 +168,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
             for color, name, share, score in rows[:_LEGEND_ROWS]
         ]
         if left := len(rows) - len(patches):
-            patches.append(Patch(facecolor="none", label=text("figures.more", count=left)))
+            patches.append(Patch(facecolor="none", label=text("photos.more", count=left)))
         legend_height = 0.3 + 0.2 * -(-max(len(patches), 1) // 3)
         drawn = Figure(figsize=(3 * PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
         drawn.set_label(f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing')}")
@@ -255,8 +255,8 @@ def plain_table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _worth_saying(rows: list[tuple[str, str, float, float]]) -> list[tuple[str, str, float, float]]:
-    """The rows of at least half a per cent of the area; where all are smaller, all of them."""
-    return [row for row in rows if row[2] >= 0.005] or rows
+    """The rows of at least `MIN_SHARE` of the area; where all are smaller, all of them."""
+    return [row for row in rows if row[2] >= MIN_SHARE] or rows
 
 
 def cut(title: str, width: float = PANEL) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from labkit.io.decode import Unreadable, decode
 from labkit.io.errors import LabkitError
+from labkit.io.files import capped, safe_name, some
 from labkit.io.jpeg import MAX_REPORT_SIDE, compact
 from labkit.io.sources import Found, find, shown
 from labkit.locale import text
@@ -25,7 +25,7 @@ MAX_SIDE = 2048
 MAX_PIXELS = 200_000_000
 """A file of more pixels is not decoded."""
 
-_LISTED, _LISTED_IN_ERROR, _LISTED_NAMES = 50, 10, 10
+_LISTED, _LISTED_IN_ERROR = 50, 10
 
 
 class PhotoError(LabkitError):
@@ -61,7 +61,7 @@ class Photo:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.size == 0:
             got = f"{pixels.dtype}, {pixels.shape}"
             raise PhotoError(text("photos.bad_pixels", name=name, got=got))
-        return cls(_safe_name(str(name)), np.array(pixels, order="C"))
+        return cls(safe_name(str(name)), np.array(pixels, order="C"))
 
     @property
     def sha256(self) -> str:
@@ -95,10 +95,10 @@ class PhotoSet(list[Photo]):
             for note in photo.notes:
                 noted.setdefault(note, []).append(photo.name)
         lines = [text("photos.loaded", count=len(self))]
-        lines += _capped([f"  {_some(names)} — {note}" for note, names in noted.items()])
+        lines += capped([f"  {some(names)} — {note}" for note, names in noted.items()], _LISTED)
         if self.skipped:
             lines.append(text("photos.skipped", count=len(self.skipped)))
-            lines += _capped([f"  {one.name} — {one.reason}" for one in self.skipped])
+            lines += capped([f"  {one.name} — {one.reason}" for one in self.skipped], _LISTED)
         return "\n".join(lines)
 
 
@@ -137,7 +137,7 @@ def load_photos(
         photos.append(photo)
     if not photos:
         found = [f"  {one.name} — {one.reason}" for one in photos.skipped]
-        found = _capped(found, _LISTED_IN_ERROR) or [text("photos.found_nothing")]
+        found = capped(found, _LISTED_IN_ERROR) or [text("photos.found_nothing")]
         raise PhotoError(text("photos.nothing", given=_given(source), found="\n".join(found)))
     if not quiet:
         print(photos)
@@ -174,7 +174,7 @@ def _flatten(source: object) -> Iterator[str | os.PathLike[str]]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Unreadable):
-        return text(error.key, **error.values)
+        return str(error)
     if isinstance(error, PermissionError):
         return text("photos.no_permission")
     return text("photos.damaged", error=f"{type(error).__name__}: {error}"[:200])
@@ -182,9 +182,9 @@ def _reason(error: Exception) -> str:
 
 def _unique(path: Path, taken: set[str]) -> str:
     """A name that is free also on a disk that takes Cat and cat for one: stem, folder_stem, folder_stem_2, …"""
-    stem = _safe_name(path.stem)
+    stem = safe_name(path.stem)
     folder = Path(os.path.abspath(path)).parent.name
-    longer = _safe_name(f"{folder[:-4] if folder.lower().endswith('.zip') else folder}_{path.stem}")
+    longer = safe_name(f"{folder[:-4] if folder.lower().endswith('.zip') else folder}_{path.stem}")
     names, number = [stem, longer], 2
     while names[0].casefold() in taken:
         names = [*names[1:], f"{longer}_{number}"]
@@ -193,23 +193,7 @@ def _unique(path: Path, taken: set[str]) -> str:
     return names[0]
 
 
-def _safe_name(name: str) -> str:
-    """In NFC, and with nothing that a file system or a terminal would stumble over: results are saved under it."""
-    name = unicodedata.normalize("NFC", name)
-    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:120].strip() or "photo"
-
-
 def _given(source: object) -> str:
     if isinstance(source, (list, tuple)):
-        return f"[{_some([_given(one) for one in source])}]"
+        return f"[{some([_given(one) for one in source])}]"
     return f"«{shown(source)}»"
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(_capped(names, _LISTED_NAMES))
-
-
-def _capped(lines: list[str], most: int = _LISTED) -> list[str]:
-    if len(lines) <= most:
-        return lines
-    return [*lines[:most], text("photos.more", count=len(lines) - most)]

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 from labkit.classes import LABEL_SETS, VOC, LabelSet, label_set
+from labkit.io.rle import decode_mask, encode_mask
 
 if TYPE_CHECKING:
     from labkit.photos import Photo
 
-__all__ = ["Segment", "Segmentation", "decode_mask", "encode_mask", "load_segmentation"]
+__all__ = ["MIN_SHARE", "Segment", "Segmentation", "load_segmentation"]
+
+MIN_SHARE = 0.005
+"""What covers a smaller share of the photo is a few stray pixels and no object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,38 +178,6 @@ def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:
     for segment in segments:
         confidence[ids == segment.id] = segment.score
     return Segmentation(photo, ids, confidence, segments, classes, made_by)
-
-
-def encode_mask(mask: np.ndarray) -> dict[str, Any]:
-    """A mask (`HxW` bool) as COCO run-length encoding in JSON's types."""
-    rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    return {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
-
-
-def decode_mask(rle: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """The mask (`HxW` bool) of a COCO run-length encoding from a file that nobody vouches for.
-
-    pycocotools writes what it is told, beyond the mask's end too; here the lengths of the runs are read first.
-    ValueError where they do not fill a mask of this size (H, W).
-    """
-    height, width = size
-    if list(rle["size"]) != [height, width]:
-        raise ValueError(f"the mask is {rle['size']} and not {[height, width]}")
-    digits = np.frombuffer(rle["counts"].encode("ascii"), np.uint8).astype(np.int64) - 48
-    last = digits & 32 == 0
-    if len(digits) == 0 or digits.min() < 0 or digits.max() > 63 or not last[-1]:
-        raise ValueError("the runs of the mask are damaged")
-    starts = np.flatnonzero(np.concatenate([[True], last[:-1]]))
-    place = np.arange(len(digits)) - np.repeat(starts, np.diff([*starts, len(digits)]))
-    if place.max() > 8:
-        raise ValueError("a run of the mask is longer than any mask")
-    runs = np.add.reduceat((digits & 31) << 5 * place, starts)
-    runs -= np.where(digits[last] & 16, 1 << 5 * (place[last] + 1), 0)
-    for parity in (1, 2):  # from the fourth on, each run is written as its difference to the last but one
-        runs[parity::2] = runs[parity::2].cumsum()
-    if runs.min() < 0 or runs.sum() != height * width or runs.max() > height * width:
-        raise ValueError(f"the runs of the mask do not fill {height}x{width} pixels")
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 
 def _read_segment(row: dict[str, Any], size: tuple[int, int]) -> Segment:

@@ -135,6 +135,7 @@ def test_spellings():
     assert (COCO.id("Sofa"), COCO.id("couch"), ADE20K.id("couch"), VOC.id("couch")) == (63, 63, 24, 18)
     assert ADE20K.id("motorbike") == ADE20K.id("motorcycle") == 117 and CITYSCAPES.id("motorbike") == 18
     assert ADE20K.id("aeroplane") == 91
+    assert VOC.keys == VOC.names and set(VOC.keys) <= set(COCO.keys)
 
 
 def test_unused_ids():

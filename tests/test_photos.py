@@ -20,6 +20,7 @@ from PIL import Image
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.io import sources as _sources
+from labkit.io import zips
 from labkit.io.errors import LabkitError
 from labkit.locale import text, texts, use_language
 from labkit.photos import MAX_SIDE, Photo, PhotoError, PhotoSet, load_photos
@@ -471,7 +472,7 @@ def test_zip_bombs(tmp_path, monkeypatch):
     assert "1 МБ" in reasons(load_photos(path, quiet=True))["b.bmp"]
     monkeypatch.setattr(_sources, "ZIP_TOTAL_MB", 1.5 * photo.stat().st_size / 1e6)
     assert list(reasons(load_photos(path, quiet=True))) == ["b.bmp", "c.png"]
-    monkeypatch.setattr(_sources, "ZIP_MEMBERS", 2)
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 2)
     with pytest.raises(PhotoError, match="файлов в архиве: 3"):
         load_photos(path)
 

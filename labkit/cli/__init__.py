@@ -12,7 +12,9 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from labkit import __version__
 from labkit.io.errors import LabkitError
@@ -72,10 +74,11 @@ def _parser() -> argparse.ArgumentParser:
     prompts = segment.add_argument_group(
         "prompts", "For variant 4, in pixels from the left and the top; without any it segments everything."
     )
-    repeated = {"metavar": "X,Y", "type": _point, "action": "append", "default": []}
+    point, box = partial(_numbers, 2, "cli.point"), partial(_numbers, 4, "cli.box")
+    repeated = {"metavar": "X,Y", "type": point, "action": "append", "default": []}
     prompts.add_argument("--point", help="a point on the object; may be repeated", **repeated)
     prompts.add_argument("--background-point", help="a point that is not on it; may be repeated", **repeated)
-    prompts.add_argument("--box", metavar="X0,Y0,X1,Y1", type=_box, help="a box around the object")
+    prompts.add_argument("--box", metavar="X0,Y0,X1,Y1", type=box, help="a box around the object")
 
     report = command("report", _report, "Run a variant's notebook on photos and export one self-contained HTML file.")
     report.add_argument("variant", metavar="VARIANT", help=_VARIANT)
@@ -161,15 +164,7 @@ def _count(given: str) -> int:
     return count
 
 
-def _point(given: str) -> list[float]:
-    return _numbers(given, 2, "cli.point")
-
-
-def _box(given: str) -> list[float]:
-    return _numbers(given, 4, "cli.box")
-
-
-def _numbers(given: str, count: int, message: str) -> list[float]:
+def _numbers(count: int, message: str, given: str) -> list[float]:
     try:
         numbers = [float(part) for part in given.split(",")]
     except ValueError:
@@ -244,6 +239,10 @@ def _report(arguments: argparse.Namespace) -> int:
         wanted=arguments.wanted,
         target=arguments.target,
     )
+    return _announced(report)
+
+
+def _announced(report: Any) -> int:
     print(report.notebook)
     print(report.html)
     for check in report.checks:
@@ -274,11 +273,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         group=arguments.group,
         failed=say,
     )
-    print(report.notebook)
-    print(report.html)
-    if report.error:
-        print(f"labkit: {report.error}", file=sys.stderr)
-    return 1 if report.error or failed else 0
+    return 1 if _announced(report) or failed else 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

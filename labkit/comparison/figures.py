@@ -20,11 +20,10 @@ from labkit.figures import STYLE, cut, display_svg, overlay_image, plain_table, 
 from labkit.io.errors import LabkitError
 from labkit.locale import number, text
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
 
 __all__ = [
-    "LEAST",
     "agreement",
     "agreement_figure",
     "aligned",
@@ -39,9 +38,6 @@ __all__ = [
     "masks_of",
     "table",
 ]
-
-LEAST = 0.005
-"""A mask on a smaller share of the photo is a few stray pixels: it counts as empty, its class as not found."""
 
 _PANEL = 1.5
 _SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
@@ -97,7 +93,7 @@ def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[t
     Where it found none, the box of the other model's mask; none where that is empty as well.
     """
     found = [segment.box for segment in _of_class(detected, target)]
-    if not found and _mask(semantic, target).mean() >= LEAST:
+    if not found and _mask(semantic, target).mean() >= MIN_SHARE:
         found = [segment.box for segment in _of_class(semantic, target)]
     return found
 
@@ -123,9 +119,9 @@ def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: 
 
 
 def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
-    """Each variant's mask of a class on each photo (`HxW` bool), in the order of the variants; see `LEAST`."""
+    """Each variant's mask of a class on each photo (`HxW` bool), by variant; empty below `MIN_SHARE`."""
     masks = {variant: [_mask(result, target) for result in results[variant]] for variant in sorted(results)}
-    return {n: [mask & (mask.mean() >= LEAST) for mask in of_photos] for n, of_photos in masks.items()}
+    return {n: [mask & (mask.mean() >= MIN_SHARE) for mask in of_photos] for n, of_photos in masks.items()}
 
 
 def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:

@@ -46,7 +46,7 @@ _UNKNOWN = "__ignore__"
 
 _ENDING = ".mask.png"
 
-_Found = tuple[int | None, np.ndarray]
+_Labelled = tuple[int | None, np.ndarray]
 """A label id, None for a place that shall not count, and its mask, `HxW` bool."""
 
 
@@ -88,7 +88,7 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
         limited(path, len(shapes), sum(len(points) for _, _, points, _ in shapes))
     except (AttributeError, KeyError, TypeError) as error:
         raise refused(path, "labelme", error=repr(error)) from error
-    found: dict[Any, _Found] = {}
+    labelled: dict[Any, _Labelled] = {}
     for number, (label, kind, points, row) in enumerate(shapes, start=1):
         label_id, group = _label_id(path, label, classes), row.get("group_id")
         if kind == "mask":
@@ -96,8 +96,8 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
         else:
             mask = drawn(path, number, outline(path, number, kind, points) * scaling, photo)
         key = ("shape", number) if group is None else ("group", str(group), label_id)
-        found[key] = (label_id, found[key][1] | mask if key in found else mask)
-    return _composed(path, photo, found.values(), classes)
+        labelled[key] = (label_id, labelled[key][1] | mask if key in labelled else mask)
+    return _composed(path, photo, labelled.values(), classes)
 
 
 def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:
@@ -121,13 +121,13 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         size = images[0]["width"], images[0]["height"]
         scale(path, photo, size)
         limited(path, len(rows), _points(rows))
-        found: list[_Found] = []
+        labelled: list[_Labelled] = []
         for number, row in enumerate(rows, start=1):
             label_id = None if row.get("iscrowd") else _label_id(path, names[row["category_id"]], classes)
-            found.append((label_id, _coco_mask(path, number, row["segmentation"], size, photo)))
+            labelled.append((label_id, _coco_mask(path, number, row["segmentation"], size, photo)))
     except (AttributeError, KeyError, TypeError) as error:
         raise refused(path, "coco", error=repr(error)) from error
-    return _composed(path, photo, found, classes)
+    return _composed(path, photo, labelled, classes)
 
 
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
@@ -160,7 +160,7 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
     paths = [Path(path) for path in paths]
     limited(paths[0], len(paths))
     start = len(normal(stem(photo))) + 1
-    found: list[_Found] = []
+    labelled: list[_Labelled] = []
     numbers = []
     for path in paths:
         label, number = re.fullmatch(r"(.*?)[\s._-]*(\d*)", normal(path.name)[start : -len(_ENDING)]).groups()
@@ -170,8 +170,8 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
         if image.mode in ("RGBA", "LA", "PA"):
             image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
         grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
-        found.append((label_id, grey * 2 > max(grey.max(), 1)))
-    return _composed(paths[0], photo, found, classes, objects=all(numbers))
+        labelled.append((label_id, grey * 2 > max(grey.max(), 1)))
+    return _composed(paths[0], photo, labelled, classes, objects=all(numbers))
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
@@ -179,13 +179,13 @@ def _files(folder: Path, pattern: str) -> list[Path]:
 
 
 def _composed(
-    path: Path, photo: Photo, found: Iterable[_Found], classes: LabelSet, objects: bool = True
+    path: Path, photo: Photo, labelled: Iterable[_Labelled], classes: LabelSet, objects: bool = True
 ) -> Segmentation:
     """The later of two objects lies on top in `ids`; nobody knows only where there is no object."""
     size = photo.pixels.shape[:2]
     ids, unknown = np.zeros(size, np.int32), np.zeros(size, bool)
     segments: list[Segment] = []
-    for label_id, mask in found:
+    for label_id, mask in labelled:
         if label_id is None:
             unknown |= mask
         elif label_id == 0:

@@ -17,7 +17,7 @@ from labkit.locale import number, text
 __all__ = ["confusion_figure", "display_confusion", "display_worst", "worst_figure"]
 
 _CELL, _PANEL, _WIDTH, _COLUMNS, _SHOWN = 0.62, 3.1, 480, 2, 4
-_LEAST = 0.005
+_MIN_SHOWN = 0.005
 """A smaller share of a class's pixels stays an empty square."""
 
 _SHAPE = 4 / 3
@@ -33,7 +33,7 @@ def confusion_figure(measured: Scores) -> Figure:
     total = matrix.sum(1)
     shares = matrix / np.maximum(total, 1)[:, None]
     rows = np.flatnonzero(total)
-    columns = np.flatnonzero((total > 0) | (shares.max(0) >= _LEAST))
+    columns = np.flatnonzero((total > 0) | (shares.max(0) >= _MIN_SHOWN))
     names = [measured.classes.label(label_id) for label_id in range(len(total))]
     shares = shares[np.ix_(rows, columns)]
     colors = matplotlib.colormaps["cividis"](shares)[..., :3]
@@ -43,9 +43,9 @@ def confusion_figure(measured: Scores) -> Figure:
         drawn.set_label(text("scores.confusion"))
         ax = drawn.subplots()
         for (row, column), value in np.ndenumerate(shares):
-            color = colors[row, column] if value >= _LEAST else np.full(3, 0.93)
+            color = colors[row, column] if value >= _MIN_SHOWN else np.full(3, 0.93)
             ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
-            if value >= _LEAST:
+            if value >= _MIN_SHOWN:
                 ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
                 ax.text(column + 0.5, row + 0.5, f"{100 * value:.0f}", ha="center", va="center", color=ink)
         ax.set(xlim=(0, len(columns)), ylim=(len(rows), 0))
@@ -104,13 +104,13 @@ def _title(region: Region, measured: Scores) -> str:
         return measured.classes.label(label_id)
 
     share = number(100 * region.share, 1)
-    if region.said is None:
-        said = text("scores.beyond", label=name(region.given))
-    elif region.given is None:
-        said = text("scores.missed", label=name(region.said))
+    if region.true_id is None:
+        mistake = text("scores.beyond", label=name(region.predicted_id))
+    elif region.predicted_id is None:
+        mistake = text("scores.missed", label=name(region.true_id))
     else:
-        said = text("scores.mistaken", said=name(region.said), given=name(region.given))
-    return f"{cut(region.result.photo.name, 0.7 * _PANEL)}, {text('scores.share', share=share)}\n{said}"
+        mistake = text("scores.mistaken", said=name(region.true_id), given=name(region.predicted_id))
+    return f"{cut(region.result.photo.name, 0.7 * _PANEL)}, {text('scores.share', share=share)}\n{mistake}"
 
 
 def _picture(region: Region) -> np.ndarray:

@@ -12,7 +12,8 @@ from pycocotools.cocoeval import COCOeval
 from scipy import ndimage
 
 from labkit.classes import IGNORE
-from labkit.segmentation import Segment, encode_mask
+from labkit.io.rle import encode_mask
+from labkit.segmentation import Segment
 
 __all__ = [
     "class_accuracy",
@@ -86,8 +87,8 @@ def confusion(labels: np.ndarray, reference: np.ndarray, classes: int) -> np.nda
     import torch
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-    given, truth = (torch.from_numpy(ids.astype(np.int64)) for ids in (labels, reference))
-    return multiclass_confusion_matrix(given, truth, classes, ignore_index=IGNORE).numpy()
+    predicted, truth = (torch.from_numpy(ids.astype(np.int64)) for ids in (labels, reference))
+    return multiclass_confusion_matrix(predicted, truth, classes, ignore_index=IGNORE).numpy()
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
@@ -123,7 +124,7 @@ def pixel_accuracy(matrix: np.ndarray) -> float:
 
 
 def mask_ap(
-    found: Sequence[Sequence[Segment]],
+    predicted: Sequence[Sequence[Segment]],
     objects: Sequence[Sequence[Segment]],
     ignored: Sequence[np.ndarray],
 ) -> dict[int, tuple[float, float]]:
@@ -135,7 +136,7 @@ def mask_ap(
     """
     labels = sorted({segment.label_id for photo in objects for segment in photo})
     annotations, detections = [], []
-    for number, (segments, true, unknown) in enumerate(zip(found, objects, ignored, strict=True), start=1):
+    for number, (segments, true, unknown) in enumerate(zip(predicted, objects, ignored, strict=True), start=1):
         rows = [(o.label_id, o.mask, 0) for o in true]
         if unknown.any():
             rows += [(label_id, unknown, 1) for label_id in labels]

@@ -19,7 +19,7 @@ from labkit.segmentation import Segment
 
 __all__ = ["LEAST_AREA", "ap_scores", "objects_of", "prompt_scores"]
 
-_LEAST_SCORE = 0.02
+_MIN_SCORE = 0.02
 """AP is over all scores: the threshold at which a report shows objects would cut its curve."""
 
 LEAST_AREA = 400
@@ -31,13 +31,13 @@ _FOUND = 0.5
 
 def ap_scores(model: InstanceModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
     """Mask AP of each VOC class that the split shows, in JSON's types; `mean` is over these classes."""
-    settings = {"score_threshold": _LEAST_SCORE, **settings}
-    found, objects, ignored = [], [], []
+    settings = {"score_threshold": _MIN_SCORE, **settings}
+    predicted, objects, ignored = [], [], []
     for photo, numbers, instances in objects_of(data):
-        found.append(model.segment(photo, **settings).segments)
+        predicted.append(model.segment(photo, **settings).segments)
         objects.append([s for s in instances if s.label_id])
         ignored.append(numbers == IGNORE)
-    by_class = mask_ap(found, objects, ignored)
+    by_class = mask_ap(predicted, objects, ignored)
     counts = {label_id: sum(s.label_id == label_id for photo in objects for s in photo) for label_id in by_class}
     return {
         "settings": {**model.defaults, **settings},
@@ -94,8 +94,8 @@ def _answers(model: PromptedModel, target: Segment, valid: np.ndarray) -> dict[s
     ranked = [iou(s.mask & valid, target.mask) for s in lone.segments] or [0.0]
     answer = lone
     for _ in range(2):
-        given = answer.segments[0].mask & valid if answer.segments else np.zeros(valid.shape, bool)
-        missed, extra = target.mask & ~given, given & ~target.mask
+        predicted = answer.segments[0].mask & valid if answer.segments else np.zeros(valid.shape, bool)
+        missed, extra = target.mask & ~predicted, predicted & ~target.mask
         if not (missed.any() or extra.any()):
             break
         wrong = missed if np.count_nonzero(missed) >= np.count_nonzero(extra) else extra

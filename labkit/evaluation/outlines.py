@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labkit.io.errors import LabkitError
+from labkit.io.rle import run_lengths
 from labkit.locale import plural
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 JSON_MB = 32
-_LONGEST, _MOST_OBJECTS, _MOST_POINTS = 100_000, 200, 30_000
+_MAX_SIDE, _MAX_OBJECTS, _MAX_POINTS = 100_000, 200, 30_000
 """What is larger is refused: hostile, or no mask of a photo in work."""
 
 _CORNERS = {"polygon": None, "oriented_rectangle": 4, "rectangle": 2, "circle": 2}
@@ -60,16 +61,14 @@ def read_json(path: Path) -> Any:
 
 def limited(path: Path, objects: int, points: int = 0) -> None:
     """LabkitError where there is more to draw than a photo can need."""
-    if objects > _MOST_OBJECTS or points > _MOST_POINTS:
-        raise refused(
-            path, "many", objects=objects, points=points, most_objects=_MOST_OBJECTS, most_points=_MOST_POINTS
-        )
+    if objects > _MAX_OBJECTS or points > _MAX_POINTS:
+        raise refused(path, "many", objects=objects, points=points, most_objects=_MAX_OBJECTS, most_points=_MAX_POINTS)
 
 
 def scale(path: Path, photo: Photo, size: tuple[Any, Any]) -> np.ndarray:
     """What a mask's (x, y) is multiplied with to fit the photo's working size; `size` is the mask's (width, height)."""
-    if not all(type(n) is int and 0 < n <= _LONGEST for n in size):
-        raise refused(path, "size", width=size[0], height=size[1], limit=_LONGEST)
+    if not all(type(n) is int and 0 < n <= _MAX_SIDE for n in size):
+        raise refused(path, "size", width=size[0], height=size[1], limit=_MAX_SIDE)
     height, width = photo.original_size
     if abs(size[0] * height / width - size[1]) > max(1.5, _STRETCH * size[1]):
         raise refused(path, "aspect", width=size[0], height=size[1], photo_width=width, photo_height=height)
@@ -119,7 +118,7 @@ def png_mask(path: Path, number: int, points: Any, encoded: Any, size: tuple[int
     What it is made of is a PNG in base64, from one corner to another, both in.
     """
     corners = places(path, number, points)
-    if len(corners) != 2 or (np.abs(corners) > _LONGEST).any():
+    if len(corners) != 2 or (np.abs(corners) > _MAX_SIDE).any():
         raise refused(path, "shape", number=number, kind="mask", count=len(corners))
     (left, top), (right, bottom) = corners.astype(int)
     try:
@@ -144,16 +143,10 @@ def run_mask(path: Path, number: int, rle: Any, size: tuple[int, int], photo: Ph
 
     It is looked up only where the photo has pixels, so that no size takes memory.
     """
-    if not isinstance(rle, dict) or rle.get("size") != [size[1], size[0]]:
-        raise refused(path, "rle", number=number)
     try:
-        runs = _decompressed(rle["counts"]) if isinstance(rle["counts"], str) else np.array(rle["counts"])
-    except (KeyError, ValueError, OverflowError):
-        runs = np.empty(0)
-    pixels = size[0] * size[1]
-    whole = runs.dtype.kind == "i" and runs.ndim == 1 and runs.size > 0
-    if not whole or runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
-        raise refused(path, "rle", number=number)
+        runs = run_lengths(rle, size[::-1])
+    except ValueError as error:
+        raise refused(path, "rle", number=number) from error
     x, y = _seen(size, photo)
     return np.searchsorted(np.cumsum(runs), x[:, None] * size[1] + y, side="right").T % 2 == 1
 
@@ -163,26 +156,6 @@ def _seen(size: tuple[int, int], photo: Photo) -> tuple[np.ndarray, np.ndarray]:
     height, width = photo.pixels.shape[:2]
     x, y = (((np.arange(n) + 0.5) * of / n).astype(np.int64) for n, of in zip((width, height), size, strict=True))
     return x, y
-
-
-def _decompressed(counts: str) -> np.ndarray:
-    """The run lengths of COCO's compressed RLE, as its `rleFrString` reads them; ValueError where it was cut.
-
-    Five bits a character, the lowest first, the sixth says that more follow; from the fourth run on what is written is
-    the difference to the run before the last.
-    """
-    codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
-    if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise ValueError("no RLE")
-    ends = np.flatnonzero(codes & 32 == 0)
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends - starts + 1
-    if lengths.max() > 7:
-        raise ValueError("no RLE")
-    runs = np.add.reduceat((codes & 31) << 5 * (np.arange(codes.size) - np.repeat(starts, lengths)), starts)
-    runs -= np.where(codes[ends] & 16, 1 << 5 * lengths, 0)
-    runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])
-    return runs
 
 
 def refused(path: Path, key: str, count: int = 0, **values: object) -> LabkitError:

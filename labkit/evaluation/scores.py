@@ -1,7 +1,7 @@
 """How well a model's results agree with a person's masks: of each class on each photo, over all photos, and where not.
 
 The arithmetic is segmentation-models-pytorch's, torchmetrics' and pycocotools'; what is ours is which pixels are asked
-about. Those of which the reference says nothing (its confidence is 0) never count. Classes are matched by name: the
+about. Those of which the reference says nothing (its confidence is 0) never count. Classes are matched by key: the
 reference and the model may have different label sets. What counts are the classes of PASCAL VOC and those that a
 reference names; every other class of the model counts as background, since nobody was asked to label it.
 """
@@ -17,7 +17,7 @@ import numpy as np
 
 from labkit.classes import VOC, LabelSet, label_set
 from labkit.evaluation.annotations import find_ground_truth
-from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted
+from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted, rounded
 from labkit.figures import plain_table
 from labkit.locale import LANGUAGES, language, number, text
 from labkit.segmentation import Segmentation
@@ -67,14 +67,14 @@ class Scores:
             "kind": self.kind,
             "photos": [row.record() for row in self.rows],
             "totals": [row.record() for row in self.totals],
-            "mean_iou": _rounded(self.mean_iou),
-            "pixel_accuracy": _rounded(self.pixel_accuracy),
+            "mean_iou": rounded(self.mean_iou),
+            "pixel_accuracy": rounded(self.pixel_accuracy),
             "confusion": {
                 "classes": [self.classes.names[label_id] for label_id in shown],
                 "pixels": [] if self.confusion is None else self.confusion[np.ix_(shown, shown)].tolist(),
             },
             "objects": [row.record() for row in self.objects],
-            "mean_objects": {key: _rounded(value) for key, value in self.mean_objects.items()},
+            "mean_objects": {key: rounded(value) for key, value in self.mean_objects.items()},
             "unknown_classes": [english for _, english in self.foreign],
             "without_masks": self.without,
             "without_objects": self.flat,
@@ -173,28 +173,24 @@ def _ground_truth(
 
     Its classes are VOC's or, where these will not do, the model's; for SAM, which has none, COCO's.
     """
-    folder, found = annotations, None
+    folder, annotation = annotations, None
     if isinstance(annotations, Mapping):
-        folder, found = None, annotations.get(result.photo.name)
+        folder, annotation = None, annotations.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
-        if found is None:
+        if annotation is None:
             try:
-                found = find_ground_truth(result.photo, place)
+                annotation = find_ground_truth(result.photo, place)
             except ValueError:
-                found = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
-    return found
+                annotation = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
+    return annotation
 
 
 def _joint(references: Sequence[Segmentation]) -> LabelSet:
-    """VOC's classes and, after them, those that the references name besides; Russian names are the same in all sets."""
-    rows = dict(zip(VOC.names_ru, zip(VOC.names, VOC.names_ru, VOC.colors, strict=True), strict=True))
+    """VOC's classes and, after them, those that the references name besides."""
+    rows = dict(zip(VOC.keys, zip(VOC.names, VOC.names_ru, VOC.colors, strict=True), strict=True))
     for reference in references:
         for segment in reference.segments:
             names, place = reference.classes, segment.label_id
             row = names.names[place], names.names_ru[place], names.colors[place]
-            rows.setdefault(names.names_ru[place], row)
+            rows.setdefault(names.keys[place], row)
     return LabelSet("VOC+", *zip(*rows.values(), strict=True))
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

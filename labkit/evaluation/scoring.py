@@ -26,12 +26,13 @@ from labkit.evaluation.metrics import (
     regions,
 )
 from labkit.figures import named_segments
+from labkit.io.rle import encode_mask
 from labkit.locale import in_each_language
-from labkit.segmentation import Segmentation, encode_mask
+from labkit.segmentation import Segmentation
 
-__all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted"]
+__all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted", "rounded"]
 
-_LEAST = 0.001
+_MIN_REGION = 0.001
 """A smaller wrong region, as a share of the photo, is no mistake worth showing."""
 
 
@@ -72,9 +73,8 @@ class ObjectScore:
 
     def record(self) -> dict[str, Any]:
         """In JSON's types."""
-        numbers = {key: getattr(self, key) for key in ("ap50", "pq", "sq", "rq")}
-        rounded = {key: None if value is None else round(value, 4) for key, value in numbers.items()}
-        return {"class": self.names[1], "objects": self.count, **rounded}
+        numbers = {key: rounded(getattr(self, key)) for key in ("ap50", "pq", "sq", "rq")}
+        return {"class": self.names[1], "objects": self.count, **numbers}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,16 +82,16 @@ class Region:
     """The largest connected region of a photo where one thing is said to be another.
 
     `wrong` are its pixels, `reference` and `answer` the two masks of the class, or for SAM of the object, that it is
-    about, all `HxW` bool; `said` and `given` are the label ids of the reference and of the model, `given` None where
-    SAM, which knows no classes, leaves pixels of the object out, `said` None where it takes in others.
+    about, all `HxW` bool; `true_id` and `predicted_id` are label ids, the second None where SAM, which knows no
+    classes, leaves pixels of the object out, the first None where it takes in others.
     """
 
     result: Segmentation
     reference: np.ndarray
     answer: np.ndarray
     wrong: np.ndarray
-    said: int | None
-    given: int | None
+    true_id: int | None
+    predicted_id: int | None
 
     @property
     def share(self) -> float:
@@ -104,16 +104,16 @@ def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: Labe
     rows, worst = [], []
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     for result, reference in pairs:
-        truth, given = _truth(reference, classes), _labels(result, classes)
-        of_photo = confusion(given, truth, len(classes))
+        truth, predicted = _truth(reference, classes), _labels(result, classes)
+        of_photo = confusion(predicted, truth, len(classes))
         matrix += of_photo
         rows += _rows(of_photo, result.photo.name, classes)
-        if (region := _worst_region(result, truth, given)) is not None:
+        if (region := _worst_region(result, truth, predicted)) is not None:
             worst.append(region)
     totals = _rows(matrix, None, classes)
     accuracy = pixel_accuracy(matrix)
-    shown = {row.names for row in totals}
-    known_names = {name for result, _ in pairs for name in result.classes.names_ru}
+    known = {key for result, _ in pairs for key in result.classes.keys} | {classes.keys[0]}
+    foreign = [n for n in np.flatnonzero(matrix.sum(1)) if classes.keys[n] not in known]
     return {
         "rows": rows,
         "totals": totals,
@@ -121,7 +121,7 @@ def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: Labe
         "pixel_accuracy": None if np.isnan(accuracy) else accuracy,
         "confusion": matrix,
         "worst": sorted(worst, key=lambda region: -region.share),
-        "foreign": sorted(names for names in shown if names[0] not in {*known_names, classes.names_ru[0]}),
+        "foreign": sorted((classes.names_ru[n], classes.names[n]) for n in foreign),
     }
 
 
@@ -144,11 +144,11 @@ def object_scores(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: L
     # The background is "stuff": where it were nothing at all, what is found on it would not count as wrong.
     quality = PanopticQuality(set(things), {0}, return_sq_and_rq=True, return_per_class=True)
     for result, reference in pairs:
-        given, truth = _labels(result, classes), _truth(reference, classes)
-        either = (given > 0) | ((truth > 0) & (truth != IGNORE))
+        predicted, truth = _labels(result, classes), _truth(reference, classes)
+        either = (predicted > 0) | ((truth > 0) & (truth != IGNORE))
         if either.any():  # pixels that are in no object of either change no object's score, and cost most of the time
             panoptic = [
-                np.stack([of[either], one.ids[either]], -1) for of, one in ((given, result), (truth, reference))
+                np.stack([of[either], one.ids[either]], -1) for of, one in ((predicted, result), (truth, reference))
             ]
             quality.update(*(torch.from_numpy(ids.astype(np.int32))[None] for ids in panoptic))
     counted = (quality.true_positives + quality.false_positives + quality.false_negatives).tolist()
@@ -180,14 +180,14 @@ def prompted(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelS
             accuracy = np.count_nonzero(answer & mask) / np.count_nonzero(mask)
             rows.append(Score(result.photo.name, (russian, english), iou(answer, mask), dice(answer, mask), accuracy))
             label_id = int(_label_ids(reference, classes)[segment.label_id])
-            for wrong, said in ((mask & ~answer, label_id), (answer & ~mask, None)):
-                given = label_id if said is None else None
-                wrongs.append(Region(result, mask, answer, regions(wrong) == 1, said, given))
+            for wrong, true_id in ((mask & ~answer, label_id), (answer & ~mask, None)):
+                predicted_id = label_id if true_id is None else None
+                wrongs.append(Region(result, mask, answer, regions(wrong) == 1, true_id, predicted_id))
         worst += sorted(wrongs, key=lambda region: -region.share)[:1]
     return {
         "rows": rows,
         "mean_iou": mean([row.iou for row in rows]),
-        "worst": sorted((r for r in worst if r.share >= _LEAST), key=lambda region: -region.share),
+        "worst": sorted((r for r in worst if r.share >= _MIN_REGION), key=lambda region: -region.share),
     }
 
 
@@ -198,11 +198,11 @@ def _rows(matrix: np.ndarray, photo: str | None, classes: LabelSet) -> list[Scor
     return [Score(photo, *row) for row in zip(names, *zip(*numbers, strict=True), strict=True) if not np.isnan(row[-1])]
 
 
-def _worst_region(result: Segmentation, truth: np.ndarray, given: np.ndarray) -> Region | None:
+def _worst_region(result: Segmentation, truth: np.ndarray, predicted: np.ndarray) -> Region | None:
     """The largest connected region that the reference gives to one class and the model to one other."""
-    confused = np.where((truth != given) & (truth != IGNORE), truth * 256 + given, -1)
+    confused = np.where((truth != predicted) & (truth != IGNORE), truth * 256 + predicted, -1)
     codes, counts = np.unique(confused[confused >= 0], return_counts=True)
-    best, size = None, _LEAST * truth.size
+    best, size = None, _MIN_REGION * truth.size
     for place in np.argsort(-counts, kind="stable").tolist():
         if counts[place] < size:
             break
@@ -211,15 +211,15 @@ def _worst_region(result: Segmentation, truth: np.ndarray, given: np.ndarray) ->
             best, size = (codes[place], wrong), np.count_nonzero(wrong) + 1
     if best is None:
         return None
-    said, model = divmod(int(best[0]), 256)
-    label_id = said or model
-    return Region(result, truth == label_id, given == label_id, best[1], said, model)
+    true_id, model = divmod(int(best[0]), 256)
+    label_id = true_id or model
+    return Region(result, truth == label_id, predicted == label_id, best[1], true_id, model)
 
 
 def _label_ids(result: Segmentation, classes: LabelSet) -> np.ndarray:
     """The label id in `classes` of each label id of a result's own set: 0 where it is none of them."""
-    places = {name: label_id for label_id, name in enumerate(classes.names_ru)}
-    return np.array([places.get(name, 0) for name in result.classes.names_ru])
+    ids = {key: label_id for label_id, key in enumerate(classes.keys)}
+    return np.array([ids.get(key, 0) for key in result.classes.keys])
 
 
 def _labels(result: Segmentation, classes: LabelSet) -> np.ndarray:
@@ -234,3 +234,8 @@ def _truth(reference: Segmentation, classes: LabelSet) -> np.ndarray:
 def mean(values: Sequence[float]) -> float | None:
     """None of no values."""
     return float(np.mean(values)) if len(values) else None
+
+
+def rounded(value: float | None) -> float | None:
+    """None of none."""
+    return None if value is None else round(value, 4)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,21 +17,20 @@ from tqdm import tqdm
 
 from labkit import __version__
 from labkit.classes import LABEL_SETS, label_set
-from labkit.grading.rows import PhotoRow, Remark, Row
+from labkit.grading.gradebook import write_gradebook
+from labkit.grading.rows import MIN_IOU, PhotoRow, Remark, Row, floored
 from labkit.grading.similarity import with_pairs
-from labkit.grading.submissions import KEPT, Handed, Source, content, distinct, find_sources, members, read
+from labkit.grading.submissions import KEPT, Source, Submission, content, distinct, find_sources, members, read
 from labkit.grading.thumbnails import look, thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
+from labkit.io.files import safe_name, some, write_whole
 from labkit.io.sources import IMAGE_SUFFIXES
-from labkit.locale import language, number, plural, text
-from labkit.report.checks import checks, found_on, some
+from labkit.locale import language, plural, text
+from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements
 
-__all__ = ["OWN", "grade"]
-
-OWN = 0.98
-"""Masks of a lower IoU with the model's own are marked."""
+__all__ = ["grade"]
 
 _SECONDS, _SECONDS_A_PHOTO = 60.0, 120.0
 """For reading a report, and for running the model once more on each of its photos."""
@@ -75,9 +73,10 @@ def grade(
     folder = Path(folder)
     if not folder.is_dir():
         raise LabkitError(text("grade.no_folder", folder=folder))
-    _known(target)
+    if target:
+        _known(target)
     out = Path(out) if out is not None else folder / "grades"
-    sources = _all_sources(folder, out)
+    sources = _all_sources(folder)
     if not sources:
         raise LabkitError(text("grade.nothing", folder=folder))
     (out / KEPT).mkdir(parents=True, exist_ok=True)
@@ -86,83 +85,68 @@ def grade(
     if recompute:
         rows = _run_all(tasks, rows)
     rows = with_pairs(rows, _kit_photos())
-    from labkit.grading.gradebook import write_gradebook
-
     write_gradebook(rows, out)
     return rows
 
 
-def _known(target: str | None) -> None:
+def _known(target: str) -> None:
     """LabkitError for a class that no model knows."""
-    for name in LABEL_SETS if target else ():
-        try:
+    for name in LABEL_SETS:
+        with suppress(ValueError):
             label_set(name).id(target)
             return
-        except ValueError:
-            pass
-    if target:
-        from labkit.comparison.figures import class_name
+    from labkit.comparison.figures import class_name
 
-        class_name(target)
+    class_name(target)
 
 
-def _all_sources(folder: Path, out: Path) -> list[Source]:
-    found = find_sources(folder)
-    tasks = [_Task(source, out) for source in found if source.zip]
-    listed: dict[int, list[Source]] = {}
-    for place, answer in in_workers(_members, tasks, lambda _: _SECONDS, _MEGABYTES):
-        source = tasks[place].source
-        listed[place] = [replace(source, problem=answer.told())] if isinstance(answer, Lost) else list(answer)
-    zips = iter(range(len(tasks)))
-    return distinct([one for source in found for one in (listed[next(zips)] if source.zip else [source])])
-
-
-def _members(task: _Task) -> list[Source]:
-    return members(task.source)
+def _all_sources(folder: Path) -> list[Source]:
+    sources = find_sources(folder)
+    zips = [source for source in sources if source.zip]
+    listed: dict[str, list[Source]] = {}
+    for place, answer in in_workers(members, zips, lambda _: _SECONDS, _MEGABYTES):
+        zip_ = zips[place]
+        listed[zip_.file] = [replace(zip_, problem=str(answer))] if isinstance(answer, Lost) else answer
+    return distinct([one for source in sources for one in listed.get(source.file, [source])])
 
 
 def _read_all(tasks: Sequence[_Task]) -> list[Row]:
     rows: dict[int, Row] = {}
     todo = [n for n, task in enumerate(tasks) if task.source.problem is None]
     answers = in_workers(_row, [tasks[n] for n in todo], lambda _: _SECONDS, _MEGABYTES)
-    for place, answer in _tracked(answers, len(todo), text("grade.reading")):
+    for place, answer in tqdm(answers, text("grade.reading"), len(todo), leave=False, disable=None):
         task = tasks[todo[place]]
         if isinstance(answer, Lost):
-            rows[todo[place]] = Row(task.source.file, "", problem=answer.told())
+            rows[todo[place]] = Row(task.source.file, "", problem=str(answer))
         else:
             rows[todo[place]] = answer
     return [rows.get(n) or Row(t.source.file, "", problem=t.source.problem) for n, t in enumerate(tasks)]
 
 
-def _tracked(answers: Iterable[Any], total: int, label: str) -> Iterable[Any]:
-    return tqdm(answers, total=total, desc=label, leave=False, disable=None)
-
-
 def _row(task: _Task) -> Row:
     """One file's row, kept or made."""
     try:
-        found = content(task.source)
+        raw = content(task.source)
     except LabkitError as error:
         return Row(task.source.file, "", problem=str(error))
-    digest = hashlib.sha256(found).hexdigest()
+    digest = hashlib.sha256(raw).hexdigest()
     options = ["row", digest, Path(task.source.file).suffix, task.wanted, task.target, language()]
-    record = _kept(task.out, options, lambda: _clean(_made(task, found, digest).record()))
-    link = _link(task, found, digest) if record["problem"] is None else None
+    record = _kept(task.out, options, lambda: _clean(asdict(_made(task, raw, digest))))
+    link = _link(task, raw, digest) if record["problem"] is None else None
     return replace(Row.of(record), file=task.source.file, link=link)
 
 
-def _made(task: _Task, found: bytes, digest: str) -> Row:
+def _made(task: _Task, raw: bytes, digest: str) -> Row:
     try:
-        handed = read(task.source.file, found)
-        return _checked(handed, digest, task)
+        return _checked(read(task.source.file, raw), digest, task)
     except LabkitError as error:
         return Row(task.source.file, digest, problem=str(error))
 
 
-def _checked(handed: Handed, digest: str, task: _Task) -> Row:
-    data = handed.data
-    differs = disagreements(data, handed.items, handed.page)
-    remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in handed.edited]
+def _checked(submission: Submission, digest: str, task: _Task) -> Row:
+    data = submission.data
+    differs = disagreements(data, submission.items, submission.page)
+    remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
     if differs:
         remarks.append(Remark("differs", some(differs, _LISTED, "; ")))
     seconds = sum(result["made_by"].get("seconds", 0) for result in data["results"])
@@ -177,20 +161,20 @@ def _checked(handed: Handed, digest: str, task: _Task) -> Row:
         weights=data["made_by"].get("weights", ""),
         checks=tuple(checks(data, differs, task.wanted, task.target)),
         remarks=tuple(remarks),
-        photos=tuple(_photos(handed, data["wanted"]["target"] if task.target is None else task.target)),
+        photos=tuple(_photos(submission, data["wanted"]["target"] if task.target is None else task.target)),
         answers=tuple((row["question"], row["answer"]) for row in data["answers"]),
         conclusions=data["conclusions"],
         seconds=float(seconds) if 0 < seconds < 1e9 else None,
     )
 
 
-def _photos(handed: Handed, target: str) -> Iterable[PhotoRow]:
-    data = handed.data
-    found = found_on(data, target)
+def _photos(submission: Submission, target: str) -> Iterable[PhotoRow]:
+    data = submission.data
+    detected = found_on(data, target)
     results = {result["photo"]: result for result in reversed(data["results"])}
     for photo in data["photos"]:
-        jpeg, result = handed.jpegs.get(photo["name"]), results.get(photo["name"])
-        row = PhotoRow(photo["name"], photo["sha256"], found[photo["name"]])
+        jpeg, result = submission.jpegs.get(photo["name"]), results.get(photo["name"])
+        row = PhotoRow(photo["name"], photo["sha256"], detected[photo["name"]])
         if jpeg is not None:
             classes = (result or data)["made_by"].get("classes") or data["made_by"].get("classes")
             try:
@@ -210,17 +194,18 @@ def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
         return _SECONDS + _SECONDS_A_PHOTO * task[2]
 
     work = [(tasks[n], rows[n].sha256, len(rows[n].photos)) for n in todo]
-    for place, answer in _tracked(in_workers(_own, work, seconds), len(work), text("grade.running")):
+    answers = in_workers(_own, work, seconds)
+    for place, answer in tqdm(answers, text("grade.running"), len(work), leave=False, disable=None):
         row = rows[todo[place]]
-        iou, reason = ({}, answer.told()) if isinstance(answer, Lost) else answer
+        iou, reason = ({}, str(answer)) if isinstance(answer, Lost) else answer
         photos = tuple(replace(photo, iou=iou.get(photo.name)) for photo in row.photos)
         remarks = []
-        low = [photo for photo in photos if photo.iou is not None and photo.iou < OWN]
+        low = [photo for photo in photos if photo.iou is not None and photo.iou < MIN_IOU]
         if low:
-            named = [f"{photo.name} ({_floored(photo.iou)})" for photo in low]
-            least = _floored(OWN)
-            told = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
-            remarks.append(Remark("not_own_masks", told))
+            named = [f"{photo.name} ({floored(photo.iou)})" for photo in low]
+            least = floored(MIN_IOU)
+            sentence = plural("grade.not_own", len(low), least=least, names=some(named, _LISTED))
+            remarks.append(Remark("not_own_masks", sentence))
         if reason:
             remarks.append(Remark("not_checked", reason))
         done[todo[place]] = replace(row, photos=photos).with_remarks(*remarks)
@@ -233,8 +218,8 @@ def _own(work: tuple[_Task, str, int]) -> tuple[dict[str, float], str | None]:
     from labkit.grading.reproduce import own_iou
 
     def made() -> dict[str, Any]:
-        handed = read(task.source.file, content(task.source))
-        own = own_iou(handed.data, handed.jpegs, task.device)
+        submission = read(task.source.file, content(task.source))
+        own = own_iou(submission.data, submission.jpegs, task.device)
         return {"iou": {_clean(name): value for name, value in own.iou.items()}, "reason": _clean(own.reason)}
 
     options = ["own", digest, task.device, language()]
@@ -253,26 +238,19 @@ def _kept(
     except (OSError, ValueError):
         record = make()
     if keep(record):
-        _write(path, json.dumps(record).encode())
+        write_whole(path, json.dumps(record).encode())
     return record
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Never half a file, whoever else writes it."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
-
-
-def _link(task: _Task, found: bytes, digest: str) -> str:
+def _link(task: _Task, raw: bytes, digest: str) -> str:
     """The address of a file as seen from the table; a file in a zip is copied next to that, as it is."""
     path = task.source.path
     if task.source.members:
-        name = re.sub(r"[^\w.-]+", "_", task.source.file.rpartition("/")[2])[-60:]
+        name = safe_name(task.source.file.rpartition("/")[2][-60:])
         path = task.out / "handed" / f"{digest[:8]}_{name}"
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            _write(path, found)
+            write_whole(path, raw)
     leads = os.path.relpath(os.path.abspath(path), os.path.abspath(task.out))
     return quote(os.fsencode(leads.replace(os.sep, "/")))
 
@@ -298,14 +276,9 @@ def _kit_photos() -> dict[str, str | None]:
     rows: dict[str, str | None] = {}
     for path in sorted((Path(__file__).parents[2] / "data" / "images").glob("*")):
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            found = path.read_bytes()
+            raw = path.read_bytes()
             try:
-                rows[hashlib.sha256(found).hexdigest()] = look(found)
+                rows[hashlib.sha256(raw).hexdigest()] = look(raw)
             except ValueError:
-                rows[hashlib.sha256(found).hexdigest()] = None
+                rows[hashlib.sha256(raw).hexdigest()] = None
     return rows
-
-
-def _floored(value: float) -> str:
-    """A value that is too small is not rounded up to one that is not."""
-    return number(math.floor(value * 1000) / 1000, 3)

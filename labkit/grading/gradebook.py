@@ -13,17 +13,19 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.grading.grade import OWN
 from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
-from labkit.grading.rows import KINDS, Remark, Row
+from labkit.grading.rows import KINDS, MIN_IOU, Remark, Row, floored
 from labkit.io.errors import LabkitError
-from labkit.locale import language, number, text, texts
+from labkit.io.files import write_whole
+from labkit.locale import language, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
+from labkit.viewer.viewer import script_json
 
 __all__ = ["write_gradebook"]
 
@@ -48,18 +50,16 @@ def write_gradebook(rows: Sequence[Row], out: Path) -> tuple[Path, Path]:
     book = _book(page) or _new_book(rows)
     table_data = {"head": head, "rows": cells, "mark": _mark_column(head)}
     data = {**_about(), "book": book, "csv": table_data, "rows": [_record(row) for row in rows]}
-    kept = {"saved": saved, "marks": {key: mark.record() for key, mark in marks.items()}}
+    kept = {"saved": saved, "marks": {key: asdict(mark) for key, mark in marks.items()}}
     _write(page, _page(data, kept))
     _write(table, _table(rows, head, cells, marks), "utf-8-sig")
     return page, table
 
 
 def _write(path: Path, content: str, encoding: str = "utf-8") -> None:
-    part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content.encode(encoding, "replace"))
-        part.replace(path)
+        write_whole(path, content.encode(encoding, "replace"))
     except OSError as error:
         raise LabkitError(text("gradebook.unwritable", path=path, error=error)) from error
 
@@ -80,10 +80,10 @@ def _earlier(page: Path, table: Path) -> dict[str, Mark]:
 def _book(page: Path) -> dict[str, str] | None:
     """The place and the seal of the marks that a browser keeps for an earlier page."""
     try:
-        found = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
+        match = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return json.loads(found[1]) if found else None
+    return json.loads(match[1]) if match else None
 
 
 def _new_book(rows: Sequence[Row]) -> dict[str, str]:
@@ -116,8 +116,8 @@ def _page(data: dict[str, Any], marks: dict[str, Any]) -> str:
 <body>
 <main></main>
 <noscript><p>{html.escape(text("gradebook.no_javascript"))}</p></noscript>
-<script type="application/json" id="{_ROWS}">{_json(data)}</script>
-<script type="application/json" id="{_MARKS}">{_json(marks)}</script>
+<script type="application/json" id="{_ROWS}">{script_json(data)}</script>
+<script type="application/json" id="{_MARKS}">{script_json(marks)}</script>
 <script type="module">{script}</script>
 </body>
 </html>
@@ -128,17 +128,13 @@ def _hash(content: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
-def _json(data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")  # nothing in it can close the script
-
-
 def _about() -> dict[str, Any]:
     """What the page needs besides the rows."""
-    words = {key.removeprefix("gradebook."): told for key, told in texts(language()).items() if "gradebook." in key}
+    words = {key.removeprefix("gradebook."): word for key, word in texts(language()).items() if "gradebook." in key}
     return {
         "language": language(),
         "words": words,
-        "own": OWN,
+        "own": MIN_IOU,
         "variants": [[variant.number, variant.title] for variant in VARIANTS],
         "kinds": {kind: text(f"grade.{kind}") for kind in KINDS},
         "checks": {name: text(f"checks.{name}") for name in NAMES},
@@ -191,15 +187,15 @@ def _thumbnail(address: str | None) -> str | None:
 
 def _date(date: str) -> str:
     """A date to be read: "12.03.2026 14:05" in Russian; as it is where it is none."""
-    found = _DATE.match(date)
-    if found is None:
+    match = _DATE.match(date)
+    if match is None:
         return _cut(date, 40)
-    year, month, day, time = found.groups()
+    year, month, day, time = match.groups()
     return f"{day}.{month}.{year} {time}" if language() == "ru" else f"{year}-{month}-{day} {time}"
 
 
-def _cut(told: str, most: int = _TEXT) -> str:
-    return told if len(told) <= most else told[: most - 1] + "…"
+def _cut(prose: str, limit: int = _TEXT) -> str:
+    return prose if len(prose) <= limit else prose[: limit - 1] + "…"
 
 
 # ---- The table ------------------------------------------------------------------------------------------------------
@@ -219,7 +215,7 @@ def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         held = {check.name: check.ok for check in row.checks}
         failures = [f"{text(f'checks.{one.name}')}: {one.reason}" for one in row.checks if not one.ok]
         remarks = [f"{text(f'grade.{one.kind}')}: {one.text}" for one in _remarks(row)]
-        iou = "" if row.iou is None else number(int(row.iou * 1000 + 1e-9) / 1000, 3)
+        iou = "" if row.iou is None else floored(row.iou)
         line = [row.student, row.group, str(row.variant or ""), row.variant_title, _date(row.date)]
         line += [word("yes" if held[name] else "no") if name in held else "" for name in NAMES]
         line += ["\n".join(failures), iou, "\n".join(remarks), "", "", row.file, row.sha256]

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,6 @@ class Mark:
     mark: str
     comment: str
     at: float
-
-    def record(self) -> dict[str, Any]:
-        """In JSON's types."""
-        return asdict(self)
 
 
 def key_of(sha256: str, file: str) -> str:
@@ -66,7 +62,7 @@ def read_table(path: Path) -> dict[str, Mark]:
     A table does not say when they were given: not after it was written.
     """
     try:
-        content, written = path.read_bytes(), path.stat().st_mtime * 1000
+        content, changed = path.read_bytes(), path.stat().st_mtime * 1000
         try:
             table = content.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -75,14 +71,14 @@ def read_table(path: Path) -> dict[str, Mark]:
         head, *rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator)
         mark, comment, file = (_column(head, name) for name in ("mark", "comment", "file"))
         digest = head.index("sha256")
-        found = {}
+        marks = {}
         for row in rows:
             if len(row) > max(mark, comment, file, digest):
                 number = row[mark].strip().replace(",", ".")
-                entry = Mark(number if _NUMBER.fullmatch(number) else "", bare(row[comment]), written)
+                entry = Mark(number if _NUMBER.fullmatch(number) else "", bare(row[comment]), changed)
                 if entry.mark or entry.comment:
-                    found[key_of(row[digest], bare(row[file]))] = entry
-        return found
+                    marks[key_of(row[digest], bare(row[file]))] = entry
+        return marks
     except (OSError, ValueError, csv.Error):
         return {}
 

@@ -9,7 +9,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from labkit.evaluation.metrics import eroded
-from labkit.grading.tolerance import Own, encoded
+from labkit.grading.tolerance import Own
+from labkit.io.rle import encode_mask
 from labkit.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _EDGE = 1
 
 def exact(result: Segmentation) -> Own:
     """A result as it is, to the pixel."""
-    masks = [encoded(segment.mask) for segment in result.segments]
+    masks = [encode_mask(segment.mask) for segment in result.segments]
     return Own(_labels(result.segments), masks, masks, np.ones(len(masks), bool))
 
 
@@ -49,8 +50,8 @@ def tolerant(model: Model, photo: Photo, result: Segmentation, settings: dict[st
         segments, needed, alike = _objects(model, photo, segments, {**model.defaults, **settings})
     return Own(
         _labels(segments),
-        [encoded(eroded(segment.mask, _EDGE)) for segment in segments],
-        [encoded(~eroded(~segment.mask, _EDGE)) for segment in segments],
+        [encode_mask(eroded(segment.mask, _EDGE)) for segment in segments],
+        [encode_mask(~eroded(~segment.mask, _EDGE)) for segment in segments],
         needed,
         alike,
     )
@@ -60,15 +61,15 @@ def _classes(result: Segmentation) -> Own:
     open_ = result.confidence < UNDECIDED
     return Own(
         _labels(result.segments),
-        [encoded(segment.mask & ~open_) for segment in result.segments],
-        [encoded(segment.mask | open_) for segment in result.segments],
+        [encode_mask(segment.mask & ~open_) for segment in result.segments],
+        [encode_mask(segment.mask | open_) for segment in result.segments],
         np.ones(len(result.segments), bool),
-        undecided=encoded(open_),
+        undecided=encode_mask(open_),
     )
 
 
 def _objects(
-    model: Model, photo: Photo, found: list[Segment], settings: dict[str, Any]
+    model: Model, photo: Photo, own: list[Segment], settings: dict[str, Any]
 ) -> tuple[list[Segment], np.ndarray, np.ndarray]:
     """All that may be found, which of it must be, and what can stand in the place of what."""
     lowest, most = settings["score_threshold"], settings.get("max_detections")
@@ -86,12 +87,12 @@ def _objects(
     else:
         looser["cross_nms_threshold"] = min(1.0, settings["cross_nms_threshold"] + NMS_MARGIN)
         looser["max_detections"] = most + _MORE
-        sure = {_key(segment) for segment in found}
-        if len(found) == most:
-            lowest = found[-1].score
-    known = {_key(segment) for segment in found}
+        sure = {_key(segment) for segment in own}
+        if len(own) == most:
+            lowest = own[-1].score
+    known = {_key(segment) for segment in own}
     more = [s for s in model.segment(photo, **{**settings, **looser}).segments if _key(s) not in known]
-    segments = [*found, *more]
+    segments = [*own, *more]
     scores = np.array([segment.score for segment in segments])
     needed = np.array([s.score >= lowest + SCORE_MARGIN and _key(s) in known & sure for s in segments], bool)
     labels = _labels(segments)

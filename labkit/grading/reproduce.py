@@ -17,13 +17,14 @@ import numpy as np
 from PIL import Image
 
 from labkit.grading.own_masks import exact, tolerant
-from labkit.grading.tolerance import agreement, encoded
-from labkit.io.errors import LabkitError
+from labkit.grading.tolerance import agreement
+from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import some
 from labkit.io.jpeg import MAX_REPORT_SIDE
+from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import text
 from labkit.photos import Photo
-from labkit.report.checks import some
-from labkit.segmentation import Segmentation, decode_mask
+from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
 from labkit.weights.catalogue import releases_of
 from labkit.weights.download import cached
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Recomputed", "own_iou"]
 
-_SECONDS, _SECONDS_A_PHOTO, _MOST_SECONDS = 30.0, 20.0, 600.0
+_SECONDS, _SECONDS_A_PHOTO, _MAX_SECONDS = 30.0, 20.0, 600.0
 """What a report may take, models being loaded among it; SAM's automatic mode takes 7 seconds a photo on one core."""
 
-_MOST = {"working_side": 1333, "points_per_side": 32, "max_detections": 200}
+_MAX_SETTINGS = {"working_side": 1333, "points_per_side": 32, "max_detections": 200}
 """Settings beyond the values that our models and the releases come with take too long to check."""
 
-_MOST_NUMBERS, _FARTHEST = 2000, 100_000
+_MAX_NUMBERS, _MAX_COORDINATE = 2000, 100_000
 """So many numbers in a prompt, each of them not larger."""
 
 _ENOUGH = 0.99
@@ -59,7 +60,10 @@ class Recomputed:
 
 
 class _Unchecked(Exception):
-    """Why a photo's masks cannot be computed anew, in the reader's language."""
+    """Why a photo's masks cannot be computed anew."""
+
+    def __init__(self, key: str, **values: Any):
+        super().__init__(text(f"recompute.{key}", **values))
 
 
 def own_iou(
@@ -79,20 +83,20 @@ def own_iou(
     started = time.monotonic()
     tasks = _tasks(data, jpegs)
     names = {task.name for task in tasks}
-    limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MOST_SECONDS) if seconds is None else seconds
+    limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MAX_SECONDS) if seconds is None else seconds
     run = _Run(jpegs, device, started + limit, limit)
-    found: dict[str, float] = {}
+    ious: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}
     for task in tasks:
         try:
-            found[task.name] = min(run.iou(task), found.get(task.name, 1.0))
+            ious[task.name] = min(run.iou(task), ious.get(task.name, 1.0))
         except Exception as error:  # whatever a report makes a model do, the other photos are still checked
-            told = str(error) if isinstance(error, _Unchecked) else run.told("failed", error=_line(error))
-            reasons.setdefault(told, {})[task.name] = None
+            reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
+            reasons.setdefault(str(reason), {})[task.name] = None
     if not tasks:
         return Recomputed({}, text("recompute.nothing"))
-    what = "; ".join(f"{some(list(which), _LISTED)} — {told}" for told, which in reasons.items())
-    return Recomputed(found, text("recompute.unchecked", what=what) if what else None)
+    what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
+    return Recomputed(ious, text("recompute.unchecked", what=what) if what else None)
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,9 @@ class _Run:
         self._photo: Photo | None = None
         self._slowest: dict[bool, float] = {}
 
-    def told(self, key: str, **values: Any) -> str:
-        return text(f"recompute.{key}", **values)
-
     def in_time(self, needed: float = 0.0) -> None:
         if time.monotonic() + needed > self.end:
-            raise _Unchecked(self.told("time", seconds=round(self.limit)))
+            raise _Unchecked("time", seconds=round(self.limit))
 
     def iou(self, task: _Task) -> float:
         """A result's IoU; _Unchecked says why there is none."""
@@ -142,11 +143,11 @@ class _Run:
         masks = [self.mask(segment["rle"], photo) for segment in task.result["segments"]]
         model = self.model(task.made_by)
         settings = self.settings(model, task)
-        found = self.answer(model, photo, task, settings)
-        value, _ = agreement(labels, masks, exact(found), found.ids.size)
+        own = self.answer(model, photo, task, settings)
+        value, _ = agreement(labels, masks, exact(own), own.ids.size)
         if value < _ENOUGH:
             self.in_time()
-            value, _ = agreement(labels, masks, tolerant(model, photo, found, settings), found.ids.size)
+            value, _ = agreement(labels, masks, tolerant(model, photo, own, settings), own.ids.size)
         self._slowest[task.asked] = max(self._slowest.get(task.asked, 0.0), time.monotonic() - started)
         return value
 
@@ -154,22 +155,22 @@ class _Run:
         """The photo that a result is of, the same one while its results follow one another."""
         jpeg, size = self.jpegs.get(task.name), tuple(task.result["size"])
         if jpeg is None:
-            raise _Unchecked(self.told("absent"))
+            raise _Unchecked("absent")
         if self._photo is None or self._photo.jpeg is not jpeg:
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 if max(image.size) > MAX_REPORT_SIDE or image.mode != "RGB":
-                    raise _Unchecked(self.told("photo"))
+                    raise _Unchecked("photo")
                 self._photo = Photo(task.name, np.array(image), jpeg=jpeg)
         if self._photo.pixels.shape[:2] != size:
-            raise _Unchecked(self.told("photo"))
+            raise _Unchecked("photo")
         return self._photo
 
     def mask(self, rle: dict[str, Any], photo: Photo) -> dict[str, Any]:
         self.in_time()
         try:
-            return encoded(decode_mask(rle, photo.pixels.shape[:2]))
+            return encode_mask(decode_mask(rle, photo.pixels.shape[:2]))
         except ValueError:
-            raise _Unchecked(self.told("masks")) from None
+            raise _Unchecked("masks") from None
 
     def model(self, made_by: dict[str, Any]) -> Model:
         """The model that a report names, where its weights are the catalogue's and lie here."""
@@ -177,37 +178,37 @@ class _Run:
         try:
             variant = find_variant(str(made_by.get("variant", "")))
         except LabkitError:
-            raise _Unchecked(self.told("model")) from None
+            raise _Unchecked("model") from None
         release = next((row for row in releases_of(variant) if name == f"official/{row.name}"), None)
         if release is not None:
-            found = cached(release)
-            if found is None:
-                raise _Unchecked(self.told("not_here", name=name, release=release.name))
-            weights, expected = str(found.path), found.sha256
+            weights_file = cached(release)
+            if weights_file is None:
+                raise _Unchecked("not_here", name=name, release=release.name)
+            weights, expected = str(weights_file.path), weights_file.sha256
         elif name == f"embedded/{variant.name}":
             weights, expected = "embedded", EMBEDDED[variant.name]
         else:
-            raise _Unchecked(self.told("unknown", name=name or "—"))
+            raise _Unchecked("unknown", name=name or "—")
         if is_former(variant.name, sha256):
-            raise _Unchecked(self.told("former", name=name))
+            raise _Unchecked("former", name=name)
         if sha256 != expected:
-            raise _Unchecked(self.told("sha256", name=name))
+            raise _Unchecked("sha256", name=name)
         return _loaded(variant.name, weights, self.device)
 
     def settings(self, model: Model, task: _Task) -> dict[str, Any]:
         """The settings of a result, each of them one that the model has and that is not too dear."""
-        given = task.made_by.get("settings", {})
+        settings = task.made_by.get("settings", {})
         if task.asked:
-            return {"answers": given.get("answers")}
+            return {"answers": settings.get("answers")}
         valid = model.settings
-        for name, value in given.items():
+        for name, value in settings.items():
             try:
                 valid[name].check(name, value)
             except (KeyError, LabkitError):
-                raise _Unchecked(self.told("setting", name=name[:40], value=str(value)[:40])) from None
-            if value > _MOST.get(name, value):
-                raise _Unchecked(self.told("dear", name=name, value=value, most=_MOST[name]))
-        return dict(given)
+                raise _Unchecked("setting", name=name[:40], value=str(value)[:40]) from None
+            if value > _MAX_SETTINGS.get(name, value):
+                raise _Unchecked("dear", name=name, value=value, most=_MAX_SETTINGS[name])
+        return dict(settings)
 
     def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
         """What the model itself says."""
@@ -216,7 +217,7 @@ class _Run:
                 self.in_time(_forecast(model, photo, settings))
             return model.segment(photo, **settings)
         if model.variant.kind != "prompted":
-            raise _Unchecked(self.told("model"))
+            raise _Unchecked("model")
         prompts = self.prompts(task, photo)
         if model.photo is not photo:
             model.set_photo(photo)
@@ -228,12 +229,12 @@ class _Run:
         try:
             for name in ("points", "point_labels", "box", "polygon"):
                 numbers = np.asarray(prompts.get(name, ()), float)
-                if numbers.size > _MOST_NUMBERS or (abs(numbers) > _FARTHEST).any():
+                if numbers.size > _MAX_NUMBERS or (abs(numbers) > _MAX_COORDINATE).any():
                     raise ValueError(f"{numbers.size} numbers")
             if "mask" in prompts:
                 prompts["mask"] = decode_mask(prompts["mask"], photo.pixels.shape[:2])
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
-            raise _Unchecked(self.told("prompts")) from None
+            raise _Unchecked("prompts") from None
         return prompts
 
 
@@ -252,7 +253,3 @@ def _loaded(variant: str, weights: str, device: str) -> Model:
     from labkit.models import load_model
 
     return load_model(variant, weights, device)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

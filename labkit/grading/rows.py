@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from labkit.locale import number
 from labkit.report.checks import Check
 
-__all__ = ["KINDS", "PhotoRow", "Remark", "Row"]
+__all__ = ["KINDS", "MIN_IOU", "PhotoRow", "Remark", "Row", "floored"]
 
 KINDS = ("unreadable", "edited", "differs", "not_own_masks", "not_checked", "same_photos", "same_text", "kit_photos")
 """What a remark can be about: `grade.KIND` in `texts` is what each is called.
@@ -15,6 +16,9 @@ KINDS = ("unreadable", "edited", "differs", "not_own_masks", "not_checked", "sam
 The file cannot be read; it was changed after it was made; its page and its data disagree; its masks are not the
 model's; its masks could not be checked; photos or text are in another report too; photos are the kit's own.
 """
+
+MIN_IOU = 0.98
+"""Masks of a lower IoU with the model's own are marked."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,9 @@ class Row:
         """The row with more remarks."""
         return replace(self, remarks=(*self.remarks, *remarks))
 
-    def record(self) -> dict[str, Any]:
-        """In JSON's types."""
-        return asdict(self)
-
     @classmethod
     def of(cls, record: dict[str, Any]) -> Row:
-        """The row of a record that `record` made and JSON has kept."""
+        """The row of a record of `asdict` that JSON has kept."""
         return cls(
             **{
                 **record,
@@ -94,3 +94,8 @@ class Row:
                 "answers": tuple((question, answer) for question, answer in record["answers"]),
             }
         )
+
+
+def floored(iou: float) -> str:
+    """An IoU to be read: one that is too small is not rounded up to one that is not."""
+    return number(int(iou * 1000 + 1e-9) / 1000, 3)

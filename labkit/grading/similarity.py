@@ -11,8 +11,8 @@ from functools import partial
 import numpy as np
 
 from labkit.grading.rows import Remark, Row
+from labkit.io.files import some
 from labkit.locale import plural, text
-from labkit.report.checks import some
 
 __all__ = ["NEAR", "SAME", "with_pairs"]
 
@@ -28,11 +28,11 @@ SAME = 0.6
 """Texts with so many of their five-word phrases in common (Jaccard) are not each its author's own."""
 
 _PHRASE = 5
-_LEAST_TEXT, _LEAST_ANSWER = 20, 25
+_MIN_TEXT, _MIN_ANSWER = 20, 25
 """Words: of all that is written in a report, or of one answer; of less nothing can be said."""
 
-_MOST_WORDS = 50_000
-_some = partial(some, most=8)
+_MAX_WORDS = 50_000
+_some = partial(some, limit=8)
 
 
 def with_pairs(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -> list[Row]:
@@ -64,25 +64,25 @@ def _photos(
     """Fills `common` in; returns the names of the kit's own photos by row."""
     of_kit: dict[int, list[str]] = defaultdict(list)
     known = _hashes([look for look in kit.values() if look])
-    found: list[tuple[int, str, str]] = []
+    photos: list[tuple[int, str, str]] = []
     looks: list[str] = []
     for n, row in enumerate(rows):
         for photo in row.photos:
             if photo.sha256 in kit or (photo.look and _near(known, _hashes([photo.look])[0]).any()):
                 of_kit[n].append(photo.name)
             else:
-                found.append((n, photo.name, photo.sha256))
+                photos.append((n, photo.name, photo.sha256))
                 looks.append(photo.look or "0" * 32)
-    owners, hashes = np.array([row[0] for row in found]), _hashes(looks)
+    owners, hashes = np.array([row[0] for row in photos]), _hashes(looks)
     bits = np.array([int(own).bit_count() for own in hashes[:, 0]])
-    told = (bits >= 8) & (bits <= 56)  # of an even picture most bits are the same
+    distinctive = (bits >= 8) & (bits <= 56)  # of an even picture most bits are the same
     by_hash: dict[str, set[int]] = defaultdict(set)
-    for n, _, digest in found:
+    for n, _, digest in photos:
         by_hash[digest].add(n)
-    for place, (n, name, digest) in enumerate(found):
+    for place, (n, name, digest) in enumerate(photos):
         others = set(by_hash[digest])
-        if told[place]:
-            others |= set(owners[told & _near(hashes, hashes[place])].tolist())
+        if distinctive[place]:
+            others |= set(owners[distinctive & _near(hashes, hashes[place])].tolist())
         for other in others - {n}:
             common[n][other].photos += (name,)
     return of_kit
@@ -105,9 +105,9 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
         answers: dict[str, list[str]] = defaultdict(list)
         for question, answer in (*row.answers, ("", row.conclusions)):
             answers[" ".join(_words(question))] += _words(answer)
-        written = [word for words in answers.values() for word in words]
-        whole.append(_phrases(written) if len(written) >= _LEAST_TEXT else frozenset())
-        parts.append({q: _phrases(words) for q, words in answers.items() if len(words) >= _LEAST_ANSWER})
+        every = [word for words in answers.values() for word in words]
+        whole.append(_phrases(every) if len(every) >= _MIN_TEXT else frozenset())
+        parts.append({q: _phrases(words) for q, words in answers.items() if len(words) >= _MIN_ANSWER})
     for n in range(len(rows)):
         for other in range(n):
             shared = len(whole[n] & whole[other])
@@ -125,8 +125,8 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
                         common[one][two].answers += (question,)
 
 
-def _words(written: str) -> list[str]:
-    return re.findall(r"[^\W_]+", written[: 20 * _MOST_WORDS].casefold().replace("ё", "е"))[:_MOST_WORDS]
+def _words(prose: str) -> list[str]:
+    return re.findall(r"[^\W_]+", prose[: 20 * _MAX_WORDS].casefold().replace("ё", "е"))[:_MAX_WORDS]
 
 
 def _phrases(words: Sequence[str]) -> frozenset[int]:
@@ -144,7 +144,7 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
         remarks.append(_remark(kind, text("pairs.again", files=files), rows, again))
     by_photos = _grouped({other: common[other].photos for other in others})
     if by_photos:
-        told = [
+        sentences = [
             plural(
                 "pairs.photos",
                 len(names),
@@ -154,14 +154,14 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
             )
             for names, group in by_photos
         ]
-        found = sorted(other for _, group in by_photos for other in group)
-        remarks.append(_remark("same_photos", _some(told, between="; "), rows, found))
+        matches = sorted(other for _, group in by_photos for other in group)
+        remarks.append(_remark("same_photos", _some(sentences, between="; "), rows, matches))
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
     by_answers = _grouped({other: common[other].answers for other in others})
     if whole or by_answers:
         percent = [f"{rows[other].file} ({common[other].text:.0%})" for other in whole]
-        told = [text("pairs.text", files=_some(percent))] if whole else []
-        told += [
+        sentences = [text("pairs.text", files=_some(percent))] if whole else []
+        sentences += [
             text(
                 "pairs.answers",
                 questions=_some([_asked(row, question) for question in questions]),
@@ -169,8 +169,8 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
             )
             for questions, group in by_answers
         ]
-        found = sorted({*whole, *(other for _, group in by_answers for other in group)})
-        remarks.append(_remark("same_text", _some(told, between="; "), rows, found))
+        matches = sorted({*whole, *(other for _, group in by_answers for other in group)})
+        remarks.append(_remark("same_text", _some(sentences, between="; "), rows, matches))
     return remarks
 
 
@@ -183,8 +183,8 @@ def _grouped(common: Mapping[int, tuple[str, ...]]) -> list[tuple[tuple[str, ...
     return sorted(groups.items(), key=lambda item: (-len(item[0]), item[1]))
 
 
-def _remark(kind: str, told: str, rows: Sequence[Row], others: Sequence[int]) -> Remark:
-    return Remark(kind, told, tuple(rows[other].file for other in others))
+def _remark(kind: str, sentence: str, rows: Sequence[Row], others: Sequence[int]) -> Remark:
+    return Remark(kind, sentence, tuple(rows[other].file for other in others))
 
 
 def _person(row: Row) -> tuple[str, ...]:
@@ -197,5 +197,5 @@ def _asked(row: Row, question: str) -> str:
     """A question as it is written, cut short; the empty one is the conclusions."""
     if not question:
         return text("pairs.conclusions")
-    written = next(q for q, _ in row.answers if " ".join(_words(q)) == question).replace("*", "").strip()
-    return f"«{written if len(written) <= 60 else written[:59] + '…'}»"
+    title = next(q for q, _ in row.answers if " ".join(_words(q)) == question).replace("*", "").strip()
+    return f"«{title if len(title) <= 60 else title[:59] + '…'}»"

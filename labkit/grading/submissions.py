@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from labkit.io.decode import Unreadable
-from labkit.io.errors import LabkitError
-from labkit.io.sources import SILENT_NAMES, ZIP_MEMBERS, member_name, natural, refusal_of_member, shown
+from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import natural
+from labkit.io.sources import SILENT_NAMES, shown
+from labkit.io.zips import Member, walk
 from labkit.locale import text
 from labkit.report.consistency import MAX_PIXELS, carried_photos, viewer_items
 from labkit.report.data import BLOCK, OPENING, digest, page_digest, parse
 
-__all__ = ["FILE_MB", "KEPT", "Handed", "Source", "content", "find_sources", "members", "read"]
+__all__ = ["FILE_MB", "KEPT", "Source", "Submission", "content", "find_sources", "members", "read"]
 
 FILE_MB = 30
 """A larger report is not read: one of ten photos has 2 to 3."""
@@ -58,7 +60,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Handed:
+class Submission:
     """What a file holds: its `data` as `schema.json` describes them, the viewers' `items`, and as `page` the HTML
     around the data, or the outputs of a notebook.
 
@@ -80,7 +82,7 @@ def find_sources(folder: Path) -> list[Source]:
     Links are not followed; one that leads out of the folder is told. A table of grades is no report.
     """
     inside = os.path.realpath(folder)
-    found: list[tuple[list, Source]] = []
+    sources: list[tuple[list, Source]] = []
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         if KEPT in folders:
@@ -96,13 +98,13 @@ def find_sources(folder: Path) -> list[Source]:
             file = path.relative_to(folder)
             problem = None
             if out:
-                problem = text("handed.link")
+                problem = text("submission.link")
             elif path.suffix.lower() in _FOREIGN:
-                problem = text("handed.foreign", suffix=path.suffix)
+                problem = text("submission.foreign", suffix=path.suffix)
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
                 problem = text("photos.not_file")
-            found.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
-    return distinct([source for _, source in sorted(found, key=lambda row: row[0])])
+            sources.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
+    return distinct([source for _, source in sorted(sources, key=lambda row: row[0])])
 
 
 def distinct(sources: Sequence[Source]) -> list[Source]:
@@ -125,61 +127,45 @@ def _silent(name: str) -> bool:
 
 def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
+    rows = _listed(source, lambda: source.path)
+    if len(rows) > _MEMBERS:
+        rows[-1] = replace(source, problem=text("submission.many", limit=_MEMBERS))
+    return rows
+
+
+def _listed(source: Source, file: Callable[[], Any]) -> list[Source]:
     try:
-        with zipfile.ZipFile(source.path) as archive:
+        with zipfile.ZipFile(file()) as archive:
             rows = list(islice(_members(archive, source), _MEMBERS + 1))
     except Unreadable as error:
-        return [replace(source, problem=text(error.key, **error.values))]
+        return [replace(source, problem=str(error))]
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        return [replace(source, problem=text("photos.bad_zip", error=_line(error)))]
-    if len(rows) > _MEMBERS:
-        rows[-1] = replace(source, problem=text("handed.many", limit=_MEMBERS))
-    return rows or [replace(source, problem=text("handed.nothing"))]
+        return [replace(source, problem=text("photos.bad_zip", error=one_line(error)))]
+    return rows or [replace(source, problem=text("submission.nothing"))]
 
 
 def _members(archive: zipfile.ZipFile, source: Source) -> Iterator[Source]:
-    infos = archive.infolist()
-    if len(infos) > ZIP_MEMBERS:
-        raise Unreadable("photos.zip_members", count=len(infos), limit=ZIP_MEMBERS)
-    room = _TOTAL_MB * 1_000_000
-    for place, info in sorted(enumerate(infos), key=lambda row: [natural(part) for part in row[1].filename.split("/")]):
-        name = member_name(info)
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        suffix = os.path.splitext(name)[1].lower()
-        one = Source(f"{source.file}/{shown('/'.join(parts))}", source.path, (*source.members, place))
+    def allowed(member: Member) -> int | Unreadable | None:
+        suffix = os.path.splitext(member.name)[1].lower()
+        if member.climbs:
+            return Unreadable("submission.climbs")
+        if any(map(_silent, member.parts)):
+            return None
+        if suffix in _FOREIGN:
+            return Unreadable("submission.foreign", suffix=suffix)
+        if suffix == ".zip":
+            return Unreadable("submission.nested") if source.members else _ZIP_MB
+        return FILE_MB if suffix in _REPORTS else None
 
-        def refused(key: str, one: Source = one, **values: Any) -> Source:
-            return replace(one, problem=text(key, **values))
-
-        if ".." in parts or name.startswith("/") or ":" in name[:2]:
-            yield refused("handed.climbs")
-        elif name.endswith("/") or not parts or any(map(_silent, parts)):
-            continue
-        elif suffix in _FOREIGN:
-            yield refused("handed.foreign", suffix=suffix)
-        elif suffix == ".zip" and source.members:
-            yield refused("handed.nested")
-        elif suffix in (*_REPORTS, ".zip"):
-            limit = _ZIP_MB if suffix == ".zip" else FILE_MB
-            if (error := refusal_of_member(info, room, limit, _TOTAL_MB)) is not None:
-                yield refused(error.key, **error.values)
-                continue
-            room -= info.file_size
-            if suffix == ".zip":
-                yield from _inner(archive, info, one)
-            else:
-                yield one
-
-
-def _inner(archive: zipfile.ZipFile, info: zipfile.ZipInfo, one: Source) -> list[Source]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(archive.read(info))) as inner:
-            rows = list(islice(_members(inner, one), _MEMBERS + 1))
-    except Unreadable as error:
-        return [replace(one, problem=text(error.key, **error.values))]
-    except Exception as error:
-        return [replace(one, problem=text("photos.bad_zip", error=_line(error)))]
-    return rows or [replace(one, problem=text("handed.nothing"))]
+    for member in walk(archive, allowed, _TOTAL_MB):
+        places = (*source.members, member.place)
+        one = Source(f"{source.file}/{shown('/'.join(member.parts))}", source.path, places)
+        if member.refusal is not None:
+            yield replace(one, problem=str(member.refusal))
+        elif member.name.lower().endswith(".zip"):
+            yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)))
+        else:
+            yield one
 
 
 def content(source: Source) -> bytes:
@@ -189,21 +175,17 @@ def content(source: Source) -> bytes:
             with source.path.open("rb") as file:
                 read = file.read(FILE_MB * 1_000_000 + 1)
         else:
-            with zipfile.ZipFile(source.path) as archive:
-                info = archive.infolist()[source.members[0]]
-                if len(source.members) == 1:
-                    read = archive.read(info)  # no more than file_size, which was looked at, whatever it unpacks to
-                else:
-                    stands = source.path.stat()
-                    inner = _unpacked(source.path, source.members[0], stands.st_mtime_ns, stands.st_size)
-                    with zipfile.ZipFile(io.BytesIO(inner)) as nested:
-                        read = nested.read(nested.infolist()[source.members[1]])
+            *outer, place = source.members
+            state = source.path.stat()
+            inner = [io.BytesIO(_unpacked(source.path, n, state.st_mtime_ns, state.st_size)) for n in outer]
+            with zipfile.ZipFile(*inner or [source.path]) as archive:
+                read = archive.read(archive.infolist()[place])
     except MemoryError:
         raise
     except Exception as error:
-        raise LabkitError(text("handed.unreadable", error=_line(error))) from error
+        raise LabkitError(text("submission.unreadable", error=one_line(error))) from error
     if len(read) > FILE_MB * 1_000_000:
-        raise LabkitError(text("handed.large", limit=FILE_MB))
+        raise LabkitError(text("submission.large", limit=FILE_MB))
     return read
 
 
@@ -214,19 +196,19 @@ def _unpacked(path: Path, place: int, _changed: int, _size: int) -> bytes:
         return archive.read(archive.infolist()[place])
 
 
-def read(file: str, content: bytes) -> Handed:
+def read(file: str, content: bytes) -> Submission:
     """A handed-in file, a notebook by its ending, else a page. LabkitError says in one sentence why it is none."""
     try:
         if not content.strip():
-            raise LabkitError(text("handed.empty"))
+            raise LabkitError(text("submission.empty"))
         reader = _notebook if file.lower().endswith(".ipynb") else _page
         data, shown, edited = reader(_decoded(content))
         _limited(data)
         data = {**_BLANK, **data}
         items = viewer_items(shown)
-        return Handed(file, data, items, shown, edited, carried_photos(data, items))
+        return Submission(file, data, items, shown, edited, carried_photos(data, items))
     except RecursionError:
-        raise LabkitError(text("handed.deep")) from None
+        raise LabkitError(text("submission.deep")) from None
 
 
 _BLANK = {
@@ -238,48 +220,48 @@ _BLANK = {
 
 def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     if (count := page.count(OPENING)) != 1:
-        raise LabkitError(text("handed.two_blocks" if count else "handed.no_block"))
-    found = BLOCK.search(page)
-    if found is None:
-        raise LabkitError(text("handed.cut"))
-    data = _parsed(found[1])
+        raise LabkitError(text("submission.two_blocks" if count else "submission.no_block"))
+    block = BLOCK.search(page)
+    if block is None:
+        raise LabkitError(text("submission.cut"))
+    data = _parsed(block[1])
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}
-    return data, page[: found.start()] + page[found.end() :], tuple(sorted(edited))
+    return data, page[: block.start()] + page[block.end() :], tuple(sorted(edited))
 
 
-def _notebook(written: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
     import json
 
     import nbformat
 
-    from labkit.report.answers import complete, handed_data, outputs_text
+    from labkit.report.answers import complete, outputs_text, report_data
 
     try:
-        notebook = nbformat.reads(written, as_version=4)
-        data = handed_data(notebook)
+        notebook = nbformat.reads(content, as_version=4)
+        data = report_data(notebook)
         shown = outputs_text(notebook)
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what is no notebook fails in every manner
-        raise LabkitError(text("handed.notebook", error=_line(error))) from error
+        raise LabkitError(text("submission.notebook", error=one_line(error))) from error
     if data is None:
-        raise LabkitError(text("handed.not_run"))
+        raise LabkitError(text("submission.not_run"))
     data = _parsed(json.dumps(data))
     edited = () if data.get("digest") == digest(data) else ("data" if "digest" in data else "unsealed",)
     try:
         data = complete(data, notebook)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise LabkitError(text("handed.notebook", error=_line(error))) from error
+        raise LabkitError(text("submission.notebook", error=one_line(error))) from error
     return _parsed(json.dumps(data)), shown, edited
 
 
-def _parsed(written: str) -> dict[str, Any]:
+def _parsed(content: str) -> dict[str, Any]:
     try:
-        return parse(written)
+        return parse(content)
     except ValueError as error:
-        raise LabkitError(text("handed.data", error=_line(error))) from error
+        raise LabkitError(text("submission.data", error=one_line(error))) from error
 
 
 def _decoded(content: bytes) -> str:
@@ -295,11 +277,7 @@ def _limited(data: dict[str, Any]) -> None:
     for result in (*data["results"], *data["prompted"]):
         height, width = result["size"]
         if height * width > MAX_PIXELS:
-            raise LabkitError(text("handed.pixels", width=width, height=height, limit=MAX_PIXELS))
+            raise LabkitError(text("submission.pixels", width=width, height=height, limit=MAX_PIXELS))
         total += height * width * len(result["segments"])
     if total > _MASK_PIXELS:
-        raise LabkitError(text("handed.masks"))
-
-
-def _line(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:300]
+        raise LabkitError(text("submission.masks"))

@@ -11,9 +11,10 @@ from PIL import Image
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
+from labkit.io.rle import decode_mask
 from labkit.photos import Photo
-from labkit.report.consistency import MAX_PIXELS
-from labkit.segmentation import Segment, Segmentation, decode_mask
+from labkit.report.consistency import opened
+from labkit.segmentation import Segment, Segmentation
 
 __all__ = ["SIDE", "look", "open_jpeg", "thumbnail"]
 
@@ -26,16 +27,9 @@ def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = SIDE) -> Image.Image:
 
     ValueError for anything else.
     """
-    try:
-        image = Image.open(io.BytesIO(jpeg), formats=["JPEG"])
-        if image.width * image.height > MAX_PIXELS:
-            raise ValueError(f"{image.width}x{image.height} pixels, at most {MAX_PIXELS}")
+    with opened(jpeg, "JPEG") as image:
         image.draft(mode, (side, side))  # the decoder itself halves it, once or more
         return image.convert(mode)
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow raises nearly every kind
-        raise ValueError(str(error)) from error
 
 
 def look(jpeg: bytes) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-__all__ = ["LEAST", "Own", "agreement", "encoded"]
+__all__ = ["MIN_UNION", "Own", "agreement"]
 
-LEAST = 0.01
+MIN_UNION = 0.01
 """A segment of a smaller part of the photo counts by its pixels only."""
 
 
@@ -37,20 +37,15 @@ class Own:
     undecided: dict[str, Any] | None = None
 
 
-def encoded(mask: np.ndarray) -> dict[str, Any]:
-    """A mask (`HxW` bool) as pycocotools' own RLE: its functions believe what the runs say."""
-    return coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-
-
 def agreement(
     labels: Sequence[int], masks: Sequence[dict[str, Any]], own: Own, pixels: int
 ) -> tuple[float, np.ndarray]:
-    """The IoU of a report's masks (`encoded`) with the model's own, in [0, 1], and what is missing (N bool).
+    """The IoU of a report's masks (`encode_mask`) with the model's own, in [0, 1], and what is missing (N bool).
 
     Masks of one class are paired, the most alike first. The IoU of a pair is that of its pixels without those that
     the model leaves open: |R ∩ inner| / |inner ∪ (R - outer)|. The IoU of the photo is the sum of the intersections
     over the sum of the unions, what is missing or too much being union only; or that of the worst pair, 0 for a mask
-    that is missing or too much, among those of at least `LEAST` of the photo's `pixels`, where it is smaller.
+    that is missing or too much, among those of at least `MIN_UNION` of the photo's `pixels`, where it is smaller.
     """
     labels, areas = np.asarray(labels, int), _areas(masks)
     inner = _areas(own.inner)
@@ -69,7 +64,7 @@ def agreement(
     extra = np.delete(areas, rows)
     unions = np.concatenate([either[rows, columns], inner[missing], extra])
     hits = np.concatenate([both[rows, columns], np.zeros(len(unions) - len(pairs))])
-    large = unions >= LEAST * pixels
+    large = unions >= MIN_UNION * pixels
     whole = hits.sum() / unions.sum() if unions.sum() else 1.0
     return float(min([whole, *(hits[large] / unions[large])])), missing
 

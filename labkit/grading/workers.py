@@ -33,8 +33,7 @@ class Lost:
     why: str
     error: str = ""
 
-    def told(self) -> str:
-        """In one sentence."""
+    def __str__(self) -> str:
         return text(f"grade.lost_{self.why}", error=self.error)
 
 
@@ -77,9 +76,9 @@ def in_workers(
     """
     waiting = deque(range(len(tasks)))
     workers: list[_Worker] = []
-    given = 0
+    busy = 0
     try:
-        while waiting or given:
+        while waiting or busy:
             while waiting and len(workers) < count:
                 workers.append(_Worker(work, megabytes))
             soonest = min(worker.until for worker in workers)
@@ -93,14 +92,14 @@ def in_workers(
                 place, broken = worker.place, isinstance(answer, Lost) and answer.why != "failed"
                 if broken and place is None:
                     raise LabkitError(text("grade.no_workers"))
-                given -= place is not None
+                busy -= place is not None
                 if broken or not waiting:
                     worker.stop()
                     workers.remove(worker)
                 else:
                     next_place = waiting.popleft()
                     worker.give(next_place, tasks[next_place], seconds(tasks[next_place]))
-                    given += 1
+                    busy += 1
                 if place is not None:
                     yield place, answer
     finally:

@@ -1,4 +1,4 @@
-"""The ground floor: reading files that people bring, errors, progress.
+"""The ground floor: files that people bring, files written whole, zips, run lengths, errors, progress.
 
 It knows nothing of photos, models or masks, and everybody may import it.
 """

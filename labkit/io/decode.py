@@ -16,6 +16,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from labkit.locale import text
+
 __all__ = ["Decoded", "Unreadable", "decode"]
 
 # Plugins of other formats stay shut: EPS starts Ghostscript, and some take almost any file for theirs.
@@ -37,11 +39,14 @@ _LOCK = threading.RLock()
 
 
 class Unreadable(Exception):
-    """Why a file gives no photo: a key of `texts` and its values, so that it can be said in any language."""
+    """Why a file cannot be read: a key of `texts` and its values, said in the language of whoever asks."""
 
     def __init__(self, key: str, **values: object):
         super().__init__(key, values)
         self.key, self.values = key, values
+
+    def __str__(self) -> str:
+        return text(self.key, **self.values)
 
 
 @dataclass(frozen=True, eq=False)

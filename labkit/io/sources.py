@@ -18,32 +18,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labkit.io.decode import Unreadable
+from labkit.io.files import natural
+from labkit.io.zips import Member, walk
 
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "SILENT_NAMES",
-    "ZIP_MEMBERS",
-    "Found",
-    "find",
-    "member_name",
-    "natural",
-    "refusal_of_member",
-    "shown",
-]
+__all__ = ["IMAGE_SUFFIXES", "SILENT_NAMES", "Found", "find", "shown"]
 
-ZIP_MEMBERS = 10_000
-ZIP_MEMBER_MB = 300
-ZIP_TOTAL_MB = 4000
-ZIP_RATIO = 300
-"""A zip of more files, with a larger file, larger in all, or a file that shrank more than so many times is a bomb."""
+ZIP_MEMBER_MB, ZIP_TOTAL_MB = 300, 4000
+"""Of a photo in a zip, and of all of them."""
 
-_MB = 1_000_000
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 _MASK_SUFFIXES = (".mask.png", ".ids.png", ".classes.png")  # references, and what Segmentation.save writes
 _SILENT_SUFFIXES = (".json", ".txt", ".md", *_MASK_SUFFIXES)
 SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 _MASK_FOLDERS = {"masks", "outlines"}
-_FRAMES = re.compile("[\u2500-\u25ff\u0404\u0407\u040e\u0454\u0457\u045e°∙·√¤]")
 
 _Opener = Callable[[], BinaryIO]
 
@@ -103,7 +90,7 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
             if not _silent((name,)):
                 opener = _refusal("photos.nested_zip") if _is_zip(name) else partial(_open, Path(root, name))
                 found.append(((*inside, name), opener))
-    for parts, opener in sorted(found, key=lambda one: _order(one[0])):
+    for parts, opener in sorted(found, key=lambda one: [natural(part) for part in one[0]]):
         yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
 
 
@@ -119,80 +106,31 @@ def _open(path: Path) -> BinaryIO:
 
 def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
     try:
-        archive = zipfile.ZipFile(path)
-    except PermissionError as error:
+        with zipfile.ZipFile(path) as archive:
+            for member in walk(archive, _allowed, ZIP_TOTAL_MB):
+                parts, refusal = _inside(member), member.refusal
+                opener = partial(_open_member, archive, member.info) if refusal is None else partial(_raise, refusal)
+                yield Found(shown("/".join(parts)), path.joinpath(*parts), opener, on_disk=False)
+    except (PermissionError, Unreadable) as error:
         yield Found(name, path, partial(_raise, error))
-        return
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
         yield Found(name, path, _refusal("photos.bad_zip", error=error))
-        return
-    with archive:
-        members = [(_member_parts(info), info) for info in archive.infolist()]
-        if len(members) > ZIP_MEMBERS:
-            yield Found(name, path, _refusal("photos.zip_members", count=len(members), limit=ZIP_MEMBERS))
-            return
-        members = [(parts, info) for parts, info in members if parts and not _silent(parts)]
-        room = ZIP_TOTAL_MB * _MB
-        for parts, info in sorted(members, key=lambda member: _order(member[0])):
-            refused = refusal_of_member(info, room, ZIP_MEMBER_MB, ZIP_TOTAL_MB)
-            if _is_zip(parts[-1]):
-                refused = Unreadable("photos.nested_zip")
-            opener = partial(_open_member, archive, info) if refused is None else partial(_raise, refused)
-            if refused is None:
-                room -= info.file_size
-            yield Found(shown("/".join(parts)), path.joinpath(*parts), opener, on_disk=False)
 
 
-def _member_parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """The path of a member, empty for a folder."""
-    name = member_name(info)
-    if name.endswith("/"):
-        return ()
-    return tuple(part for part in name.split("/") if part not in ("", ".", ".."))
+def _allowed(member: Member) -> int | Unreadable | None:
+    parts = _inside(member)
+    if not parts or _silent(parts):
+        return None
+    return Unreadable("photos.nested_zip") if _is_zip(parts[-1]) else ZIP_MEMBER_MB
 
 
-def member_name(info: zipfile.ZipInfo) -> str:
-    """What a member of a zip is called, its folders parted by `/`; a folder's name ends with one.
-
-    Without the UTF-8 flag zipfile reads a name as cp437, but a Russian Windows writes it in cp866, some of its programs
-    in cp1251; macOS and some tools of Linux write UTF-8 and do not say so.
-    """
-    name = info.filename
-    if not info.flag_bits & 0x800:
-        try:
-            raw = name.encode("cp437")
-            try:
-                name = raw.decode("utf-8")
-            except UnicodeDecodeError:
-                name = _russian(raw)
-        except UnicodeEncodeError:
-            pass  # the name came from a Unicode field, not from cp437
-    return name.replace("\\", "/")
-
-
-def _russian(raw: bytes) -> str:
-    """In cp866 the capitals of cp1251 are frames and shades, and most of its small letters signs."""
-    dos, windows = raw.decode("cp866"), raw.decode("cp1251", errors="replace")
-    return windows if _FRAMES.search(dos) and re.search("[А-яЁё]", windows) else dos
-
-
-def refusal_of_member(info: zipfile.ZipInfo, room: int, member_mb: int, total_mb: int) -> Unreadable | None:
-    """Why a member is not read, None where it may be; `room` is what is left, in bytes, of the limit for them all."""
-    ratio = info.file_size / max(1, info.compress_size)
-    if info.flag_bits & 0x1:
-        return Unreadable("photos.zip_encrypted")
-    if info.file_size > member_mb * _MB:
-        return Unreadable("photos.zip_member_size", limit=member_mb)
-    if ratio > ZIP_RATIO and info.file_size > 10 * _MB:
-        return Unreadable("photos.zip_ratio", ratio=round(ratio))
-    if info.file_size > room:
-        return Unreadable("photos.zip_total", limit=total_mb)
-    return None
+def _inside(member: Member) -> tuple[str, ...]:
+    """The path of a member, for display: nothing is written there."""
+    return tuple(part for part in member.parts if part != "..")
 
 
 def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
-    with archive.open(info) as member:  # gives no more than file_size bytes, whatever the data would unpack to
-        return io.BytesIO(member.read())
+    return io.BytesIO(archive.read(info))
 
 
 def _refusal(key: str, **values: object) -> _Opener:
@@ -215,13 +153,3 @@ def _silent(parts: tuple[str, ...]) -> bool:
         or any(part in _MASK_FOLDERS for part in folders)
         or name.endswith(_SILENT_SUFFIXES)
     )
-
-
-def _order(parts: tuple[str, ...]) -> tuple:
-    return tuple(natural(part) for part in parts)
-
-
-def natural(name: str) -> tuple:
-    """Sorts IMG_2 before IMG_10; digits stay text, since int() refuses very long ones."""
-    pieces = re.split("([0-9]+)", unicodedata.normalize("NFC", name).casefold())
-    return [(len(p.lstrip("0")), p.lstrip("0")) if n % 2 else p for n, p in enumerate(pieces)], name

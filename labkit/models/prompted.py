@@ -16,12 +16,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
 from labkit.locale import plural, text
 from labkit.models.base import Model, Setting, is_out_of_memory, photos_at_once
 from labkit.models.prompts import any_given, check_box, check_mask, check_points, check_polygon
 from labkit.models.sam import OUTLINE_LOGIT, DrawnPrompts
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation, encode_mask
+from labkit.segmentation import Segment, Segmentation
 from labkit.weights.find import Weights
 
 __all__ = ["PromptedModel"]

@@ -10,7 +10,7 @@ from labkit.report.data import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["complete", "handed_data", "outputs_text", "words"]
+__all__ = ["complete", "outputs", "outputs_text", "report_data", "words"]
 
 _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 """With a condition in brackets the question may stay open."""
@@ -18,17 +18,18 @@ _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 _NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
 _CONCLUSIONS = re.compile(r"^#+ [\d. ]*Выводы\s*$", re.MULTILINE)
 _PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
-_MOST = 100_000
+_MAX_CHARACTERS = 100_000
 
 
-def handed_data(notebook: NotebookNode) -> dict[str, Any] | None:
+def report_data(notebook: NotebookNode) -> dict[str, Any] | None:
     """The data that the notebook's last `labkit.hand_in` has put out; None where it was not run."""
-    found = None
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                found = output["data"][MIME]
-    return found
+    records = [output["data"][MIME] for output in outputs(notebook) if MIME in output.get("data", {})]
+    return records[-1] if records else None
+
+
+def outputs(notebook: NotebookNode) -> list[NotebookNode]:
+    """All outputs of a notebook's cells."""
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
 def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = None) -> dict[str, Any]:
@@ -47,20 +48,15 @@ def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = N
 def outputs_text(notebook: NotebookNode) -> str:
     """What the code cells have put out as text and as HTML, one after the other."""
     parts = []
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            told = (
-                output.get("text"),
-                output.get("data", {}).get("text/plain"),
-                output.get("data", {}).get("text/html"),
-            )
-            parts += [part if isinstance(part, str) else "".join(part) for part in told if part]
-    return "\n".join(parts)
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        parts += filter(None, (output.get("text"), data.get("text/plain"), data.get("text/html")))
+    return "\n".join("".join(part) for part in parts)
 
 
-def words(written: str) -> int:
+def words(prose: str) -> int:
     """How many words of at least two letters or digits there are."""
-    return len(re.findall(r"[^\W_]{2,}", written))
+    return len(re.findall(r"[^\W_]{2,}", prose))
 
 
 def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
@@ -102,6 +98,6 @@ def _answers(source: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _bare(written: str) -> str:
+def _bare(prose: str) -> str:
     """Without the dots that stand for an answer which is still to come."""
-    return re.sub(r"^[\s…]+|[\s…]+$", "", written)[:_MOST]
+    return re.sub(r"^[\s…]+|[\s…]+$", "", prose)[:_MAX_CHARACTERS]

@@ -14,7 +14,7 @@ import nbformat
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.photos import Photo
-from labkit.report.answers import handed_data
+from labkit.report.answers import report_data
 from labkit.report.checks import Check
 from labkit.report.data import MIME, digest, results_data
 from labkit.report.provenance import Provenance
@@ -46,9 +46,9 @@ def hand_in(
 
     record = scores.record() if scores is not None else None
     data = results_data(find_variant(variant), photos, results, student, group, wanted, target, prompted, record)
-    handed = HandIn({**data, "digest": digest(data)})
-    display(handed)
-    display_with_page(handed.button(), "", "")
+    facts = HandIn({**data, "digest": digest(data)})
+    display(facts)
+    display_with_page(facts.button(), "", "")
 
 
 class HandIn(Provenance):
@@ -66,12 +66,12 @@ class HandIn(Provenance):
 
         variant = find_variant(self.data["variant_number"])
         saved, folder = _saved(variant, notebook)
-        found = handed_data(saved)
-        if found is None and notebook is None and _in_colab():  # whose page may keep no data of a type it does not know
+        facts = report_data(saved)
+        if facts is None and notebook is None and _in_colab():  # whose page may keep no data of a type it does not know
             own = nbformat.v4.new_output("display_data", data={MIME: self.data})
             saved.cells.append(nbformat.v4.new_code_cell("", outputs=[own]))
-            found = self.data
-        if (found or {}).get("digest") != self.data["digest"]:
+            facts = self.data
+        if (facts or {}).get("digest") != self.data["digest"]:
             raise LabkitError(text("hand_in.not_saved"))
         path = folder / f"variant_{variant.number}.html"
         return path, write_page(saved, path, variant)
@@ -81,24 +81,24 @@ class HandIn(Provenance):
         import ipywidgets
 
         press = ipywidgets.Button(description=text("hand_in.button"), layout={"width": "auto"}, icon="file-text")
-        said = ipywidgets.HTML()
+        message = ipywidgets.HTML()
 
         def pressed(_: Any) -> None:
-            press.disabled, said.value = True, html.escape(text("hand_in.busy"))
+            press.disabled, message.value = True, html.escape(text("hand_in.busy"))
             try:
                 path, checks = self.write()
-                said.value = _told(path, checks)
+                message.value = _summary(path, checks)
                 _download(path)
             except (LabkitError, OSError) as error:
-                said.value = f"<b>{html.escape(str(error))}</b>"
+                message.value = f"<b>{html.escape(str(error))}</b>"
             finally:
                 press.disabled = False
 
         press.on_click(pressed)
-        return ipywidgets.VBox([press, said])
+        return ipywidgets.VBox([press, message])
 
 
-def _told(path: Path, checks: Sequence[Check]) -> str:
+def _summary(path: Path, checks: Sequence[Check]) -> str:
     rows = "".join(
         f"<li>{'✓' if check.ok else '✗'} <b>{html.escape(text(f'checks.{check.name}'))}</b>: "
         f"{html.escape(check.reason)}</li>"

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.io.errors import LabkitError
+from labkit.io.files import some
 from labkit.locale import plural, text
 from labkit.report.answers import words
+from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED, is_former
 
-__all__ = ["LEAST_SHARE", "LEAST_WORDS", "NAMES", "Check", "checks", "found_on", "some"]
+__all__ = ["MIN_WORDS", "NAMES", "Check", "checks", "found_on"]
 
 NAMES = ("variant", "photos", "results", "objects", "conclusions", "answers", "weights", "run")
 """The checks in their order; `checks.NAME` in `texts` is what each is called."""
 
-LEAST_SHARE = 0.005
-"""A smaller part of the photo is a few stray pixels and no object."""
-
-LEAST_WORDS = 10
+MIN_WORDS = 10
 """Conclusions of fewer words are none."""
-
-_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,6 @@ class Check:
     name: str
     ok: bool
     reason: str
-
-    def record(self) -> dict[str, Any]:
-        """In JSON's types."""
-        return asdict(self)
 
 
 def checks(
@@ -64,10 +57,10 @@ def checks(
         _objects(data, target, target or text("checks.any_object"), check),
         check(
             "conclusions",
-            words(data["conclusions"]) >= LEAST_WORDS,
+            words(data["conclusions"]) >= MIN_WORDS,
             "conclusions_told",
             count=words(data["conclusions"]),
-            least=LEAST_WORDS,
+            least=MIN_WORDS,
         ),
         _answers(data, check),
         _weights(data["made_by"], check),
@@ -78,14 +71,14 @@ def checks(
 def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
     """For each photo whether an object of the class `target` was found (empty: any); None without a result.
 
-    An object is at least half a per cent of the photo. SAM knows no classes: there any object counts.
+    An object is at least `MIN_SHARE` of the photo. SAM knows no classes: there any object counts.
     """
     wanted = _label_id(data, target) if target else None
     rows: dict[str, bool | None] = {photo["name"]: None for photo in data["photos"]}
     for result in data["results"]:
         height, width = result["size"]
         rows[result["photo"]] = any(
-            (wanted is None or s["label_id"] == wanted) and s["area"] >= LEAST_SHARE * height * width
+            (wanted is None or s["label_id"] == wanted) and s["area"] >= MIN_SHARE * height * width
             for s in result["segments"]
         )
     return rows
@@ -123,7 +116,7 @@ def _results(data: dict[str, Any], check: Any) -> Check:
 
 def _objects(data: dict[str, Any], target: str, what: str, check: Any) -> Check:
     rows = found_on(data, target)
-    missing = [name for name, found in rows.items() if not found]
+    missing = [name for name, ok in rows.items() if not ok]
     if missing or not rows:
         return check("objects", False, "objects_missing", what=what, names=missing)
     return check("objects", True, "objects_all", what=what, count=len(rows))
@@ -161,9 +154,3 @@ def _run(run: dict[str, Any], disagreements: Sequence[str], check: Any) -> Check
     if disagreements:
         return check("run", False, "run_differs", what="; ".join(disagreements[:5]))
     return check("run", True, "run_whole", cells=run["cells"])
-
-
-def some(told: Sequence[str], most: int = _LISTED, between: str = ", ") -> str:
-    """The first of several, and how many more there are."""
-    more = len(told) - most
-    return between.join(told[:most]) + (text("checks.more", count=more) if more > 0 else "")

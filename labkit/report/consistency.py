@@ -9,17 +9,18 @@ import html
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from labkit.io.rle import decode_mask
 from labkit.locale import text
-from labkit.segmentation import decode_mask
 from labkit.viewer.items import DEPTH, shown_size
 
-__all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "read_image", "viewer_items"]
+__all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "opened", "read_image", "viewer_items"]
 
 MAX_PIXELS = 4_200_000
 """Of a picture or mask in a report: those of the largest photo in work."""
@@ -48,28 +49,33 @@ def viewer_items(page: str) -> list[dict[str, Any]]:
     return items[:_MAX_ITEMS]
 
 
+@contextmanager
+def opened(content: bytes, kind: str, pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """A picture of at most `pixels` in a format of Pillow; ValueError for anything else, also while it is decoded."""
+    try:
+        image = Image.open(io.BytesIO(content), formats=[kind])
+        if image.width * image.height > pixels:
+            raise ValueError(f"{image.width}x{image.height} pixels, at most {pixels}")
+        yield image
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises nearly every kind
+        raise ValueError(str(error)) from error
+
+
 def read_image(address: Any, pixels: int = MAX_PIXELS) -> Image.Image:
     """The picture in a `data:` address; ValueError for anything but a whole PNG or JPEG of at most `pixels`."""
     kind = _ADDRESS.match(address) if isinstance(address, str) else None
     if kind is None:
         raise ValueError("no PNG or JPEG")
-    try:
-        image = Image.open(
-            io.BytesIO(base64.b64decode(address[kind.end() :], validate=True)), formats=[kind[1].upper()]
-        )
-        if image.width * image.height > pixels:
-            raise ValueError(f"{image.width}x{image.height} pixels, at most {pixels}")
+    with opened(base64.b64decode(address[kind.end() :], validate=True), kind[1].upper(), pixels) as image:
         image.load()
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow raises nearly every kind
-        raise ValueError(str(error)) from error
-    return image
+        return image
 
 
 def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
     """The JPEG files of the photos that travel in the page, by name, where they are those that the data name."""
-    found: dict[str, bytes] = {}
+    jpegs: dict[str, bytes] = {}
     hashes: dict[str, list[str]] = {}
     for photo in data["photos"]:
         if photo["jpeg_sha256"]:
@@ -83,8 +89,8 @@ def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dic
         except binascii.Error:
             continue
         for name in hashes.get(hashlib.sha256(jpeg).hexdigest(), ()):
-            found[name] = jpeg
-    return found
+            jpegs[name] = jpeg
+    return jpegs
 
 
 def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: str) -> list[str]:
@@ -95,19 +101,19 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
     by_name: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         by_name.setdefault(str(item.get("name")), []).append(item)
-    found = []
+    sentences = []
     for result in data["results"]:
         shown = by_name.get(result["photo"], [])
         if not shown:
-            found.append(text("consistency.absent", name=result["photo"]))
+            sentences.append(text("consistency.absent", name=result["photo"]))
         elif not any(_same(result, item) for item in shown):
-            found.append(text("consistency.masks", name=result["photo"]))
-    written = html.unescape(page)
+            sentences.append(text("consistency.masks", name=result["photo"]))
+    prose = html.unescape(page)
     for line in data["summary"].splitlines():
-        if line not in written:
-            found.append(text("consistency.table", line=" ".join(line.split())))
+        if line not in prose:
+            sentences.append(text("consistency.table", line=" ".join(line.split())))
             break
-    return found
+    return sentences
 
 
 def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:
@@ -126,7 +132,8 @@ def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:
             return False
         if size != (width, height):
             return True  # a photo that was shrunk on its way: its pixels cannot be told one by one
-        layers = [_ids(address) for address in item["layers"][:_MAX_LAYERS]]
+        pixels = (np.asarray(read_image(address).convert("RGBX")) for address in item["layers"][:_MAX_LAYERS])
+        layers = [(layer.view("<u4")[..., 0] & 0xFFFFFF).astype(np.int32) for layer in pixels]
         return all(layer.shape == (height, width) for layer in layers) and _same_pixels(result, layers)
     except (KeyError, TypeError, ValueError):
         return False
@@ -148,8 +155,3 @@ def _same_pixels(result: dict[str, Any], layers: list[np.ndarray]) -> bool:
         if any(((layer[y0:y1, x0:x1] == segment["id"]) & ~inside).any() for layer in layers):
             return False
     return True
-
-
-def _ids(address: Any) -> np.ndarray:
-    pixels = np.asarray(read_image(address).convert("RGBX"))
-    return (pixels.view("<u4")[..., 0] & 0xFFFFFF).astype(np.int32)

@@ -19,6 +19,7 @@ from labkit.figures import summary
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.variants import Variant
+from labkit.viewer.viewer import script_json
 
 __all__ = ["BLOCK", "MIME", "OPENING", "block", "digest", "page_digest", "parse", "results_data", "sealed"]
 
@@ -103,24 +104,23 @@ def page_digest(page: str) -> str:
 
 def block(data: dict[str, Any]) -> str:
     """The data as an element of a page; nothing in it can close the element."""
-    written = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    return f"{OPENING}{written}</script>"
+    return f"{OPENING}{script_json(data, separators=(',', ':'))}</script>"
 
 
-def parse(written: str) -> dict[str, Any]:
+def parse(content: str) -> dict[str, Any]:
     """The data of a block's text, checked against the schema. ValueError says in one line what is wrong with it."""
     import jsonschema
 
-    if len(written) > _MAX_CHARACTERS:
-        raise ValueError(f"{len(written)} characters of data, at most {_MAX_CHARACTERS}")
+    if len(content) > _MAX_CHARACTERS:
+        raise ValueError(f"{len(content)} characters of data, at most {_MAX_CHARACTERS}")
     try:
-        data = json.loads(written, parse_constant=_no_constant)
+        data = json.loads(content, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("the data are nested too deep") from None
     error = jsonschema.exceptions.best_match(_validator().iter_errors(data))
     if error is not None:
-        said = error.message if len(error.message) <= 200 else f"{error.validator} {error.validator_value}"
-        raise ValueError(f"{error.json_path}: {said[:200]}")
+        message = error.message if len(error.message) <= 200 else f"{error.validator} {error.validator_value}"
+        raise ValueError(f"{error.json_path}: {message[:200]}")
     return data
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,12 +18,14 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
 from labkit.classes import LABEL_SETS, label_set
+from labkit.io.files import write_whole
 from labkit.locale import language, text
-from labkit.report.answers import complete, handed_data, outputs_text
-from labkit.report.checks import LEAST_SHARE, Check, checks, found_on
+from labkit.report.answers import complete, outputs, outputs_text, report_data
+from labkit.report.checks import Check, checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import MIME, block, results_data, sealed
 from labkit.report.provenance import MIME as FACTS
+from labkit.segmentation import MIN_SHARE
 from labkit.variants import Variant
 
 __all__ = ["drop_widgets", "external_links", "render", "write_page"]
@@ -39,11 +42,9 @@ def write_page(
     notebook: nbformat.NotebookNode, path: Path, variant: Variant | None, error: str | None = None
 ) -> list[Check]:
     """Writes the report of an executed notebook and returns its checks; a half-written file is never left behind."""
-    page, found = render(notebook, variant, error)
-    part = path.with_name(path.name + ".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
-    return found
+    page, found_checks = render(notebook, variant, error)
+    write_whole(path, page.encode())
+    return found_checks
 
 
 def render(
@@ -54,12 +55,12 @@ def render(
     A page without a `variant` (the comparison of all) has neither checks nor data.
     """
     notebook = copy.deepcopy(notebook)
-    facts, found, data = _facts(notebook), [], None
+    facts, found_checks, data = _facts(notebook), [], None
     if variant is not None:
-        data = complete(handed_data(notebook) or results_data(variant, [], []), notebook, error)
+        data = complete(report_data(notebook) or results_data(variant, [], []), notebook, error)
         shown = outputs_text(notebook)
-        found = checks(data, disagreements(data, viewer_items(shown), shown))
-        data["checks"] = [check.record() for check in found]
+        found_checks = checks(data, disagreements(data, viewer_items(shown), shown))
+        data["checks"] = [asdict(check) for check in found_checks]
         facts = data
     _drop_data(notebook)
     drop_widgets(notebook)
@@ -75,15 +76,15 @@ def render(
         language_code=language(),
     )
     name = f"{variant.number}. {variant.title}" if variant else text("report.comparison")
-    resources = {"metadata": {"name": name}, "labkit": _labels(variant, error, facts, found)}
+    resources = {"metadata": {"name": name}, "labkit": _labels(variant, error, facts, found_checks)}
     page, _ = exporter.from_notebook_node(notebook, resources)
     if data is not None:
         body, end, rest = page.rpartition("</body>")
         page = f"{body}{block(sealed(data, page))}{end}{rest}"
-    return page, found
+    return page, found_checks
 
 
-def _labels(variant: Variant | None, error: str | None, facts: dict[str, Any], found: Sequence[Check]) -> dict:
+def _labels(variant: Variant | None, error: str | None, facts: dict[str, Any], found_checks: Sequence[Check]) -> dict:
     heading = f"{text('report.heading')} {variant.number}: {variant.title}" if variant else text("report.comparison")
     keys = {"show_code": "report.show_code", "hide_code": "report.hide_code", "unfinished": "report.unfinished"}
     keys |= {"checks": "checks.heading", "ok": "checks.ok", "failed": "checks.failed", "photos": "checks.by_photo"}
@@ -97,45 +98,44 @@ def _labels(variant: Variant | None, error: str | None, facts: dict[str, Any], f
         "error": error,
         "labels": {name: text(key) for name, key in keys.items()},
         "rows": [(text(f"report.{key}"), value or "—") for key, value in shown.items()] if facts else [],
-        "checks": [{**check.record(), "title": text(f"checks.{check.name}")} for check in found],
-        "photos": _photos(facts) if found else [],
+        "checks": [{**asdict(check), "title": text(f"checks.{check.name}")} for check in found_checks],
+        "photos": _photos(facts) if found_checks else [],
     }
 
 
 def _photos(data: dict[str, Any]) -> list[tuple[str, bool, str]]:
     """For each photo its name, whether the sought object was found, and what was found, largest first."""
-    found = found_on(data, data["wanted"]["target"])
+    detected = found_on(data, data["wanted"]["target"])
     classes = data["made_by"].get("classes")
     shares: dict[str, Counter[str]] = {}
     for result in data["results"]:
         height, width = result["size"]
         counts = shares[result["photo"]] = Counter()
         for segment in result["segments"]:
-            if segment["area"] >= LEAST_SHARE * height * width:
+            if segment["area"] >= MIN_SHARE * height * width:
                 known = classes in LABEL_SETS
                 label = label_set(classes).label(segment["label_id"]) if known else ""
                 counts[label or text("checks.object")] += segment["area"] / (height * width) if known else 1
     rows = []
-    for name, ok in found.items():
+    for name, ok in detected.items():
         counts = shares.get(name, Counter()).most_common(_SHOWN)
-        told = [f"{label}: {value:.0%}" if isinstance(value, float) else f"{label}: {value}" for label, value in counts]
-        rows.append((name, bool(ok), ", ".join(told) or text("figures.nothing")))
+        what = [f"{label}: {value:.0%}" if isinstance(value, float) else f"{label}: {value}" for label, value in counts]
+        rows.append((name, bool(ok), ", ".join(what) or text("figures.nothing")))
     return rows
 
 
-def _date(written: str) -> str:
+def _date(date: str) -> str:
     try:
-        return datetime.fromisoformat(written).strftime("%d.%m.%Y, %H:%M")
+        return datetime.fromisoformat(date).strftime("%d.%m.%Y, %H:%M")
     except ValueError:
-        return written
+        return date
 
 
 def drop_widgets(notebook: nbformat.NotebookNode) -> None:
     """Takes widget views and their state, which mean nothing without a kernel, out of a notebook, in place."""
     notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(_WIDGET, None)
+    for output in outputs(notebook):
+        output.get("data", {}).pop(_WIDGET, None)
 
 
 def external_links(page: str) -> list[str]:
@@ -175,11 +175,7 @@ class _Links(HTMLParser):
 
 def _facts(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     """What the first table of facts in a notebook says of the student."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if facts := output.get("data", {}).get(FACTS):
-                return facts
-    return {}
+    return next((facts for output in outputs(notebook) if (facts := output.get("data", {}).get(FACTS))), {})
 
 
 def _drop_data(notebook: nbformat.NotebookNode) -> None:

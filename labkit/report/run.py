@@ -117,8 +117,8 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
             _execute(client, {**os.environ, "PYTHONPATH": path, "LABKIT_LANGUAGE": language()})
         except CellExecutionError as error:
             interrupted = error.ename == "KeyboardInterrupt"
-            told = f"{error.ename}: {' '.join(str(error.evalue).split())}"
-            reason = text("cli.interrupted") if interrupted else told
+            error_line = f"{error.ename}: {' '.join(str(error.evalue).split())}"
+            reason = text("cli.interrupted") if interrupted else error_line
         except _Stopped:
             reason = text("cli.interrupted")
         except (CellTimeoutError, DeadKernelError) as error:

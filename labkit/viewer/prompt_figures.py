@@ -13,10 +13,10 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageFilter
-from pycocotools import mask as coco_mask
 
 from labkit.figures import PANEL, STYLE, cut, display_svg, rgb, small
 from labkit.io.errors import LabkitError
+from labkit.io.rle import decode_mask
 from labkit.locale import number, text
 from labkit.segmentation import Segmentation
 
@@ -42,7 +42,7 @@ def prompt_figure(result: Segmentation) -> Figure:
         raise LabkitError(text("figures.no_prompts"))
     panel = min(_WIDEST, 3 * PANEL / (1 + max(len(result.segments), 1)))
     photo = small(result.photo.pixels, panel)
-    images = [_tinted(photo, _decoded(asked["mask"]), _CONTOUR) if "mask" in asked else photo]
+    images = [_tinted(photo, decode_mask(asked["mask"], result.ids.shape), _CONTOUR) if "mask" in asked else photo]
     titles = [cut(result.photo.name, panel)]
     for place, segment in enumerate(result.segments, start=1):
         images.append(_tinted(photo, segment.mask, _ANSWER))
@@ -72,10 +72,6 @@ def prompt_figure(result: Segmentation) -> Figure:
         handles = _marks(axes[0], asked)
         drawn.legend(handles=handles, loc="outside lower left", ncols=2 * len(images), frameon=False)
         return drawn
-
-
-def _decoded(rle: dict[str, Any]) -> np.ndarray:
-    return coco_mask.decode({"size": rle["size"], "counts": rle["counts"].encode("ascii")}).astype(bool)
 
 
 def _tinted(image: Image.Image, mask: np.ndarray, color: str) -> Image.Image:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.io.errors import LabkitError
+from labkit.io.files import write_whole
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -100,9 +101,7 @@ class Prompter:
         kept.pop(self.photo.name, None)
         if self.prompts:
             kept[self.photo.name] = {"sha256": self.photo.sha256, **self.prompts}
-        part = self._keep.with_name(self._keep.name + ".part")
-        part.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
-        part.replace(self._keep)
+        write_whole(self._keep, json.dumps(kept, ensure_ascii=False, indent=1).encode())
 
     def _kept(self) -> dict[str, Any]:
         if self._keep is None or not self._keep.exists():

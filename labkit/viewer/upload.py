@@ -6,14 +6,13 @@ import filecmp
 import html
 import itertools
 import os
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-from labkit.io.decode import Unreadable
+from labkit.io.files import safe_name
 from labkit.io.sources import IMAGE_SUFFIXES, find
 from labkit.locale import keep_language, text
 from labkit.viewer.widget import display_with_page
@@ -60,7 +59,7 @@ class Uploader(anywidget.AnyWidget):
         """Takes a piece of a file and answers whether the next one is wanted."""
         if piece["number"] == 1 and piece["start"] == 0:
             self._notes = []
-        name = _safe_name(piece["name"])
+        name = _file_name(piece["name"])
         part = self.folder / f".part-{name}"
         more = False
         try:
@@ -100,15 +99,13 @@ class Uploader(anywidget.AnyWidget):
         empty = True
         for found in find(archive):
             empty = False
-            member = name if found.path == archive else _safe_name(found.path.name)
+            member = name if found.path == archive else _file_name(found.path.name)
             part = archive.with_name(f".part-of-{member}")
             try:
                 with found.open() as file:
                     if self._welcome(member):
                         part.write_bytes(file.read())
                         self._keep(part, member)
-            except Unreadable as error:
-                self._note("failed", name=found.name, error=text(error.key, **error.values))
             except Exception as error:  # zipfile raises nearly every kind
                 self._note("failed", name=found.name, error=error)
             finally:
@@ -152,8 +149,7 @@ class Uploader(anywidget.AnyWidget):
         return text(f"upload.{key}", **values)
 
 
-def _safe_name(name: str) -> str:
-    """A file's name in NFC, without folders and without what a file system would stumble over."""
-    name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
-    stem, suffix = os.path.splitext("".join("_" if c in ':*?"<>|' or not c.isprintable() else c for c in name))
-    return (stem.strip(" .")[:60] or "photo") + suffix[:10]
+def _file_name(name: str) -> str:
+    """The last part of a path, safe, its ending kept."""
+    stem, suffix = os.path.splitext(name.replace("\\", "/").rsplit("/", 1)[-1])
+    return safe_name(stem.strip(" ."), 60) + (suffix and safe_name(suffix, 10))

@@ -6,13 +6,14 @@ import hashlib
 import html
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from labkit.figures import summary
 from labkit.locale import text
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import items_of, module, viewer_data
 
-__all__ = ["MARK", "page_part", "show"]
+__all__ = ["MARK", "page_part", "script_json", "show"]
 
 MARK = "data-labkit="
 """What tells the viewer's HTML from any other."""
@@ -31,11 +32,15 @@ def show(results: Segmentation | Sequence[Segmentation]) -> None:
 
 def page_part(results: Sequence[Segmentation]) -> str:
     """The viewer of results as HTML: one element and one script, which finds it by a mark made of its contents."""
-    data = json.dumps({**viewer_data(), "items": items_of(results)}, ensure_ascii=False)
-    data = data.replace("<", "\\u003c")  # nothing in it can close the script
+    data = script_json({**viewer_data(), "items": items_of(results)})
     mark = hashlib.sha256(data.encode()).hexdigest()[:16]
     note = html.escape(text("viewer.static"))
     return (
         f'<div {MARK}"{mark}" data-lm-suppress-shortcuts="true"><p><em>{note}</em></p></div>\n'
         f'<script type="module">\n{module()}\nmountMarked("{mark}", {data});\n</script>'
     )
+
+
+def script_json(data: Any, **options: Any) -> str:
+    """Data as JSON in a page's script, which nothing in it can close; `options` are those of `json.dumps`."""
+    return json.dumps(data, ensure_ascii=False, **options).replace("<", "\\u003c")

@@ -27,8 +27,10 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
 from labkit.io.progress import in_notebook
+from labkit.io.zips import Member, walk
 from labkit.locale import plural, text
 from labkit.weights.catalogue import Release
 
@@ -324,20 +326,26 @@ def _unpacked(file: Path, target: Path) -> Path:
         return file
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
-            if any(m.filename.rpartition("/")[2] == "data.pkl" for m in members):
+            members = list(walk(archive, _allowed, max_ratio=ZIP_RATIO, free_mb=0))
+            if any(member.parts[-1] == "data.pkl" for member in members):
                 return file
-            found = [m for m in members if m.filename.lower().endswith(_WEIGHTS)] or members
+            found = [member for member in members if member.name.lower().endswith(_WEIGHTS)] or members
             if len(found) != 1:
                 raise _Refused(text("download.zip_members", count=len(found)))
-            ratio = found[0].file_size / max(1, found[0].compress_size)
-            if found[0].file_size > ZIP_BYTES or ratio > ZIP_RATIO:
-                raise _Refused(plural("download.zip_bomb", found[0].file_size, ratio=ratio))
-            with archive.open(found[0]) as source, target.open("wb") as sink:  # reads no more than file_size
+            (member,) = found
+            if member.refusal is not None and member.refusal.key != "photos.zip_encrypted":  # which zipfile says itself
+                raise _Refused(plural("download.zip_bomb", member.info.file_size, ratio=member.ratio))
+            with archive.open(member.info) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink, _BLOCK)
+    except Unreadable as error:
+        raise _Refused(str(error)) from error
     except _BAD_ZIP as error:
         raise _Refused(text("download.zip_broken", error=error)) from error
     return target
+
+
+def _allowed(member: Member) -> float | None:
+    return None if member.parts[0] == "__MACOSX" else ZIP_BYTES / 1e6
 
 
 def _verified(path: Path, release: Release) -> str:

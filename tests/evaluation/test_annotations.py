@@ -20,8 +20,8 @@ from labkit.classes import COCO, VOC
 from labkit.evaluation.annotations import find_ground_truth, read_class_masks, read_coco, read_labelme, read_mask
 from labkit.evaluation.metrics import eroded, iou
 from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
 from labkit.photos import Photo, load_photos
-from labkit.segmentation import encode_mask
 
 OUTLINED = {
     "astronaut": "person",

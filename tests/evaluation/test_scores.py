@@ -228,7 +228,7 @@ def test_sam_finds_nothing():
             ("кошка 2", 0, 0, 0),
         ]
         (worst,) = found.worst
-        assert np.array_equal(worst.wrong, block(40, 0, 70, 40)) and worst.given is None
+        assert np.array_equal(worst.wrong, block(40, 0, 70, 40)) and worst.predicted_id is None
         assert "кошка" in worst_figure(found).get_label()
 
 
@@ -269,7 +269,7 @@ def test_photo_without_objects():
 
 
 def test_other_label_sets():
-    """Classes are matched by name; what VOC and the reference do not have is background; `foreign` is said."""
+    """Classes are matched by key; what VOC and the reference do not have is background; `foreign` is said."""
     reference = truth(("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)))
     mine = [("couch", block(0, 0, 40, 60)), ("zebra", block(40, 30, 80, 60)), ("cat", block(40, 0, 80, 30))]
     found = scores([made("x", *mine, classes=COCO, reference=reference)])
@@ -284,6 +284,19 @@ def test_other_label_sets():
         "cat": 0,
         "sofa": 0,
     }
+
+
+def test_translations_change_no_score():
+    """A class is the same under any Russian name, of the model, of the reference or of both, swapped ones too."""
+    shown = [("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)), ("zebra", block(40, 30, 80, 60))]
+    others = replace(COCO, names_ru=COCO.names_ru[:1] + COCO.names_ru[:0:-1])
+    records = []
+    for mine, theirs in ((COCO, COCO), (others, COCO), (COCO, others), (others, others)):
+        reference = truth(*((name, np.roll(mask, 5, axis=1)) for name, mask in shown), classes=theirs)
+        found = scores([made("x", *shown, classes=mine, reference=reference, variant="mask_rcnn")])
+        assert [row.names[1] for row in found.rows][-1] == "zebra" and found.objects and found.foreign == []
+        records.append(found.record())
+    assert all(record == records[0] for record in records)
 
 
 def test_classes_beyond_voc(tmp_path):
@@ -336,7 +349,7 @@ def test_the_worst_region():
     second = made("b", ("dog", block(0, 0, 40, 60)), reference=reference)
     third = made("c", ("cat", block(0, 0, 40, 60) | block(79, 0, 80, 2)), reference=reference)
     found = scores([first, second, third])
-    assert [(r.result.photo.name, r.said, r.given, r.share) for r in found.worst] == [
+    assert [(r.result.photo.name, r.true_id, r.predicted_id, r.share) for r in found.worst] == [
         ("b", VOC.id("cat"), VOC.id("dog"), 0.5),
         ("a", 0, VOC.id("dog"), 15 / 80),
     ]
@@ -351,7 +364,9 @@ def test_worst_regions_of_the_photos(measured, semantic, outlines):
     assert [r.share for r in measured.worst] == sorted((r.share for r in measured.worst), reverse=True)
     for region in measured.worst:
         true, given = labels[region.result.photo.name]
-        assert (true[region.wrong.ravel()] == region.said).all() and (given[region.wrong.ravel()] == region.given).all()
+        assert (true[region.wrong.ravel()] == region.true_id).all() and (
+            given[region.wrong.ravel()] == region.predicted_id
+        ).all()
 
 
 def test_figures(measured):

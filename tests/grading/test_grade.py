@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from urllib.parse import unquote
 
 import nbformat
@@ -18,13 +18,13 @@ from handed_in import CONCLUSIONS, edited, hostile, notebook_of, outside, page_o
 
 from labkit.__main__ import main
 from labkit.grading import grade as grading
-from labkit.grading.grade import OWN, grade
-from labkit.grading.rows import Row
+from labkit.grading.grade import grade
+from labkit.grading.rows import MIN_IOU, Row
 from labkit.grading.submissions import KEPT
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
 from labkit.locale import text
-from labkit.segmentation import encode_mask
 
 OTHER = {
     "Где сеть ошиблась и почему?": "На лошадях пропали тонкие ноги: при шаге восемь они уже одной клетки карты оценок.",
@@ -178,7 +178,7 @@ def test_hostile_files(graded, sample):  # noqa: F811
     for name, (_, key) in hostile(sample.page).items():
         (row,) = [row for file, row in rows.items() if file == f"вредные/{name}" or file.startswith(f"вредные/{name}/")]
         assert (row.problem is None) == (key is None) and (row.link is None) == (key is not None), name
-        json.dumps(row.record(), ensure_ascii=False, allow_nan=False).encode("utf-8")
+        json.dumps(asdict(row), ensure_ascii=False, allow_nan=False).encode("utf-8")
     assert rows["вредные/разметка.html"].student.startswith("<script>")
     assert rows["вредные/суррогаты.html"].student == "\ufffdвонави"
     assert rows["вредные/секунды.html"].seconds is None
@@ -233,8 +233,8 @@ def test_recomputed_masks(sample, folder, at_once, tmp_path):  # noqa: F811
     (tmp_path / "без фото.html").write_text(resealed(sample.page, uncarried), encoding="utf-8")
     rows = {row.file: row for row in grade(tmp_path, tmp_path / "таблица")}
     good, drawn, bare = (rows[name] for name in ("хороший.html", "нарисованный.html", "без фото.html"))
-    assert good.iou >= OWN and not {"not_own_masks", "not_checked"} & kinds(good)
-    assert all(photo.iou < OWN for photo in drawn.photos) and "not_own_masks" in kinds(drawn)
+    assert good.iou >= MIN_IOU and not {"not_own_masks", "not_checked"} & kinds(good)
+    assert all(photo.iou < MIN_IOU for photo in drawn.photos) and "not_own_masks" in kinds(drawn)
     assert bare.iou is None and "not_checked" in kinds(bare)
 
 
@@ -265,7 +265,7 @@ def test_workers():
     assert [answers[n] for n in (0, 2, 4, 7)] == ["А", "Б", "В", "Г"]
     assert [answers[n] for n in (1, 3, 5)] == [Lost("crashed"), Lost("slow"), Lost("memory")]
     assert answers[6] == Lost("failed", "ValueError: нет")
-    assert len({answer.told() for answer in answers.values() if isinstance(answer, Lost)}) == 4
+    assert len({str(answer) for answer in answers.values() if isinstance(answer, Lost)}) == 4
 
 
 def test_a_hanging_file_costs_its_row(sample, tmp_path, monkeypatch):  # noqa: F811
@@ -304,7 +304,7 @@ def test_command_line(sample, at_once, tmp_path, capsys):  # noqa: F811
     assert capsys.readouterr().out.splitlines() == [str(out / "grades.html"), str(out / "grades.csv")]
     (tmp_path / "б.html").write_text("<p>", encoding="utf-8")
     assert main(["grade", str(tmp_path), "--out", str(out), "--no-recompute", "--wanted", "2"]) == 1
-    assert capsys.readouterr().err == f"labkit: б.html: {text('handed.no_block')}\n"
+    assert capsys.readouterr().err == f"labkit: б.html: {text('submission.no_block')}\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is a signal here")

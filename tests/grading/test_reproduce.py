@@ -17,11 +17,11 @@ from PIL import Image
 from torch import nn
 
 from labkit.grading.reproduce import own_iou
+from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import use_language
 from labkit.models.base import Model
 from labkit.photos import load_photos
 from labkit.report.data import results_data
-from labkit.segmentation import decode_mask, encode_mask
 
 OWN = 0.98
 NAMES = ("cat_chelsea", "horses")

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from labkit.grading.rows import PhotoRow, Row
 from labkit.grading.similarity import with_pairs
 from labkit.grading.thumbnails import look
+from labkit.io.files import some
 from labkit.locale import text
 
 ALPHABET = [chr(code) for code in range(ord("а"), ord("я") + 1)]
@@ -67,7 +68,7 @@ def test_the_same_look(paths, mirrored):
     copies = [look(resaved(path, 0.6, 60, mirrored)) for path in paths]
     second = [PhotoRow(path.stem, f"{n + 99:064x}", look=copies[n]) for n, path in enumerate(paths)]
     rows = told(with_pairs([row("а", tuple(first)), row("б", tuple(second))]))
-    names = ", ".join(path.stem for path in paths[:8]) + text("checks.more", count=2)
+    names = some([path.stem for path in paths], 8)
     assert rows["а"] == [("same_photos", text("pairs.photos", count=10, total=10, names=names, files="б"), ("б",))]
     apart = told(with_pairs([row(one.name, (one,)) for one in first]))
     assert not any(apart.values())
@@ -125,7 +126,7 @@ def test_many_at_once():
     rows = told(with_pairs([row(f"{n}", (photo,), conclusions=words) for n in range(12)]))
     photos, written = rows["0"]
     assert photos[0] == "same_photos" and photos[2] == tuple(str(n) for n in range(1, 12))
-    assert photos[1] == text("pairs.photos", count=1, total=1, names="кот", files="1, 2, 3, 4, 5, 6, 7, 8 и ещё 3")
+    assert photos[1] == text("pairs.photos", count=1, total=1, names="кот", files="1, 2, 3, 4, 5, 6, 7, 8, … и ещё 3")
     assert written[0] == "same_text" and len(written[2]) == 11 and "и ещё 3" in written[1]
 
 

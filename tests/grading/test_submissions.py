@@ -13,6 +13,7 @@ from handed_in import edited, hostile, notebook_of, outside, resealed, sample, z
 
 from labkit.grading import submissions as handed
 from labkit.grading.submissions import KEPT, Source, content, find_sources, members, read
+from labkit.io import zips
 from labkit.io.errors import LabkitError
 from labkit.locale import text, texts
 from labkit.report.consistency import disagreements
@@ -145,9 +146,9 @@ def test_finds_files(tmp_path):
         "в.zip",
     ]
     assert {source.file: source.problem for source in found if source.problem} == {
-        "д.pdf": text("handed.foreign", suffix=".pdf"),
-        "наружу.html": text("handed.link"),
-        "папка": text("handed.link"),
+        "д.pdf": text("submission.foreign", suffix=".pdf"),
+        "наружу.html": text("submission.link"),
+        "папка": text("submission.link"),
         "труба.html": text("photos.not_file"),
     }
 
@@ -175,8 +176,8 @@ def test_limits_of_a_zip(tmp_path, monkeypatch):
     assert [one.problem for one in members(source)] == [None, *[text("photos.zip_total", limit=2)] * 3]
     monkeypatch.setattr(handed, "_MEMBERS", 2)
     monkeypatch.setattr(handed, "_TOTAL_MB", 2000)
-    assert [one.problem for one in members(source)] == [None, None, text("handed.many", limit=2)]
-    monkeypatch.setattr(handed, "ZIP_MEMBERS", 3)
+    assert [one.problem for one in members(source)] == [None, None, text("submission.many", limit=2)]
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 3)
     assert [one.problem for one in members(source)] == [text("photos.zip_members", count=4, limit=3)]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from labkit.evaluation.metrics import iou
-from labkit.grading.tolerance import Own, agreement, encoded
+from labkit.grading.tolerance import Own, agreement
+from labkit.io.rle import encode_mask
 
 SIZE = (40, 50)
 
@@ -25,8 +26,8 @@ def own(*masks: np.ndarray, outer: list[np.ndarray] | None = None, needed: list[
     """What a model found, all of class 8."""
     return Own(
         np.full(len(masks), 8),
-        [encoded(mask) for mask in masks],
-        [encoded(mask) for mask in (outer or masks)],
+        [encode_mask(mask) for mask in masks],
+        [encode_mask(mask) for mask in (outer or masks)],
         np.array(needed if needed is not None else [True] * len(masks), bool),
         **more,
     )
@@ -34,7 +35,7 @@ def own(*masks: np.ndarray, outer: list[np.ndarray] | None = None, needed: list[
 
 def compare(masks: list[np.ndarray], found: Own, labels: list[int] | None = None) -> float:
     """The IoU of a report's masks, of class 8 unless said otherwise."""
-    rows = [encoded(mask) for mask in masks]
+    rows = [encode_mask(mask) for mask in masks]
     return agreement(labels or [8] * len(masks), rows, found, SIZE[0] * SIZE[1])[0]
 
 
@@ -75,7 +76,7 @@ def test_what_is_open_does_not_count():
     wide = block(slice(0, 21), slice(0, 25))
     assert compare([wide], found) == pytest.approx(18 * 18 / (18 * 18 + 21 * 4))
     edge = LARGE & ~inner
-    assert compare([edge], own(undecided=encoded(edge))) == 1.0
+    assert compare([edge], own(undecided=encode_mask(edge))) == 1.0
 
 
 def test_optional_and_alike():

@@ -7,7 +7,7 @@ import pytest
 from executed import ANSWER, CONCLUSIONS, executed, handed_in
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.report.answers import complete, handed_data, outputs_text, words
+from labkit.report.answers import complete, outputs_text, report_data, words
 from labkit.variants import VARIANTS
 
 
@@ -76,7 +76,7 @@ def test_run(report_photos, report_results):
     handed = handed_in(3, report_photos, report_results)
     notebook = executed(handed, report_results)
     assert complete({}, notebook)["run"] == {"cells": 3, "executed": 3, "in_order": True, "error": None}
-    assert handed_data(notebook) == handed.data
+    assert report_data(notebook) == handed.data
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     code[0].execution_count = 9
     assert not complete({}, notebook)["run"]["in_order"]
@@ -97,4 +97,4 @@ def test_texts_of_a_whole_notebook(report_photos, report_results):
 
 def test_not_handed_in():
     """A notebook whose last cell was not run has no data."""
-    assert handed_data(new_notebook(cells=[new_code_cell("1")])) is None
+    assert report_data(new_notebook(cells=[new_code_cell("1")])) is None

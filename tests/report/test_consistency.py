@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from executed import executed, handed_in
 
+from labkit.io.rle import encode_mask
 from labkit.report.answers import complete, outputs_text
 from labkit.report.consistency import carried_photos, disagreements, read_image, viewer_items
-from labkit.segmentation import encode_mask
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def removed(data):
 
 def moved(data):
     """The mask moves by a pixel: the area stays."""
-    from labkit.segmentation import decode_mask
+    from labkit.io.rle import decode_mask
 
     segment = data["results"][0]["segments"][0]
     mask = np.roll(decode_mask(segment["rle"], tuple(data["results"][0]["size"])), 1, axis=1)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from executed import executed, handed_in
 
+from labkit.io.rle import decode_mask
 from labkit.report.answers import complete
 from labkit.report.data import BLOCK, block, digest, page_digest, parse, results_data, sealed
-from labkit.segmentation import decode_mask
 from labkit.variants import find_variant
 
 

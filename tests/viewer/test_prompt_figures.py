@@ -14,9 +14,10 @@ from PIL import Image
 
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
 from labkit.locale import use_language
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation, encode_mask
+from labkit.segmentation import Segment, Segmentation
 from labkit.viewer.prompt_figures import display_prompts, prompt_figure
 
 POINTS = {"points": [[700.0, 20.0], [350.0, 250.0], [10.0, 590.0]], "point_labels": [0, 1, 0]}

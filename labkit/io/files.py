@@ -1,0 +1,45 @@
+"""Files that are never half written, names that every disk takes, lists of names that stay short."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+
+from labkit.locale import text
+
+__all__ = ["capped", "natural", "safe_name", "some", "write_whole"]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Never half a file, whoever else writes it; what was there before stays where this one cannot be written."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def safe_name(name: str, limit: int = 120) -> str:
+    """In NFC, and with nothing that a file system or a terminal would stumble over; "photo" where nothing is left."""
+    name = unicodedata.normalize("NFC", name)
+    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:limit].strip() or "photo"
+
+
+def natural(name: str) -> tuple:
+    """Sorts IMG_2 before IMG_10; digits stay text, since int() refuses very long ones."""
+    pieces = re.split("([0-9]+)", unicodedata.normalize("NFC", name).casefold())
+    return [(len(p.lstrip("0")), p.lstrip("0")) if n % 2 else p for n, p in enumerate(pieces)], name
+
+
+def capped(lines: Sequence[str], limit: int) -> list[str]:
+    """The first of several, and how many more there are."""
+    return [*lines[:limit], text("photos.more", count=len(lines) - limit)] if len(lines) > limit else list(lines)
+
+
+def some(names: Sequence[str], limit: int = 10, between: str = ", ") -> str:
+    """The first of several names in one line, and how many more there are."""
+    return between.join(capped(names, limit))

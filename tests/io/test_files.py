@@ -1,0 +1,39 @@
+"""Files that are whole or as they were, names that every disk takes, lists that stay short."""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit.io.files import capped, safe_name, some, write_whole
+
+
+def test_whole_or_as_it_was(tmp_path):
+    """A file is replaced at once; where that fails nothing half is left, and an earlier one stays."""
+    path = tmp_path / "а.json"
+    write_whole(path, b"1")
+    write_whole(path, b"2")
+    assert path.read_bytes() == b"2"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        write_whole(tmp_path / "folder", b"3")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "а.json"]
+
+
+def test_safe_names():
+    """Nothing that a disk or a terminal stumbles over, й in one letter, never empty, never too long."""
+    names = {
+        "кот 1": "кот 1",
+        "a/b\\c:d\x1b": "a_b_c_d_",
+        "и\u0306": "й",
+        "  ": "photo",
+        "": "photo",
+        "я" * 300: "я" * 120,
+    }
+    assert {name: safe_name(name) for name in names} == names
+
+
+def test_short_lists():
+    """What is more than fits is counted."""
+    names = [str(n) for n in range(12)]
+    assert some(names[:10]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9" and some(names, 2, "; ") == "0; 1; … и ещё 10"
+    assert capped(names, 12) == names and capped([], 1) == []

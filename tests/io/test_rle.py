@@ -1,0 +1,45 @@
+"""The run lengths of masks: as pycocotools writes and reads them, and nothing hostile gets near it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from labkit.io.rle import decode_mask, encode_mask, run_lengths
+
+SIZE = (30, 41)
+
+
+@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99, 1])
+def test_round_trip(share):
+    """A mask comes back from both forms, the compressed one as pycocotools reads it; long runs too."""
+    mask = np.random.default_rng(0).random(SIZE) < share
+    for one in (mask, np.kron(mask, np.ones((40, 40), bool))):
+        rle = encode_mask(one)
+        assert np.array_equal(decode_mask(rle, one.shape), one) and np.array_equal(coco_mask.decode(rle), one)
+        counts = run_lengths(rle, one.shape).tolist()
+        assert coco_mask.frPyObjects({**rle, "counts": counts}, *one.shape)["counts"].decode() == rle["counts"]
+        assert np.array_equal(decode_mask({**rle, "counts": counts}, one.shape), one)
+
+
+@pytest.mark.parametrize(
+    "rle",
+    [
+        None,
+        [],
+        {},
+        {"size": list(SIZE)},
+        {"size": None, "counts": "0"},
+        {**encode_mask(np.ones(SIZE, bool)), "size": [41, 30]},
+        *({"size": list(SIZE), "counts": counts} for counts in ("", "o", "кот", "zzz0", "PPPP" * 9, "o" * 1000 + "0")),
+        *(
+            {"size": list(SIZE), "counts": counts}
+            for counts in (None, [], [1, 2], [-1, 1231], [10**40], [[1230]], [0.5])
+        ),
+    ],
+)
+def test_hostile(rle):
+    """What does not fill the mask is refused before there is one."""
+    with pytest.raises(ValueError):
+        decode_mask(rle, SIZE)
