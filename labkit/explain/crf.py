@@ -1,7 +1,7 @@
 """The fully connected CRF that refined the masks of DeepLab V1 and V2: every pixel asks all others, near or alike.
 
 Krähenbühl and Koltun, 2011, arXiv:1210.5644; in DeepLab: Chen et al., 2017, arXiv:1606.00915, section 3.3. The figures
-and sliders for it: `labkit.explain.crf_figures`.
+and sliders for it: `labkit.explain.deeplab`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from labkit.explain.hooks import recorded
-from labkit.explain.photos import photo_part
+from labkit.explain.hooks import on_photo, photo_part, recorded
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.models.base import Setting
@@ -63,7 +62,8 @@ class DenseCRF:
             CRF_SETTINGS[name].check(name, value)
         self.settings = {name: setting.value for name, setting in CRF_SETTINGS.items()} | settings
         self.size = pixels.shape[:2]
-        self._speakers = _every(self.size, step)
+        rows, columns = (torch.arange(min(step // 2, (n - 1) // 2), n, step) for n in self.size)
+        self._speakers = (rows[:, None] * self.size[1] + columns).flatten()  # of the flattened photo
         self._near_or_alike = _appearance(
             pixels, self._speakers, step**2, self.settings["alpha"], self.settings["beta"]
         )
@@ -99,7 +99,6 @@ class Answer:
     from, those of the classes that win somewhere; `label_ids` (`C` int64) says which.
     """
 
-    working_side: int
     result: Segmentation
     logits: torch.Tensor
     label_ids: torch.Tensor
@@ -109,9 +108,12 @@ class Answer:
 class Refined:
     """The model's answer at one working side, `before` and `after` the CRF."""
 
-    working_side: int
     before: Segmentation
     after: Segmentation
+
+    @property
+    def working_side(self) -> int:
+        return self.before.made_by["settings"]["working_side"]
 
     @property
     def share(self) -> float:
@@ -130,10 +132,9 @@ def answers(model: Any, photo: Photo, *working_sides: int) -> list[Answer]:
         with recorded({"logits": model.network}) as seen:
             result = model.segment(photo, working_side=side)
         logits = seen["logits"][-1][0]
-        part = photo_part(model, result, logits.shape[1:])
-        height, width = (round(length * share) for length, share in zip(logits.shape[1:], part, strict=True))
-        label_ids = torch.unique(logits[:, :height, :width].argmax(0))
-        found.append(Answer(side, result, logits[label_ids, :height, :width], label_ids))
+        logits = on_photo(logits, photo_part(model, result, logits.shape[1:]))
+        label_ids = torch.unique(logits.argmax(0))
+        found.append(Answer(result, logits[label_ids], label_ids))
     return found
 
 
@@ -143,30 +144,19 @@ def refine(found: Sequence[Answer], **settings: float) -> list[Refined]:
     It runs on a grid whose longest side has 192 pixels; its probabilities, not its labels, are brought to the photo's
     size.
     """
-    crf = DenseCRF(_grid(found[0].result.photo), **settings)
-    return [_refined(answer, crf) for answer in found]
-
-
-def _refined(answer: Answer, crf: DenseCRF) -> Refined:
-    before = answer.result
-    q = crf(F.interpolate(answer.logits[None], crf.size, mode="bilinear", antialias=True)[0])
-    confidence, place = F.interpolate(q[None], before.ids.shape, mode="bilinear")[0].max(0)
-    labels = answer.label_ids.to(torch.uint8)[place].numpy()
-    made_by = {**before.made_by, "crf": crf.settings}
-    after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
-    return Refined(answer.working_side, before, after)
-
-
-def _grid(photo: Photo) -> np.ndarray:
-    image = Image.fromarray(photo.pixels)
+    image = Image.fromarray(found[0].result.photo.pixels)
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-    return np.array(image)
-
-
-def _every(size: tuple[int, int], step: int) -> torch.Tensor:
-    """The places, in the flattened photo, of the pixels that speak for the others."""
-    rows, columns = (torch.arange(min(step // 2, (n - 1) // 2), n, step) for n in size)
-    return (rows[:, None] * size[1] + columns).flatten()
+    crf = DenseCRF(np.array(image), **settings)
+    refined = []
+    for answer in found:
+        before = answer.result
+        q = crf(F.interpolate(answer.logits[None], crf.size, mode="bilinear", antialias=True)[0])
+        confidence, place = F.interpolate(q[None], before.ids.shape, mode="bilinear")[0].max(0)
+        labels = answer.label_ids.to(torch.uint8)[place].numpy()
+        made_by = {**before.made_by, "crf": crf.settings}
+        after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
+        refined.append(Refined(before, after))
+    return refined
 
 
 def _gaussian(length: int, width: float) -> torch.Tensor:
