@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from matplotlib.patheffects import withStroke
@@ -17,8 +16,8 @@ from labkit.locale import LANGUAGES, language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["Pair", "counts_figure", "counts_table", "crowded", "doubled", "doubled_pairs", "doubled_table"]
-__all__ += ["objects_of", "regions_of", "telling_pair"]
+__all__ = ["Pair", "counts_figure", "counts_table", "crowded", "doubled", "doubled_table", "objects_of", "regions_of"]
+__all__ += ["telling_pair"]
 
 _LEAST, _VISIBLE, _WIDTH = 0.005, 0.5, 0.85 * PANEL
 """Objects and regions on less than 0.5 % of the photo are not counted: a few stray pixels."""
@@ -100,11 +99,9 @@ def crowded(results: Sequence[Segmentation]) -> Segmentation:
     if not results:
         raise LabkitError(text("figures.no_results"))
 
-    def most(result: Segmentation) -> tuple[int, int]:
-        found = Counter(s.label_id for s in objects_of(result).segments)
-        return max(found.values(), default=0), found.total()
-
-    return max(results, key=most)
+    found = [Counter(segment.label_id for segment in objects_of(result).segments) for result in results]
+    most = [(max(counts.values(), default=0), counts.total()) for counts in found]
+    return results[most.index(max(most))]
 
 
 def doubled(result: Segmentation) -> Photo | None:
@@ -129,12 +126,6 @@ def doubled(result: Segmentation) -> Photo | None:
     joined[:, :keep][mask] = left[mask]
     joined[:, start:][mirrored] = right[mirrored]
     return Photo.from_pixels(text("explain.counting_doubled_name", name=result.photo.name), joined)
-
-
-def doubled_pairs(semantic: Any, instance: Any, results: Sequence[Segmentation]) -> list[Pair]:
-    """Both models' answers to the `doubled` photo of each result on which something was found."""
-    photos = [photo for result in results if (photo := doubled(result)) is not None]
-    return [Pair(semantic.segment(photo), instance.segment(photo)) for photo in photos]
 
 
 def telling_pair(pairs: Sequence[Pair]) -> Pair | None:

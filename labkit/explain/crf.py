@@ -15,14 +15,14 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from labkit.explain.hooks import on_photo, photo_part, recorded
+from labkit.explain.hooks import Trial, on_photo, photo_part, recorded
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.models.base import Setting
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["CRF_SETTINGS", "Answer", "DenseCRF", "Refined", "answers", "refine"]
+__all__ = ["CRF_SETTINGS", "Answer", "DenseCRF", "answers", "refine"]
 
 CRF_SETTINGS = {
     "appearance": Setting(6.0, 0.0, 20.0),
@@ -64,9 +64,8 @@ class DenseCRF:
         self.size = pixels.shape[:2]
         rows, columns = (torch.arange(min(step // 2, (n - 1) // 2), n, step) for n in self.size)
         self._speakers = (rows[:, None] * self.size[1] + columns).flatten()  # of the flattened photo
-        self._near_or_alike = _appearance(
-            pixels, self._speakers, step**2, self.settings["alpha"], self.settings["beta"]
-        )
+        alpha, beta = self.settings["alpha"], self.settings["beta"]
+        self._near_or_alike = _appearance(pixels, self._speakers, step**2, alpha, beta)
         self._rows, self._columns = (_gaussian(n, self.settings["gamma"]) for n in self.size)
         self._alike_norm = (self._near_or_alike.sum(1) + 1).rsqrt()
         self._near_norm = (self._rows.sum(1)[:, None] * self._columns.sum(1)).rsqrt()
@@ -104,23 +103,6 @@ class Answer:
     label_ids: torch.Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Refined:
-    """The model's answer at one working side, `before` and `after` the CRF."""
-
-    before: Segmentation
-    after: Segmentation
-
-    @property
-    def working_side(self) -> int:
-        return self.before.made_by["settings"]["working_side"]
-
-    @property
-    def share(self) -> float:
-        """The share of pixels, in [0, 1], to which the CRF gave another class."""
-        return float((self.before.labels != self.after.labels).mean())
-
-
 def answers(model: Any, photo: Photo, *working_sides: int) -> list[Answer]:
     """The photo's answers with their logits at some working sides.
 
@@ -138,8 +120,8 @@ def answers(model: Any, photo: Photo, *working_sides: int) -> list[Answer]:
     return found
 
 
-def refine(found: Sequence[Answer], **settings: float) -> list[Refined]:
-    """The answers for one photo, before and after a CRF with `settings` (see `CRF_SETTINGS`).
+def refine(found: Sequence[Answer], **settings: float) -> list[Trial]:
+    """The answers for one photo, before (`full`) and after (`result`) a CRF with `settings` (see `CRF_SETTINGS`).
 
     It runs on a grid whose longest side has 192 pixels; its probabilities, not its labels, are brought to the photo's
     size.
@@ -155,7 +137,7 @@ def refine(found: Sequence[Answer], **settings: float) -> list[Refined]:
         labels = answer.label_ids.to(torch.uint8)[place].numpy()
         made_by = {**before.made_by, "crf": crf.settings}
         after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
-        refined.append(Refined(before, after))
+        refined.append(Trial((), before, after))
     return refined
 
 

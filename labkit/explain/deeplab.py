@@ -9,7 +9,7 @@ itself: `labkit.explain.crf`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,10 +28,9 @@ from torch.nn import functional as F
 from torchvision.models.segmentation import deeplabv3 as torchvision_deeplab
 
 from labkit.evaluation.annotations import find_ground_truth
-from labkit.evaluation.metrics import iou
-from labkit.explain.crf import CRF_SETTINGS, Refined, answers, refine
+from labkit.explain.crf import CRF_SETTINGS, answers, refine
 from labkit.explain.drawing import Sliders, cells, changes, compared, three_colors
-from labkit.explain.hooks import boundary_iou, find_part, largest_label, on_photo, photo_part, recorded, silenced
+from labkit.explain.hooks import Trial, boundary_iou, find_part, on_photo, photo_part, recorded, trial_without
 from labkit.figures import AGREED, LOST, STYLE, Drawing, overlay_image, panels, plain_table, small
 from labkit.locale import number, text
 from labkit.photos import Photo
@@ -39,7 +38,7 @@ from labkit.segmentation import Segmentation
 
 __all__ = ["AtrousMap", "Branch", "Branches", "Field", "aspp_figure", "aspp_table", "atrous_figure", "atrous_table"]
 __all__ += ["boundary_scores", "branches", "branches_of", "crf_figure", "crf_sliders", "crf_table", "field", "fields"]
-__all__ += ["find_aspp", "shares"]
+__all__ += ["find_aspp"]
 
 _ASPP_WIDTH, _ASPP_DETAIL, _ATROUS_WIDTH, _CRF_WIDTH, _CRF_DETAIL = 1.6, 1.2, 2.25, 2.7, 1.9
 _LINE, _DARK = "#bbbbbb", "#222222"
@@ -100,31 +99,19 @@ class AtrousMap:
 class Branches:
     """One photo's branches (`parts`): the `full` answer, and for each branch, in their order, what follows.
 
-    `maps` are what each adds to the sum over the branches that is ASPP's 1x1 convolution, in each cell of the feature
-    map that lies on the photo the Euclidean norm over the channels (`RxK` float32). `alone` are the answers when all
-    other branches say nothing (zeros), `without` those when this one does; `none` is the answer without all of them.
+    `added` is what each adds (`CxRxK` float32) to the sum over the branches that is ASPP's 1x1 convolution, its bias
+    apart: a convolution of joined channels is the sum of one convolution a branch. `maps` are the Euclidean norms over
+    its channels where the photo lies. `alone` are the answers when all other branches say nothing (zeros, as if they
+    found nothing: a branch ends with ReLU), `without` those when this one does; `none` is the one without all of them.
     """
 
     full: Segmentation
-    parts: tuple[Branch, ...]
-    maps: tuple[np.ndarray, ...]
-    alone: tuple[Segmentation, ...]
-    without: tuple[Segmentation, ...]
-    none: Segmentation
-
-    def mask(self, result: Segmentation) -> np.ndarray:
-        """The class of the full answer's largest segment (any class where that has none) in an answer, `HxW` bool."""
-        label_id = largest_label(self.full)
-        return result.labels == label_id if label_id else result.labels > 0
-
-    def agreement(self, result: Segmentation) -> float:
-        """IoU of an answer's mask with the full answer's; 1.0 where both are empty."""
-        return iou(self.mask(result), self.mask(self.full))
-
-    @property
-    def label(self) -> str:
-        label_id = largest_label(self.full)
-        return self.full.classes.label(label_id) if label_id else text("explain.aspp_anything")
+    parts: list[Branch]
+    added: list[torch.Tensor]
+    maps: list[np.ndarray]
+    alone: list[Trial]
+    without: list[Trial]
+    none: Trial
 
 
 def find_aspp(network: nn.Module) -> nn.Module:
@@ -231,66 +218,45 @@ def _draw_field(ax: Axes, found: AtrousMap, one: Field) -> None:
 
 
 def branches(model: Any, photo: Photo) -> Branches:
-    """Segments a photo with all branches, with each alone, without each and without all.
-
-    A branch that is switched off gives zeros, as if it found nothing: a branch ends with ReLU.
-    """
+    """Segments a photo with all branches, with each alone, without each and without all."""
     aspp = find_aspp(model.network)
     parts = branches_of(aspp)
-    watched = {str(place): branch.module for place, branch in enumerate(parts)}
-    with recorded({"logits": model.network, **watched}) as seen:
+    places = {n: branch.module for n, branch in enumerate(parts)}
+    with recorded({"logits": model.network, **places}) as seen:
         full = model.segment(photo)
-    part = photo_part(model, full, seen["logits"][-1].shape[2:])
-    added = shares(aspp, [seen[name][-1] for name in watched])
-
-    def without(off: Iterable[Branch]) -> Segmentation:
-        with silenced(branch.module for branch in off):
-            return model.segment(photo)
-
-    return Branches(
-        full,
-        tuple(parts),
-        tuple(on_photo(share[0].norm(dim=0).numpy(), part) for share in added),
-        tuple(without(other for other in parts if other is not branch) for branch in parts),
-        tuple(without([branch]) for branch in parts),
-        without(parts),
-    )
-
-
-def shares(aspp: nn.Module, outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """What the output of each branch (`BxCxRxK`) adds to the 1x1 convolution over all of them, its bias apart.
-
-    A convolution of joined channels is the sum of one convolution a branch, so nothing is left out.
-    """
+    part, outputs = photo_part(model, full, seen["logits"][-1].shape[2:]), [seen[n][-1] for n in places]
     weights = aspp.project[0].weight.detach().to("cpu", torch.float32).split([x.shape[1] for x in outputs], 1)
-    return [F.conv2d(x, weight) for x, weight in zip(outputs, weights, strict=True)]
+    added = [F.conv2d(x, weight)[0] for x, weight in zip(outputs, weights, strict=True)]
+    maps = [on_photo(x.norm(dim=0).numpy(), part) for x in added]
+    alone = [trial_without(model, full, places, [other for other in places if other != n]) for n in places]
+    without = [trial_without(model, full, places, [n]) for n in places]
+    return Branches(full, parts, added, maps, alone, without, trial_without(model, full, places, tuple(places)))
 
 
 def aspp_table(found: Branches) -> str:
     """A row a branch in plain text: IoU with the full answer when it works alone, and when only it is missing."""
     rows = [[text(f"explain.aspp_{key}") for key in ("branch", "alone", "without")]]
-    for branch, *answers_of in zip(found.parts, found.alone, found.without, strict=True):
-        rows.append([branch.name, *(number(found.agreement(result), 2) for result in answers_of)])
-    head = text("explain.aspp_photo", name=found.full.photo.name, label=found.label)
-    return f"{head}\n{plain_table(rows)}\n{text('explain.aspp_silent', score=number(found.agreement(found.none), 2))}"
+    for branch, *trials in zip(found.parts, found.alone, found.without, strict=True):
+        rows.append([branch.name, *(number(one.iou, 2) for one in trials)])
+    head = text("explain.aspp_photo", name=found.full.photo.name, label=found.none.label)
+    return f"{head}\n{plain_table(rows)}\n{text('explain.aspp_silent', score=number(found.none.iou, 2))}"
 
 
 def aspp_figure(found: Branches) -> Drawing:
     """Above the masks, of all branches and of each alone; below the photo and what each adds, all in one scale."""
-    pixels, full = found.full.photo.pixels, found.mask(found.full)
-    images = [compared(pixels, found.mask(result), full, _ASPP_DETAIL) for result in (found.full, *found.alone)]
-    titles = [f"{text('explain.aspp_all')}\n"]
-    for branch, result in zip(found.parts, found.alone, strict=True):
-        titles.append(f"{branch.name}\nIoU {number(found.agreement(result), 2)}")
-    photo = small(pixels, _ASPP_DETAIL)
-    images.append(photo)
+    photo, full = found.full.photo, found.none.masks[1]
+    images, titles = [compared(photo.pixels, full, full, _ASPP_DETAIL)], [f"{text('explain.aspp_all')}\n"]
+    for branch, one in zip(found.parts, found.alone, strict=True):
+        images.append(compared(photo.pixels, *one.masks, _ASPP_DETAIL))
+        titles.append(f"{branch.name}\nIoU {number(one.iou, 2)}")
+    images.append(small(photo.pixels, _ASPP_DETAIL))
     titles.append(f"{text('figures.photo')}\n")
     scale = ScalarMappable(Normalize(0, max(values.max() for values in found.maps) or 1), "viridis")
     for branch, values in zip(found.parts, found.maps, strict=True):
-        images.append(cells(values, scale).resize(photo.size, Image.Resampling.NEAREST))
+        images.append(cells(values, scale).resize(images[0].size, Image.Resampling.NEAREST))
         titles.append(text("explain.aspp_adds", name=branch.name, high=number(values.max(), 1)))
-    legend = three_colors([text(f"explain.aspp_{key}", label=found.label) for key in ("agreed", "lost", "extra")])
-    return panels(images, titles, len(found.parts) + 1, _ASPP_WIDTH, legend, found.full.photo.name)
+    legend = three_colors([text(f"explain.aspp_{key}", label=found.none.label) for key in ("agreed", "lost", "extra")])
+    return panels(images, titles, len(found.parts) + 1, _ASPP_WIDTH, legend, photo.name)
 
 
 def crf_sliders(model: Any, photo: Photo, reference: Segmentation | None = None) -> Sliders:
@@ -307,18 +273,17 @@ def crf_sliders(model: Any, photo: Photo, reference: Segmentation | None = None)
     )
 
 
-def crf_figure(refined: Sequence[Refined], reference: Segmentation | None = None) -> Drawing:
+def crf_figure(refined: Sequence[Trial], reference: Segmentation | None = None) -> Drawing:
     """A row a working side: the answer before, after the CRF, and which pixels of its objects it changed."""
-    photo = refined[0].before.photo
+    photo, images, titles = refined[0].full.photo, [], []
     reference = reference if reference is not None else find_ground_truth(photo)
-    images, titles = [], []
     for one in refined:
         scores = boundary_scores(one, reference)
-        for n, (key, result) in enumerate((("before", one.before), ("after", one.after))):
+        for n, (key, result) in enumerate((("before", one.full), ("after", one.result))):
             images.append(small(overlay_image(result, 0.5), _CRF_DETAIL))
             score = text("explain.crf_score", score=number(scores[n], 2)) if scores else ""
-            titles.append(f"{text(f'explain.crf_{key}', side=one.working_side)}\n{score}".rstrip())
-        was, now = one.before.labels, one.after.labels
+            titles.append(f"{text(f'explain.crf_{key}', side=_side(one))}\n{score}".rstrip())
+        was, now = one.full.labels, one.result.labels
         masks = (was == now) & (now > 0), (was > 0) & (now == 0), (was != now) & (now > 0)
         images.append(changes(photo.pixels, masks, _CRF_DETAIL))
         titles.append(text("explain.crf_share", share=number(100 * one.share, 1)))
@@ -326,13 +291,17 @@ def crf_figure(refined: Sequence[Refined], reference: Segmentation | None = None
     return panels(images, titles, 3, _CRF_WIDTH, legend, photo.name)
 
 
-def boundary_scores(one: Refined, reference: Segmentation | None) -> tuple[float, float] | None:
+def _side(one: Trial) -> int:
+    return one.full.made_by["settings"]["working_side"]
+
+
+def boundary_scores(one: Trial, reference: Segmentation | None) -> tuple[float, float] | None:
     """Boundary IoU with the reference before and after, for its largest segment's class; None without a reference."""
     if reference is None or reference.largest is None:
         return None
     label = reference.largest.label
     known, truth = reference.confidence > 0, reference.mask_of(label)
-    return tuple(boundary_iou(result.mask_of(label) & known, truth) for result in (one.before, one.after))
+    return tuple(boundary_iou(result.mask_of(label) & known, truth) for result in (one.full, one.result))
 
 
 def crf_table(model: Any, photos: Sequence[Photo], outlines: str | Path | None = None) -> str:
@@ -340,18 +309,16 @@ def crf_table(model: Any, photos: Sequence[Photo], outlines: str | Path | None =
 
     Of all photos that have a reference: next to them, or in the folder `outlines`; where none has, that is said.
     """
-    names, scores, head = [], [], []
+    head, rows, scores = [], [], []
     for photo in photos:
         reference = find_ground_truth(photo) or find_ground_truth(photo, outlines)
         if reference is not None and reference.largest:
             refined = refine(answers(model, photo))
-            names.append(f"{photo.name}, {reference.classes.label(largest_label(reference))}")
+            head = [text(f"explain.crf_{key}", side=_side(one)) for one in refined for key in ("before", "after")]
             scores.append([score for one in refined for score in boundary_scores(one, reference)])
-            sides = [one.working_side for one in refined]
-            head = [text(f"explain.crf_{key}", side=side) for side in sides for key in ("before", "after")]
-    if not scores:
+            name = f"{photo.name}, {reference.classes.label(reference.largest.label_id)}"
+            rows.append([name, *(number(x, 2) for x in scores[-1])])
+    if not rows:
         return text("explain.crf_no_reference")
-    names.append(text("explain.crf_mean"))
-    scores.append(np.mean(scores, axis=0))
-    rows = [[name, *(number(x, 2) for x in row)] for name, row in zip(names, scores, strict=True)]
+    rows.append([text("explain.crf_mean"), *(number(x, 2) for x in np.mean(scores, axis=0))])
     return f"{text('explain.crf_boundary')}\n{plain_table([['', *head], *rows])}"

@@ -24,9 +24,8 @@ from torch import nn
 from torchvision.models import segmentation
 
 from labkit.classes import VOC
-from labkit.evaluation.metrics import iou
 from labkit.explain.drawing import OPACITY, Sliders, cells_over, compared, three_colors
-from labkit.explain.hooks import boundary, boundary_iou, find_part, largest_label, photo_part, recorded, window
+from labkit.explain.hooks import Trial, boundary, find_part, largest_label, photo_part, recorded, window
 from labkit.figures import STYLE, Drawing, panels, plain_table, small
 from labkit.io.errors import LabkitError
 from labkit.locale import number, text
@@ -35,7 +34,7 @@ from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
 __all__ = ["Heatmaps", "LearnedKernel", "Steps", "heat_figure", "heatmaps", "kernel_figure", "learned_kernel"]
-__all__ += ["numbered", "score_layer", "size_figure", "skip_agreement", "skip_figure", "skip_table", "steps_figure"]
+__all__ += ["score_layer", "size_figure", "skip_figure", "skip_table", "skip_trials", "steps_figure"]
 __all__ += ["transposed_sliders", "transposed_steps"]
 
 _STRONGEST, _HEAT_PANEL, _SKIP_PANEL, _CELLS = 3, 2.1, 2.8, 3
@@ -101,10 +100,9 @@ def heat_figure(maps: Heatmaps, labels: Sequence[str] | None = None) -> Drawing:
     return _heat_figure([maps] * len(ids), ids, titles, maps.result.photo.name)
 
 
-def size_figure(sizes: Sequence[Heatmaps], label: str | None = None) -> Drawing:
-    """One class (else the strongest) at several sizes of the input, above each that size and the map's."""
-    result, titles = sizes[-1].result, []
-    label_id = sizes[-1].strongest()[0] if label is None else result.classes.id(label)
+def size_figure(sizes: Sequence[Heatmaps]) -> Drawing:
+    """The strongest class at several sizes of the input, above each that size and the map's."""
+    result, titles, label_id = sizes[-1].result, [], sizes[-1].strongest()[0]
     for maps in sizes:
         (height, width), (rows, columns) = maps.size, maps.scores.shape[1:]
         titles.append(text("explain.fcn_size", height=height, width=width, rows=rows, columns=columns))
@@ -137,16 +135,6 @@ class Steps:
     stride: int
     padding: int
 
-    @property
-    def zeros(self) -> int:
-        """z = s - 1: the zeros between two neighbours of the input."""
-        return self.stride - 1
-
-    @property
-    def border(self) -> int:
-        """p' = k - p - 1: the zeros around."""
-        return len(self.kernel) - self.padding - 1
-
 
 @dataclass(frozen=True, eq=False)
 class LearnedKernel:
@@ -156,17 +144,6 @@ class LearnedKernel:
     learned: np.ndarray
     bilinear: np.ndarray
     steps: Steps
-
-    @property
-    def moved(self) -> float:
-        """How far training took it: the norm of the change over the norm of the start."""
-        return float(np.linalg.norm(self.learned - self.bilinear) / np.linalg.norm(self.bilinear))
-
-    @property
-    def likeness(self) -> float:
-        """The cosine between the two: 1 where only the scale has changed."""
-        norms = np.linalg.norm(self.learned) * np.linalg.norm(self.bilinear)
-        return float((self.learned * self.bilinear).sum() / norms)
 
 
 def transposed_steps(given: np.ndarray, kernel: np.ndarray, stride: int, padding: int) -> Steps:
@@ -209,23 +186,19 @@ def learned_kernel(model: Any, maps: Heatmaps, label: str | int | None = None) -
     )
 
 
-def numbered(side: int) -> np.ndarray:
-    """1, 2, 3, … row by row, `side x side`: whole numbers, no two alike, for sums by hand."""
-    return np.arange(1.0, side * side + 1).reshape(side, side)
-
-
 def transposed_sliders(i: int = 3, k: int = 3, s: int = 2, p: int = 1) -> Sliders:
-    """The steps on whole numbers under sliders for input, kernel, stride and padding.
+    """The steps on 1, 2, 3, … row by row, for sums by hand, under sliders for input, kernel, stride and padding.
 
     LabkitError where the first values are not valid; what is wrong with later ones stands in the figure's place.
     """
 
-    def steps(i: int, k: int, s: int, p: int) -> Steps:
-        return transposed_steps(numbered(i), numbered(k), s, p)
+    def draw(i: int, k: int, s: int, p: int) -> Drawing:
+        given, kernel = (np.arange(1.0, side * side + 1).reshape(side, side) for side in (i, k))
+        return steps_figure(transposed_steps(given, kernel, s, p))
 
-    steps(i, k, s, p)
+    draw(i, k, s, p)
     return Sliders(
-        lambda **sides: steps_figure(steps(**sides)),
+        draw,
         {
             name: (text(f"explain.transposed_{name}"), value, low, max(high, value))
             for name, value, low, high in (("i", i, 1, 6), ("k", k, 1, 5), ("s", s, 1, 4), ("p", p, 0, 4))
@@ -240,11 +213,12 @@ def steps_figure(steps: Steps) -> Drawing:
 
     Outlined are the first place of the kernel and the output's cell that it gives.
     """
-    k, border = len(steps.kernel), steps.border
+    k, zeros = len(steps.kernel), steps.stride - 1
+    border = k - steps.padding - 1
     grids = [steps.given, steps.inserted, steps.padded, steps.kernel, np.rot90(steps.kernel, 2), steps.output]
     names = ("input", "inserted", "padded", "kernel", "rotated", "output")
     titles = [
-        text(f"explain.transposed_{name}", rows=len(grid), columns=len(grid[0]), z=steps.zeros, border=border)
+        text(f"explain.transposed_{name}", rows=len(grid), columns=len(grid[0]), z=zeros, border=border)
         for name, grid in zip(names, grids, strict=True)
     ]
     drawn = _grids(grids, titles, (_DATA, _BETWEEN, _AROUND, _KERNEL, _KERNEL, _OUTPUT))
@@ -260,15 +234,20 @@ def steps_figure(steps: Steps) -> Drawing:
 
 
 def kernel_figure(kernel: LearnedKernel) -> Drawing:
-    """The bilinear kernel that training started from, the learned one, and their difference."""
-    moved, likeness = number(100 * kernel.moved, 0), number(kernel.likeness, 3)
+    """The bilinear kernel that training started from, the learned one, and their difference.
+
+    Said are the norm of the change over the norm of the start, and the cosine between the two: 1 where only the scale
+    has changed.
+    """
+    start, learned = kernel.bilinear, kernel.learned
+    moved = number(100 * np.linalg.norm(learned - start) / np.linalg.norm(start), 0)
+    likeness = number((learned * start).sum() / np.linalg.norm(learned) / np.linalg.norm(start), 3)
     titles = [
         text("explain.transposed_bilinear"),
         text("explain.transposed_learned", label=VOC.label(kernel.label_id)),
         text("explain.transposed_change", moved=moved, likeness=likeness),
     ]
-    grids = [kernel.bilinear, kernel.learned, kernel.learned - kernel.bilinear]
-    return _grids(grids, titles, (_KERNEL, _KERNEL, _AROUND), slot=2.1)
+    return _grids([start, learned, learned - start], titles, (_KERNEL, _KERNEL, _AROUND), slot=2.1)
 
 
 @matplotlib.rc_context(STYLE)
@@ -304,33 +283,32 @@ def _write(ax: Axes, grid: np.ndarray, cell: float) -> None:
             ax.text(column + 0.5, row + 0.54, word.replace("-", "−"), ha="center", va="center", fontsize=size)
 
 
-def skip_agreement(results: Mapping[int, Segmentation]) -> dict[tuple[int, int], tuple[float, float]]:
-    """IoU and boundary IoU of each pair of FCN-32s, FCN-16s and FCN-8s (`results` by the stride of the finest score).
+def skip_trials(results: Mapping[int, Segmentation]) -> list[Trial]:
+    """FCN-32s against FCN-16s, FCN-16s against FCN-8s, FCN-32s against FCN-8s, `off` naming each pair's two nets.
 
-    Of the class of FCN-8s's largest segment; the first hardly sees what a skip adds to the contour.
+    `results` are the answers by the stride of the finest score that took part. Compared is the class of the largest
+    segment of FCN-8s; boundary IoU sees what a skip adds to the contour, IoU hardly does.
     """
-    label_id = largest_label(results[8])
-    masks = {stride: result.labels == label_id for stride, result in results.items()}
-    pairs = ((32, 16), (16, 8), (32, 8))
-    return {(one, two): (iou(masks[one], masks[two]), boundary_iou(masks[one], masks[two])) for one, two in pairs}
+    masks = {stride: result.labels == largest_label(results[8]) for stride, result in results.items()}
+    return [Trial((a, b), results[8], results[a], masks[b]) for a, b in ((32, 16), (16, 8), (32, 8))]
 
 
 def skip_table(results: Mapping[int, Segmentation]) -> str:
-    """`skip_agreement` in plain text."""
-    head = [results[8].classes.label(largest_label(results[8])), "IoU", text("explain.fcn_boundary")]
-    rows = [
-        [" – ".join(f"FCN-{stride}s" for stride in pair), *(number(value, 2) for value in values)]
-        for pair, values in skip_agreement(results).items()
-    ]
-    return plain_table([head, *rows])
+    """IoU and boundary IoU of each pair of the three nets, in plain text."""
+    trials = skip_trials(results)
+    rows = [[trials[0].label, "IoU", text("explain.fcn_boundary")]]
+    for one in trials:
+        rows.append([" – ".join(f"FCN-{n}s" for n in one.off), number(one.iou, 2), number(one.boundary_iou, 2)])
+    return plain_table(rows)
 
 
 def skip_figure(results: Mapping[int, Segmentation]) -> Drawing:
     """The boundaries of FCN-32s and FCN-16s against that of FCN-8s: what they share, and what either has alone."""
-    photo, label_id, scores = results[8].photo, largest_label(results[8]), skip_agreement(results)
-    part = window(np.logical_or.reduce([result.labels == label_id for result in results.values()]))
-    coarse, middle, fine = (boundary(results[stride].labels == label_id)[part] for stride in (32, 16, 8))
-    images = [compared(photo.pixels[part], fine, one, _SKIP_PANEL) for one in (coarse, middle)]
-    titles = [f"FCN-{stride}s – FCN-8s: {number(scores[stride, 8][1], 2)}" for stride in (32, 16)]
+    photo, images, titles, trials = results[8].photo, [], [], skip_trials(results)
+    part = window(np.logical_or.reduce([mask for one in trials for mask in one.masks]))
+    for one in (trials[2], trials[1]):
+        coarse, fine = (boundary(mask)[part] for mask in one.masks)
+        images.append(compared(photo.pixels[part], fine, coarse, _SKIP_PANEL))
+        titles.append(f"FCN-{one.off[0]}s – FCN-8s: {number(one.boundary_iou, 2)}")
     legend = three_colors([text(f"explain.fcn_{key}") for key in ("both", "coarse", "fine")])
     return panels(images, titles, 2, _SKIP_PANEL, legend, photo.name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,8 @@ from labkit.locale import text
 from labkit.models.semantic import network_input
 from labkit.segmentation import Segmentation
 
-__all__ = ["boundary", "boundary_iou", "changed", "find_part", "largest_label", "on_photo", "photo_part", "recorded"]
-__all__ += ["silenced", "telling", "window"]
-
-_SHARE = 1 / 3
+__all__ = ["Trial", "boundary", "boundary_iou", "changed", "find_part", "largest_label", "on_photo", "photo_part"]
+__all__ += ["recorded", "telling", "trial_without", "window"]
 
 
 @contextmanager
@@ -36,38 +35,74 @@ def recorded(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, list[Any]]]
 
     with ExitStack() as stack:
         for name, module in modules.items():
-            stack.callback(module.register_forward_hook(keeper(name)).remove)
+            stack.enter_context(module.register_forward_hook(keeper(name)))
         yield outputs
 
 
 def _kept(output: Any) -> Any:
     if isinstance(output, torch.Tensor):
-        kept = output.detach().to("cpu", torch.float32) if output.is_floating_point() else output.detach().cpu()
-        return kept.clone()
+        return output.detach().to("cpu", torch.float32 if output.is_floating_point() else output.dtype, copy=True)
     if isinstance(output, Mapping):
         return {name: _kept(value) for name, value in output.items()}
-    if isinstance(output, (list, tuple)):
-        return type(output)(map(_kept, output)) if not hasattr(output, "_fields") else output
+    if isinstance(output, (list, tuple)) and not hasattr(output, "_fields"):
+        return type(output)(map(_kept, output))
     return output
 
 
-@contextmanager
-def changed(module: nn.Module, change: Callable[[Any], Any]) -> Iterator[None]:
+def changed(module: nn.Module, change: Callable[[Any], Any]) -> AbstractContextManager:
     """While the block runs, `module` returns `change(output)`."""
-    hook = module.register_forward_hook(lambda module, given, output: change(output))
-    try:
-        yield
-    finally:
-        hook.remove()
+    return module.register_forward_hook(lambda module, given, output: change(output))
 
 
-@contextmanager
-def silenced(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """While the block runs, these modules return zeros: what they say is missing."""
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """An answer (`result`) with the parts `off` of a network switched off, beside the `full` one.
+
+    Measured is the class of the largest segment of the full answer (the background where nothing was found), by its
+    mask there or by another one, `truth` (`HxW` bool); only where `known` (`HxW` bool), if that is given.
+    """
+
+    off: tuple[int, ...]
+    full: Segmentation
+    result: Segmentation
+    truth: np.ndarray | None = None
+    known: np.ndarray | None = None
+
+    @property
+    def label(self) -> str:
+        return self.full.classes.label(largest_label(self.full))
+
+    @property
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """The class's mask in the answer and the one that it is measured by, both `HxW` bool."""
+        mask, full = (one.labels == largest_label(self.full) for one in (self.result, self.full))
+        return mask if self.known is None else mask & self.known, full if self.truth is None else self.truth
+
+    @property
+    def iou(self) -> float:
+        return iou(*self.masks)
+
+    @property
+    def boundary_iou(self) -> float:
+        return boundary_iou(*self.masks)
+
+    @property
+    def moved(self) -> np.ndarray:
+        """The pixels whose class is another than in the full answer, `HxW` bool."""
+        return self.full.labels != self.result.labels
+
+    @property
+    def share(self) -> float:
+        """Their share of the photo, in [0, 1]."""
+        return float(self.moved.mean())
+
+
+def trial_without(model: Any, full: Segmentation, parts: Mapping[int, nn.Module], off: Sequence[int]) -> Trial:
+    """Segments the photo of the answer `full` once more; meanwhile those of the `parts` that are `off` give zeros."""
     with ExitStack() as stack:
-        for module in modules:
-            stack.enter_context(changed(module, torch.zeros_like))
-        yield
+        for place in off:
+            stack.enter_context(changed(parts[place], torch.zeros_like))
+        return Trial(tuple(off), full, model.segment(full.photo))
 
 
 def find_part(network: nn.Module, kinds: type | tuple[type, ...], missing: str, **words: Any) -> Any:
@@ -88,7 +123,7 @@ def telling(results: Sequence[Segmentation]) -> Segmentation:
     """
     if not results:
         raise LabkitError(text("figures.no_results"))
-    return min(results, key=lambda one: abs((one.largest.area if one.largest else 0) / one.ids.size - _SHARE))
+    return min(results, key=lambda one: abs((one.largest.area if one.largest else 0) / one.ids.size - 1 / 3))
 
 
 def largest_label(result: Segmentation) -> int:

@@ -60,11 +60,6 @@ class Level:
     def stride(self) -> int:
         return 2**self.number
 
-    @property
-    def strength(self) -> np.ndarray:
-        """The mean of the features' absolute values over the channels, `HxW` float32."""
-        return self.features.abs().mean(0).numpy()
-
 
 @dataclass(frozen=True, eq=False)
 class Stages:
@@ -90,10 +85,6 @@ class Stages:
     mask_logits: torch.Tensor
 
     @property
-    def photo(self) -> Photo:
-        return self.result.photo
-
-    @property
     def refined(self) -> torch.Tensor:
         """Each proposal's box for each class after the box head, within the photo: `MxCx4`."""
         boxes = self.network.roi_heads.box_coder.decode(self.box_shifts, [self.proposals])
@@ -106,40 +97,23 @@ def stages_of(model: Any, photo: Photo, **settings: Any) -> Stages:
     LabkitError for a model that is no Mask R-CNN.
     """
     network = find_part(model.network, MaskRCNN, "explain.detection_no_parts", given=model.variant.title)
-    heads = network.roi_heads
-    parts = {
-        "pyramid": network.backbone,
-        "anchors": network.rpn.anchor_generator,
-        "rpn_head": network.rpn.head,
-        "rpn": network.rpn,
-        "box_head": heads.box_predictor,
-        "mask_head": heads.mask_predictor,
-        "heads": heads,
-    }
+    rpn, heads = network.rpn, network.roi_heads
+    parts = {"pyramid": network.backbone, "anchors": rpn.anchor_generator, "rpn_head": rpn.head, "rpn": rpn}
+    parts |= {"heads": heads, "box_head": heads.box_predictor, "mask_head": heads.mask_predictor}
     given: list[ImageList] = []
-    hook = network.rpn.register_forward_pre_hook(lambda module, arguments: given.append(arguments[0]))
+    hook = rpn.register_forward_pre_hook(lambda module, arguments: given.append(arguments[0]))
     with hook, recorded(parts) as seen:
         result = model.segment(photo, **settings)
     last = {name: outputs[-1] for name, outputs in seen.items()}
-    found = last["heads"][0][0]
+    found, pooled = last["heads"][0][0], heads.mask_roi_pool.featmap_names
     rows = list(zip(found["scores"].tolist(), found["labels"].tolist(), strict=True))
     kept = [rows.index((segment.score, segment.label_id)) for segment in result.segments]
-    longest, pooled = max(given[-1].tensors.shape[-2:]), heads.mask_roi_pool.featmap_names
-    levels = [
-        Level(round(math.log2(longest / max(features.shape[-2:]))), features[0], name in pooled)
-        for name, features in last["pyramid"].items()
-    ]
+    size, longest, levels = tuple(given[-1].image_sizes[0]), max(given[-1].tensors.shape[-2:]), []
+    for name, features in last["pyramid"].items():
+        levels.append(Level(round(math.log2(longest / max(features.shape[-2:]))), features[0], name in pooled))
+    proposed = (last["anchors"][0], *last["rpn_head"], last["rpn"][0][0])
     return Stages(
-        network,
-        result,
-        tuple(given[-1].image_sizes[0]),
-        levels,
-        last["anchors"][0],
-        *last["rpn_head"],
-        last["rpn"][0][0],
-        *last["box_head"],
-        found["boxes"][kept],
-        last["mask_head"][kept],
+        network, result, size, levels, *proposed, *last["box_head"], found["boxes"][kept], last["mask_head"][kept]
     )
 
 
@@ -167,19 +141,23 @@ def levels_table(stages: Stages) -> str:
 
 
 def pyramid_figure(stages: Stages) -> Drawing:
-    """The photo with the boxes found, and the strength of each level of the pyramid with the boxes taken from it."""
-    photo, taken = painted(stages.photo.pixels, [], _BLUR * _WIDTH), level_of(stages, stages.boxes).tolist()
+    """The photo with the boxes found, and each level of the pyramid with the boxes taken from it.
+
+    A level is shown as the mean of its features' absolute values over the channels, dark the least, light the largest.
+    """
+    photo, taken = painted(stages.result.photo.pixels, [], _BLUR * _WIDTH), level_of(stages, stages.boxes).tolist()
     images, titles = [photo], [text("explain.detection_found", count=len(taken)) + "\n"]
     for level in stages.levels:
         channels, *sides = level.features.shape
         part = tuple(side / level.stride / count for side, count in zip(stages.size, sides, strict=True))
-        strength = on_photo(level.strength, part)
-        scale = ScalarMappable(Normalize(strength.min(), strength.max()), "cividis")
-        images.append(cells_over(photo, level.strength, part, scale, opacity=1))
+        strength = level.features.abs().mean(0).numpy()
+        shown = on_photo(strength, part)
+        scale = ScalarMappable(Normalize(shown.min(), shown.max()), "cividis")
+        images.append(cells_over(photo, strength, part, scale, opacity=1))
         title = text("explain.detection_stride", number=level.number, stride=level.stride)
         shape = "×".join(map(str, (*sides, channels)))
         titles.append(f"{title}\n{shape}{'' if level.pooled else text('explain.detection_rpn_only')}")
-    drawn = panels(images, titles, 3, _WIDTH, name=stages.photo.name, size=stages.size)
+    drawn = panels(images, titles, 3, _WIDTH, name=stages.result.photo.name, size=stages.size)
     whole, *axes = drawn.axes
     places = {level.number: ax for level, ax in zip(stages.levels, axes, strict=False)}
     for n, (box, level) in enumerate(zip(stages.boxes.tolist(), taken, strict=True)):
@@ -264,8 +242,8 @@ def proposals_figure(stages: Stages, proposals: Proposals, count: int = _SHOWN) 
         title = text(f"explain.proposals_{key}", count=len(boxes[:count]), all=len(boxes))
         pairs = overlapping(boxes[:count], least)
         titles.append(f"{title}\n{text('explain.proposals_pairs', least=number(least, 1), count=pairs)}")
-    photo = painted(stages.photo.pixels, [], _BLUR * width)
-    drawn = panels([photo, photo], titles, 2, width, name=stages.photo.name, size=stages.size)
+    photo = painted(stages.result.photo.pixels, [], _BLUR * width)
+    drawn = panels([photo, photo], titles, 2, width, name=stages.result.photo.name, size=stages.size)
     for ax, boxes in zip(drawn.axes, (proposals.before, proposals.after), strict=True):
         corners = boxes[:count].round(decimals=1)[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).numpy()
         ax.add_collection(PolyCollection(corners, facecolor="none", edgecolor=_BLUE, linewidth=1.1), autolim=False)
@@ -276,7 +254,7 @@ def proposals_sliders(stages: Stages, proposals: Proposals) -> Sliders:
     """A slider for how many boxes are drawn, and `proposals_figure`, which follows it."""
     most = max(len(proposals.after), 1)
     settings = {"count": (text("explain.proposals_slider"), min(_SHOWN, most), 1, most)}
-    return Sliders(lambda count: proposals_figure(stages, proposals, count), settings, stages.photo.name)
+    return Sliders(lambda count: proposals_figure(stages, proposals, count), settings, stages.result.photo.name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,17 +294,15 @@ def judged(stages: Stages) -> list[Judged]:
     chosen = list(found)[:_MOST] or list(enumerate(classes[:_MOST]))
     taken = {n for n, _ in chosen}
     rejected = [(n, 0) for n, label_id in enumerate(classes) if label_id == 0 and n not in taken][:1]
-    return [
-        Judged(stages.proposals[n], refined[n, label_id] if label_id else None, label_id, probabilities[n])
-        for n, label_id in chosen + rejected
-    ]
+    rows = [(n, label_id, refined[n, label_id] if label_id else None) for n, label_id in chosen + rejected]
+    return [Judged(stages.proposals[n], after, label_id, probabilities[n]) for n, label_id, after in rows]
 
 
 @matplotlib.rc_context(STYLE)
 def judged_figure(stages: Stages) -> Drawing:
     """The boxes before (dashed) and after the box head, and the likeliest classes of each."""
     rows, width, told = judged(stages), 0.9 * PANEL, []
-    (height, across), pixels = stages.size, stages.photo.pixels
+    (height, across), pixels = stages.size, stages.result.photo.pixels
     size = (2 * PANEL, max(width * min(height / across, 1.6), 0.85 * len(rows)) + 0.4)
     drawn = Drawing(figsize=size, layout="constrained")
     grid = drawn.add_gridspec(max(len(rows), 1), 2, width_ratios=(1, 1))
@@ -354,7 +330,7 @@ def judged_figure(stages: Stages) -> Drawing:
         ax.set(xlim=(0, 1.15), ylim=(len(places) - 0.4, -0.6))
         ax.tick_params(length=0, labelbottom=False)
         ax.spines[:].set_visible(False)
-    drawn.set_label(f"{stages.photo.name}: {'; '.join(told)}")
+    drawn.set_label(f"{stages.result.photo.name}: {'; '.join(told)}")
     return drawn
 
 
@@ -371,23 +347,19 @@ class ClassMasks(NamedTuple):
     total: float
 
 
-def class_masks(stages: Stages, number: int = 0) -> ClassMasks | None:
-    """The masks of one object found, by its place in `Stages.boxes`; None where nothing was found.
+def class_masks(stages: Stages) -> ClassMasks | None:
+    """The masks of the best object found; None where nothing was.
 
     The mask head has a sigmoid a class, so the classes do not compete for a cell: the class head alone decides which
     mask is taken (He et al., 2017, arXiv:1703.06870, section 3).
     """
     if not stages.result.segments:
         return None
-    chosen = stages.result.segments[number].label_id
-    probabilities = stages.class_logits[source_of(stages)[number]].softmax(0)
-    known = stages.result.classes.ids
-    others = [n for n in probabilities.argsort(descending=True).tolist() if n not in (0, chosen) and n in known]
-    label_ids = [chosen, *others[:2]]
-    masks = stages.mask_logits[number].sigmoid()
-    return ClassMasks(
-        label_ids, probabilities[label_ids].tolist(), masks[label_ids].numpy(), float(masks[1:].sum(0).max())
-    )
+    chosen, known = stages.result.segments[0].label_id, stages.result.classes.ids
+    scores, masks = stages.class_logits[source_of(stages)[0]].softmax(0), stages.mask_logits[0].sigmoid()
+    others = [n for n in scores.argsort(descending=True).tolist() if n not in (0, chosen) and n in known]
+    ids = [chosen, *others[:2]]
+    return ClassMasks(ids, scores[ids].tolist(), masks[ids].numpy(), float(masks[1:].sum(0).max()))
 
 
 def masks_figure(stages: Stages) -> Drawing:
@@ -396,7 +368,7 @@ def masks_figure(stages: Stages) -> Drawing:
         return note(text("figures.nothing"))
     mask = stages.result.segments[0].mask
     part, scale = window(mask), ScalarMappable(Normalize(0, 1), "cividis")
-    pasted = painted(stages.photo.pixels[part], [(mask[part], _BLUE)], _WIDTH)
+    pasted = painted(stages.result.photo.pixels[part], [(mask[part], _BLUE)], _WIDTH)
     images, titles = [ImageOps.pad(pasted, [max(pasted.size)] * 2, color="white")], [text("explain.heads_pasted")]
     for mask, label_id, score in zip(found.masks, found.label_ids, found.probabilities, strict=True):
         large = cells(mask, scale).resize([_CELLS] * 2, Image.Resampling.NEAREST)  # which JPEG does not blur
@@ -405,7 +377,7 @@ def masks_figure(stages: Stages) -> Drawing:
         name = stages.result.classes.label(label_id)
         images.append(large)
         titles.append(f"{text('explain.heads_class', name=name, score=number(score, 3))}\n{below}")
-    return panels(images, titles, 4, _WIDTH, name=stages.photo.name)
+    return panels(images, titles, 4, _WIDTH, name=stages.result.photo.name)
 
 
 def masks_text(stages: Stages) -> str:

@@ -19,64 +19,37 @@ from pytorchcv.models.pspnet import PyramidPoolingBranch
 from segmentation_models_pytorch.decoders.pspnet.decoder import PSPBlock
 from torch import nn
 
-from labkit.evaluation.metrics import iou
 from labkit.explain.drawing import cells_over, changes, three_colors
-from labkit.explain.hooks import largest_label, on_photo, photo_part, recorded, silenced
+from labkit.explain.hooks import Trial, largest_label, on_photo, photo_part, recorded, trial_without
 from labkit.figures import Drawing, cut, legend_rows, note, overlay_image, panels, plain_table, small
 from labkit.io.errors import LabkitError
 from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["Pyramid", "Without", "context_figure", "context_table", "find_pyramid", "pyramid", "pyramid_figure"]
-__all__ += ["pyramid_table", "without"]
+__all__ = ["Pyramid", "context_figure", "context_table", "find_pyramid", "pyramid", "pyramid_figure", "pyramid_table"]
+__all__ += ["swap", "without"]
 
 _WIDTH, _CONTEXT_WIDTH = 2.3, 3.0
 _LEAST_VOTE = 0.05
 """Where no level adds this much to the probability, all stay pale."""
 
 
-@dataclass(frozen=True, eq=False)
-class Without:
-    """The answer with the levels of the sizes `off` switched off (zeros), beside the `full` one."""
+def swap(one: Trial) -> tuple[int, int, float] | None:
+    """The change that most pixels made: label id before and after, and its share of the photo; None for none."""
+    if not one.moved.any():
+        return None
+    pairs = np.stack([one.full.labels[one.moved], one.result.labels[one.moved]])
+    found, counts = np.unique(pairs, axis=1, return_counts=True)
+    before, after = found[:, counts.argmax()].tolist()
+    return before, after, float(counts.max() / one.moved.size)
 
-    off: tuple[int, ...]
-    full: Segmentation
-    result: Segmentation
 
-    @property
-    def moved(self) -> np.ndarray:
-        """The pixels whose class is another, `HxW` bool."""
-        return self.full.labels != self.result.labels
-
-    @property
-    def share(self) -> float:
-        """Their share of the photo, in [0, 1]."""
-        return float(self.moved.mean())
-
-    @property
-    def iou(self) -> float:
-        """IoU of the largest object's class with the full answer, of the background's where nothing was found."""
-        label_id = largest_label(self.full)
-        return iou(self.result.labels == label_id, self.full.labels == label_id)
-
-    @property
-    def swap(self) -> tuple[int, int, float] | None:
-        """The change that most pixels made: label id before and after, and its share of the photo; None for none."""
-        if not self.moved.any():
-            return None
-        pairs = np.stack([self.full.labels[self.moved], self.result.labels[self.moved]])
-        found, counts = np.unique(pairs, axis=1, return_counts=True)
-        before, after = found[:, counts.argmax()].tolist()
-        return before, after, float(counts.max() / self.moved.size)
-
-    @property
-    def told(self) -> str:
-        """`swap` in words."""
-        if self.swap is None:
-            return text("explain.pyramid_same")
-        before, after = (self.full.classes.label(label_id) for label_id in self.swap[:2])
-        return f"{before} → {after}: {number(100 * self.swap[2], 1)} %"
+def _swap(one: Trial) -> str:
+    if (found := swap(one)) is None:
+        return text("explain.pyramid_same")
+    before, after = (one.full.classes.label(label_id) for label_id in found[:2])
+    return f"{before} → {after}: {number(100 * found[2], 1)} %"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,15 +66,11 @@ class Pyramid:
     pooled: dict[int, torch.Tensor]
     votes: dict[int, np.ndarray]
     part: tuple[float, float]
-    trials: tuple[Without, ...]
+    trials: tuple[Trial, ...]
 
     def strength(self, size: int) -> np.ndarray:
         """The Euclidean norm of the features in each cell of a level, `SxS`."""
         return self.pooled[size].norm(dim=0).numpy()
-
-    @property
-    def label(self) -> str:
-        return self.full.classes.label(largest_label(self.full))
 
 
 def find_pyramid(network: nn.Module) -> dict[int, tuple[nn.Module, nn.Module]]:
@@ -120,23 +89,20 @@ def find_pyramid(network: nn.Module) -> dict[int, tuple[nn.Module, nn.Module]]:
     return dict(sorted(found.items()))
 
 
-def without(model: Any, full: Segmentation, *sizes: int) -> Without:
+def without(model: Any, full: Segmentation, *sizes: int) -> Trial:
     """Segments the photo of the answer `full` once more, the levels of these sizes (none given: all) giving zeros."""
     levels = find_pyramid(model.network)
-    off = sizes or tuple(levels)
-    if unknown := set(off) - set(levels):
+    if unknown := set(sizes) - set(levels):
         raise LabkitError(text("explain.pyramid_size", given=sorted(unknown), valid=", ".join(map(str, levels))))
-    with silenced(levels[size][0] for size in off):
-        return Without(off, full, model.segment(full.photo))
+    return trial_without(model, full, {size: branch for size, (branch, _) in levels.items()}, sizes or tuple(levels))
 
 
 def pyramid(model: Any, photo: Photo) -> Pyramid:
     """The pooled maps of one photo, recorded by forward hooks, and its answers without each level and without all."""
     levels = find_pyramid(model.network)
-    parts = {str(size): pooling for size, (_, pooling) in levels.items()}
-    with recorded({"logits": model.network, **parts}) as seen:
+    with recorded({"logits": model.network} | {size: pooling for size, (_, pooling) in levels.items()}) as seen:
         full = model.segment(photo)
-        pooled = {size: seen[str(size)][0][0] for size in levels}
+        pooled = {size: seen[size][0][0] for size in levels}
         trials = (*(without(model, full, size) for size in levels), without(model, full))
     part = photo_part(model, full, seen["logits"][0].shape[2:])  # the logits are as large as the input
     label_id = largest_label(full)
@@ -153,7 +119,9 @@ def pyramid_table(found: Pyramid) -> str:
         if len(trial.off) < len(found.pooled):
             name = text("explain.pyramid_without", sizes=", ".join(f"{size}×{size}" for size in trial.off))
         rows.append([name, f"{number(100 * trial.share, 1)} %", number(trial.iou, 2)])
-    return f"{text('explain.pyramid_photo', name=found.full.photo.name, label=found.label)}\n{plain_table(rows)}"
+    return (
+        f"{text('explain.pyramid_photo', name=found.full.photo.name, label=found.trials[0].label)}\n{plain_table(rows)}"
+    )
 
 
 def pyramid_figure(found: Pyramid) -> Drawing:
@@ -173,33 +141,32 @@ def pyramid_figure(found: Pyramid) -> Drawing:
         low, high = (number(round(float(x), 2) + 0.0, 2) for x in (vote.min(), vote.max()))  # no -0,00
         titles.append(text("explain.pyramid_vote", size=size, values=f"{low} … {high}".replace("-", "−")))
     colors = [(to_hex(matplotlib.colormaps["PuOr_r"](end)), key) for end, key in ((0.9, "for"), (0.1, "against"))]
-    legend = [(color, text(f"explain.pyramid_{key}", label=found.label)) for color, key in colors]
+    legend = [(color, text(f"explain.pyramid_{key}", label=found.trials[0].label)) for color, key in colors]
     return panels(images, titles, len(found.pooled), _WIDTH, legend, found.full.photo.name)
 
 
-def context_table(trials: Sequence[Without]) -> str:
+def context_table(trials: Sequence[Trial]) -> str:
     """A row a photo in plain text, the most changed first: how many pixels changed class, and the commonest change."""
     rows = [[text(key) for key in ("figures.photo", "explain.pyramid_changed", "explain.pyramid_swap")]]
-    for trial in sorted(trials, key=lambda trial: -trial.share):
-        rows.append([trial.full.photo.name, f"{number(100 * trial.share, 1)} %", trial.told])
+    for trial in sorted(trials, key=lambda one: -one.share):
+        rows.append([trial.full.photo.name, f"{number(100 * trial.share, 1)} %", _swap(trial)])
     return plain_table(rows)
 
 
-def context_figure(trials: Sequence[Without]) -> Drawing:
+def context_figure(trials: Sequence[Trial]) -> Drawing:
     """Of several photos the one that changes most, with the pyramid and without it: its classes and what changed."""
     if not trials:
         return note(text("figures.no_results"))
-    trial = max(trials, key=lambda trial: trial.share)
-    photo, label_id, images, titles = trial.full.photo, largest_label(trial.full), [], []
+    trial = max(trials, key=lambda one: one.share)
+    photo, was, images, titles = trial.full.photo, trial.masks[1], [], []
     for result, key in ((trial.full, "with"), (trial.result, "all")):
         images.append(small(overlay_image(result, 0.6), _CONTEXT_WIDTH))
         classes = [f"{name} {100 * share:.0f} %" for _, name, share, _ in legend_rows(result)[:2] if share >= 0.005]
         told = cut(", ".join(classes) or text("figures.nothing"))
         titles.append(f"{text(f'explain.pyramid_{key}')}\n{told}")
-    was = trial.full.labels == label_id
     images.append(changes(photo.pixels, (was & ~trial.moved, was & trial.moved, ~was & trial.moved), _CONTEXT_WIDTH))
-    told = trial.told if cut(trial.told) == trial.told else trial.told.replace("→ ", "→\n")
+    told = _swap(trial)
+    told = told if cut(told) == told else told.replace("→ ", "→\n")
     titles.append(f"{text('explain.pyramid_scores', share=number(100 * trial.share, 1))}\n{told}")
-    label = trial.full.classes.label(label_id)
-    legend = three_colors([text(f"explain.pyramid_{key}", label=label) for key in ("kept", "lost", "other")])
+    legend = three_colors([text(f"explain.pyramid_{key}", label=trial.label) for key in ("kept", "lost", "other")])
     return panels(images, titles, 3, _CONTEXT_WIDTH, legend, photo.name)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -24,17 +24,16 @@ from PIL import Image
 from torch import nn
 
 from labkit.evaluation.annotations import find_ground_truth
-from labkit.evaluation.metrics import iou
 from labkit.explain.drawing import compared, three_colors
-from labkit.explain.hooks import boundary_iou, changed, find_part, largest_label, recorded, window
-from labkit.figures import AGREED, STYLE, Drawing, note, panels, plain_table, small
+from labkit.explain.hooks import Trial, changed, find_part, recorded, window
+from labkit.figures import AGREED, STYLE, Drawing, panels, plain_table, small
 from labkit.io.errors import LabkitError
 from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["Level", "Paths", "Trial", "Trials", "find_unet", "maps_figure", "paths", "paths_figure", "paths_table"]
-__all__ += ["skip_trials", "skips_figure", "skips_table"]
+__all__ = ["Level", "Paths", "find_unet", "maps_figure", "paths", "paths_figure", "paths_table", "skip_trials"]
+__all__ += ["skips_figure", "skips_table"]
 
 _DOWN, _UP, _SKIP = "#d55e00", "#009e73", "#0072b2"
 _CHANNELS, _TILE, _MAP_WIDTH, _SKIPS_WIDTH = 4, 64, 1.4, 2.1
@@ -70,39 +69,6 @@ class Paths:
     levels: tuple[Level, ...]
     output: torch.Tensor
     size: tuple[int, int]
-
-
-class Trial(NamedTuple):
-    """One run: the strides of the skips that were `off`, the mask (`HxW` bool), IoU and boundary IoU with the truth."""
-
-    off: tuple[int, ...]
-    mask: np.ndarray
-    iou: float
-    boundary_iou: float
-
-    @property
-    def name(self) -> str:
-        if len(self.off) == 1:
-            return text("explain.unet_without", scale=f"1/{self.off[0]}")
-        return text("explain.unet_none" if self.off else "explain.unet_all")
-
-    @property
-    def scores(self) -> tuple[str, str]:
-        return number(self.iou, 2), number(self.boundary_iou, 2)
-
-
-@dataclass(frozen=True, eq=False)
-class Trials:
-    """All skips, without each of them (fine ones first), without all; `full` is the answer, `truth` `HxW` bool.
-
-    `own`: the truth is the mask of the network with all skips, for want of a reference with this class. Where the
-    network found nothing there are no `runs`.
-    """
-
-    full: Segmentation
-    truth: np.ndarray
-    own: bool
-    runs: tuple[Trial, ...]
 
 
 def find_unet(network: nn.Module) -> smp.Unet:
@@ -230,63 +196,65 @@ def _mosaic(features: torch.Tensor, found: Paths, stride: int) -> Image.Image:
     return sheet
 
 
-def skip_trials(model: Any, photo: Photo, reference: Segmentation | None = None, fill: str = "zeros") -> Trials:
+def skip_trials(model: Any, photo: Photo, reference: Segmentation | None = None, fill: str = "zeros") -> list[Trial]:
     """What becomes of the largest object's class when skip connections are switched off, measured by the reference.
 
-    `reference` is the photo's own where none is given; where it has no such class, the mask with all skips serves.
-    Instead of a skip's features the decoder gets `fill`: "zeros", or "mean", of each channel over the photo. Zeros do
-    not drive our network out of its range: 0 lies between the least and the largest value of every joined channel.
-    LabkitError for another `fill` or a network that is no U-Net.
+    All skips, without each of them (`off` has their strides, fine ones first), without all; one trial alone where
+    nothing was found. `reference` is the photo's own where none is given; where it has no such class, the mask with all
+    skips serves. Instead of a skip's features the decoder gets `fill`: "zeros", or "mean", of each channel over the
+    photo. Zeros do not drive our network out of its range: 0 lies between the least and the largest value of every
+    joined channel. LabkitError for another `fill` or a network that is no U-Net.
     """
     if fill not in _FILLS:
         raise LabkitError(text("explain.unet_fill", given=fill, valid=", ".join(_FILLS)))
-    encoder = find_unet(model.network).encoder
+    encoder, truth, known = find_unet(model.network).encoder, None, None
     with recorded({"encoder": encoder}) as seen:
         full = model.segment(photo)
-    if (largest := full.largest) is None:
-        return Trials(full, full.labels > 0, True, ())
-    own, truth, known = True, largest.mask, np.ones_like(largest.mask)
+    if full.largest is None:
+        return [Trial((), full, full)]
     reference = reference if reference is not None else find_ground_truth(photo)
     if reference is not None and reference.classes is not None:
         with suppress(ValueError):  # its label set has no such class
-            if (shown := reference.mask_of(largest.label)).any():
-                own, truth, known = False, shown, reference.confidence > 0
+            if (shown := reference.mask_of(full.largest.label)).any():
+                truth, known = shown, reference.confidence > 0
     features = seen["encoder"][0]
-    strides = [features[0].shape[-1] // one.shape[-1] for one in features]
-    skips = range(1, len(features) - 1)  # neither the input nor the bottom
+    skips = [features[0].shape[-1] // one.shape[-1] for one in features][1:-1]  # neither the input nor the bottom
 
     def run(off: Sequence[int]) -> Trial:
         def without(given: list[torch.Tensor]) -> list[torch.Tensor]:
-            return [_FILLS[fill](one) if place in off else one for place, one in enumerate(given)]
+            return [_FILLS[fill](x) if given[0].shape[-1] // x.shape[-1] in off else x for x in given]
 
         with changed(encoder, without):
-            mask = model.segment(photo).mask_of(largest.label) & known
-        return Trial(tuple(strides[place] for place in off), mask, iou(mask, truth), boundary_iou(mask, truth))
+            return Trial(tuple(off), full, model.segment(photo), truth, known)
 
-    runs = (run(()), *(run((place,)) for place in skips), run(skips))
-    return Trials(full, truth, own, runs)
+    return [run(()), *(run((stride,)) for stride in skips), run(skips)]
 
 
-def skips_table(trials: Trials) -> str:
+def skips_table(trials: Sequence[Trial]) -> str:
     """A row a run in plain text: what was off, IoU and boundary IoU; above, what it was measured by."""
-    if not trials.runs:
-        return text("explain.unet_nothing", name=trials.full.photo.name)
-    label = trials.full.classes.label(largest_label(trials.full))
-    by = text(f"explain.unet_{'own' if trials.own else 'reference'}", name=trials.full.photo.name, label=label)
+    first, name = trials[0], trials[0].full.photo.name
+    if first.full.largest is None:
+        return text("explain.unet_nothing", name=name)
+    by = text(f"explain.unet_{'own' if first.truth is None else 'reference'}", name=name, label=first.label)
     head = ["", "IoU", text("explain.unet_boundary")]
-    return f"{by}\n{plain_table([head, *([trial.name, *trial.scores] for trial in trials.runs)])}"
+    return f"{by}\n{plain_table([head, *(_told(one) for one in trials)])}"
 
 
-def skips_figure(trials: Trials) -> Drawing:
+def skips_figure(trials: Sequence[Trial]) -> Drawing:
     """The object with the mask of every run on it: what agrees with the truth, what is lost, what is too much."""
-    if not trials.runs:
-        return note(text("figures.nothing"))
-    part = window(np.logical_or.reduce([trials.truth, *(trial.mask for trial in trials.runs)]))
-    pixels, truth = trials.full.photo.pixels[part], trials.truth[part]
-    images = [compared(pixels, trial.mask[part], truth, _SKIPS_WIDTH) for trial in trials.runs]
-    titles = []
-    for trial in trials.runs:
-        scores = dict(zip(("iou", "boundary"), trial.scores, strict=True))
-        titles.append(f"{trial.name}\n{text('explain.unet_scores', **scores)}")
+    photo, images, titles = trials[0].full.photo, [], []
+    part = window(np.logical_or.reduce([mask for one in trials for mask in one.masks]))
+    for one in trials:
+        images.append(compared(photo.pixels[part], *(mask[part] for mask in one.masks), _SKIPS_WIDTH))
+        name, *scores = _told(one)
+        titles.append(f"{name}\n{text('explain.unet_scores', **dict(zip(('iou', 'boundary'), scores, strict=True)))}")
     legend = three_colors([text(f"explain.unet_{key}") for key in ("agreed", "lost", "extra")])
-    return panels(images, titles, 3, _SKIPS_WIDTH, legend, trials.full.photo.name)
+    return panels(images, titles, 3, _SKIPS_WIDTH, legend, photo.name)
+
+
+def _told(one: Trial) -> list[str]:
+    """What was off, IoU and boundary IoU, in words."""
+    name = text("explain.unet_none" if one.off else "explain.unet_all")
+    if len(one.off) == 1:
+        name = text("explain.unet_without", scale=f"1/{one.off[0]}")
+    return [name, number(one.iou, 2), number(one.boundary_iou, 2)]
