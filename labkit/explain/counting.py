@@ -16,8 +16,7 @@ from labkit.locale import LANGUAGES, language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["Pair", "counts_figure", "counts_table", "crowded", "doubled", "doubled_table", "objects_of", "regions_of"]
-__all__ += ["telling_pair"]
+__all__ = ["Pair", "counts_figure", "counts_table", "crowded", "doubled", "doubled_table", "telling_pair"]
 
 _LEAST, _VISIBLE, _WIDTH = 0.005, 0.5, 0.85 * PANEL
 """Objects and regions on less than 0.5 % of the photo are not counted: a few stray pixels."""

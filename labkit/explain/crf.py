@@ -7,7 +7,6 @@ and sliders for it: `labkit.explain.deeplab`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from labkit.models.base import Setting
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["CRF_SETTINGS", "Answer", "DenseCRF", "answers", "refine"]
+__all__ = ["CRF_SETTINGS", "DenseCRF", "answers", "refine"]
 
 CRF_SETTINGS = {
     "appearance": Setting(6.0, 0.0, 20.0),
@@ -38,7 +37,6 @@ CRF_SETTINGS = {
 """
 
 _SIDE, _STEP = 192, 6
-_ROWS = 64
 
 
 class DenseCRF:
@@ -92,49 +90,35 @@ class DenseCRF:
         return (self._rows @ said @ self._columns - said) * self._near_norm
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """The model's answer at one working side: `result` and the logits (`CxHxW` float32, without the padding) it comes
-    from, those of the classes that win somewhere; `label_ids` (`C` int64) says which.
-    """
-
-    result: Segmentation
-    logits: torch.Tensor
-    label_ids: torch.Tensor
-
-
-def answers(model: Any, photo: Photo, *working_sides: int) -> list[Answer]:
-    """The photo's answers with their logits at some working sides.
+def answers(model: Any, photo: Photo, *working_sides: int) -> list[tuple[Segmentation, torch.Tensor]]:
+    """The photo's answers at some working sides, each with its logits (`CxHxW` float32, without the padding).
 
     Without sides: the model's own and a third of it, where logits are coarse, as they were in DeepLab V1 and V2.
     """
-    usual = model.defaults["working_side"]
-    found = []
+    usual, found = model.defaults["working_side"], []
     for side in working_sides or (usual, usual // 3):
         with recorded({"logits": model.network}) as seen:
             result = model.segment(photo, working_side=side)
         logits = seen["logits"][-1][0]
-        logits = on_photo(logits, photo_part(model, result, logits.shape[1:]))
-        label_ids = torch.unique(logits.argmax(0))
-        found.append(Answer(result, logits[label_ids], label_ids))
+        found.append((result, on_photo(logits, photo_part(model, result, logits.shape[1:]))))
     return found
 
 
-def refine(found: Sequence[Answer], **settings: float) -> list[Trial]:
+def refine(found: Sequence[tuple[Segmentation, torch.Tensor]], **settings: float) -> list[Trial]:
     """The answers for one photo, before (`full`) and after (`result`) a CRF with `settings` (see `CRF_SETTINGS`).
 
     It runs on a grid whose longest side has 192 pixels; its probabilities, not its labels, are brought to the photo's
     size.
     """
-    image = Image.fromarray(found[0].result.photo.pixels)
+    image = Image.fromarray(found[0][0].photo.pixels)
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
     crf = DenseCRF(np.array(image), **settings)
     refined = []
-    for answer in found:
-        before = answer.result
-        q = crf(F.interpolate(answer.logits[None], crf.size, mode="bilinear", antialias=True)[0])
+    for before, logits in found:
+        label_ids = torch.unique(logits.argmax(0))  # the classes that win somewhere: the others never do
+        q = crf(F.interpolate(logits[None, label_ids], crf.size, mode="bilinear", antialias=True)[0])
         confidence, place = F.interpolate(q[None], before.ids.shape, mode="bilinear")[0].max(0)
-        labels = answer.label_ids.to(torch.uint8)[place].numpy()
+        labels = label_ids.to(torch.uint8)[place].numpy()
         made_by = {**before.made_by, "crf": crf.settings}
         after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
         refined.append(Trial((), before, after))
@@ -147,29 +131,11 @@ def _gaussian(length: int, width: float) -> torch.Tensor:
 
 
 def _appearance(pixels: np.ndarray, speakers: torch.Tensor, each: int, alpha: float, beta: float) -> torch.Tensor:
-    """The first kernel of every pixel with every speaker, times `each`, the pixels one speaks for; none with itself.
-
-    In bands that fit the processor's cache.
-    """
-    height, width = pixels.shape[:2]
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    places = _distances(torch.stack([rows, columns], -1).reshape(-1, 2).float(), speakers)
-    colors = _distances(torch.from_numpy(pixels.astype(np.float32)).reshape(-1, 3), speakers)
-    kernel = torch.empty(height * width, len(speakers))
-    for top in range(0, len(kernel), _ROWS):
-        part = slice(top, top + _ROWS)
-        alike = torch.mm(colors[0][part], colors[1], out=kernel[part])
-        near = torch.mm(places[0][part], places[1])
-        alike.mul_(-0.5 / beta**2).add_(near, alpha=-0.5 / alpha**2).exp_().mul_(each)
+    """The first kernel of every pixel with every speaker, times `each`, the pixels one speaks for; none with itself."""
+    rows, columns = np.indices(pixels.shape[:2])
+    points = np.dstack([rows / alpha, columns / alpha, pixels / beta]).reshape(-1, 5)
+    points = torch.from_numpy(points.astype(np.float32))
+    distances = torch.cdist(points, points[speakers], compute_mode="donot_use_mm_for_euclid_dist")
+    kernel = distances.square_().mul_(-0.5).exp_().mul_(each)
     kernel[speakers, torch.arange(len(speakers))] -= 1
     return kernel
-
-
-def _distances(points: torch.Tensor, speakers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two matrices whose product are the squared distances of all points to the speakers: |a|² - 2ab + |b|².
-
-    Places and colours are whole numbers, so that float32 holds all of this exactly.
-    """
-    squares, one = points.square().sum(1, keepdim=True), torch.ones(len(points), 1)
-    left, right = torch.cat([points, squares, one], 1), torch.cat([-2 * points, one, squares], 1)
-    return left, right[speakers].T.contiguous()

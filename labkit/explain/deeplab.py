@@ -37,8 +37,7 @@ from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
 __all__ = ["AtrousMap", "Branch", "Branches", "Field", "aspp_figure", "aspp_table", "atrous_figure", "atrous_table"]
-__all__ += ["boundary_scores", "branches", "branches_of", "crf_figure", "crf_sliders", "crf_table", "field", "fields"]
-__all__ += ["find_aspp"]
+__all__ += ["branches", "crf_sliders", "crf_table", "fields"]
 
 _ASPP_WIDTH, _ASPP_DETAIL, _ATROUS_WIDTH, _CRF_WIDTH, _CRF_DETAIL = 1.6, 1.2, 2.25, 2.7, 1.9
 _LINE, _DARK = "#bbbbbb", "#222222"

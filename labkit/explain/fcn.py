@@ -23,7 +23,6 @@ from matplotlib.patches import Rectangle
 from torch import nn
 from torchvision.models import segmentation
 
-from labkit.classes import VOC
 from labkit.explain.drawing import OPACITY, Sliders, cells_over, compared, three_colors
 from labkit.explain.hooks import Trial, boundary, find_part, largest_label, photo_part, recorded, window
 from labkit.figures import STYLE, Drawing, panels, plain_table, small
@@ -33,9 +32,8 @@ from labkit.models.fcn import FCNDecoder, bilinear_upsampling
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["Heatmaps", "LearnedKernel", "Steps", "heat_figure", "heatmaps", "kernel_figure", "learned_kernel"]
-__all__ += ["score_layer", "size_figure", "skip_figure", "skip_table", "skip_trials", "steps_figure"]
-__all__ += ["transposed_sliders", "transposed_steps"]
+__all__ = ["Heatmaps", "Steps", "heat_figure", "heatmaps", "learned_figures", "size_figure", "skip_figure"]
+__all__ += ["skip_table", "transposed_sliders"]
 
 _STRONGEST, _HEAT_PANEL, _SKIP_PANEL, _CELLS = 3, 2.1, 2.8, 3
 _WIDTH, _GAP, _SLOT, _CELL, _TITLE = 9.2, 0.22, 1.0, 0.4, 0.62  # inches
@@ -136,16 +134,6 @@ class Steps:
     padding: int
 
 
-@dataclass(frozen=True, eq=False)
-class LearnedKernel:
-    """The kernel that doubles the scores of one class, and its start: `kxk` float64; and the four steps with it."""
-
-    label_id: int
-    learned: np.ndarray
-    bilinear: np.ndarray
-    steps: Steps
-
-
 def transposed_steps(given: np.ndarray, kernel: np.ndarray, stride: int, padding: int) -> Steps:
     """The transposed convolution of `given` (`RxC`) with `kernel` (`kxk`) by an ordinary convolution with stride 1.
 
@@ -167,23 +155,20 @@ def transposed_steps(given: np.ndarray, kernel: np.ndarray, stride: int, padding
     return Steps(np.asarray(given, float), inserted, padded, np.asarray(kernel, float), output, s, p)
 
 
-def learned_kernel(model: Any, maps: Heatmaps, label: str | int | None = None) -> LearnedKernel:
-    """The kernel of a class (its name or label id, else the strongest) from stride 32 to stride 16.
+def learned_kernel(model: Any, maps: Heatmaps, label_id: int) -> tuple[np.ndarray, np.ndarray, Steps]:
+    """The kernel that doubles the scores of one class, from stride 32 to stride 16, its start, and the steps with it.
 
-    The steps are on the photo's own scores of the class around the highest of them: 3x3 cells of the stride-32 map,
-    fewer where it is smaller. LabkitError where no kernel was learned.
+    Kernels are `kxk` float64. The steps are on the photo's own scores of the class around the highest of them: 3x3
+    cells of the stride-32 map, fewer where it is smaller. LabkitError where no kernel was learned.
     """
     layer = find_part(model.network, FCNDecoder, "explain.transposed_none", name=model.weights.name).up32to16
-    label_id = maps.strongest()[0] if label is None else model.classes.id(label) if isinstance(label, str) else label
     start = bilinear_upsampling(1, layer.stride[0]).weight[0, 0]
     learned, bilinear = (w.detach().cpu().double().numpy() for w in (layer.weight[label_id, 0], start))
     scores = maps.scores[label_id]
     peak = np.unravel_index(scores.argmax(), scores.shape)
     first = [min(max(at - _CELLS // 2, 0), max(side - _CELLS, 0)) for at, side in zip(peak, scores.shape, strict=True)]
     around = scores[first[0] : first[0] + _CELLS, first[1] : first[1] + _CELLS]
-    return LearnedKernel(
-        label_id, learned, bilinear, transposed_steps(around, learned, layer.stride[0], layer.padding[0])
-    )
+    return learned, bilinear, transposed_steps(around, learned, layer.stride[0], layer.padding[0])
 
 
 def transposed_sliders(i: int = 3, k: int = 3, s: int = 2, p: int = 1) -> Sliders:
@@ -233,21 +218,23 @@ def steps_figure(steps: Steps) -> Drawing:
     return drawn
 
 
-def kernel_figure(kernel: LearnedKernel) -> Drawing:
-    """The bilinear kernel that training started from, the learned one, and their difference.
+def learned_figures(model: Any, maps: Heatmaps) -> list[Drawing]:
+    """The steps with the learned kernel of the strongest class, and that kernel beside the one training started from.
 
     Said are the norm of the change over the norm of the start, and the cosine between the two: 1 where only the scale
     has changed.
     """
-    start, learned = kernel.bilinear, kernel.learned
+    label_id = maps.strongest()[0]
+    learned, start, steps = learned_kernel(model, maps, label_id)
     moved = number(100 * np.linalg.norm(learned - start) / np.linalg.norm(start), 0)
     likeness = number((learned * start).sum() / np.linalg.norm(learned) / np.linalg.norm(start), 3)
     titles = [
         text("explain.transposed_bilinear"),
-        text("explain.transposed_learned", label=VOC.label(kernel.label_id)),
+        text("explain.transposed_learned", label=model.classes.label(label_id)),
         text("explain.transposed_change", moved=moved, likeness=likeness),
     ]
-    return _grids([start, learned, learned - start], titles, (_KERNEL, _KERNEL, _AROUND), slot=2.1)
+    grids = [start, learned, learned - start]
+    return [steps_figure(steps), _grids(grids, titles, (_KERNEL, _KERNEL, _AROUND), slot=2.1)]
 
 
 @matplotlib.rc_context(STYLE)

@@ -33,9 +33,8 @@ from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["ClassMasks", "Judged", "Level", "Proposals", "Stages", "class_masks", "judged", "judged_figure"]
-__all__ += ["level_of", "levels_table", "masks_figure", "masks_text", "overlapping", "proposals_figure"]
-__all__ += ["proposals_of", "proposals_sliders", "proposals_table", "pyramid_figure", "source_of", "stages_of"]
+__all__ = ["ClassMasks", "Judged", "Level", "Proposals", "Stages", "judged_figure", "levels_table", "masks_figure"]
+__all__ += ["masks_text", "proposals_of", "proposals_sliders", "proposals_table", "pyramid_figure", "stages_of"]
 
 _COLORS = ("#56b4e9", "#e69f00", "#f0e442", "#cc79a7", "#009e73", "#d55e00")
 """The colours of boxes (Okabe and Ito, 2008); a number beside each box says the same."""

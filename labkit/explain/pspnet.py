@@ -6,6 +6,7 @@ networks' is pytorchcv's; the levels are found by their types.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,7 @@ from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["Pyramid", "context_figure", "context_table", "find_pyramid", "pyramid", "pyramid_figure", "pyramid_table"]
-__all__ += ["swap", "without"]
+__all__ = ["Pyramid", "context_figure", "context_table", "pyramid", "pyramid_figure", "pyramid_table", "without"]
 
 _WIDTH, _CONTEXT_WIDTH = 2.3, 3.0
 _LEAST_VOTE = 0.05
@@ -37,12 +37,11 @@ _LEAST_VOTE = 0.05
 
 def swap(one: Trial) -> tuple[int, int, float] | None:
     """The change that most pixels made: label id before and after, and its share of the photo; None for none."""
-    if not one.moved.any():
+    pairs = Counter(zip(one.full.labels[one.moved].tolist(), one.result.labels[one.moved].tolist(), strict=True))
+    if not pairs:
         return None
-    pairs = np.stack([one.full.labels[one.moved], one.result.labels[one.moved]])
-    found, counts = np.unique(pairs, axis=1, return_counts=True)
-    before, after = found[:, counts.argmax()].tolist()
-    return before, after, float(counts.max() / one.moved.size)
+    (before, after), count = pairs.most_common(1)[0]
+    return before, after, count / one.moved.size
 
 
 def _swap(one: Trial) -> str:

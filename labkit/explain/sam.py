@@ -10,6 +10,7 @@ prompt, names no classes, so that new kinds of photo and of object need no train
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +43,9 @@ from labkit.segmentation import Segment, Segmentation
 from labkit.variants import find_variant
 from labkit.viewer.viewer import MARK
 
-__all__ = ["Cost", "Embedding", "Encoded", "Judged", "Unnamed", "answers_figure", "component_colors", "components"]
-__all__ += ["cost", "draw_prompt", "embedded", "embedding_figure", "embedding_table", "encoded", "encoded_figure"]
-__all__ += ["encoded_table", "judged", "named", "object_of", "prompts_for", "ranking_figure", "ranking_text"]
-__all__ += ["stranger", "unnamed", "unnamed_figures"]
+__all__ = ["Cost", "Embedding", "Encoded", "Judged", "Unnamed", "answers_figure", "cost", "embedded"]
+__all__ += ["embedding_figure", "embedding_table", "encoded", "encoded_figure", "encoded_table", "judged"]
+__all__ += ["ranking_figure", "ranking_text", "unnamed", "unnamed_figures"]
 
 _EMBEDDING_PANEL, _PROMPT_PANEL, _ANSWER_PANEL, _ZERO_SHOT_PANEL = 1.8, 1.25, 1.35, 1.6
 _OPPONENT = np.array([[0.55, 0.3, 0.45], [0.55, 0.3, -0.45], [0.55, -0.6, 0.0]])
@@ -138,11 +138,10 @@ def components(embedding: Embedding, count: int = 3) -> tuple[np.ndarray, np.nda
     channels, rows, columns = embedding.places.shape
     x = embedding.places.reshape(channels, -1).T.astype(np.float64)
     x = x - x.mean(0)
-    variances, axes = np.linalg.eigh(x.T @ x)
-    variances, axes = variances[::-1].clip(0), axes[:, ::-1]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(channels)])
-    shares = variances / max(variances.sum(), 1e-12)
-    return shares[:count], (x @ axes[:, :count]).T.reshape(-1, rows, columns)
+    _, spread, axes = np.linalg.svd(x, full_matrices=False)
+    axes = axes[:count] * np.sign([axis[np.abs(axis).argmax()] for axis in axes[:count]])[:, None]
+    shares = spread**2 / max((spread**2).sum(), 1e-12)
+    return shares[:count], (axes @ x.T).reshape(-1, rows, columns)
 
 
 def component_colors(maps: np.ndarray) -> np.ndarray:
@@ -399,8 +398,7 @@ def ranking_figure(rows: Sequence[Judged]) -> Drawing:
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1)
     ticks = (0, 0.5, 1)
     labels = [number(tick, 1) for tick in ticks]
-    ax.set_xticks(ticks, labels)
-    ax.set_yticks(ticks, labels)
+    ax.set(xticks=ticks, yticks=ticks, xticklabels=labels, yticklabels=labels)
     ax.set(xlabel=text("explain.sam_axis_predicted"), ylabel=text("explain.sam_axis_true"))
     drawn.legend(loc="outside upper center", ncols=3, frameon=False, columnspacing=1, handletextpad=0.2)
     return drawn
@@ -464,8 +462,7 @@ def stranger(result: Segmentation, semantic: Segmentation) -> Segment | None:
 
 def named(mask: np.ndarray, semantic: Segmentation) -> dict[int, float]:
     """What shares of a mask (`HxW` bool) a network gives to its classes, by label id, the largest first."""
-    counts = np.bincount(semantic.labels[mask], minlength=1) / max(np.count_nonzero(mask), 1)
-    return {int(n): float(counts[n]) for n in np.argsort(-counts, kind="stable") if counts[n] > 0}
+    return {n: count / mask.sum() for n, count in Counter(semantic.labels[mask].tolist()).most_common()}
 
 
 def unnamed_figures(rows: Sequence[Unnamed]) -> list[Drawing]:

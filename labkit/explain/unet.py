@@ -32,11 +32,11 @@ from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["Level", "Paths", "find_unet", "maps_figure", "paths", "paths_figure", "paths_table", "skip_trials"]
-__all__ += ["skips_figure", "skips_table"]
+__all__ = ["Level", "Paths", "maps_figure", "paths", "paths_figure", "paths_table", "skip_trials", "skips_figure"]
+__all__ += ["skips_table"]
 
 _DOWN, _UP, _SKIP = "#d55e00", "#009e73", "#0072b2"
-_CHANNELS, _TILE, _MAP_WIDTH, _SKIPS_WIDTH = 4, 64, 1.4, 2.1
+_CHANNELS, _TILE, _MAP_WIDTH, _SKIPS_WIDTH = 4, 64, 1.5, 2.1
 _FILLS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "zeros": torch.zeros_like,
     "mean": lambda features: features.mean((2, 3), keepdim=True).expand_as(features),

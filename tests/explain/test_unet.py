@@ -173,7 +173,7 @@ def test_zeros_are_no_strange_input(load, default_photos):
 
 def test_a_run_by_hand(cameraman, load):
     """The mask without the skip at 1/8 and without all: the decoder called with zeros in their place."""
-    model, photo = load("unet"), cameraman.photo
+    model, photo = load("unet"), cameraman[0].full.photo
     unet = find_unet(model.network)
     with torch.inference_mode():
         features = unet.encoder(pad(network_input(photo.pixels, 384))[None])
