@@ -35,20 +35,13 @@ _LEAST_VOTE = 0.05
 """Where no level adds this much to the probability, all stay pale."""
 
 
-def swap(one: Trial) -> tuple[int, int, float] | None:
-    """The change that most pixels made: label id before and after, and its share of the photo; None for none."""
+def swap(one: Trial) -> str:
+    """The change that most pixels made: the class before and after, and its share of the photo."""
     pairs = Counter(zip(one.full.labels[one.moved].tolist(), one.result.labels[one.moved].tolist(), strict=True))
     if not pairs:
-        return None
-    (before, after), count = pairs.most_common(1)[0]
-    return before, after, count / one.moved.size
-
-
-def _swap(one: Trial) -> str:
-    if (found := swap(one)) is None:
         return text("explain.pyramid_same")
-    before, after = (one.full.classes.label(label_id) for label_id in found[:2])
-    return f"{before} → {after}: {number(100 * found[2], 1)} %"
+    (label_ids, count), classes = pairs.most_common(1)[0], one.full.classes
+    return f"{' → '.join(map(classes.label, label_ids))}: {number(100 * count / one.moved.size, 1)} %"
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +141,7 @@ def context_table(trials: Sequence[Trial]) -> str:
     """A row a photo in plain text, the most changed first: how many pixels changed class, and the commonest change."""
     rows = [[text(key) for key in ("figures.photo", "explain.pyramid_changed", "explain.pyramid_swap")]]
     for trial in sorted(trials, key=lambda one: -one.share):
-        rows.append([trial.full.photo.name, f"{number(100 * trial.share, 1)} %", _swap(trial)])
+        rows.append([trial.full.photo.name, f"{number(100 * trial.share, 1)} %", swap(trial)])
     return plain_table(rows)
 
 
@@ -164,7 +157,7 @@ def context_figure(trials: Sequence[Trial]) -> Drawing:
         told = cut(", ".join(classes) or text("figures.nothing"))
         titles.append(f"{text(f'explain.pyramid_{key}')}\n{told}")
     images.append(changes(photo.pixels, (was & ~trial.moved, was & trial.moved, ~was & trial.moved), _CONTEXT_WIDTH))
-    told = _swap(trial)
+    told = swap(trial)
     told = told if cut(told) == told else told.replace("→ ", "→\n")
     titles.append(f"{text('explain.pyramid_scores', share=number(100 * trial.share, 1))}\n{told}")
     legend = three_colors([text(f"explain.pyramid_{key}", label=trial.label) for key in ("kept", "lost", "other")])

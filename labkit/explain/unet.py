@@ -202,8 +202,8 @@ def skip_trials(model: Any, photo: Photo, reference: Segmentation | None = None,
     All skips, without each of them (`off` has their strides, fine ones first), without all; one trial alone where
     nothing was found. `reference` is the photo's own where none is given; where it has no such class, the mask with all
     skips serves. Instead of a skip's features the decoder gets `fill`: "zeros", or "mean", of each channel over the
-    photo. Zeros do not drive our network out of its range: 0 lies between the least and the largest value of every
-    joined channel. LabkitError for another `fill` or a network that is no U-Net.
+    photo. Zeros do not drive our network out of its range: 0 lies between the least and the largest value of nearly
+    every joined channel. LabkitError for another `fill` or a network that is no U-Net.
     """
     if fill not in _FILLS:
         raise LabkitError(text("explain.unet_fill", given=fill, valid=", ".join(_FILLS)))
