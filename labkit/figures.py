@@ -332,7 +332,8 @@ def panels(
     height = max(width * sheets[0].height / sheets[0].width, 0.4)
     inches = (columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + (0.35 if legend else 0.1))
     drawn = Drawing(figsize=inches, layout="compressed")
-    drawn.set_label(f"{name}: {'; '.join(title.strip() for title in titles)}".replace("\n", ", "))
+    told = "; ".join(re.sub(r"([,:]?)\n", lambda end: f"{end[1] or ','} ", title.strip()) for title in titles)
+    drawn.set_label(f"{name}: {told}")
     axes = drawn.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.set_axis_off()
