@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, cycle, zip_longest
@@ -25,6 +26,7 @@ __all__ = [
     "LOST",
     "PANEL",
     "STYLE",
+    "Drawing",
     "colors_of",
     "cut",
     "display_comparison",
@@ -35,6 +37,7 @@ __all__ = [
     "legend_rows",
     "mask_image",
     "named_segments",
+    "note",
     "overlay_image",
     "painted",
     "panels",
@@ -186,6 +189,13 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
         return drawn
 
 
+class Drawing(Figure):
+    """A figure that a notebook's cell shows by itself, as SVG, where the cell ends in it."""
+
+    def _ipython_display_(self) -> None:
+        display_svg(self)
+
+
 def svg(drawn: Figure) -> str:
     """A figure as SVG: text as text, photos as WebP, the same bytes at every run."""
     buffer = io.StringIO()
@@ -247,6 +257,16 @@ def summary(results: Sequence[Segmentation]) -> str:
     return plain_table([head, *rows])
 
 
+@matplotlib.rc_context(STYLE)
+def note(said: str) -> Drawing:
+    """A sentence where there is nothing to draw."""
+    lines = [part for line in said.splitlines() for part in textwrap.wrap(line, 90)]
+    drawn = Drawing(figsize=(3 * PANEL, 0.2 * len(lines) + 0.2))
+    drawn.set_label(said.replace("\n", " "))
+    drawn.text(0.01, 0.5, "\n".join(lines), va="center", parse_math=False)
+    return drawn
+
+
 def plain_table(rows: Sequence[Sequence[str]]) -> str:
     """Rows, the first of them the head, as lines whose columns line up."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -291,31 +311,42 @@ def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width:
     return Image.fromarray(image.astype(np.uint8))
 
 
+@matplotlib.rc_context(STYLE)
 def panels(
     images: Sequence[Image.Image],
     titles: Sequence[str],
     columns: int,
     width: float,
     legend: Sequence[tuple[str, str]] = (),
-) -> Figure:
-    """Images of one shape under their titles, `columns` a row, `width` inches each; `legend`: colours and words."""
+    name: str = "",
+    size: tuple[int, int] | None = None,
+) -> Drawing:
+    """Images of one shape under their titles, `columns` a row, `width` inches each; `legend`: colours and words.
+
+    `name` is what is shown; with the titles it is what the figure says to whoever does not see it. With `size` the axes
+    count pixels of a photo of this height and width, whatever the images have, for marks to be drawn on it.
+    """
     rows = -(-len(images) // columns)
     lines = max(title.count("\n") + 1 for title in titles)
-    images = [_widened(image) for image in images]
-    height = max(width * images[0].height / images[0].width, 0.4)
-    with matplotlib.rc_context(STYLE):
-        size = (columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + (0.35 if legend else 0.1))
-        drawn = Figure(figsize=size, layout="compressed")
-        axes = drawn.subplots(rows, columns, squeeze=False).ravel()
-        for ax in axes:
-            ax.set_axis_off()
-        for ax, image, title in zip(axes, images, titles, strict=False):
-            ax.imshow(image, interpolation="none")
-            ax.set_title(title, fontsize=9, parse_math=False)
-        if legend:
-            handles = [Patch(facecolor=color, edgecolor="#444444", label=words) for color, words in legend]
-            drawn.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False)
-        return drawn
+    sheets = [_widened(image) for image in images]
+    height = max(width * sheets[0].height / sheets[0].width, 0.4)
+    inches = (columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + (0.35 if legend else 0.1))
+    drawn = Drawing(figsize=inches, layout="compressed")
+    told = "; ".join(re.sub(r"([,:]?)\n", lambda end: f"{end[1] or ','} ", title.strip()) for title in titles)
+    drawn.set_label(f"{name}: {told}")
+    axes = drawn.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, sheet, image, title in zip(axes, sheets, images, titles, strict=False):
+        beside = (sheet.width / image.width - 1) / 2 * size[1] if size else 0
+        extent = (-beside, size[1] + beside, size[0], 0) if size else None
+        ax.imshow(sheet, extent=extent, interpolation="none")
+        ax.autoscale(False)
+        ax.set_title(title, fontsize=9, parse_math=False)
+    if legend:
+        handles = [Patch(facecolor=color, edgecolor="#444444", label=words) for color, words in legend]
+        drawn.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False)
+    return drawn
 
 
 def _widened(image: Image.Image) -> Image.Image:

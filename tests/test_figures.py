@@ -14,7 +14,7 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 
 from labkit.classes import VOC
-from labkit.figures import colors_of, display_comparison, display_figures, figure, legend_rows, rgb, summary, svg
+from labkit.figures import colors_of, display_comparison, display_figures, figure, legend_rows, note, rgb, summary, svg
 from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
@@ -225,3 +225,13 @@ def test_no_results(capsys):
     display_figures([])
     display_comparison([], [])
     assert capsys.readouterr().out == "Показывать нечего: нет ни одного результата.\n" * 2
+
+
+def test_a_cell_that_ends_in_a_drawing_shows_it(shell):
+    """As SVG alone, whatever else knows how to show figures; a note is a figure of one sentence."""
+    from IPython.display import display
+
+    with capture_output() as captured:
+        display(note("Показывать нечего: " + "нет ни одного результата " * 8))
+    (output,) = captured.outputs
+    assert "image/png" not in output.data and "Показывать нечего" in output.data["image/svg+xml"]

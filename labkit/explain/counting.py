@@ -4,55 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, replace
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from labkit.evaluation.metrics import regions
-from labkit.figures import PANEL, STYLE, display_svg, overlay_image, plain_table, small
+from labkit.figures import PANEL, Drawing, note, overlay_image, panels, plain_table, small
 from labkit.io.errors import LabkitError
 from labkit.locale import LANGUAGES, language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = [
-    "LEAST",
-    "Count",
-    "Pair",
-    "counts_figure",
-    "counts_table",
-    "crowded",
-    "display_counts",
-    "display_doubled",
-    "doubled",
-    "doubled_pairs",
-    "objects_of",
-    "regions_of",
-    "telling_pair",
-]
+__all__ = ["Pair", "counts_figure", "counts_table", "crowded", "doubled", "doubled_table", "telling_pair"]
 
-LEAST = 0.005
-"""Objects and regions on a smaller share of the photo are not counted: a few stray pixels."""
-
-_VISIBLE = 0.5
-
-
-@dataclass(frozen=True)
-class Count:
-    """How often a class is on a photo: `objects` of the instance answer, connected `regions` of the semantic one.
-
-    `names` are its Russian and its English name.
-    """
-
-    names: tuple[str, str]
-    objects: int
-    regions: int
+_LEAST, _VISIBLE, _WIDTH = 0.005, 0.5, 0.85 * PANEL
+"""Objects and regions on less than 0.5 % of the photo are not counted: a few stray pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,48 +29,47 @@ class Pair:
     semantic: Segmentation
     instances: Segmentation
 
-    @cached_property
-    def counts(self) -> list[Count]:
-        """A row a class that either answer has, the class with the most objects first.
+    @property
+    def shown(self) -> tuple[Segmentation, Segmentation]:
+        """What counts: the connected regions of the semantic answer, the objects of the other."""
+        return regions_of(self.semantic), objects_of(self.instances)
 
-        The models may have different label sets: a class is known by its Russian name, which they share.
+    @property
+    def counts(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Regions and objects of each class that either answer has, the class with the most objects first.
+
+        The models may have different label sets: a class is known by its Russian name, which they share; the key is
+        that and its English name, as the objects' label set has it.
         """
         names: dict[str, str] = {}
-        found: dict[str, list[int]] = {}
-        for place, result in enumerate((objects_of(self.instances), regions_of(self.semantic))):
-            for segment in result.segments:
-                russian, english = (
-                    names[segment.label_id] for names in (result.classes.names_ru, result.classes.names)
-                )
-                names.setdefault(russian, english)
-                found.setdefault(russian, [0, 0])[place] += 1
-        rows = [Count((russian, names[russian]), *numbers) for russian, numbers in found.items()]
-        return sorted(rows, key=lambda row: (-row.objects, -row.regions, row.names))
+        found = []
+        for result in self.shown:
+            russian = [result.classes.names_ru[segment.label_id] for segment in result.segments]
+            names |= {name: result.classes.names[s.label_id] for name, s in zip(russian, result.segments, strict=True)}
+            found.append(Counter(russian))
+        rows = {(russian, english): tuple(one[russian] for one in found) for russian, english in names.items()}
+        return dict(sorted(rows.items(), key=lambda row: (-row[1][1], -row[1][0], row[0])))
 
     @property
-    def objects(self) -> int:
-        """The largest number of objects that one class has."""
-        return max((row.objects for row in self.counts), default=0)
-
-    @property
-    def regions(self) -> int:
-        """The largest number of connected regions that one class has."""
-        return max((row.regions for row in self.counts), default=0)
+    def most(self) -> tuple[int, int]:
+        """The largest number of regions, and of objects, that one class has."""
+        return tuple(max(numbers) for numbers in zip((0, 0), *self.counts.values(), strict=True))
 
 
 def objects_of(result: Segmentation) -> Segmentation:
-    """An instance result with the objects that count: at least `LEAST` of the photo, and more than half to be seen.
+    """An instance result with the objects that count: at least 0.5 % of the photo, and more than half to be seen.
 
     Where masks overlap, a pixel belongs to the object with the better score; one of which half is taken is the same
     object found again, or a part of it (Kirillov et al., 2019, arXiv:1801.00868, section 7).
     """
     seen = np.bincount(result.ids.ravel(), minlength=max((s.id for s in result.segments), default=0) + 1)
-    kept = [s for s in result.segments if s.area >= LEAST * s.mask.size and seen[s.id] > _VISIBLE * s.area]
-    return _with(result, kept)
+    return _with(
+        result, [s for s in result.segments if s.area >= _LEAST * s.mask.size and seen[s.id] > _VISIBLE * s.area]
+    )
 
 
 def regions_of(result: Segmentation) -> Segmentation:
-    """A semantic result whose segments are the connected regions of each class, those of at least `LEAST` of the photo.
+    """A semantic result whose segments are the connected regions of each class, those of at least 0.5 % of the photo.
 
     Class by class, the largest region first.
     """
@@ -111,9 +77,17 @@ def regions_of(result: Segmentation) -> Segmentation:
     for segment in result.segments:
         places = regions(segment.mask)
         sizes = np.bincount(places.ravel())[1:]
-        for number in range(1, np.count_nonzero(sizes >= LEAST * places.size) + 1):
+        for number in range(1, np.count_nonzero(sizes >= _LEAST * places.size) + 1):
             kept.append(Segment(len(kept) + 1, segment.label_id, segment.label, segment.score, places == number))
     return _with(result, kept)
+
+
+def _with(result: Segmentation, segments: list[Segment]) -> Segmentation:
+    """The result with these segments, the first of them on top."""
+    ids = np.zeros_like(result.ids)
+    for segment in reversed(segments):
+        ids[segment.mask] = segment.id
+    return replace(result, ids=ids, segments=segments)
 
 
 def crowded(results: Sequence[Segmentation]) -> Segmentation:
@@ -124,11 +98,9 @@ def crowded(results: Sequence[Segmentation]) -> Segmentation:
     if not results:
         raise LabkitError(text("figures.no_results"))
 
-    def most(result: Segmentation) -> tuple[int, int]:
-        found = Counter(s.label_id for s in objects_of(result).segments)
-        return max(found.values(), default=0), found.total()
-
-    return max(results, key=most)
+    found = [Counter(segment.label_id for segment in objects_of(result).segments) for result in results]
+    most = [(max(counts.values(), default=0), counts.total()) for counts in found]
+    return results[most.index(max(most))]
 
 
 def doubled(result: Segmentation) -> Photo | None:
@@ -155,81 +127,44 @@ def doubled(result: Segmentation) -> Photo | None:
     return Photo.from_pixels(text("explain.counting_doubled_name", name=result.photo.name), joined)
 
 
-def doubled_pairs(semantic: Any, instance: Any, results: Sequence[Segmentation]) -> list[Pair]:
-    """Both models' answers to the `doubled` photo of each result on which something was found."""
-    photos = [photo for result in results if (photo := doubled(result)) is not None]
-    return [Pair(semantic.segment(photo), instance.segment(photo)) for photo in photos]
+def telling_pair(pairs: Sequence[Pair]) -> Pair | None:
+    """The first pair with two objects of a class or more and one region of any; else the first; None for no pairs."""
+    return next((pair for pair in pairs if pair.most[1] >= 2 > pair.most[0]), pairs[0] if pairs else None)
 
 
-def telling_pair(pairs: Sequence[Pair]) -> Pair:
-    """The first pair with two objects of a class or more and one region of any; where there is none, the first pair."""
-    return next((pair for pair in pairs if pair.objects >= 2 > pair.regions), pairs[0])
-
-
-def counts_table(pair: Pair) -> str:
-    """`Pair.counts` in plain text."""
-    if not pair.counts:
+def counts_table(pair: Pair | None) -> str:
+    """Objects and regions a class in plain text; it is said where no class has two objects."""
+    if pair is None:
         return text("figures.nothing")
     head = [text(f"explain.counting_{key}") for key in ("class", "objects", "regions")]
     place = LANGUAGES.index(language())
-    return plain_table([head, *([row.names[place], str(row.objects), str(row.regions)] for row in pair.counts)])
+    rows = [[names[place], str(objects), str(regions)] for names, (regions, objects) in pair.counts.items()]
+    table = plain_table([head, *rows]) if rows else text("figures.nothing")
+    return table if pair.most[1] >= 2 else f"{table}\n{text('explain.counting_none')}"
 
 
-def counts_figure(pair: Pair) -> Figure:
+def doubled_table(pairs: Sequence[Pair]) -> str:
+    """The table of the `telling_pair`, and on how many photos each way to count finds two or more."""
+    regions, objects = (sum(pair.most[n] >= 2 for pair in pairs) for n in (0, 1))
+    right = text("explain.counting_right", photos=len(pairs), regions=regions, objects=objects)
+    return f"{counts_table(telling_pair(pairs))}\n{right}" if pairs else text("figures.nothing")
+
+
+def counts_figure(pair: Pair | None) -> Drawing:
     """The connected regions of the semantic answer and the objects of the other, each in a colour, numbered."""
-    shown = (regions_of(pair.semantic), objects_of(pair.instances))
-    width = 0.85 * PANEL
-    with matplotlib.rc_context(STYLE):
-        height, across = pair.semantic.ids.shape
-        drawn = Figure(figsize=(2 * width, width * min(height / across, 1.6) + 0.35), layout="constrained")
-        titles = [
-            text(f"explain.counting_{key}_title", count=len(result.segments))
-            for key, result in zip(("regions", "objects"), shown, strict=True)
-        ]
-        drawn.set_label(f"{pair.semantic.photo.name}: {', '.join(titles)}")
-        for ax, result, title in zip(drawn.subplots(1, 2), shown, titles, strict=True):
-            extent = (0, across, height, 0)
-            ax.imshow(small(overlay_image(result, 0.6), width), extent=extent, interpolation="nearest", aspect="auto")
-            ax.set_box_aspect(min(max(height / across, 0.01), 100))
-            ax.set_title(title, fontsize=9)
-            ax.set_axis_off()
-            _number(ax, result)
-        return drawn
-
-
-def display_counts(pair: Pair) -> None:
-    """Shows `counts_figure` and prints `counts_table`; says so where no class has two objects."""
-    display_svg(counts_figure(pair))
-    print(counts_table(pair))
-    if pair.objects < 2:
-        print(text("explain.counting_none"))
-
-
-def display_doubled(pairs: Sequence[Pair]) -> None:
-    """Shows `telling_pair` of `doubled_pairs`, and prints on how many photos each way to count finds two or more."""
-    if not pairs:
-        print(text("figures.nothing"))
-        return
-    pair = telling_pair(pairs)
-    display_svg(counts_figure(pair))
-    print(counts_table(pair))
-    right = {key: sum(getattr(one, key) >= 2 for one in pairs) for key in ("objects", "regions")}
-    print(text("explain.counting_right", photos=len(pairs), **right))
-
-
-def _with(result: Segmentation, segments: list[Segment]) -> Segmentation:
-    """The result with these segments, the first of them on top."""
-    ids = np.zeros_like(result.ids)
-    for segment in reversed(segments):
-        ids[segment.mask] = segment.id
-    return Segmentation(result.photo, ids, result.confidence, segments, result.classes, result.made_by)
-
-
-def _number(ax: Axes, result: Segmentation) -> None:
-    """Each segment's number, at the pixel that is nearest to the middle of what is seen of it."""
-    for number, segment in enumerate(result.segments, start=1):
-        rows, columns = np.nonzero(result.ids == segment.id)
-        nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
-        edged = [withStroke(linewidth=2.5, foreground="#222222")]
-        style = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold", "color": "white"}
-        ax.text(columns[nearest] + 0.5, rows[nearest] + 0.5, str(number), path_effects=edged, **style)
+    if pair is None:
+        return note(text("figures.nothing"))
+    images = [small(overlay_image(result, 0.6), _WIDTH) for result in pair.shown]
+    titles = [
+        text(f"explain.counting_{key}_title", count=len(result.segments))
+        for key, result in zip(("regions", "objects"), pair.shown, strict=True)
+    ]
+    drawn = panels(images, titles, 2, _WIDTH, name=pair.semantic.photo.name, size=pair.semantic.ids.shape)
+    edge = [withStroke(linewidth=2.5, foreground="#222222")]
+    style = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold", "color": "white"}
+    for ax, result in zip(drawn.axes, pair.shown, strict=True):
+        for n, segment in enumerate(result.segments, start=1):  # at the pixel nearest to the middle of what is seen
+            rows, columns = np.nonzero(result.ids == segment.id)
+            nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+            ax.text(columns[nearest] + 0.5, rows[nearest] + 0.5, str(n), path_effects=edge, **style)
+    return drawn

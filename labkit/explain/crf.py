@@ -1,13 +1,12 @@
 """The fully connected CRF that refined the masks of DeepLab V1 and V2: every pixel asks all others, near or alike.
 
 Krähenbühl and Koltun, 2011, arXiv:1210.5644; in DeepLab: Chen et al., 2017, arXiv:1606.00915, section 3.3. The figures
-and sliders for it: `labkit.explain.crf_figures`.
+and sliders for it: `labkit.explain.deeplab`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,14 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from labkit.explain.hooks import recorded
-from labkit.explain.photos import photo_part
+from labkit.explain.hooks import Trial, on_photo, photo_part, recorded
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.models.base import Setting
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["CRF_SETTINGS", "Answer", "DenseCRF", "Refined", "answers", "refine"]
+__all__ = ["CRF_SETTINGS", "DenseCRF", "answers", "refine"]
 
 CRF_SETTINGS = {
     "appearance": Setting(6.0, 0.0, 20.0),
@@ -39,7 +37,6 @@ CRF_SETTINGS = {
 """
 
 _SIDE, _STEP = 192, 6
-_ROWS = 64
 
 
 class DenseCRF:
@@ -63,10 +60,10 @@ class DenseCRF:
             CRF_SETTINGS[name].check(name, value)
         self.settings = {name: setting.value for name, setting in CRF_SETTINGS.items()} | settings
         self.size = pixels.shape[:2]
-        self._speakers = _every(self.size, step)
-        self._near_or_alike = _appearance(
-            pixels, self._speakers, step**2, self.settings["alpha"], self.settings["beta"]
-        )
+        rows, columns = (torch.arange(min(step // 2, (n - 1) // 2), n, step) for n in self.size)
+        self._speakers = (rows[:, None] * self.size[1] + columns).flatten()  # of the flattened photo
+        alpha, beta = self.settings["alpha"], self.settings["beta"]
+        self._near_or_alike = _appearance(pixels, self._speakers, step**2, alpha, beta)
         self._rows, self._columns = (_gaussian(n, self.settings["gamma"]) for n in self.size)
         self._alike_norm = (self._near_or_alike.sum(1) + 1).rsqrt()
         self._near_norm = (self._rows.sum(1)[:, None] * self._columns.sum(1)).rsqrt()
@@ -93,80 +90,39 @@ class DenseCRF:
         return (self._rows @ said @ self._columns - said) * self._near_norm
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """The model's answer at one working side: `result` and the logits (`CxHxW` float32, without the padding) it comes
-    from, those of the classes that win somewhere; `label_ids` (`C` int64) says which.
-    """
-
-    working_side: int
-    result: Segmentation
-    logits: torch.Tensor
-    label_ids: torch.Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Refined:
-    """The model's answer at one working side, `before` and `after` the CRF."""
-
-    working_side: int
-    before: Segmentation
-    after: Segmentation
-
-    @property
-    def share(self) -> float:
-        """The share of pixels, in [0, 1], to which the CRF gave another class."""
-        return float((self.before.labels != self.after.labels).mean())
-
-
-def answers(model: Any, photo: Photo, *working_sides: int) -> list[Answer]:
-    """The photo's answers with their logits at some working sides.
+def answers(model: Any, photo: Photo, *working_sides: int) -> list[tuple[Segmentation, torch.Tensor]]:
+    """The photo's answers at some working sides, each with its logits (`CxHxW` float32, without the padding).
 
     Without sides: the model's own and a third of it, where logits are coarse, as they were in DeepLab V1 and V2.
     """
-    usual = model.defaults["working_side"]
-    found = []
+    usual, found = model.defaults["working_side"], []
     for side in working_sides or (usual, usual // 3):
         with recorded({"logits": model.network}) as seen:
             result = model.segment(photo, working_side=side)
         logits = seen["logits"][-1][0]
-        part = photo_part(model, result, logits.shape[1:])
-        height, width = (round(length * share) for length, share in zip(logits.shape[1:], part, strict=True))
-        label_ids = torch.unique(logits[:, :height, :width].argmax(0))
-        found.append(Answer(side, result, logits[label_ids, :height, :width], label_ids))
+        found.append((result, on_photo(logits, photo_part(model, result, logits.shape[1:]))))
     return found
 
 
-def refine(found: Sequence[Answer], **settings: float) -> list[Refined]:
-    """The answers for one photo, before and after a CRF with `settings` (see `CRF_SETTINGS`).
+def refine(found: Sequence[tuple[Segmentation, torch.Tensor]], **settings: float) -> list[Trial]:
+    """The answers for one photo, before (`full`) and after (`result`) a CRF with `settings` (see `CRF_SETTINGS`).
 
     It runs on a grid whose longest side has 192 pixels; its probabilities, not its labels, are brought to the photo's
     size.
     """
-    crf = DenseCRF(_grid(found[0].result.photo), **settings)
-    return [_refined(answer, crf) for answer in found]
-
-
-def _refined(answer: Answer, crf: DenseCRF) -> Refined:
-    before = answer.result
-    q = crf(F.interpolate(answer.logits[None], crf.size, mode="bilinear", antialias=True)[0])
-    confidence, place = F.interpolate(q[None], before.ids.shape, mode="bilinear")[0].max(0)
-    labels = answer.label_ids.to(torch.uint8)[place].numpy()
-    made_by = {**before.made_by, "crf": crf.settings}
-    after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
-    return Refined(answer.working_side, before, after)
-
-
-def _grid(photo: Photo) -> np.ndarray:
-    image = Image.fromarray(photo.pixels)
+    image = Image.fromarray(found[0][0].photo.pixels)
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
-    return np.array(image)
-
-
-def _every(size: tuple[int, int], step: int) -> torch.Tensor:
-    """The places, in the flattened photo, of the pixels that speak for the others."""
-    rows, columns = (torch.arange(min(step // 2, (n - 1) // 2), n, step) for n in size)
-    return (rows[:, None] * size[1] + columns).flatten()
+    crf = DenseCRF(np.array(image), **settings)
+    refined = []
+    for before, logits in found:
+        label_ids = torch.unique(logits.argmax(0))  # the classes that win somewhere: the others never do
+        q = crf(F.interpolate(logits[None, label_ids], crf.size, mode="bilinear", antialias=True)[0])
+        confidence, place = F.interpolate(q[None], before.ids.shape, mode="bilinear")[0].max(0)
+        labels = label_ids.to(torch.uint8)[place].numpy()
+        made_by = {**before.made_by, "crf": crf.settings}
+        after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
+        refined.append(Trial((), before, after))
+    return refined
 
 
 def _gaussian(length: int, width: float) -> torch.Tensor:
@@ -175,29 +131,11 @@ def _gaussian(length: int, width: float) -> torch.Tensor:
 
 
 def _appearance(pixels: np.ndarray, speakers: torch.Tensor, each: int, alpha: float, beta: float) -> torch.Tensor:
-    """The first kernel of every pixel with every speaker, times `each`, the pixels one speaks for; none with itself.
-
-    In bands that fit the processor's cache.
-    """
-    height, width = pixels.shape[:2]
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    places = _distances(torch.stack([rows, columns], -1).reshape(-1, 2).float(), speakers)
-    colors = _distances(torch.from_numpy(pixels.astype(np.float32)).reshape(-1, 3), speakers)
-    kernel = torch.empty(height * width, len(speakers))
-    for top in range(0, len(kernel), _ROWS):
-        part = slice(top, top + _ROWS)
-        alike = torch.mm(colors[0][part], colors[1], out=kernel[part])
-        near = torch.mm(places[0][part], places[1])
-        alike.mul_(-0.5 / beta**2).add_(near, alpha=-0.5 / alpha**2).exp_().mul_(each)
+    """The first kernel of every pixel with every speaker, times `each`, the pixels one speaks for; none with itself."""
+    rows, columns = np.indices(pixels.shape[:2])
+    points = np.dstack([rows / alpha, columns / alpha, pixels / beta]).reshape(-1, 5)
+    points = torch.from_numpy(points.astype(np.float32))
+    distances = torch.cdist(points, points[speakers], compute_mode="donot_use_mm_for_euclid_dist")
+    kernel = distances.square_().mul_(-0.5).exp_().mul_(each)
     kernel[speakers, torch.arange(len(speakers))] -= 1
     return kernel
-
-
-def _distances(points: torch.Tensor, speakers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Two matrices whose product are the squared distances of all points to the speakers: |a|² - 2ab + |b|².
-
-    Places and colours are whole numbers, so that float32 holds all of this exactly.
-    """
-    squares, one = points.square().sum(1, keepdim=True), torch.ones(len(points), 1)
-    left, right = torch.cat([points, squares, one], 1), torch.cat([-2 * points, one, squares], 1)
-    return left, right[speakers].T.contiguous()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from labkit.evaluation.benchmark import evaluate, score_table
 from labkit.evaluation.dataset import Dataset
@@ -25,6 +26,15 @@ def test_innermost():
     dot = np.zeros((5, 5), bool)
     dot[4, 0] = True
     assert innermost(dot) == (0, 4)
+
+
+def test_innermost_is_as_far_inside_as_can_be(outlined):
+    """Of a hand-drawn cat: what is left last when one pixel at a time is taken off all around."""
+    x, y = innermost(outlined.segments[0].mask)
+    left = np.pad(outlined.segments[0].mask, 1)
+    while (smaller := ndimage.binary_erosion(left, np.ones((3, 3)))).any():
+        left = smaller
+    assert left[y + 1, x + 1]
 
 
 def test_mask_ap_of_the_model(load, tiny_dataset):

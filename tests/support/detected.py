@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from labkit.explain.detection import Stages, stages_of
+from labkit.explain.mask_rcnn import Stages, stages_of
 from labkit.figures import svg
 from labkit.models import build_release
 from labkit.models.instance import InstanceModel
