@@ -492,11 +492,11 @@ BROKEN = {
 def test_broken_outlines(tmp_path, content):
     """The error names the file, not its folder, and soon."""
     (tmp_path / "x.json").write_text(content, encoding="utf-8")
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(LabkitError) as caught:
         find_ground_truth(blank(), tmp_path)
     assert "x.json" in str(caught.value) and str(tmp_path) not in str(caught.value)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 RLE = encode_mask(block(10, 10, 60, 50))
@@ -586,13 +586,13 @@ def test_large_files(tmp_path):
 def test_png_of_a_thousand_million_pixels(tmp_path, name):
     """Its header is enough to refuse it."""
     header(35_000, 28_000, tmp_path / name)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(LabkitError, match=rf"{name}.*млн пикселей"):
         find_ground_truth(blank(), tmp_path)
     header(11_000, 8_800, tmp_path / name)  # where Pillow only warns
     with pytest.raises(LabkitError, match=rf"{name}.*млн пикселей"):
         find_ground_truth(blank(), tmp_path)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("mode, size", [("RGB", (100, 80)), ("I;16", (100, 80)), ("1", (100, 80))])
@@ -639,6 +639,6 @@ def test_many_points_take_no_time(tmp_path, points):
     random = np.random.default_rng(0)
     corners = (random.random((points, 2)) * (2048, 1536)).tolist()
     path = write_outline(tmp_path / "x.json", corners, size=(2048, 1536))
-    started = time.perf_counter()
+    started = time.process_time()
     read_labelme(path, blank(width=2048, height=1536))
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

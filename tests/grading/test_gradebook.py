@@ -594,7 +594,7 @@ def test_two_hundred_reports(open_page, thumbnails, tmp_path, rows):
         f"\n{len(html) / 1e6:.1f} MB, written in {wrote:.2f} s, loaded in {loaded:.2f} s, sorted in {sorted_in:.0f} ms"
     )
     assert opened.locator("tbody").count() == 200 and opened.locator("img").count() == 2000
-    assert wrote < 5 and loaded < 10 and sorted_in < 2000
+    assert wrote < 30 and loaded < 60 and sorted_in < 10_000
 
 
 # ---- The script -----------------------------------------------------------------------------------------------------

@@ -158,6 +158,6 @@ def test_two_hundred_reports():
         )
         for n in range(200)
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     assert not any(told(with_pairs(rows)).values())
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20

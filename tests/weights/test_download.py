@@ -225,7 +225,7 @@ def test_faults(server, cache, fault, said, times):
     assert len(lines) == times - 1 and all(release.url in line for line in lines)
     if fault.status != 302:
         assert len(server.asked) == times
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 60  # nothing waits for ever, however busy the machine is
     assert cached(release) is None and not (cache / release.file).exists()
     mirror = server.put("/mirror/fcn.pth", Answer(GOOD))
     assert fetch(replace(release, mirrors=(mirror,)), attempts=1).sha256 == SHA256
