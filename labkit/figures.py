@@ -9,6 +9,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, cycle, zip_longest
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -61,13 +62,14 @@ _TALLEST = 1.6
 _IMAGE_SIDE = 384
 _LEGEND_ROWS = 12
 _TITLE_LENGTH = 36
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
+STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
 """What makes text stay text and every run the same."""
 
 
 def rgb(color: str) -> tuple[int, int, int]:
     """`#rrggbb` as three numbers in [0, 255]."""
-    return tuple(bytes.fromhex(color[1:]))
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
 
 
 def colors_of(result: Segmentation) -> dict[int, str]:
@@ -146,7 +148,8 @@ def legend_rows(result: Segmentation, threshold: float = 0.0) -> list[tuple[str,
 
 def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
     """The segments, largest first, and what they are called; those of one class are numbered: "cat 1", "cat 2"."""
-    of_class, listed = Counter(s.label_id for s in result.segments), Counter()
+    of_class = Counter(s.label_id for s in result.segments)
+    listed: Counter[int] = Counter()
     rows = []
     for segment in sorted(result.segments, key=lambda s: -s.area):
         if result.classes is not None:
@@ -294,7 +297,7 @@ def small(pixels: np.ndarray, width: float = PANEL) -> Image.Image:
 
 def _as_webp(match: re.Match[str]) -> str:
     image = Image.open(io.BytesIO(base64.b64decode(match[1])))
-    if image.mode == "RGBA" and image.getextrema()[3] != (255, 255):
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
         return match[0]
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "WEBP", quality=75)

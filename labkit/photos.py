@@ -66,7 +66,7 @@ class Photo:
     @property
     def sha256(self) -> str:
         """Hexadecimal sha256 of the file's bytes, or of the pixels where there is no file."""
-        return self.digest or hashlib.sha256(np.ascontiguousarray(self.pixels)).hexdigest()
+        return self.digest or hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
     def __repr__(self) -> str:
         height, width = self.pixels.shape[:2]
@@ -130,15 +130,15 @@ def load_photos(
         except Exception as error:  # one bad file must not cost the others, and Pillow raises nearly every kind
             photos.skipped.append(Skipped(found.name, _reason(error), found.path))
             continue
-        photo = replace(photo, name=_unique(photo.path, taken))
+        photo = replace(photo, name=_unique(found.path, taken))
         if first.setdefault(photo.sha256, photo.name) != photo.name:
             note = text("photos.duplicate", other=first[photo.sha256])
             photo = replace(photo, notes=(*photo.notes, note))
         photos.append(photo)
     if not photos:
-        found = [f"  {one.name} — {one.reason}" for one in photos.skipped]
-        found = capped(found, _LISTED_IN_ERROR) or [text("photos.found_nothing")]
-        raise PhotoError(text("photos.nothing", given=_given(source), found="\n".join(found)))
+        skipped = capped([f"  {one.name} — {one.reason}" for one in photos.skipped], _LISTED_IN_ERROR)
+        listed = "\n".join(skipped) or text("photos.found_nothing")
+        raise PhotoError(text("photos.nothing", given=_given(source), found=listed))
     if not quiet:
         print(photos)
     return photos
@@ -193,7 +193,7 @@ def _unique(path: Path, taken: set[str]) -> str:
     return names[0]
 
 
-def _given(source: object) -> str:
+def _given(source: str | os.PathLike[str] | list | tuple) -> str:
     if isinstance(source, (list, tuple)):
         return f"[{some([_given(one) for one in source])}]"
     return f"«{shown(source)}»"

@@ -24,7 +24,8 @@ __all__ = [
 
 LANGUAGES = ("ru", "en")
 
-_P, _R = ParamSpec("_P"), TypeVar("_R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _LANGUAGE = ContextVar("labkit_language", default=os.environ.get("LABKIT_LANGUAGE") or "ru")
 

@@ -52,8 +52,8 @@ class FCNDecoder(nn.Module):
         self.score16 = nn.Conv2d(at16, classes, 1)
         self.score8 = nn.Conv2d(at8, classes, 1)
         for skip in (self.score16, self.score8):  # section 4.2: zero, so that training starts from the coarser net
-            nn.init.zeros_(skip.weight)
-            nn.init.zeros_(skip.bias)
+            for parameter in skip.parameters():
+                nn.init.zeros_(parameter)
         self.up32to16 = bilinear_upsampling(classes, 2)
         self.up16to8 = bilinear_upsampling(classes, 2)
         self.up = nn.ModuleDict({str(stride): bilinear_upsampling(classes, stride) for stride in (8, 16, 32)})

@@ -55,9 +55,8 @@ class ImageEncoder(nn.Module):
         if former:
             return
         self.details += [nn.Conv2d(fine, _DETAILS[4], 1), nn.Conv2d(finest, _DETAILS[2], 1)]
-        for detail in self.details:  # the decoder starts as one without details
-            nn.init.zeros_(detail.weight)
-            nn.init.zeros_(detail.bias)
+        for parameter in self.details.parameters():  # the decoder starts as one without details
+            nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.join(self.encoder(x)[1:])
@@ -153,7 +152,7 @@ class DetailedMaskDecoder(MaskDecoder):
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
-        self.output_upscaling = DetailedUpscaling(*self.output_upscaling)
+        self.output_upscaling = DetailedUpscaling(*self.output_upscaling)  # type: ignore[has-type]
 
     def predict_masks(self, image_embeddings: torch.Tensor, *args: Any, **kwargs: Any):
         """As in segment_anything: masks `NxAx256x256` as logits, and the IoU predicted for each."""

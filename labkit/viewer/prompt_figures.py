@@ -93,7 +93,13 @@ def _marks(ax: Axes, asked: dict[str, Any]) -> list[Artist]:
         handles.append(Patch(facecolor=_CONTOUR, alpha=0.5, label=text("figures.mask")))
     if "polygon" in asked:
         x, y = np.array([*asked["polygon"], asked["polygon"][0]]).T
-        style = {"color": _CONTOUR, "linewidth": 1.8, "marker": "o", "markersize": 3.5, "path_effects": edged}
+        style: dict[str, Any] = {
+            "color": _CONTOUR,
+            "linewidth": 1.8,
+            "marker": "o",
+            "markersize": 3.5,
+            "path_effects": edged,
+        }
         handles += ax.plot(x, y, label=text("figures.contour"), **style)
     if "box" in asked:
         x0, y0, x1, y1 = asked["box"]

@@ -9,6 +9,7 @@ import anywidget
 import traitlets
 
 from labkit.locale import keep_language, text, use_language
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, module, viewer_data
 
@@ -34,8 +35,8 @@ class ViewerWidget(anywidget.AnyWidget):
 
     _esm = module()
     data = traitlets.Dict().tag(sync=True)
-    photos = traitlets.List().tag(sync=True)
-    items = traitlets.List().tag(sync=True)
+    photos: Any = traitlets.List().tag(sync=True)
+    items: Any = traitlets.List().tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     asks = traitlets.Bool(False).tag(sync=True)
     asked = traitlets.Dict().tag(sync=True)
@@ -47,7 +48,7 @@ class ViewerWidget(anywidget.AnyWidget):
         start: dict[str, Any] | None = None,
     ):
         super().__init__(data=viewer_data(), asks=on_ask is not None, asked=start or {})
-        self._photo = None
+        self._photo: Photo | None = None
         self.update(result)
         if on_ask is not None:
             self.observe(keep_language(lambda change: on_ask(change["new"])), names="asked")
