@@ -17,12 +17,12 @@ from labkit.models.prompted import PromptedModel
 from labkit.photos import Photo
 from labkit.segmentation import Segment
 
-__all__ = ["LEAST_AREA", "ap_scores", "objects_of", "prompt_scores"]
+__all__ = ["MIN_AREA", "ap_scores", "objects_of", "prompt_scores"]
 
 _MIN_SCORE = 0.02
 """AP is over all scores: the threshold at which a report shows objects would cut its curve."""
 
-LEAST_AREA = 400
+MIN_AREA = 400
 """Of an object that SAM is asked for, in pixels."""
 
 _SHARE, _LARGE_SHARE = 0.01, 0.02
@@ -63,7 +63,7 @@ def prompt_scores(
     hits: list[bool] = []
     for photo, numbers, instances in objects_of(data):
         valid = numbers != IGNORE
-        wanted = [s for s in instances if s.area >= LEAST_AREA]
+        wanted = [s for s in instances if s.area >= MIN_AREA]
         if wanted:
             model.set_photo(photo)
         for target in wanted:

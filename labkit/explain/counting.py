@@ -14,12 +14,12 @@ from labkit.figures import PANEL, Drawing, note, overlay_image, panels, plain_ta
 from labkit.io.errors import LabkitError
 from labkit.locale import LANGUAGES, language, text
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = ["Pair", "counts_figure", "counts_table", "crowded", "doubled", "doubled_table", "telling_pair"]
 
-_LEAST, _VISIBLE, _WIDTH = 0.005, 0.5, 0.85 * PANEL
-"""Objects and regions on less than 0.5 % of the photo are not counted: a few stray pixels."""
+_VISIBLE, _WIDTH = 0.5, 0.85 * PANEL
+"""The share of an object that must be visible for it to count, and the width of its figure in inches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def objects_of(result: Segmentation) -> Segmentation:
     """
     seen = np.bincount(result.ids.ravel(), minlength=max((s.id for s in result.segments), default=0) + 1)
     return _with(
-        result, [s for s in result.segments if s.area >= _LEAST * s.mask.size and seen[s.id] > _VISIBLE * s.area]
+        result, [s for s in result.segments if s.area >= MIN_SHARE * s.mask.size and seen[s.id] > _VISIBLE * s.area]
     )
 
 
@@ -77,7 +77,7 @@ def regions_of(result: Segmentation) -> Segmentation:
     for segment in result.segments:
         places = regions(segment.mask)
         sizes = np.bincount(places.ravel())[1:]
-        for number in range(1, np.count_nonzero(sizes >= _LEAST * places.size) + 1):
+        for number in range(1, np.count_nonzero(sizes >= MIN_SHARE * places.size) + 1):
             kept.append(Segment(len(kept) + 1, segment.label_id, segment.label, segment.score, places == number))
     return _with(result, kept)
 

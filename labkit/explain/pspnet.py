@@ -26,7 +26,7 @@ from labkit.figures import Drawing, cut, legend_rows, note, overlay_image, panel
 from labkit.io.errors import LabkitError
 from labkit.locale import number, text
 from labkit.photos import Photo
-from labkit.segmentation import Segmentation
+from labkit.segmentation import MIN_SHARE, Segmentation
 
 __all__ = ["Pyramid", "context_figure", "context_table", "pyramid", "pyramid_figure", "pyramid_table", "without"]
 
@@ -153,7 +153,7 @@ def context_figure(trials: Sequence[Trial]) -> Drawing:
     photo, was, images, titles = trial.full.photo, trial.masks[1], [], []
     for result, key in ((trial.full, "with"), (trial.result, "all")):
         images.append(small(overlay_image(result, 0.6), _CONTEXT_WIDTH))
-        classes = [f"{name} {100 * share:.0f} %" for _, name, share, _ in legend_rows(result)[:2] if share >= 0.005]
+        classes = [f"{name} {100 * share:.0f} %" for _, name, share, _ in legend_rows(result)[:2] if share >= MIN_SHARE]
         told = cut(", ".join(classes) or text("figures.nothing"))
         titles.append(f"{text(f'explain.pyramid_{key}')}\n{told}")
     images.append(changes(photo.pixels, (was & ~trial.moved, was & trial.moved, ~was & trial.moved), _CONTEXT_WIDTH))

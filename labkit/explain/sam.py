@@ -39,7 +39,7 @@ from labkit.models.base import Model
 from labkit.models.prompted import PromptedModel
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
 from labkit.viewer.viewer import MARK
 
@@ -54,7 +54,7 @@ _CORNERS = 40
 _INK, _LIGHT = "#222222", "#f0e442"
 _WORSE = 0.05
 _MARKS = (("o", "#0072b2"), ("s", "#e69f00"), ("^", "#cc79a7"))
-_BACKGROUND, _AREA, _TOLD, _NAMES = 0.8, 0.005, 0.05, 2
+_BACKGROUND, _TOLD, _NAMES = 0.8, 0.05, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -455,7 +455,7 @@ def stranger(result: Segmentation, semantic: Segmentation) -> Segment | None:
         x0, y0, x1, y1 = segment.box
         sides = (x0 == 0) + (y0 == 0) + (x1 == width) + (y1 == height)
         background = np.mean(semantic.ids[segment.mask] == 0)
-        return segment.area >= _AREA * result.ids.size and sides <= 1 and background >= _BACKGROUND
+        return segment.area >= MIN_SHARE * result.ids.size and sides <= 1 and background >= _BACKGROUND
 
     return max(filter(strange, result.segments), key=lambda segment: segment.score, default=None)
 

@@ -14,6 +14,7 @@ from torch import nn
 from labkit.classes import VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
+from labkit.io.files import write_whole
 from labkit.locale import text
 from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device
 from labkit.models.backbone import ENCODER
@@ -162,7 +163,5 @@ def export(network: nn.Module, variant: str, path: Path, note: dict[str, str] | 
     encoder = {} if network.former else {"encoder": ENCODER}
     metadata = {"format": FORMAT, "variant": variant, "classes": classes, **encoder, **(note or {})}
     data = safetensors.torch.save(state, metadata)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    write_whole(path, data)
     return hashlib.sha256(data).hexdigest()

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from labkit.classes import IGNORE
 from labkit.evaluation.dataset import Dataset
 from labkit.evaluation.metrics import innermost, iou
-from labkit.evaluation.object_scores import LEAST_AREA, objects_of
+from labkit.evaluation.object_scores import MIN_AREA, objects_of
 from labkit.models import load_model, load_weights, network_for
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment
@@ -55,7 +55,7 @@ def collect(model: PromptedModel, data: Dataset, seed: int = 0) -> Asked:
     hook = head.register_forward_pre_hook(lambda _, given: tokens.append(given[0].detach().clone()))
     try:
         for photo, numbers, objects in objects_of(data):
-            wanted = [one for one in objects if one.area >= LEAST_AREA]
+            wanted = [one for one in objects if one.area >= MIN_AREA]
             if not wanted:
                 continue
             model.set_photo(photo)
