@@ -117,6 +117,11 @@ def load_photos(
     With `for_report` each photo is first made a JPEG of at most 1024 pixels a side and 80 kB: a report carries it, and
     whoever checks the report sees exactly what the model saw. PhotoError where there is no photo at all or the call is
     wrong.
+
+    >>> photos = load_photos("data/images")
+    Загружено 10 фото
+    >>> photos[0]
+    Photo('astronaut', 512x512)
     """
     for name, given, default in (("max_side", max_side, MAX_SIDE), ("max_pixels", max_pixels, MAX_PIXELS)):
         if not isinstance(given, int) or given < 1:

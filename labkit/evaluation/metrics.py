@@ -35,6 +35,9 @@ def iou(mask: np.ndarray, reference: np.ndarray) -> float:
     """Intersection over union of two masks (the Jaccard index).
 
     Both are `HxW` bool. Two empty masks agree: 1.0. Raises ValueError, naming both shapes, where they differ.
+
+    >>> iou(np.array([[True, True, False]]), np.array([[False, True, True]]))
+    0.3333333333333333
     """
     both, either = _counts(mask, reference)
     return both / either if either else 1.0

@@ -24,7 +24,11 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def safe_name(name: str, limit: int = 120) -> str:
-    """In NFC, and with nothing that a file system or a terminal would stumble over; "photo" where nothing is left."""
+    """In NFC, and with nothing that a file system or a terminal would stumble over; "photo" where nothing is left.
+
+    >>> safe_name("кот: №1?")
+    'кот_ №1_'
+    """
     name = unicodedata.normalize("NFC", name)
     return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:limit].strip() or "photo"
 

@@ -87,7 +87,11 @@ def text(key: str, /, **values: object) -> str:
 
 
 def plural(key: str, count: int, /, **values: object) -> str:
-    """As `text`, in the form that goes with `count`, which is filled in too; a text without forms is one for all."""
+    """As `text`, in the form that goes with `count`, which is filled in too; a text without forms is one for all.
+
+    >>> [plural("checks.results_all", count) for count in (1, 2, 5, 21)]
+    ['1 результат', '2 результата', '5 результатов', '21 результат']
+    """
     name = language()
     said = texts(name)[key]
     form = said if isinstance(said, str) else said[_FORM[name](count)]
@@ -95,7 +99,11 @@ def plural(key: str, count: int, /, **values: object) -> str:
 
 
 def number(value: float, digits: int) -> str:
-    """A number for a reader, with a decimal comma in Russian."""
+    """A number for a reader, with a decimal comma in Russian.
+
+    >>> number(0.4567, 2)
+    '0,46'
+    """
     return f"{value:.{digits}f}".replace(".", "," if language() == "ru" else ".")
 
 

@@ -59,6 +59,11 @@ def load_model(variant: int | str | Variant, weights: str | Path = "auto", devic
 
     `weights` is embedded, official, official/NAME, auto (official where there is a GPU) or a file. LabkitError, with
     the next step, for an unknown variant, a file that does not fit or a device that is not there.
+
+    >>> from labkit.photos import load_photos
+    >>> (photo,) = load_photos("data/images/cat_kitten.jpg", quiet=True)
+    >>> load_model("unet", "embedded", "cpu").segment(photo).segments[0].label
+    'cat'
     """
     place = pick_device(device)
     found = find_weights(variant, weights, gpu=place.type == "cuda")
