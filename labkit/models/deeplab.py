@@ -23,6 +23,7 @@ def build(classes: int = 21, former: bool = False) -> nn.Module:
         encoder_output_stride=16,
         decoder_channels=128 if former else 256,
         decoder_atrous_rates=(6, 12, 18),
+        decoder_aspp_dropout=0.1,
         classes=classes,
     )
     if former:

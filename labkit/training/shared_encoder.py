@@ -12,6 +12,7 @@ learn from (Hinton et al., 2015, section 2), above all where nobody labelled; it
 from __future__ import annotations
 
 import torch
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPPPooling
 from torch import nn
 from torch.nn import functional as F
 
@@ -56,6 +57,9 @@ class SharedEncoder(nn.Module):
     def train(self, mode: bool = True):
         super().train(mode)
         self.encoder.eval()  # the BatchNorm statistics that it came with stay: small batches would only blur them
+        for part in self.decoders.modules():
+            if isinstance(part, ASPPPooling):  # one place a photo: the statistics of eight of them are noise
+                part.eval()
         return self
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:

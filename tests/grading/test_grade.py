@@ -314,7 +314,14 @@ def test_interrupted(sample, tmp_path, root):  # noqa: F811
         made = resealed(sample.page, lambda data, n=n: data.update(student=f"Студент {n}"))
         (tmp_path / f"{n}.html").write_text(made, encoding="utf-8")
     command = [sys.executable, "-m", "labkit", "grade", str(tmp_path), "--no-recompute"]
-    process = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        cwd=root,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+    )
     kept = tmp_path / "grades" / KEPT
     deadline = time.monotonic() + 120
     while not (kept.is_dir() and any(kept.glob("*.json"))) and time.monotonic() < deadline:

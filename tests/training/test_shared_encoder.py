@@ -54,3 +54,14 @@ def test_shared_encoder_is_each_variant_s_own():
             logits = enlarge(together[name])
             assert (logits - alone).abs().mean() < 0.05 * alone.abs().max(), name  # much of it runs in bfloat16
     assert {"fcn-16s", "fcn-32s", "unet-0", "unet-2"} <= together.keys()
+
+
+def test_statistics_of_few_places_stay():
+    """In training mode neither the encoder's BatchNorms move nor that of the branch that pools a photo to one place."""
+    networks = {"deeplab": build_network("deeplab")}
+    model = SharedEncoder(networks, networks["deeplab"].encoder, frozen_stages=2).train()
+    before = {name: value.clone() for name, value in model.state_dict().items() if "running" in name}
+    model(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8))
+    after = model.state_dict()
+    moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert moved and not any(name.startswith("encoder.") or "aspp.0.convs.4" in name for name in moved)
