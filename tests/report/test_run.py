@@ -77,7 +77,13 @@ def test_interrupt_leaves_a_report(tmp_path, two_photos, root):
     command = [sys.executable, "-m", "labkit", "report", "1", "--photos", str(two_photos), "--out", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     process = subprocess.Popen(
-        command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
     )
     deadline = time.monotonic() + 60
     while not _children(process.pid):  # the kernel is up
