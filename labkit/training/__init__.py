@@ -83,7 +83,7 @@ def train_variants(
         _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say)
     else:
         _train_objects(names[0], networks[names[0]], data, recipe, start, checkpoint, resume, place, say)
-    note = {"recipe": str(asdict(recipe)), "start": start, "trained_together": ",".join(names)}
+    note = {"recipe": str(asdict(recipe)), "start": Path(start).name, "trained_together": ",".join(names)}
     paths = []
     for name, network in networks.items():
         path = out if len(names) == 1 else out / f"{name}.safetensors"
