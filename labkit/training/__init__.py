@@ -16,7 +16,7 @@ from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
 from labkit.locale import text
-from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device
+from labkit.models import SEMANTIC, build_network, load_weights, network_for, of_former_generation, pick_device
 from labkit.models.backbone import ENCODER
 from labkit.training.crops import Crops
 from labkit.training.detection import MaskRCNNLearner
@@ -74,8 +74,7 @@ def train_variants(
         for name, network in networks.items():
             load_weights(network, paths[name])
     else:
-        unet = find_weights("unet", "embedded").path
-        former = start == "encoder" and network_for(unet, "unet").former
+        former = start == "encoder" and of_former_generation(find_weights("unet", "embedded").path)
         networks = {name: build_network(name, former) for name in names}
     data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
     place = pick_device(device).type
@@ -101,7 +100,8 @@ def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, sa
     else:
         _start_encoder(encoder, start)
     taught = start not in STARTS and "deeplab" in networks
-    if not taught and (start == "encoder" or "deeplab" not in networks):
+    teaches = start == "embedded" and "deeplab" in networks and len(networks) > 1
+    if not (taught or teaches):
         recipe = replace(recipe, distil=0.0)
     if start == "embedded":  # several go on with their decoders alone, so that their encoder stays one
         recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=1.0 if len(networks) > 1 else 0.0)
