@@ -103,7 +103,7 @@ def _published(network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
 
 def build_network(variant: int | str | Variant, former: bool = False) -> nn.Module:
     """A variant's network with random weights; `former`: that of the files that do not name their encoder."""
-    network = _BUILDERS[find_variant(variant).name](former=former)
+    network = _BUILDERS[find_variant(variant).name](**({"former": True} if former else {}))
     network.former = former
     return network
 

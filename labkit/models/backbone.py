@@ -24,7 +24,7 @@ MEAN = STD = 0.5
 STRIDE = 32
 """Sides of the network's input are padded to multiples of this."""
 
-WORKING_SIDE = 384
+WORKING_SIDE = 416
 """The longest side, in pixels, that photos are scaled down to: the middle of the sizes trained on."""
 
 

@@ -15,18 +15,16 @@ from labkit.models.backbone import encoder_settings
 __all__ = ["build"]
 
 
-def build(classes: int = 21, former: bool = False) -> nn.Module:
+def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     network = smp.DeepLabV3Plus(
-        **encoder_settings(former),
+        **encoder_settings(),
         encoder_weights=None,
         encoder_output_stride=16,
-        decoder_channels=128 if former else 256,
+        decoder_channels=128,
         decoder_atrous_rates=(6, 12, 18),
         decoder_aspp_dropout=0.1,
         classes=classes,
     )
-    if former:
-        return network
     network.decoder.up = network.segmentation_head[1] = nn.Upsample(scale_factor=4, mode="bilinear")
     return network

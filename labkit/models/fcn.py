@@ -1,7 +1,8 @@
 """Variant 3: FCN-32s, FCN-16s and FCN-8s (Long et al., 2015, section 4.2 and figure 3).
 
-The classifier of the backbone becomes a 1x1 convolution that scores every place of the stride-32 features.
-Finer scores from strides 16 and 8 are summed in, and transposed convolutions bring the sum to the size of the photo.
+The classifier of the backbone becomes convolutional: a 7x7 and a 1x1 layer and a score for every place of the
+stride-32 features (the paper's fc6, fc7 and score). Finer scores from strides 16 and 8 are summed in, and transposed
+convolutions bring the sum to the size of the photo.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from labkit.models.backbone import encoder_settings
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
-HEAD_CHANNELS = 1280
-"""The width of MobileNetV2's own last layer before its classifier."""
+_WIDTH, _AT16, _AT8 = 768, 384, 128
+"""Channels of fc6 and fc7, and before the scores of strides 16 and 8."""
 
 
 def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
@@ -33,26 +34,32 @@ def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
     return layer
 
 
+def _expand(channels: int, width: int) -> list[nn.Module]:
+    """MobileNetV2's features are narrow and linear (Sandler et al., section 3.2): widened before they score."""
+    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU6()]
+
+
 class FCNDecoder(nn.Module):
     """Scores at strides 32, 16 and 8, summed from coarse to fine.
 
     `finest` is the stride of the finest score that takes part: 8 (FCN-8s), 16 (FCN-16s) or 32 (FCN-32s).
     """
 
-    def __init__(self, encoder_channels: list[int], classes: int, former: bool = False):
+    def __init__(self, encoder_channels: list[int], classes: int):
         super().__init__()
         *_, at8, at16, at32 = encoder_channels
         self.head = nn.Sequential(
-            nn.Conv2d(at32, HEAD_CHANNELS, 1, bias=False),
-            nn.BatchNorm2d(HEAD_CHANNELS, eps=1e-3 if former else 1e-5),
-            nn.ReLU6(),
-            nn.Dropout2d(0.2),
+            nn.Conv2d(at32, at32, 7, padding=3, groups=at32, bias=False),
+            *_expand(at32, _WIDTH),
+            nn.Dropout2d(0.1),
+            *_expand(_WIDTH, _WIDTH),
+            nn.Dropout2d(0.1),
         )
-        self.score32 = nn.Conv2d(HEAD_CHANNELS, classes, 1)
-        self.score16 = nn.Conv2d(at16, classes, 1)
-        self.score8 = nn.Conv2d(at8, classes, 1)
+        self.score32 = nn.Conv2d(_WIDTH, classes, 1)
+        self.score16 = nn.Sequential(*_expand(at16, _AT16), nn.Conv2d(_AT16, classes, 1))
+        self.score8 = nn.Sequential(*_expand(at8, _AT8), nn.Conv2d(_AT8, classes, 1))
         for skip in (self.score16, self.score8):  # section 4.2: zero, so that training starts from the coarser net
-            for parameter in skip.parameters():
+            for parameter in skip[-1].parameters():
                 nn.init.zeros_(parameter)
         self.up32to16 = bilinear_upsampling(classes, 2)
         self.up16to8 = bilinear_upsampling(classes, 2)
@@ -75,16 +82,16 @@ class FCNDecoder(nn.Module):
 class FCN(nn.Module):
     """The encoder and the decoder above; `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
 
-    def __init__(self, classes: int = 21, former: bool = False):
+    def __init__(self, classes: int = 21):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(weights=None, **encoder_settings(former, name="name"))
-        self.decoder = FCNDecoder(self.encoder.out_channels, classes, former)
+        self.encoder = smp.encoders.get_encoder(weights=None, **encoder_settings(name="name"))
+        self.decoder = FCNDecoder(self.encoder.out_channels, classes)
         self.segmentation_head = nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.segmentation_head(self.decoder(self.encoder(x)))
 
 
-def build(classes: int = 21, former: bool = False) -> nn.Module:
+def build(classes: int = 21) -> nn.Module:
     """The network with random weights; set `network.decoder.finest` for FCN-16s or FCN-32s."""
-    return FCN(classes, former)
+    return FCN(classes)

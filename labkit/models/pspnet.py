@@ -14,17 +14,16 @@ from labkit.models.backbone import encoder_settings
 __all__ = ["build"]
 
 
-def build(classes: int = 21, former: bool = False) -> nn.Module:
+def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     network = smp.PSPNet(
-        **encoder_settings(former),
+        **encoder_settings(),
         encoder_weights=None,
         encoder_depth=5,
-        psp_out_channels=256 if former else 512,
+        psp_out_channels=512,
         classes=classes,
         upsampling=16,
         output_stride=16,
     )
-    if not former:
-        network.segmentation_head[1] = nn.Upsample(scale_factor=16, mode="bilinear")  # by pixels, not by corners
+    network.segmentation_head[1] = nn.Upsample(scale_factor=16, mode="bilinear")  # by pixels, not by corners
     return network

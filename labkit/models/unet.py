@@ -14,11 +14,11 @@ from labkit.models.backbone import encoder_settings
 __all__ = ["build"]
 
 
-def build(classes: int = 21, former: bool = False) -> nn.Module:
+def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     return smp.Unet(
-        **encoder_settings(former),
+        **encoder_settings(),
         encoder_weights=None,
-        decoder_channels=(128, 64, 48, 32, 16) if former else (224, 80, 48, 32, 16),
+        decoder_channels=(160, 64, 48, 24, 16),
         classes=classes,
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
@@ -18,13 +18,14 @@ from labkit.io.files import write_whole
 from labkit.locale import text
 from labkit.models import SEMANTIC, build_network, load_weights, network_for, of_former_generation, pick_device
 from labkit.models.backbone import ENCODER
+from labkit.training.cached import CachedFeatures, CachedHeads
 from labkit.training.crops import Crops
 from labkit.training.detection import MaskRCNNLearner
 from labkit.training.loop import Recipe, train
 from labkit.training.prompting import SamLearner
 from labkit.training.scenes import Scenes
-from labkit.training.shared_encoder import SharedEncoder
-from labkit.training.teacher import load_encoder, measure, read_teacher, start_deeplab
+from labkit.training.shared_encoder import Details, SharedEncoder
+from labkit.training.teacher import Teacher, load_encoder, read_teacher
 from labkit.variants import find_variant
 from labkit.weights.find import FORMAT, find_weights
 
@@ -34,11 +35,19 @@ STARTS = ("embedded", "encoder")
 """From a variant's embedded weights (fine-tuning); from the encoder of the embedded U-Net. Else: a teacher's file."""
 
 RECIPES = {
-    "semantic": Recipe(side=320, encoder_rate=1e-4, frozen_stages=3, still=0.25, distil=1.0),
+    "semantic": Recipe(
+        side=320, encoder_rate=3e-5, decoder_rate=4e-4, frozen_stages=3, still=0.15, dice=0.3, distil=0.7, ema=0.99
+    ),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
     "prompted": Recipe(side=512, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),
 }
-"""How the embedded weights of each kind of variant were trained."""
+"""How the embedded weights of each kind of variant were trained; the semantic ones so after the stages below."""
+
+_HEADS = Recipe(batch=16, decoder_rate=1.5e-3, weight_decay=2e-2, dice=0.3, distil=0.7, ema=0.995)
+_DETAILS = Recipe(side=256, decoder_rate=1.5e-3, dice=0.3, distil=0.7, ema=0.99)
+_HEADS_SHARE, _DETAILS_SHARE = 0.5, 0.1
+"""From a teacher the heads learn first on cached features of the still encoder, then U-Net's finest levels, over these
+shares of the run; the rest is everything together, gently."""
 
 
 def recipe_for(variant: str, minutes: float) -> Recipe:
@@ -93,30 +102,45 @@ def train_variants(
 
 def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say) -> None:
     dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
-    former = next(iter(networks.values())).former
-    encoder = dilated[0] if dilated else build_network("deeplab", former).encoder
+    encoder = dilated[0] if dilated else build_network("deeplab").encoder
     if start == "embedded":
         encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
     else:
         _start_encoder(encoder, start)
-    taught = start not in STARTS and "deeplab" in networks
-    teaches = start == "embedded" and "deeplab" in networks and len(networks) > 1
-    if not (taught or teaches):
-        recipe = replace(recipe, distil=0.0)
+    if not ("deeplab" in networks and len(networks) > 1 and start != "encoder"):
+        recipe = replace(recipe, distil=0.0)  # nobody knows more than the labels
     if start == "embedded":  # several go on with their decoders alone, so that their encoder stays one
         recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=1.0 if len(networks) > 1 else 0.0)
     learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
-    crops = Crops(data, side=recipe.side, scales=(recipe.side * 3 // 4, recipe.side * 2))
-    if taught:
-        norms = start_deeplab(networks["deeplab"], read_teacher(start))
-        rng = np.random.default_rng(recipe.seed)
-        pixels = torch.stack([crops.draw(rng)[0] for _ in range(4 * recipe.batch)])
-        measure(norms, lambda: learner.eval()(pixels))
-    average = train(learner, crops, recipe, checkpoint, resume, place, say)
+    if start not in STARTS:
+        recipe = _start_heads(learner, networks, data, recipe, start, checkpoint, resume, place, say)
+    average = train(learner, _crops(data, recipe), recipe, checkpoint, resume, place, say)
     for name, network in networks.items():
         network.encoder.load_state_dict(average.encoder.state_dict())
         network.decoder.load_state_dict(average.decoders[name].state_dict())
         network.segmentation_head.load_state_dict(average.heads[name].state_dict())
+
+
+def _start_heads(learner, networks, data, recipe, start, checkpoint, resume, place, say) -> Recipe:
+    """The first stages from a teacher; the recipe of the last one, over the minutes that are left."""
+    details = replace(_DETAILS, minutes=recipe.minutes * (_DETAILS_SHARE if "unet" in networks else 0))
+    heads = replace(_HEADS, minutes=recipe.minutes * _HEADS_SHARE)
+    if not (resume and checkpoint.exists()):
+        learning = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+        folder = checkpoint.with_suffix(".features")
+        cached = CachedFeatures(data, Teacher(read_teacher(start)), folder, recipe.seed, say)
+        train(CachedHeads(learner), cached, heads, checkpoint.with_suffix(".heads"), resume, place, say)
+        if details.minutes:
+            unet = Details({"unet": networks["unet"]}, learner.encoder, recipe.frozen_stages)
+            train(unet, _crops(data, details), details, checkpoint.with_suffix(".details"), resume, place, say)
+        for parameter in learning:
+            parameter.requires_grad_(True)
+        shutil.rmtree(folder)
+    return replace(recipe, minutes=recipe.minutes - heads.minutes - details.minutes)
+
+
+def _crops(data: Dataset, recipe: Recipe) -> Crops:
+    return Crops(data, side=recipe.side, scales=(recipe.side * 4 // 5, recipe.side * 9 // 5))
 
 
 def _train_objects(name, network, data, recipe, start, checkpoint, resume, place, say) -> None:

@@ -5,8 +5,8 @@ serves all decoders, and all get the same data, the same steps and the same feat
 second place of the dilated stride-16 features, which are equal to the undilated ones (algorithme à trous, Chen et
 al., 2018, section 3.1), so each variant's own forward pass is what is trained. One variant alone goes the same way.
 
-Where DeepLab starts as the teacher (`labkit.training.teacher`), its answer to the very crop is also what the others
-learn from (Hinton et al., 2015, section 2), above all where nobody labelled; it learns from labels alone.
+Heads that have learned from the teacher (`labkit.training.cached`) go on here with DeepLab's answer to the very crop in
+the teacher's place (Hinton et al., 2015, section 2), above all where nobody labelled; DeepLab learns from labels alone.
 """
 
 from __future__ import annotations
@@ -16,11 +16,17 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPPPooling
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.classes import IGNORE
+from labkit.classes import IGNORE, VOC
 from labkit.models.backbone import MEAN, STD
 from labkit.training.loop import Recipe, freeze_stages
 
-__all__ = ["SharedEncoder", "loss"]
+__all__ = ["Details", "SharedEncoder", "loss"]
+
+_WEAK = ("bottle", "chair", "pottedplant", "sofa")
+"""Classes of which the true masks know more than the teacher."""
+
+_LABELLED = 0.5
+"""How much the teacher counts where there is a label, against where there is none."""
 
 
 class SharedEncoder(nn.Module):
@@ -29,7 +35,7 @@ class SharedEncoder(nn.Module):
     The logits have each decoder's own stride: what enlarges them last has nothing to learn (FCN's last transposed
     convolution stays bilinear, as in Long et al., section 4.3, and is left out with the others).
     FCN has three outputs, one a stride, so that FCN-32s and FCN-16s are trained besides FCN-8s. U-Net's expanding path
-    is deeply supervised (Lee et al., 2015): two 1x1 score layers, dropped afterwards, look at its stride 16 and 4.
+    is deeply supervised (Lee et al., 2015): 1x1 score layers, dropped afterwards, look at strides 16, 8 and 4.
     """
 
     def __init__(self, networks: dict[str, nn.Module], encoder: nn.Module, frozen_stages: int):
@@ -41,8 +47,7 @@ class SharedEncoder(nn.Module):
         self.scores = nn.ModuleDict()
         self._seen: dict[str, torch.Tensor] = {}
         if "unet" in networks:
-            for level in (0, 2):
-                block = networks["unet"].decoder.blocks[level]
+            for level, block in enumerate(networks["unet"].decoder.blocks[:3]):
                 channels, classes = block.conv2[0].out_channels, networks["unet"].segmentation_head[0].out_channels
                 self.scores[f"unet-{level}"] = nn.Conv2d(channels, classes, 1)
                 block.register_forward_hook(self._see(f"unet-{level}"))
@@ -67,36 +72,74 @@ class SharedEncoder(nn.Module):
         moving = any(parameter.requires_grad for parameter in self.encoder.parameters())
         with torch.set_grad_enabled(moving), torch.autocast(pixels.device.type, torch.bfloat16):
             features = [feature.float() for feature in self.encoder(x)]
-        undilated = [*features[:-1], features[-1][:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)]
         outputs = {}
         for name, decoder in self.decoders.items():
-            own = features if self.strides[name] == 16 else undilated
+            own = features if self.strides[name] == 16 else self._undilated(features)
             with torch.autocast(pixels.device.type, torch.bfloat16, enabled=name != "fcn"):
                 if name == "fcn":
-                    for stride, score in decoder.scores(own).items():
-                        outputs[name if stride == 8 else f"fcn-{stride}s"] = score
+                    outputs |= self._fcn_scores(own)
                 else:
                     outputs[name] = self.heads[name][0](decoder(own))
         for name, score in self.scores.items():
             outputs[name] = score(self._seen.pop(name).float())
         return {name: logits.float() for name, logits in outputs.items()}
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """The parts, their learning rates, and how long they stay still.
+    def decode_coarse(
+        self, features: list[torch.Tensor], window: tuple[int, int, int]
+    ) -> tuple[dict[str, torch.Tensor], set[str]]:
+        """The logits from features of strides 4, 8, 16 and 16 alone, and the names of those that cover `window` only.
 
-        A DeepLab that starts as the teacher has little to learn, and much to forget: a quarter of the others' rate.
+        `window` is top, left and side in cells of stride 16, all even: there DeepLab's decoder goes down to stride 4,
+        and U-Net's expanding path as far.
         """
-        rate = recipe.decoder_rate
-        parts = [(self.encoder, recipe.encoder_rate, recipe.still), (self.scores, rate, 0.0)]
-        for name in self.decoders:
-            own = rate / 4 if name == "deeplab" and recipe.distil else rate
-            parts += [(self.decoders[name], own, 0.0), (self.heads[name], own, 0.0)]
-        return parts
+        top, left, side = window
+
+        def cut(x: torch.Tensor, stride: int) -> torch.Tensor:
+            y0, x0, n = (part * 16 // stride for part in (top, left, side))
+            return x[:, :, y0 : y0 + n, x0 : x0 + n].contiguous(memory_format=torch.channels_last)
+
+        at4, at8, at16, last = features
+        dilated = [last.new_empty(0), last.new_empty(0), *features]
+        outputs, inside = {}, set()
+        with torch.autocast(last.device.type, torch.bfloat16):
+            for name, decoder in self.decoders.items():
+                if name == "deeplab":
+                    high = torch.cat([decoder.up(cut(decoder.aspp(last), 16)), decoder.block1(cut(at4, 4))], 1)
+                    outputs[name] = self.heads[name][0](decoder.block2(high))
+                    inside.add(name)
+                elif name == "unet":
+                    x = decoder.center(cut(self._undilated(dilated)[-1], 32))
+                    for block, skip, stride in zip(decoder.blocks, (at16, at8, at4), (16, 8, 4), strict=False):
+                        x = block(x, side * 16 // stride, side * 16 // stride, skip_connection=cut(skip, stride))
+                elif name == "fcn":
+                    outputs |= self._fcn_scores(self._undilated(dilated))
+                else:
+                    outputs[name] = self.heads[name][0](decoder(dilated))
+            for name, score in self.scores.items():
+                outputs[name] = score(self._seen.pop(name))
+                inside.add(name)
+        return outputs, inside
+
+    def _undilated(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [*features[:-1], features[-1][:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)]
+
+    def _fcn_scores(self, features: list[torch.Tensor]) -> dict[str, torch.Tensor]:
+        scores = self.decoders["fcn"].scores(features)
+        return {"fcn" if stride == 8 else f"fcn-{stride}s": score for stride, score in scores.items()}
+
+    def weight(self, name: str) -> float:
+        """What an output's loss counts: the extra ones carry three tenths."""
+        return 1.0 if name in self.decoders else 0.3
+
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
+        """The parts, their learning rates, and how long they stay still."""
+        rest = (self.scores, self.decoders, self.heads)
+        return [(self.encoder, recipe.encoder_rate, recipe.still), *((part, recipe.decoder_rate, 0.0) for part in rest)]
 
     def losses(
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """The loss of each output on a batch of crops; the extra outputs carry three tenths."""
+        """The loss of each output on a batch of crops."""
         device = next(self.parameters()).device
         pixels, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
         outputs = self(pixels)
@@ -106,11 +149,25 @@ class SharedEncoder(nn.Module):
         teacher = outputs["deeplab"].detach().softmax(1) if recipe.distil else None
         losses = {}
         for name, logits in outputs.items():
-            value = loss(logits, labels, recipe.dice, recipe.smoothing)
-            if teacher is not None and name != "deeplab":
-                value = value - recipe.distil * (teacher * logits.log_softmax(1)).sum(1).mean()
-            losses[name] = (1.0 if name in self.decoders else 0.3) * value
+            own = None if name == "deeplab" else teacher
+            value = loss(logits, labels, recipe.dice, recipe.smoothing, own, recipe.distil)
+            losses[name] = self.weight(name) * value
         return losses
+
+
+class Details(SharedEncoder):
+    """U-Net's two finest levels, which no cached features train, while everything below them stays still."""
+
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
+        """As of `SharedEncoder`; what stays still does so for longer than the run."""
+        decoder, rate = self.decoders["unet"], recipe.decoder_rate
+        still = [
+            (self.encoder, 0.0, 2.0),
+            (decoder.center, 0.0, 2.0),
+            (decoder.blocks[:3], 0.0, 2.0),
+            (self.scores, 0.0, 2.0),
+        ]
+        return [*still, (decoder.blocks[3:], rate, 0.0), (self.heads, rate, 0.0)]
 
 
 def _at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.Tensor:
@@ -120,18 +177,31 @@ def _at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.
     return F.interpolate(logits, size, mode="bilinear")
 
 
-def loss(logits: torch.Tensor, labels: torch.Tensor, dice: float, smoothing: float) -> torch.Tensor:
-    """Cross entropy plus `dice` x soft Dice loss over the classes that the batch shows.
+def loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    dice: float,
+    smoothing: float,
+    teacher: torch.Tensor | None = None,
+    distil: float = 0.0,
+) -> torch.Tensor:
+    """Cross entropy plus `dice` x soft Dice loss over the classes that the batch shows, plus `distil` x a teacher's.
 
-    `logits` is `BxCxHxW`, `labels` `BxHxW` int64 with 255 ignored. Dice: Milletari et al. (2016), section 3.
+    `logits` and `teacher` (probabilities) are `BxCxHxW`, `labels` `BxHxW` int64 with 255 ignored by all but the teacher,
+    who counts half where there is a label, and not at all where it is of a class that the teacher knows badly.
+    Dice: Milletari et al. (2016), section 3.
     """
     logits = logits.float()
-    cross_entropy = F.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=smoothing)
-    if not dice:
-        return cross_entropy
+    total = F.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=smoothing)
     valid = labels != IGNORE
-    probabilities = logits.softmax(1) * valid[:, None]
-    truth = torch.zeros_like(probabilities).scatter_(1, labels.where(valid, 0)[:, None], valid[:, None].float())
-    overlap = (probabilities * truth).sum((0, 2, 3))
-    total, shown = (probabilities + truth).sum((0, 2, 3)), truth.sum((0, 2, 3)) > 0
-    return cross_entropy + dice * (1 - (2 * overlap + 1) / (total + 1))[shown].mean()
+    if dice:
+        probabilities = logits.softmax(1) * valid[:, None]
+        truth = torch.zeros_like(probabilities).scatter_(1, labels.where(valid, 0)[:, None], valid[:, None].float())
+        overlap = (probabilities * truth).sum((0, 2, 3))
+        both, shown = (probabilities + truth).sum((0, 2, 3)), truth.sum((0, 2, 3)) > 0
+        total = total + dice * (1 - (2 * overlap + 1) / (both + 1))[shown].mean()
+    if teacher is not None and distil:
+        weak = torch.tensor([VOC.id(name) for name in _WEAK], device=labels.device)
+        share = torch.where(valid, _LABELLED, 1.0).masked_fill(torch.isin(labels, weak), 0)
+        total = total - distil * (share * (teacher * logits.log_softmax(1)).sum(1)).mean()
+    return total

@@ -8,21 +8,29 @@ Needed for training from the start only (`labkit train --start TEACHER.npz`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import segmentation_models_pytorch as smp
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from labkit.io.errors import LabkitError
 from labkit.locale import text
+from labkit.models.backbone import encoder_settings
+from labkit.models.semantic import network_input
 
-__all__ = ["load_encoder", "measure", "read_teacher", "start_deeplab"]
+__all__ = ["MAP_SIDE", "Teacher", "load_encoder", "read_teacher"]
 
-_HEAD = 62
-"""The first convolution that belongs to the head."""
+MAP_SIDE = 48
+"""Cells on a side of the teacher's maps, which cover the square around a photo."""
+
+_SIDE = 513
+"""The side, in pixels, that the teacher was made for."""
+
+_HEAD = (62, 63, 67, 68)
 
 
 def read_teacher(path: str | Path) -> dict[str, torch.Tensor]:
@@ -30,9 +38,10 @@ def read_teacher(path: str | Path) -> dict[str, torch.Tensor]:
     try:
         with np.load(path, allow_pickle=False) as file:
             state = {name: torch.from_numpy(file[name]).float() for name in file.files}
-        if missing := {f"{k}_{part}" for k in (0, 62, 63, 67, 68) for part in "wb"} - set(state):
+        if missing := {f"{k}_{part}" for k in (0, *_HEAD) for part in "wb"} - set(state):
             raise ValueError(f"without {min(missing)}")
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        load_encoder(smp.encoders.get_encoder(weights=None, **encoder_settings(name="name")), state)
+    except (OSError, ValueError, RuntimeError, EOFError, BadZipFile) as error:
         raise LabkitError(text("weights.broken", path=path, error=error)) from error
     return state
 
@@ -42,79 +51,40 @@ def load_encoder(encoder: nn.Module, state: dict[str, torch.Tensor]) -> None:
 
     A BatchNorm with weight 1, mean 0 and variance 1 - eps adds the convolution's bias and changes nothing else.
     """
-    numbers = sorted(int(name[:-2]) for name in state if name.endswith("_w"))
+    theirs = [k for k in sorted(int(name[:-2]) for name in state if name.endswith("_w")) if k < _HEAD[0]]
     ours = [module for module in encoder.modules() if isinstance(module, (nn.Conv2d, nn.BatchNorm2d))]
-    layers = list(zip(ours[::2], ours[1::2], strict=True))
-    theirs = [k for k in numbers if k < _HEAD]
     with torch.no_grad():
-        for (convolution, norm), k in zip(layers, theirs, strict=True):
+        for convolution, norm, k in zip(ours[::2], ours[1::2], theirs, strict=True):
             convolution.weight.copy_(state[f"{k}_w"])
-            _pass_through(norm, state[f"{k}_b"])
+            norm.weight.fill_(1)
+            norm.bias.copy_(state[f"{k}_b"])
+            norm.running_mean.zero_()
+            norm.running_var.fill_(1 - norm.eps)
 
 
-def _pass_through(norm: nn.BatchNorm2d, bias: torch.Tensor) -> None:
-    norm.weight.fill_(1)
-    norm.bias.copy_(bias)
-    norm.running_mean.zero_()
-    norm.running_var.fill_(1 - norm.eps)
+class Teacher(nn.Module):
+    """The teacher itself: `Bx3xHxW` float in [-1, 1] to `Bx21xhxw` logits of stride 16 (Chen et al., 2017, figure 5)."""
 
+    def __init__(self, state: dict[str, torch.Tensor]):
+        super().__init__()
+        self.encoder = smp.encoders.get_encoder(weights=None, output_stride=16, **encoder_settings(name="name"))
+        load_encoder(self.encoder, state)
+        self._head = [(state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD]
+        self.eval().requires_grad_(False)
 
-def start_deeplab(network: nn.Module, state: dict[str, torch.Tensor]) -> list[nn.BatchNorm2d]:
-    """Puts the teacher's head into our DeepLabV3+, which then answers as the teacher does; returns the BatchNorms set.
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        each, pooled, joined, scores = self._head
+        features = self.encoder(x)[-1]
+        mean = F.conv2d(features.mean((2, 3), keepdim=True), *pooled).relu().expand(-1, -1, *features.shape[2:])
+        both = torch.cat([mean, F.conv2d(features, *each).relu()], 1)
+        return F.conv2d(F.conv2d(both, *joined).relu(), *scores)
 
-    The teacher's ASPP has a 1x1 branch and the pooled one (Chen et al., 2017, section 3.3); the atrous branches and the
-    stride-4 features start with no say. A cell of stride 16 describes the photo around its first pixel, and is enlarged
-    around its middle: the decoder's first separable convolution starts as the step of half a cell between the two, the
-    second one as the identity.
-    """
-    decoder, head = network.decoder, network.segmentation_head[0]
-    aspp = decoder.aspp[0]
-    width = state["62_w"].shape[0]
-    norms = []
-    with torch.no_grad():
-        for branch, k in ((aspp.convs[0], 62), (aspp.convs[-1], 63)):
-            convolution, norm = (next(m for m in branch if isinstance(m, kind)) for kind in (nn.Conv2d, nn.BatchNorm2d))
-            convolution.weight.copy_(state[f"{k}_w"])
-            _pass_through(norm, state[f"{k}_b"])
-            norms.append(norm)
-        project, norm, *_ = aspp.project
-        pooled, each = state["67_w"].split(width, 1)
-        project.weight.zero_()
-        project.weight[:, :width].copy_(each)
-        project.weight[:, -width:].copy_(pooled)
-        _pass_through(norm, state["67_b"])
-        norms.append(norm)
-        for (depthwise, pointwise), norm in (decoder.aspp[1:3], decoder.block2[:2]):
-            depthwise.weight.zero_()
-            depthwise.weight[:, :, 1, 1] = 1
-            pointwise.weight.zero_()
-            pointwise.weight[:, :width, 0, 0] = torch.eye(width)
-            _pass_through(norm, torch.zeros(width))
-            norms.append(norm)
-        decoder.aspp[1][0].weight[:, :, 1:, 1:] = 0.25
-        head.weight.copy_(state["68_w"])
-        head.bias.copy_(state["68_b"])
-    return norms
-
-
-@torch.no_grad()
-def measure(norms: list[nn.BatchNorm2d], run: Callable[[], object]) -> None:
-    """Gives BatchNorms the statistics of what comes in while `run` runs the network in eval mode; answers stay.
-
-    A folded BatchNorm claims mean 0 and variance 1: in training, where a batch's own statistics count, it would change
-    everything.
-    """
-
-    def record(norm, inputs):
-        x = inputs[0].float()
-        mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3))
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        norm.bias += scale * (mean - norm.running_mean)
-        norm.weight.copy_(scale * (variance + norm.eps).sqrt())
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
-
-    hooks = [norm.register_forward_pre_hook(record) for norm in norms]
-    run()
-    for hook in hooks:
-        hook.remove()
+    @torch.inference_mode()
+    def maps(self, pixels: np.ndarray) -> torch.Tensor:
+        """The probability of each class on a photo (`HxWx3` uint8): `21x48x48`, on the square from its top left."""
+        x = network_input(pixels, _SIDE)
+        x = F.pad(x, (0, _SIDE - x.shape[2], 0, _SIDE - x.shape[1]))[None]
+        logits = F.interpolate(
+            self(x), (_SIDE, _SIDE), mode="bilinear", align_corners=True
+        )  # a cell is its first pixel
+        return F.interpolate(logits[..., :-1, :-1].softmax(1), (MAP_SIDE, MAP_SIDE), mode="area")[0]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from labkit.classes import IGNORE
+from labkit.classes import IGNORE, VOC
 from labkit.models import SEMANTIC, build_network
 from labkit.models.backbone import MEAN, STD
 from labkit.training.shared_encoder import SharedEncoder, loss
@@ -56,6 +56,23 @@ def test_shared_encoder_is_each_variant_s_own():
     assert {"fcn-16s", "fcn-32s", "unet-0", "unet-2"} <= together.keys()
 
 
+@torch.inference_mode()
+def test_coarse_logits_are_those_of_the_whole():
+    """From features of strides 4 to 16 alone come the same logits; DeepLab's in the window, away from its edge."""
+    torch.manual_seed(0)
+    networks = {name: build_network(name) for name in SEMANTIC}
+    model = SharedEncoder(networks, networks["deeplab"].encoder, frozen_stages=2).eval()
+    pixels = torch.randint(0, 256, (1, 3, 192, 192), dtype=torch.uint8)
+    whole = model(pixels)
+    features = model.encoder((pixels.float() / 255 - MEAN) / STD)[2:]
+    coarse, inside = model.decode_coarse(features, (2, 4, 8))
+    assert inside == {"deeplab", "unet-0", "unet-1", "unet-2"} and "unet" not in coarse
+    for name in ("fcn", "fcn-32s", "pspnet"):
+        assert (coarse[name] - whole[name]).abs().mean() < 0.05 * whole[name].abs().max(), name
+    cut = whole["deeplab"][:, :, 8:40, 16:48]
+    assert (coarse["deeplab"] - cut)[..., 6:-6, 6:-6].abs().mean() < 0.05 * cut.abs().max()
+
+
 def test_statistics_of_few_places_stay():
     """In training mode neither the encoder's BatchNorms move nor that of the branch that pools a photo to one place."""
     networks = {"deeplab": build_network("deeplab")}
@@ -65,3 +82,14 @@ def test_statistics_of_few_places_stay():
     after = model.state_dict()
     moved = {name for name, value in before.items() if not torch.equal(value, after[name])}
     assert moved and not any(name.startswith("encoder.") or "aspp.0.convs.4" in name for name in moved)
+
+
+def test_the_teacher_speaks_where_labels_are_missing():
+    """Its maps teach where nobody labelled, half as much where a label stands, and not on a class it knows badly."""
+    logits = torch.zeros(1, 21, 1, 3, requires_grad=True)
+    teacher = torch.zeros(1, 21, 1, 3)
+    teacher[:, 8] = 1
+    labels = torch.tensor([[[IGNORE, 8, VOC.id("chair")]]])
+    (loss(logits, labels, 0.0, 0.0, teacher, 1.0) - loss(logits, labels, 0.0, 0.0)).backward()
+    unlabelled, labelled, weak = logits.grad[0, 8, 0].abs().tolist()
+    assert unlabelled == pytest.approx(2 * labelled) and labelled > 0 and weak == 0

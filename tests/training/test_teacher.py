@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,7 @@ from torch.nn import functional as F
 
 from labkit.io.errors import LabkitError
 from labkit.models import build_network
-from labkit.training.teacher import load_encoder, measure, read_teacher, start_deeplab
+from labkit.training.teacher import Teacher, load_encoder, read_teacher
 
 
 @pytest.fixture(scope="module")
@@ -33,57 +31,40 @@ def file(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def taught(file):
-    """Our DeepLab, started from the file, and what the file holds."""
-    state, network = read_teacher(file), build_network("deeplab")
-    load_encoder(network.encoder, state)
-    return network.eval(), state, start_deeplab(network, state)
-
-
 @torch.inference_mode()
-def test_encoder_computes_the_folded_convolutions(taught):
+def test_encoder_computes_the_folded_convolutions(file):
     """The stride-2 features are the first three convolutions: ReLU6 after two of them, none after the third."""
-    network, state, _ = taught
+    state, encoder = read_teacher(file), build_network("deeplab").encoder.eval()
+    load_encoder(encoder, state)
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     y = F.conv2d(x, state["0_w"], state["0_b"], 2, 1).clamp(0, 6)
     y = F.conv2d(y, state["1_w"], state["1_b"], 1, 1, groups=32).clamp(0, 6)
     y = F.conv2d(y, state["2_w"], state["2_b"])
-    assert (network.encoder(x)[1] - y).abs().max() < 1e-4 * y.abs().max()
+    assert (encoder(x)[1] - y).abs().max() < 1e-4 * y.abs().max()
 
 
 @torch.inference_mode()
-def test_deeplab_answers_as_the_teacher(taught):
-    """On features that are the same everywhere no edge counts: the logits are the teacher's head's own."""
-    network, state, _ = taught
-    features = [torch.rand(1, channels, 1, 1) for channels in network.encoder.out_channels]
-    cell = features[-1]
-    each = F.conv2d(cell, state["62_w"], state["62_b"]).relu()
-    pooled = F.conv2d(cell, state["63_w"], state["63_b"]).relu()
-    joined = F.conv2d(torch.cat([pooled, each], 1), state["67_w"], state["67_b"]).relu()
-    wanted = F.conv2d(joined, state["68_w"], state["68_b"])
-    sides = [64, 32, 16, 8, 4, 4]
-    maps = [feature.expand(-1, -1, side, side) for feature, side in zip(features, sides, strict=True)]
-    logits = network.segmentation_head(network.decoder(maps))
-    middle = logits[:, :, 32, 32, None, None]
-    assert logits.shape == (1, 21, 64, 64) and (middle - wanted).abs().max() < 1e-3 * wanted.abs().max()
+def test_head_joins_each_place_with_the_mean_of_all(file):
+    """The logits of one place are those of the head's formula, written out."""
+    state = read_teacher(file)
+    teacher = Teacher(state)
+    x = torch.rand(1, 3, 96, 64) * 2 - 1
+    features = teacher.encoder(x)[-1]
+    weights = {k: (state[f"{k}_w"][:, :, 0, 0], state[f"{k}_b"]) for k in (62, 63, 67, 68)}
+
+    def layer(k, vector):
+        return weights[k][0] @ vector + weights[k][1]
+
+    pooled = layer(63, features[0].mean((1, 2))).relu()
+    place = layer(62, features[0, :, 4, 1]).relu()
+    wanted = layer(68, layer(67, torch.cat([pooled, place])).relu())
+    assert torch.allclose(teacher(x)[0, :, 4, 1], wanted, atol=1e-3 * float(wanted.abs().max()))
 
 
-@torch.no_grad()
-def test_measured_norms_answer_alike_in_training(taught):
-    """After `measure` eval mode answers as before, and a batch's own statistics give nearly the same."""
-    network, _, norms = taught
-    x = torch.rand(2, 3, 96, 96) * 2 - 1
-
-    def branch(mode: bool) -> torch.Tensor:
-        return deepcopy(network.decoder.aspp[0].convs[0]).train(mode)(network.encoder(x)[-1])
-
-    plain, unmeasured = branch(False), branch(True)
-    assert (unmeasured - plain).abs().mean() > 0.2 * plain.abs().mean()
-    logits = network(x)
-    measure(norms, lambda: network(x))
-    assert torch.allclose(network(x), logits, atol=1e-3 * float(logits.abs().max()))
-    assert (branch(True) - plain).abs().mean() < 0.02 * plain.abs().mean()
+def test_maps_are_probabilities_on_the_square(file):
+    """A photo of any shape gives 21 maps of 48 x 48 cells, each cell's summing to one."""
+    maps = Teacher(read_teacher(file)).maps(np.full((40, 90, 3), 90, np.uint8))
+    assert maps.shape == (21, 48, 48) and torch.allclose(maps.sum(0), torch.ones(48, 48), atol=1e-4)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01."])
@@ -100,4 +81,14 @@ def test_missing_convolutions_are_refused(tmp_path):
     path = tmp_path / "teacher.npz"
     np.savez(path, weights=np.zeros(3))
     with pytest.raises(LabkitError, match="teacher.npz.*0_b"):
+        read_teacher(path)
+
+
+def test_another_encoder_is_refused(file, tmp_path):
+    """A file whose encoder has another number of convolutions is named, not met with a bare ValueError."""
+    with np.load(file) as whole:
+        fewer = {name: whole[name] for name in whole.files if not name.startswith("1_")}
+    path = tmp_path / "teacher.npz"
+    np.savez(path, **fewer)
+    with pytest.raises(LabkitError, match="teacher.npz"):
         read_teacher(path)

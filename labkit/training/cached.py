@@ -1,0 +1,142 @@
+"""Heads on features that are computed once: the first stage of training from the teacher.
+
+While the encoder stays still, its features of a photo never change: they are written to disk, plain and mirrored, with
+the labels and the teacher's maps, and a step costs the heads alone. What is left for the later stages is little.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+
+from labkit.classes import IGNORE, VOC
+from labkit.evaluation.dataset import Dataset
+from labkit.models.backbone import WORKING_SIDE
+from labkit.models.semantic import network_input
+from labkit.training.loop import Recipe
+from labkit.training.shared_encoder import SharedEncoder, loss
+from labkit.training.teacher import MAP_SIDE, Teacher
+
+__all__ = ["CachedFeatures", "CachedHeads"]
+
+_STRIDES = (4, 8, 16, 16)
+"""Of the encoder's last four stages; the last one is dilated."""
+
+_WINDOW = 16
+"""Cells of stride 16 on a side of the window in which the decoders that go down to stride 4 are trained."""
+
+_SEEN = 10
+"""Cells of stride 4 that a class has to fill to count as shown by a photo."""
+
+Sample = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
+
+
+class CachedFeatures(torch.utils.data.IterableDataset):
+    """An endless stream of `(features, labels, maps)` of whole photos; a photo is drawn ~ (photos of its class)^-0.5.
+
+    `features`: four `hxwxC` float16 of strides 4, 8, 16 and 16 of a square of `WORKING_SIDE` pixels; `labels`: `hxw`
+    uint8 at stride 4 (255: not labelled); `maps`: the teacher's, `21x48x48` float16. `folder` takes 2.6 MB a photo.
+    """
+
+    def __init__(self, dataset: Dataset, teacher: Teacher, folder: Path, seed: int = 0, say=print):
+        self.seed, self.progress = seed, torch.zeros(1).share_memory_()
+        side, count = WORKING_SIDE, len(dataset)
+        shapes = {
+            f"features{level}": ((2 * count, side // stride, side // stride, channels), np.float16)
+            for level, (stride, channels) in enumerate(zip(_STRIDES, teacher.encoder.out_channels[2:], strict=True))
+        }
+        shapes |= {"labels": ((2 * count, side // 4, side // 4), np.uint8)}
+        maps = (count, len(VOC), MAP_SIDE, MAP_SIDE)
+        done = folder / "names.txt"
+        known = done.exists() and done.read_text(encoding="utf-8").split() == dataset.names
+        folder.mkdir(parents=True, exist_ok=True)
+        mode, open_array = "r+" if known else "w+", np.lib.format.open_memmap
+        self._maps = open_array(folder / "maps.npy", mode, np.float16, maps)
+        self._arrays = {
+            name: open_array(folder / f"{name}.npy", mode, dtype, shape) for name, (shape, dtype) in shapes.items()
+        }
+        if not known:
+            self._compute(dataset, teacher, say)
+            done.write_text("\n".join(dataset.names), encoding="utf-8")
+        labels = self._arrays["labels"][::2].reshape(count, -1)
+        shows = np.array([np.bincount(row, minlength=256)[1 : len(VOC)] > _SEEN for row in labels], float)
+        photos = np.maximum(shows.sum(0), 1)
+        chances = (shows / photos**0.5).sum(1) + 1e-4
+        self._chances = chances / chances.sum()
+
+    @torch.inference_mode()
+    def _compute(self, dataset: Dataset, teacher: Teacher, say) -> None:
+        for k, name in enumerate(dataset.names):
+            pixels, labels = np.array(dataset.image(name)), dataset.semantic(name)
+            self._maps[k] = teacher.maps(pixels).numpy()
+            x = network_input(pixels, WORKING_SIDE)
+            height, width = x.shape[1:]
+            square = np.full((WORKING_SIDE, WORKING_SIDE), IGNORE, np.uint8)
+            square[:height, :width] = Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST)
+            x = F.pad(x, (0, WORKING_SIDE - width, 0, WORKING_SIDE - height))[None]
+            for mirrored in (0, 1):  # the square is, so that the maps of one serve both
+                if mirrored:
+                    x, square = x.flip(3), square[:, ::-1]
+                for level, feature in enumerate(teacher.encoder(x.contiguous(memory_format=torch.channels_last))[2:]):
+                    self._arrays[f"features{level}"][2 * k + mirrored] = feature[0].permute(1, 2, 0).numpy()
+                self._arrays["labels"][2 * k + mirrored] = square[2::4, 2::4]
+            if k % 500 == 0:
+                say(f"features of {k} photos of {len(dataset)}")
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        while True:
+            yield self.draw(rng)
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """One photo, plain or mirrored."""
+        k, mirrored = rng.choice(len(self._chances), p=self._chances), int(rng.integers(2))
+        at = {name: torch.from_numpy(np.array(rows[2 * k + mirrored])) for name, rows in self._arrays.items()}
+        maps = torch.from_numpy(np.array(self._maps[k]))
+        return [at[f"features{level}"] for level in range(4)], at["labels"], maps.flip(2) if mirrored else maps
+
+
+class CachedHeads(nn.Module):
+    """The decoders of a `SharedEncoder` as a learner on `CachedFeatures`.
+
+    U-Net's two finest levels need finer features than are kept: its score of stride 4 is trained in their place.
+    """
+
+    def __init__(self, shared: SharedEncoder):
+        super().__init__()
+        self.shared = shared
+
+    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
+        """The decoders and scores at the decoders' rate; the encoder never moves."""
+        return [(self.shared.encoder, 0.0, 2.0), *self.shared.rates(recipe)[1:]]
+
+    def losses(self, batch: list[Sample], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
+        """The loss of each output, at a quarter of the cells of stride 4."""
+        device = next(self.parameters()).device
+        features = [
+            torch.stack([sample[0][level] for sample in batch]).to(device).permute(0, 3, 1, 2).float()
+            for level in range(4)
+        ]
+        labels = torch.stack([sample[1] for sample in batch]).to(device).long()
+        maps = torch.stack([sample[2] for sample in batch]).to(device).float()
+        size = labels.shape[1] // 2
+        row, column = torch.randint(2, (2,), generator=rng).tolist()
+        top, left = (2 * torch.randint((2 * size // 4 - _WINDOW) // 2 + 1, (2,), generator=rng)).tolist()
+        outputs, inside = self.shared.decode_coarse(features, (top, left, _WINDOW))
+        whole = labels[:, row::2, column::2], F.interpolate(maps, (size, size), mode="bilinear")
+        window = [part[..., 2 * top : 2 * (top + _WINDOW), 2 * left : 2 * (left + _WINDOW)] for part in whole]
+        losses = {}
+        for name, logits in outputs.items():
+            target, teacher = window if name in inside else whole
+            if logits.shape[-1] > target.shape[-1]:
+                logits = logits[:, :, row::2, column::2]
+            logits = F.interpolate(logits.float(), target.shape[1:], mode="bilinear")
+            value = loss(logits, target, recipe.dice, recipe.smoothing, teacher, recipe.distil)
+            losses[name] = self.shared.weight(name) * value
+        return losses
