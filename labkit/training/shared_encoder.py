@@ -187,7 +187,7 @@ def loss(
 ) -> torch.Tensor:
     """Cross entropy plus `dice` x soft Dice loss over the classes that the batch shows, plus `distil` x a teacher's.
 
-    `logits` and `teacher` (probabilities) are `BxCxHxW`, `labels` `BxHxW` int64 with 255 ignored by all but the teacher,
+    `logits` and `teacher` (probabilities): `BxCxHxW`; `labels`: `BxHxW` int64, 255 ignored by all but the teacher,
     who counts half where there is a label, and not at all where it is of a class that the teacher knows badly.
     Dice: Milletari et al. (2016), section 3.
     """

@@ -63,7 +63,7 @@ def load_encoder(encoder: nn.Module, state: dict[str, torch.Tensor]) -> None:
 
 
 class Teacher(nn.Module):
-    """The teacher itself: `Bx3xHxW` float in [-1, 1] to `Bx21xhxw` logits of stride 16 (Chen et al., 2017, figure 5)."""
+    """The teacher: `Bx3xHxW` float in [-1, 1] to `Bx21xhxw` logits of stride 16 (Chen et al., 2017, figure 5)."""
 
     def __init__(self, state: dict[str, torch.Tensor]):
         super().__init__()
