@@ -36,7 +36,7 @@ STARTS = ("embedded", "encoder")
 
 RECIPES = {
     "semantic": Recipe(
-        side=320, encoder_rate=3e-5, decoder_rate=4e-4, frozen_stages=3, still=0.15, dice=0.3, distil=0.7, ema=0.99
+        side=416, batch=6, encoder_rate=4e-5, decoder_rate=4e-4, frozen_stages=3, dice=0.3, distil=0.7, ema=0.99
     ),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
     "prompted": Recipe(side=512, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),
@@ -45,6 +45,9 @@ RECIPES = {
 
 _HEADS = Recipe(batch=16, decoder_rate=1.5e-3, weight_decay=2e-2, dice=0.3, distil=0.7, ema=0.995)
 _DETAILS = Recipe(side=256, decoder_rate=1.5e-3, dice=0.3, distil=0.7, ema=0.99)
+_SCALES = (300, 620)
+"""Pixels of a photo's longest side before a crop is cut: `WORKING_SIDE` is in their middle."""
+
 _HEADS_SHARE, _DETAILS_SHARE = 0.5, 0.1
 """From a teacher the heads learn first on cached features of the still encoder, then U-Net's finest levels, over these
 shares of the run; the rest is everything together, gently."""
@@ -114,6 +117,8 @@ def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, sa
     learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
     if start not in STARTS:
         recipe = _start_heads(learner, networks, data, recipe, start, checkpoint, resume, place, say)
+    if start != "encoder":  # decoders that have learned keep their statistics too
+        learner.steady.append(learner)
     average = train(learner, _crops(data, recipe), recipe, checkpoint, resume, place, say)
     for name, network in networks.items():
         network.encoder.load_state_dict(average.encoder.state_dict())
@@ -140,7 +145,7 @@ def _start_heads(learner, networks, data, recipe, start, checkpoint, resume, pla
 
 
 def _crops(data: Dataset, recipe: Recipe) -> Crops:
-    return Crops(data, side=recipe.side, scales=(recipe.side * 4 // 5, recipe.side * 9 // 5))
+    return Crops(data, side=recipe.side, scales=_SCALES)
 
 
 def _train_objects(name, network, data, recipe, start, checkpoint, resume, place, say) -> None:

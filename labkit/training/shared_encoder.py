@@ -32,6 +32,7 @@ _LABELLED = 0.5
 class SharedEncoder(nn.Module):
     """The semantic networks `{variant: network}` on one encoder: `Bx3xHxW` uint8 to `{output: BxCxhxw logits}`.
 
+    The BatchNorm statistics of what is in `steady` stay: at first the encoder's, which small batches would only blur.
     The logits have each decoder's own stride: what enlarges them last has nothing to learn (FCN's last transposed
     convolution stays bilinear, as in Long et al., section 4.3, and is left out with the others).
     FCN has three outputs, one a stride, so that FCN-32s and FCN-16s are trained besides FCN-8s. U-Net's expanding path
@@ -45,6 +46,8 @@ class SharedEncoder(nn.Module):
         self.heads = nn.ModuleDict({name: network.segmentation_head for name, network in networks.items()})
         self.strides = {name: getattr(network.encoder, "output_stride", 32) for name, network in networks.items()}
         self.scores = nn.ModuleDict()
+        pooled = [part for part in self.decoders.modules() if isinstance(part, ASPPPooling)]
+        self.steady: list[nn.Module] = [encoder, *pooled]  # one place a photo: statistics of a batch would be noise
         self._seen: dict[str, torch.Tensor] = {}
         if "unet" in networks:
             for level, block in enumerate(networks["unet"].decoder.blocks[:3]):
@@ -61,10 +64,10 @@ class SharedEncoder(nn.Module):
 
     def train(self, mode: bool = True):
         super().train(mode)
-        self.encoder.eval()  # the BatchNorm statistics that it came with stay: small batches would only blur them
-        for part in self.decoders.modules():
-            if isinstance(part, ASPPPooling):  # one place a photo: the statistics of eight of them are noise
-                part.eval()
+        for part in self.steady:
+            for module in part.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         return self
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -157,6 +160,10 @@ class SharedEncoder(nn.Module):
 
 class Details(SharedEncoder):
     """U-Net's two finest levels, which no cached features train, while everything below them stays still."""
+
+    def __init__(self, networks: dict[str, nn.Module], encoder: nn.Module, frozen_stages: int):
+        super().__init__(networks, encoder, frozen_stages)
+        self.steady += self.decoders["unet"].blocks[:3]
 
     def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
         """As of `SharedEncoder`; what stays still does so for longer than the run."""
