@@ -44,7 +44,7 @@ RECIPES = {
 """How the embedded weights of each kind of variant were trained; the semantic ones so after the stages below."""
 
 _HEADS = Recipe(batch=16, decoder_rate=1.5e-3, weight_decay=2e-2, dice=0.3, distil=0.7, ema=0.995)
-_DETAILS = Recipe(side=256, decoder_rate=1.5e-3, dice=0.3, distil=0.7, ema=0.99)
+_DETAILS = Recipe(side=256, decoder_rate=1.5e-3, dice=0.3, ema=0.99)
 _SCALES = (300, 620)
 """Pixels of a photo's longest side before a crop is cut: `WORKING_SIDE` is in their middle."""
 
