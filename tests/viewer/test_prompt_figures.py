@@ -114,7 +114,7 @@ def test_nothing_found_is_said():
 
 def test_without_prompts():
     """A result of the automatic mode is refused with the function that shows it."""
-    with pytest.raises(LabkitError, match="display_figures"):
+    with pytest.raises(LabkitError, match="figures.figures"):
         prompt_figure(answered(None, 0.5))
 
 
