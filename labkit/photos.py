@@ -14,6 +14,7 @@ from labkit.io.decode import decode, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import capped, safe_name, some, unique_name
 from labkit.io.jpeg import MAX_REPORT_SIDE, compact
+from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import Found, find, given
 from labkit.locale import text
 
@@ -103,7 +104,7 @@ class PhotoSet(list[Photo]):
 
 
 def load_photos(
-    source: str | os.PathLike[str] | list | tuple,
+    source: str | os.PathLike[str] | list | tuple | None = None,
     *,
     max_side: int = MAX_SIDE,
     max_pixels: int = MAX_PIXELS,
@@ -112,6 +113,7 @@ def load_photos(
 ) -> PhotoSet:
     """All photos of a folder (with its subfolders), a file, a zip, or a list of these.
 
+    Without a source: those of the folder `photos` here, where it holds any, else the ten of the kit; which is said.
     A folder and a zip are read in natural order (2 before 10), a list in its own. A file that cannot be read never
     stops the rest: it is in `skipped` with its reason, and in the summary, which is printed once unless `quiet`.
     With `for_report` each photo is first made a JPEG of at most 1024 pixels a side and 80 kB: a report carries it, and
@@ -126,6 +128,8 @@ def load_photos(
     for name, limit, default in (("max_side", max_side, MAX_SIDE), ("max_pixels", max_pixels, MAX_PIXELS)):
         if not isinstance(limit, int) or limit < 1:
             raise LabkitError(text("photos.bad_size", name=name, given=limit, default=default))
+    if source is None:
+        source = _own_or_kit(quiet)
     photos = PhotoSet()
     first: dict[str, str] = {}
     taken: set[str] = set()
@@ -160,3 +164,11 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
     if (new_height, new_width) != (height, width):
         notes.append(text("photos.scaled", width=width, height=height, new_width=new_width, new_height=new_height))
     return Photo(found.path.stem, pixels, found.path, image.original_size, tuple(notes), digest.hexdigest(), jpeg)
+
+
+def _own_or_kit(quiet: bool) -> Path:
+    own = Path("photos")
+    mine = own.is_dir() and any(True for _ in find(own))
+    if not quiet:
+        print(text("photos.own" if mine else "photos.kit"))
+    return own if mine else KIT_IMAGES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -550,7 +551,7 @@ def test_nothing_to_load(tmp_path):
     assert message.count("an empty file") == 10 and "… and 5 more" in message and message.endswith("run this again.")
 
 
-@pytest.mark.parametrize("source", [None, 5, "", [None], b"a.jpg", np.zeros((4, 4, 3), np.uint8)])
+@pytest.mark.parametrize("source", [5, "", [None], b"a.jpg", np.zeros((4, 4, 3), np.uint8)])
 def test_wrong_source(source):
     """What is no path is refused with an example of what is."""
     with pytest.raises(LabkitError, match="data/images"):
@@ -562,3 +563,14 @@ def test_wrong_limits(tmp_path, options):
     """A limit is a whole number of at least 1."""
     with pytest.raises(LabkitError, match=next(iter(options))):
         load_photos(save(tmp_path / "a.png"), **options)
+
+
+def test_own_photos_come_first(tmp_path, root, monkeypatch, capsys):
+    """Without a source: what lies in `photos` here; where nothing does, the kit's ten; it is said which."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    assert [photo.name for photo in load_photos()][:2] == ["astronaut", "bird_kingfisher"]
+    shutil.copy(root / "data" / "images" / "sheep.jpg", tmp_path / "photos" / "моя овца.jpg")
+    assert [photo.name for photo in load_photos()] == ["моя овца"]
+    said = capsys.readouterr().out
+    assert "взяты фото набора" in said and "Взяты ваши фото" in said
