@@ -907,7 +907,11 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     canvas.addEventListener("pointerleave", () => {
       parts.readout.textContent = "";
     });
-    canvas.addEventListener("contextmenu", (event) => asks && event.preventDefault());
+    canvas.addEventListener("contextmenu", (event) => {
+      if (!asks) return;
+      event.preventDefault();
+      event.stopPropagation(); // JupyterLab would open its own menu over the photo
+    });
     canvas.addEventListener("dblclick", (event) => !asks && zoom(2, ...placeOf(event, canvas)));
     canvas.addEventListener(
       "wheel",
