@@ -37,7 +37,8 @@ class Scores:
     that got their class; `confusion` is `CxC` int64, rows being the reference (None for SAM); `objects` are those of an
     instance model; `worst` one region a photo, the largest share first. `foreign` names the labelled classes that the
     model does not know, whose pixels count as wrong; `without` the photos that have no reference; `flat` those whose
-    reference does not tell objects apart; `notes` say which masks could not be read.
+    reference does not tell objects apart, `sam` those that SAM helped to annotate; `notes` say which masks could not be
+    read.
     """
 
     kind: str = "semantic"
@@ -52,6 +53,7 @@ class Scores:
     foreign: list[tuple[str, str]] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
     flat: list[str] = field(default_factory=list)
+    sam: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -78,6 +80,7 @@ class Scores:
             "unknown_classes": [english for _, english in self.foreign],
             "without_masks": self.without,
             "without_objects": self.flat,
+            "with_sam": self.sam,
             "notes": self.notes,
         }
 
@@ -112,7 +115,8 @@ def scores(
         measured["flat"] = [r.photo.name for r, reference in pairs if not reference.made_by.get("objects")]
         whole = [(r, reference) for r, reference in pairs if reference.made_by.get("objects")]
         measured["objects"] = object_scores(whole, classes) if whole else []
-    return Scores(kind, classes, without=without, notes=notes, **measured)
+    sam = [result.photo.name for result, annotation in pairs if annotation.made_by.get("sam")]
+    return Scores(kind, classes, without=without, notes=notes, sam=sam, **measured)
 
 
 def scores_table(measured: Scores) -> str:
@@ -154,7 +158,12 @@ def _objects_table(measured: Scores) -> str:
 def _remarks(measured: Scores) -> list[str]:
     place = LANGUAGES.index(language())
     foreign = [names[place] for names in measured.foreign]
-    named = {"foreign": foreign, "flat": measured.flat, "without": measured.without if measured.rows else []}
+    named = {
+        "foreign": foreign,
+        "flat": measured.flat,
+        "sam": measured.sam,
+        "without": measured.without if measured.rows else [],
+    }
     lines = [text(f"scores.{key}", names=", ".join(names)) for key, names in named.items() if names]
     return [*lines, *(text("scores.broken", note=note) for note in measured.notes)]
 
