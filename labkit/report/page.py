@@ -108,7 +108,6 @@ class ReportExporter(HTMLExporter):
         css = css.replace("PRINTED", json.dumps(text("report.printed"), ensure_ascii=False))
         labkit["css"] = f"{css}{HtmlFormatter(style='default').get_style_defs('.highlight')}"
         drop_widgets(notebook)
-        _show_once(notebook)
         name = f"{variant.number}. {variant.title}" if variant else title
         metadata = {**(resources or {}).get("metadata", {}), "name": name}
         page, resources = super().from_notebook_node(
@@ -137,14 +136,3 @@ def drop_widgets(notebook: nbformat.NotebookNode) -> None:
     notebook.metadata.pop("widgets", None)
     for output in outputs(notebook):
         output.get("data", {}).pop(_WIDGET, None)
-
-
-def _show_once(notebook: nbformat.NotebookNode) -> None:
-    """In place of a viewer whose results a viewer before it has: a sentence that says where they are."""
-    seen: set[str] = set()
-    for output in outputs(notebook):
-        page = output.get("data", {}).get("text/html", "")
-        shown = {json.dumps([item.get("name"), item.get("layers")]) for item in viewer_items(page)}
-        if shown and shown <= seen:
-            output.data["text/html"] = f"<p><em>{text('report.above')}</em></p>"
-        seen |= shown

@@ -13,36 +13,39 @@ from labkit.io.errors import LabkitError
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.viewer.viewer import page_part
 from labkit.viewer.widget import ViewerWidget, awake, display_with_page
 
 __all__ = ["Explorer", "explore"]
 
 
-def explore(model: Any, photos: Sequence[Photo | Segmentation] | Photo | Segmentation) -> Explorer:
+def explore(
+    model: Any, photos: Sequence[Photo | Segmentation] | Photo | Segmentation, start: Photo | None = None
+) -> Explorer:
     """Displays a photo chooser, the settings of the model and its result, which follows them.
 
-    In place of a photo may stand the model's result of it, which is shown until a setting is moved. The answer's
-    `result` and `settings` are the last that were shown. In a page without a kernel the first stands.
+    Of results in place of photos none is computed again while the settings are as they were. `start` is the photo that
+    is shown first. The answer's `result` and `settings` are the last that were shown. In a page without a kernel there
+    is nothing: `show` stands there.
     """
-    explorer = Explorer(model, [photos] if isinstance(photos, Photo | Segmentation) else photos)
-    display_with_page(explorer.widget, page_part([explorer.result]), repr(explorer))
+    explorer = Explorer(model, [photos] if isinstance(photos, Photo | Segmentation) else photos, start)
+    display_with_page(explorer.widget, "", repr(explorer))
     return explorer
 
 
 class Explorer:
     """The controls of one model and its result; `wait` until it has followed them."""
 
-    def __init__(self, model: Any, photos: Sequence[Photo | Segmentation]):
+    def __init__(self, model: Any, photos: Sequence[Photo | Segmentation], start: Photo | None = None):
         if not photos:
             raise LabkitError(text("viewer.none"))
         self.model, self.settings = model, dict(model.defaults)
         self._known = {n: one for n, one in enumerate(photos) if isinstance(one, Segmentation)}
         self.photos = [one.photo if isinstance(one, Segmentation) else one for one in photos]
+        first = next((n for n, photo in enumerate(self.photos) if photo is start), 0)
         names = [(f"{n + 1}. {photo.name}", n) for n, photo in enumerate(self.photos)]
-        self.chooser = ipywidgets.Dropdown(options=names, value=0, description=text("viewer.choose"))
+        self.chooser = ipywidgets.Dropdown(options=names, value=first, description=text("viewer.choose"))
         self.controls = {name: _control(name, setting) for name, setting in model.settings.items()}
-        self.result = self._segment(0)
+        self.result = self._segment(first)
         self.viewer = ViewerWidget(self.result)
         self.widget = awake("labkit.explore", self.chooser, *self.controls.values(), self.viewer)
         self._runs, self._turn, self._last = ThreadPoolExecutor(1), 0, Future[None]()
