@@ -100,7 +100,9 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
             mask = drawn(path, number, outline(path, number, kind, points) * scaling, photo)
         key = ("shape", number) if group is None else ("group", str(group), label_id)
         labelled[key] = (label_id, labelled[key][1] | mask if key in labelled else mask)
-    return _composed(path, photo, labelled.values(), classes)
+    annotation = _composed(path, photo, labelled.values(), classes)
+    annotation.made_by["sam"] = any(str(row.get("description")).startswith("SAM") for *_, row in shapes)
+    return annotation
 
 
 def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:

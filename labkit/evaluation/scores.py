@@ -34,7 +34,7 @@ class Scores:
     `confusion` is `CxC` int64, rows being what is there (None for SAM); `objects` are those of an instance model;
     `worst` one region a photo, the largest share first. `foreign` names the labelled classes that the model does not
     know, whose pixels count as wrong; `without` the photos that nobody annotated; `flat` those whose annotation does
-    not tell objects apart; `notes` say what of the annotations could not be read.
+    not tell objects apart, `sam` those that SAM helped to annotate; `notes` say what of them could not be read.
     """
 
     kind: str = "semantic"
@@ -49,6 +49,7 @@ class Scores:
     foreign: list[tuple[str, str]] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
     flat: list[str] = field(default_factory=list)
+    sam: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -76,6 +77,7 @@ class Scores:
             "unknown_classes": [english for _, english in self.foreign],
             "without_masks": self.without,
             "without_objects": self.flat,
+            "with_sam": self.sam,
             "notes": self.notes,
         }
 
@@ -110,7 +112,8 @@ def scores(
         whole = [pair for pair in pairs if pair[1].made_by.get("objects")]
         measured["flat"] = [pair[0].photo.name for pair in pairs if pair not in whole]
         measured["objects"] = object_scores(whole, classes) if whole else []
-    return Scores(kind, classes, without=without, notes=notes, **measured)
+    sam = [result.photo.name for result, annotation in pairs if annotation.made_by.get("sam")]
+    return Scores(kind, classes, without=without, notes=notes, sam=sam, **measured)
 
 
 def scores_table(measured: Scores) -> str:
@@ -145,7 +148,12 @@ def _shown(*values: float | None) -> list[str]:
 def _remarks(measured: Scores) -> list[str]:
     place = LANGUAGES.index(language())
     foreign = [names[place] for names in measured.foreign]
-    named = {"foreign": foreign, "flat": measured.flat, "without": measured.without if measured.rows else []}
+    named = {
+        "foreign": foreign,
+        "flat": measured.flat,
+        "sam": measured.sam,
+        "without": measured.without if measured.rows else [],
+    }
     lines = [text(f"scores.{key}", names=", ".join(names)) for key, names in named.items() if names]
     return [*lines, *(text("scores.broken", note=note) for note in measured.notes)]
 
