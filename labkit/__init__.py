@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
     from labkit import figures as figures
+    from labkit.annotation import annotate as annotate
     from labkit.figures import summary as summary
+    from labkit.io.colab import use_drive as use_drive
     from labkit.io.errors import LabkitError as LabkitError
     from labkit.locale import use_language as use_language
     from labkit.models import load_model as load_model
@@ -30,6 +32,7 @@ _HOME = {
     "Photo": "labkit.photos",
     "Segment": "labkit.segmentation",
     "Segmentation": "labkit.segmentation",
+    "annotate": "labkit.annotation",
     "explore": "labkit.viewer",
     "figures": "labkit.figures",
     "hand_in": "labkit.report.button",
@@ -41,6 +44,7 @@ _HOME = {
     "show": "labkit.viewer",
     "summary": "labkit.figures",
     "upload": "labkit.viewer.upload",
+    "use_drive": "labkit.io.colab",
     "use_language": "labkit.locale",
 }
 

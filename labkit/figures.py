@@ -1,25 +1,35 @@
-"""Masks as coloured pixels, and static figures for print: photo, mask and overlay side by side with a legend."""
+"""A result to look at: the one place that tints a photo, the figure for print, and the table in plain text."""
 
 from __future__ import annotations
 
-import base64
-import io
-import re
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, cycle, zip_longest
-from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from PIL import Image
+from scipy import ndimage
 
 from labkit.classes import VOC
-from labkit.locale import text
+from labkit.io.drawing import (
+    PANEL,
+    STYLE,
+    Drawing,
+    Drawings,
+    cut,
+    display_svg,
+    inline_svg,
+    note,
+    panels,
+    plain_table,
+    small,
+    svg,
+)
+from labkit.locale import number, text
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
+from labkit.variants import VARIANTS
 
 __all__ = [
     "AGREED",
@@ -28,12 +38,13 @@ __all__ = [
     "PANEL",
     "STYLE",
     "Drawing",
+    "Drawings",
     "colors_of",
+    "compared",
     "cut",
-    "display_comparison",
-    "display_figures",
     "display_svg",
     "figure",
+    "figures",
     "inline_svg",
     "legend_rows",
     "mask_image",
@@ -47,23 +58,14 @@ __all__ = [
     "small",
     "summary",
     "svg",
+    "tinted",
     "visible_ids",
 ]
-
-PANEL = 3.1
-"""The width of a panel in inches: three fill a page."""
 
 AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
-_OPACITY = 0.75
-_TALLEST = 1.6
-
-_IMAGE_SIDE = 384
 _LEGEND_ROWS = 12
-_TITLE_LENGTH = 36
-STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
-"""What makes text stay text and every run the same."""
 
 
 def rgb(color: str) -> tuple[int, int, int]:
@@ -80,7 +82,7 @@ def colors_of(result: Segmentation) -> dict[int, str]:
     palette, classes = VOC.colors[1:], {}
     if result.classes is not None:
         first = {s.label_id: s.id for s in reversed(result.segments)}
-        classes = {number: result.classes.colors[label_id] for label_id, number in first.items()}
+        classes = {segment_id: result.classes.colors[label_id] for label_id, segment_id in first.items()}
     turn = chain((color for color in palette if color not in classes.values()), cycle(palette))
     colors: dict[int, str] = {}
     before = None
@@ -91,6 +93,27 @@ def colors_of(result: Segmentation) -> dict[int, str]:
     return colors
 
 
+def tinted(pixels: np.ndarray, colors: np.ndarray, where: np.ndarray, opacity: float) -> np.ndarray:
+    """A photo (`HxWx3` uint8) with `colors` (`HxWx3`, or one of three numbers) over it `where` (`HxW` bool) it says.
+
+    `opacity` is in [0, 1]; the photo itself stays as it is.
+    """
+    image = pixels.copy()
+    over = colors[where] if colors.ndim == 3 else colors
+    image[where] = (pixels[where] * (1 - opacity) + over * opacity).astype(np.uint8)
+    return image
+
+
+def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width: float) -> Image.Image:
+    """The photo in grey for a panel of `width` inches, each mask (`HxW` bool) of `layers` on it in its `#rrggbb`."""
+    photo = small(pixels, width)
+    image = (np.repeat(np.array(photo.convert("L"))[..., None], 3, axis=2) * 0.6 + 75).astype(np.uint8)
+    for mask, color in layers:
+        inside = Image.fromarray(mask.astype(np.uint8)).resize(photo.size, Image.Resampling.NEAREST)
+        image = tinted(image, np.array(rgb(color)), np.array(inside) > 0, 0.75)
+    return Image.fromarray(image)
+
+
 def visible_ids(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
     """`ids` without the pixels whose confidence is below `threshold` (in [0, 1]): `HxW` int32."""
     return np.where(result.confidence >= threshold, result.ids, 0)
@@ -98,39 +121,36 @@ def visible_ids(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
 
 def mask_image(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
     """The segments in their colours on black, `HxWx3` uint8."""
-    return _table(result)[visible_ids(result, threshold)]
+    table = np.zeros((max((s.id for s in result.segments), default=0) + 1, 3), np.uint8)
+    for segment_id, color in colors_of(result).items():
+        table[segment_id] = rgb(color)
+    return table[visible_ids(result, threshold)]
 
 
 def overlay_image(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, outline: int = 2) -> np.ndarray:
     """The segments over the photo, `HxWx3` uint8; `opacity` in [0, 1], `outline` in pixels (0: none)."""
-    ids = visible_ids(result, threshold)
-    colors, photo = _table(result)[ids], result.photo.pixels
-    image = photo.copy()
-    inside = ids > 0
-    image[inside] = (photo[inside] * (1 - opacity) + colors[inside] * opacity).astype(np.uint8)
-    edge = _borders(ids, outline) & inside
-    image[edge] = colors[edge]
-    return image
-
-
-def _table(result: Segmentation) -> np.ndarray:
-    table = np.zeros((max((s.id for s in result.segments), default=0) + 1, 3), np.uint8)
-    for number, color in colors_of(result).items():
-        table[number] = rgb(color)
-    return table
-
-
-def _borders(ids: np.ndarray, width: int) -> np.ndarray:
-    """The pixels within `width` of another segment, `HxW` bool."""
+    ids, colors = visible_ids(result, threshold), mask_image(result, threshold)
     edge = np.zeros(ids.shape, bool)
-    for axis in (0, 1):
-        for step in range(1, min(width + 1, ids.shape[axis])):
-            forward, back = [slice(None)] * 2, [slice(None)] * 2
-            forward[axis], back[axis] = slice(step, None), slice(None, -step)
-            differs = ids[tuple(forward)] != ids[tuple(back)]
-            edge[tuple(forward)] |= differs
-            edge[tuple(back)] |= differs
-    return edge
+    for axis in (0, 1):  # of a segment: another one is at most `outline` pixels away in the row or the column
+        around = {"size": 2 * outline + 1, "axis": axis, "mode": "nearest"}
+        edge |= ndimage.maximum_filter1d(ids, **around) != ndimage.minimum_filter1d(ids, **around)
+    return tinted(tinted(result.photo.pixels, colors, ids > 0, opacity), colors, edge & (ids > 0), 1)
+
+
+def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
+    """The segments, largest first, and what they are called; those of one class are numbered: "cat 1", "cat 2"."""
+    of_class = Counter(s.label_id for s in result.segments)
+    listed: Counter[int] = Counter()
+    rows = []
+    for segment in sorted(result.segments, key=lambda s: -s.area):
+        if result.classes is None:
+            rows.append((segment, f"{text('figures.object')} {segment.id}"))
+            continue
+        listed[segment.label_id] += 1
+        name = result.classes.label(segment.label_id)
+        several = of_class[segment.label_id] > 1
+        rows.append((segment, f"{name} {listed[segment.label_id]}" if several else name))
+    return rows
 
 
 def legend_rows(result: Segmentation, threshold: float = 0.0) -> list[tuple[str, str, float, float]]:
@@ -146,216 +166,78 @@ def legend_rows(result: Segmentation, threshold: float = 0.0) -> list[tuple[str,
     ]
 
 
-def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
-    """The segments, largest first, and what they are called; those of one class are numbered: "cat 1", "cat 2"."""
-    of_class = Counter(s.label_id for s in result.segments)
-    listed: Counter[int] = Counter()
-    rows = []
-    for segment in sorted(result.segments, key=lambda s: -s.area):
-        if result.classes is not None:
-            name = result.classes.label(segment.label_id)
-            listed[segment.label_id] += 1
-            if of_class[segment.label_id] > 1:
-                name = f"{name} {listed[segment.label_id]}"
-        else:
-            name = f"{text('figures.object')} {segment.id}"
-        rows.append((segment, name))
-    return rows
-
-
-def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -> Figure:
-    """One photo as a matplotlib figure: photo, mask, overlay, and the legend below them."""
-    with matplotlib.rc_context(STYLE):
-        height, width = result.ids.shape
-        panel_height = PANEL * min(height / width, 1.6)
-        rows = _worth_saying(legend_rows(result, threshold))
-        patches = [
-            Patch(facecolor=color, edgecolor="#444444", label=f"{name}: {share:.0%}, {score:.2f}")
-            for color, name, share, score in rows[:_LEGEND_ROWS]
-        ]
-        if left := len(rows) - len(patches):
-            patches.append(Patch(facecolor="none", label=text("photos.more", count=left)))
-        legend_height = 0.3 + 0.2 * -(-max(len(patches), 1) // 3)
-        drawn = Figure(figsize=(3 * PANEL + 0.3, panel_height + 0.3 + legend_height), layout="constrained")
-        drawn.set_label(f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing')}")
-        axes = drawn.subplots(1, 3)
-        images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
-        titles = (cut(result.photo.name), text("figures.mask"), text("figures.overlay"))
-        for ax, image, title in zip(axes, images, titles, strict=True):
-            ax.imshow(small(image), interpolation="none")
-            ax.set_title(title, fontsize=10, parse_math=False)
-            ax.set_axis_off()
-        if patches:
-            drawn.legend(handles=patches, loc="outside lower left", ncols=3, frameon=False)
-        else:
-            drawn.supxlabel(text("figures.nothing"), x=0.01, ha="left", fontsize=9)
-        return drawn
-
-
-class Drawing(Figure):
-    """A figure that a notebook's cell shows by itself, as SVG, where the cell ends in it."""
-
-    def _ipython_display_(self) -> None:
-        display_svg(self)
-
-
-def svg(drawn: Figure) -> str:
-    """A figure as SVG: text as text, photos as WebP, the same bytes at every run."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context(STYLE):
-        drawn.savefig(
-            buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": drawn.get_label()}, dpi=144
-        )
-    written = buffer.getvalue().replace("<svg ", '<svg role="img" ', 1)
-    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_webp, written)
-
-
-def inline_svg(drawn: Figure) -> str:
-    """A figure as SVG to stand in HTML, never wider than what is around it."""
-    written = svg(drawn)
-    return written[written.index("<svg") :].replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
-
-
-def display_svg(drawn: Figure) -> None:
-    """Shows a figure in the notebook, as SVG."""
-    from IPython.display import SVG, display
-
-    display(SVG(svg(drawn)))
-
-
-def display_figures(results: Sequence[Segmentation]) -> None:
-    """Shows the figure of each result in the notebook."""
-    if not results:
-        print(text("figures.no_results"))
-    for result in results:
-        display_svg(figure(result))
-
-
-def display_comparison(results: Sequence[Segmentation], titles: Sequence[str]) -> None:
-    """Shows several results of one photo as overlays beside each other, each under its title."""
-    if not results:
-        print(text("figures.no_results"))
-        return
-    with matplotlib.rc_context(STYLE):
-        height, width = results[0].ids.shape
-        drawn = Figure(figsize=(PANEL * len(results), PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
-        drawn.set_label(f"{results[0].photo.name}: {', '.join(titles)}")
-        for ax, result, title in zip(drawn.subplots(1, len(results), squeeze=False)[0], results, titles, strict=True):
-            ax.imshow(small(overlay_image(result, 0.6)), interpolation="none")
-            ax.set_title(title, fontsize=10, parse_math=False)
-            ax.set_axis_off()
-        display_svg(drawn)
-
-
-def summary(results: Sequence[Segmentation]) -> str:
-    """A table in plain text: for each photo the classes or objects found, their share of the area and their score."""
-    head = [text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]
-    rows = []
-    for result in results:
-        found = _worth_saying(legend_rows(result))
-        for n, (_, name, share, score) in enumerate(found):
-            rows.append([result.photo.name if n == 0 else "", name, f"{share:.0%}", f"{score:.2f}"])
-        if not found:
-            rows.append([result.photo.name, text("figures.nothing"), "", ""])
-    return plain_table([head, *rows])
-
-
-@matplotlib.rc_context(STYLE)
-def note(said: str) -> Drawing:
-    """A sentence where there is nothing to draw."""
-    lines = [part for line in said.splitlines() for part in textwrap.wrap(line, 90)]
-    drawn = Drawing(figsize=(3 * PANEL, 0.2 * len(lines) + 0.2))
-    drawn.set_label(said.replace("\n", " "))
-    drawn.text(0.01, 0.5, "\n".join(lines), va="center", parse_math=False)
-    return drawn
-
-
-def plain_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows, the first of them the head, as lines whose columns line up."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-
-
 def _worth_saying(rows: list[tuple[str, str, float, float]]) -> list[tuple[str, str, float, float]]:
     """The rows of at least `MIN_SHARE` of the area; where all are smaller, all of them."""
     return [row for row in rows if row[2] >= MIN_SHARE] or rows
 
 
-def cut(title: str, width: float = PANEL) -> str:
-    """A title, visibly cut where it is wider than a panel of `width` inches."""
-    most = round(_TITLE_LENGTH * width / PANEL)
-    return title if len(title) <= most else f"{title[: most - 1]}…"
+def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -> Drawing:
+    """One photo as a matplotlib figure: photo, mask, overlay, and the legend below them.
 
-
-def small(pixels: np.ndarray, width: float = PANEL) -> Image.Image:
-    """At most 384 pixels a side: what a panel can show; fewer in one that is narrower."""
-    image, side = Image.fromarray(pixels), round(_IMAGE_SIDE * width / PANEL)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return image
-
-
-def _as_webp(match: re.Match[str]) -> str:
-    image = Image.open(io.BytesIO(base64.b64decode(match[1])))
-    if image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
-        return match[0]
-    buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "WEBP", quality=75)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width: float) -> Image.Image:
-    """The photo in grey for a panel of `width` inches, each mask (`HxW` bool) of `layers` on it in its `#rrggbb`."""
-    photo = small(pixels, width)
-    image = np.repeat(np.array(photo.convert("L"))[..., None], 3, axis=2) * 0.6 + 75
-    for mask, color in layers:
-        inside = np.array(Image.fromarray(mask.astype(np.uint8)).resize(photo.size, Image.Resampling.NEAREST)) > 0
-        image[inside] = (1 - _OPACITY) * image[inside] + _OPACITY * np.array(rgb(color))
-    return Image.fromarray(image.astype(np.uint8))
-
-
-@matplotlib.rc_context(STYLE)
-def panels(
-    images: Sequence[Image.Image],
-    titles: Sequence[str],
-    columns: int,
-    width: float,
-    legend: Sequence[tuple[str, str]] = (),
-    name: str = "",
-    size: tuple[int, int] | None = None,
-) -> Drawing:
-    """Images of one shape under their titles, `columns` a row, `width` inches each; `legend`: colours and words.
-
-    `name` is what is shown; with the titles it is what the figure says to whoever does not see it. With `size` the axes
-    count pixels of a photo of this height and width, whatever the images have, for marks to be drawn on it.
+    Mask R-CNN's objects have their box, class and score on the overlay.
     """
-    rows = -(-len(images) // columns)
-    lines = max(title.count("\n") + 1 for title in titles)
-    sheets = [_widened(image) for image in images]
-    height = max(width * sheets[0].height / sheets[0].width, 0.4)
-    inches = (columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + (0.35 if legend else 0.1))
-    drawn = Drawing(figsize=inches, layout="compressed")
-    told = "; ".join(re.sub(r"([,:]?)\n", lambda end: f"{end[1] or ','} ", title.strip()) for title in titles)
-    drawn.set_label(f"{name}: {told}")
-    axes = drawn.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes:
-        ax.set_axis_off()
-    for ax, sheet, image, title in zip(axes, sheets, images, titles, strict=False):
-        beside = (sheet.width / image.width - 1) / 2 * size[1] if size else 0
-        extent = (-beside, size[1] + beside, size[0], 0) if size else None
-        ax.imshow(sheet, extent=extent, interpolation="none")
-        ax.autoscale(False)
-        ax.set_title(title, fontsize=9, parse_math=False)
-    if legend:
-        handles = [Patch(facecolor=color, edgecolor="#444444", label=words) for color, words in legend]
-        drawn.legend(handles=handles, loc="outside lower left", ncols=len(handles), frameon=False)
+    rows = _worth_saying(legend_rows(result, threshold))
+    legend = [(color, f"{name}: {share:.0%}; {number(score, 2)}") for color, name, share, score in rows[:_LEGEND_ROWS]]
+    if left := rows[_LEGEND_ROWS:]:
+        legend.append(("", text("photos.more", count=len(left))))
+    images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
+    drawn = panels(
+        [small(image) for image in images],
+        [cut(result.photo.name), text("figures.mask"), text("figures.overlay")],
+        columns=3,
+        legend=legend or [("", text("figures.nothing"))],
+        size=result.ids.shape,
+        legend_columns=3,
+    )
+    drawn.set_label(f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing')}")
+    if _instances(result):
+        _draw_boxes(drawn.axes[2], result, {name for _, name, *_ in rows[:_LEGEND_ROWS]})
     return drawn
 
 
-def _widened(image: Image.Image) -> Image.Image:
-    """A narrow image with white beside it, so that its title has room."""
-    if image.height <= _TALLEST * image.width:
-        return image
-    sheet = Image.new("RGB", (round(image.height / _TALLEST), image.height), "white")
-    sheet.paste(image, ((sheet.width - image.width) // 2, 0))
-    return sheet
+def _instances(result: Segmentation) -> bool:
+    return result.made_by.get("variant") in {row.name for row in VARIANTS if row.kind == "instance"}
+
+
+def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
+    """The box of each of these objects and, on its upper edge or below others', what it is and how surely."""
+    colors, (height, width), taken = colors_of(result), result.ids.shape, []
+    for segment, name in named_segments(result):
+        if name not in names:
+            continue
+        x0, y0, x1, y1 = segment.box
+        color = colors[segment.id]
+        ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
+        y = y0
+        while any(abs(x0 - x) < width / 3 and abs(y - other) < height / 12 for x, other in taken):
+            y += height / 12
+        taken.append((x0, y))
+        ink = "white" if np.dot(rgb(color), (0.2126, 0.7152, 0.0722)) < 128 else "black"
+        plate = {"facecolor": color, "edgecolor": "none", "pad": 1}
+        told = f"{name} {number(segment.score, 2)}"
+        ax.text(x0, y, told, fontsize=7, color=ink, va="top", bbox=plate, clip_on=True, parse_math=False)
+
+
+def figures(results: Sequence[Segmentation]) -> Drawings:
+    """The figure of each result; a cell that ends in them shows them."""
+    return Drawings([figure(result) for result in results])
+
+
+def compared(results: Sequence[Segmentation], titles: Sequence[str]) -> Drawing:
+    """Several results of one photo as overlays beside each other, each under its title."""
+    if not results:
+        return note(text("figures.no_results"))
+    images = [small(overlay_image(result, 0.6)) for result in results]
+    return panels(images, titles, len(images), name=results[0].photo.name)
+
+
+def summary(results: Sequence[Segmentation]) -> str:
+    """A table in plain text: for each photo the classes or objects found, their share of the area and their score."""
+    rows = [[text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]]
+    for result in results:
+        names = [result.photo.name, *[""] * len(result.segments)]
+        found = [
+            (name, f"{share:.0%}", number(score, 2)) for _, name, share, score in _worth_saying(legend_rows(result))
+        ]
+        rows += [[name, *row] for name, row in zip(names, found or [(text("figures.nothing"), "", "")], strict=False)]
+    return plain_table(rows)

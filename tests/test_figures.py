@@ -1,4 +1,4 @@
-"""Figures for print: text that stays text, the same bytes at every run, and a table that lines up."""
+"""Masks as colours over the photo, figures for print, and the table in plain text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,26 @@ from IPython.utils.capture import capture_output
 from PIL import Image
 
 from labkit.classes import VOC
-from labkit.figures import colors_of, display_comparison, display_figures, figure, legend_rows, note, rgb, summary, svg
+from labkit.figures import (
+    colors_of,
+    compared,
+    figure,
+    figures,
+    legend_rows,
+    mask_image,
+    overlay_image,
+    rgb,
+    summary,
+    svg,
+    tinted,
+    visible_ids,
+)
 from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
+
+CAT, DOG = VOC.id("cat"), VOC.id("dog")
+ORANGE = np.array(rgb(VOC.colors[CAT]))
 
 
 @pytest.fixture(scope="module")
@@ -25,39 +41,47 @@ def two_classes(default_photos):
     """A dog over a quarter of a photo and a cat over a tenth of it."""
     photo = default_photos["dog_shepherd"]
     labels = np.zeros(photo.pixels.shape[:2], np.uint8)
-    labels[:300, :400], labels[540:, :] = VOC.id("dog"), VOC.id("cat")
+    labels[:300, :400], labels[540:, :] = DOG, CAT
     return Segmentation.from_labels(photo, labels, np.full(labels.shape, 0.875, np.float32))
 
 
 @pytest.fixture(scope="module")
 def two_cats(default_photos):
-    """A cat, a dog below it and a larger cat that lies under the first."""
+    """A cat, a dog below it and a larger cat that lies under the first, as Mask R-CNN says it."""
     photo = default_photos["dog_shepherd"]
-    size = photo.pixels.shape[:2]
-    masks = [np.zeros(size, bool) for _ in range(3)]
-    masks[0][:300, :200], masks[1][540:], masks[2][:300, :400] = True, True, True
-    labels = ["cat", "dog", "cat"]
+    masks = np.zeros((3, *photo.pixels.shape[:2]), bool)
+    masks[0, :300, :200], masks[1, 540:], masks[2, :300, :400] = True, True, True
     segments = [
         Segment(n, VOC.id(label), label, 1 - n / 8, mask)
-        for n, (label, mask) in enumerate(zip(labels, masks, strict=True), start=1)
+        for n, (label, mask) in enumerate(zip(["cat", "dog", "cat"], masks, strict=True), start=1)
     ]
-    ids = np.select(masks, [1, 2, 3]).astype(np.int32)
-    confidence = np.select(masks, [0.875, 0.75, 0.625]).astype(np.float32)
-    return Segmentation(photo, ids, confidence, segments)
+    ids = np.select([*masks], [1, 2, 3]).astype(np.int32)
+    confidence = np.select([*masks], [0.875, 0.75, 0.625]).astype(np.float32)
+    return Segmentation(photo, ids, confidence, segments, made_by={"variant": "mask_rcnn"})
 
 
-def nothing(name="x", pixels=None) -> Segmentation:
+def objects(labels: list[int], size: tuple[int, int] = (40, 60)) -> Segmentation:
+    """An object a label, best first; each begins ten pixels further to the right and lies under the one before."""
+    ids, segments = np.zeros(size, np.int32), []
+    for n, label_id in enumerate(labels, start=1):
+        mask = np.zeros(size, bool)
+        mask[:, 10 * n - 10 : 10 * n + 10] = True
+        ids[mask & (ids == 0)] = n
+        segments.append(Segment(n, label_id, VOC.names[label_id], 1 - n / 1000, mask))
+    photo = Photo.from_pixels("x", np.full((*size, 3), 90, np.uint8))
+    return Segmentation(photo, ids, (ids > 0).astype(np.float32), segments)
+
+
+def nothing(name="x", shape=(60, 80)) -> Segmentation:
     """A result without a segment."""
-    photo = Photo.from_pixels(name, np.full((60, 80, 3), 90, np.uint8) if pixels is None else pixels)
-    return Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))
+    photo = Photo.from_pixels(name, np.full((*shape, 3), 90, np.uint8))
+    return Segmentation.from_labels(photo, np.zeros(shape, np.uint8))
 
 
 def words(drawn: str) -> list[str]:
     """What a reader can read in an SVG (and search, and copy)."""
-    return [
-        "".join(node.itertext()).strip()
-        for node in ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
-    ]
+    found = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
+    return ["".join(node.itertext()).strip() for node in found]
 
 
 def pictures(drawn: str) -> list[Image.Image]:
@@ -67,47 +91,170 @@ def pictures(drawn: str) -> list[Image.Image]:
     return [Image.open(io.BytesIO(base64.b64decode(data))) for _, data in found]
 
 
+def test_rgb():
+    """Hexadecimal digits as numbers."""
+    assert rgb("#01aBff") == (1, 171, 255)
+
+
+@pytest.mark.parametrize("opacity", [0, 0.25, 0.5, 0.9, 1])
+def test_tinted(outlined, opacity):
+    """Inside the mask what Pillow blends, up to rounding; outside, and in the photo itself, nothing changes."""
+    cat, pixels = outlined.mask_of("cat"), outlined.photo.pixels
+    before = pixels.copy()
+    for colors in (ORANGE, mask_image(outlined)):
+        image = tinted(pixels, colors, cat, opacity)
+        expected = Image.blend(Image.fromarray(pixels), Image.fromarray(mask_image(outlined)), opacity)
+        assert np.abs(image[cat].astype(int) - np.asarray(expected)[cat]).max() <= 1
+        assert np.array_equal(image[~cat], pixels[~cat]) and np.array_equal(pixels, before)
+    assert np.array_equal(overlay_image(outlined, opacity, outline=0), image)
+
+
+def test_mask_image(outlined):
+    """The class's colour inside the mask, black outside."""
+    image, cat = mask_image(outlined), outlined.mask_of("cat")
+    assert image.dtype == np.uint8 and (image[cat] == ORANGE).all() and not image[~cat].any()
+
+
+@pytest.mark.parametrize("outline", [1, 2, 5])
+def test_outline(outlined, outline):
+    """At opacity 0 only a band of the object's own pixels along its border differs, in the object's colour."""
+    cat = outlined.mask_of("cat")
+    image = overlay_image(outlined, 0, outline=outline)
+    padded = np.pad(cat, outline, mode="edge")
+    rows, columns = cat.shape
+    inner = cat.copy()
+    for step in range(2 * outline + 1):
+        inner &= padded[step : step + rows, outline : outline + columns]
+        inner &= padded[outline : outline + rows, step : step + columns]
+    edge, drawn = cat & ~inner, (image != outlined.photo.pixels).any(2)
+    assert (image[edge] == ORANGE).all() and not drawn[~edge].any() and drawn.any()
+
+
+@pytest.mark.parametrize("threshold", [0, 0.5, 0.7])
+def test_threshold(outlined, threshold):
+    """What is at least so sure is left, in the ids, in the picture and in the legend's share."""
+    left = outlined.mask_of("cat") & (outlined.confidence >= threshold)
+    ids = visible_ids(outlined, threshold)
+    assert ids.dtype == np.int32 and np.array_equal(ids > 0, left)
+    assert np.array_equal(mask_image(outlined, threshold).any(2), left)
+    ((_, _, share, score),) = legend_rows(outlined, threshold)
+    assert share == pytest.approx(left.mean()) and score == outlined.segments[0].score
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2)])
+def test_tiny_photos(shape):
+    """The smallest photos are drawn, outlines included; one pixel alone has no border."""
+    photo = Photo.from_pixels("x", np.full((*shape, 3), 90, np.uint8))
+    labels = np.zeros(shape, np.uint8)
+    labels.flat[0] = CAT
+    expected = photo.pixels.copy()
+    if labels.size > 1:
+        expected[0, 0] = ORANGE
+    assert np.array_equal(overlay_image(Segmentation.from_labels(photo, labels), 0), expected)
+
+
+def test_no_segments():
+    """Nothing found: a black mask and the photo as it is."""
+    result = nothing()
+    assert colors_of(result) == {} and not mask_image(result).any()
+    assert np.array_equal(overlay_image(result), result.photo.pixels)
+
+
+def test_colors_without_classes():
+    """Without classes neighbours in the list differ, the colours start over after the palette's end, none is black."""
+    colors = list(colors_of(replace(objects([0] * 42), classes=None)).values())
+    assert "#000000" not in colors and len(set(colors[:20])) == 20 and colors[20:40] == colors[:20]
+
+
+def test_colors_of_classes(outlined):
+    """With classes it is the class that has the colour, whatever the segment's id."""
+    segment = replace(outlined.segments[0], id=7)
+    assert colors_of(replace(outlined, segments=[segment])) == {7: VOC.colors[CAT]}
+
+
+def test_objects_of_one_class_have_colors_of_their_own():
+    """The first keeps its class's colour; the others' are nobody else's here, not even those of classes found later."""
+    plane = VOC.id("aeroplane")
+    colors = colors_of(objects([CAT, CAT, DOG, CAT, DOG, plane]))
+    assert [colors[n] for n in (1, 3, 6)] == [VOC.colors[label_id] for label_id in (CAT, DOG, plane)]
+    assert len(set(colors.values())) == 6 and set(colors.values()) <= set(VOC.colors[1:])
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 19, 20])
+def test_more_objects_than_colors(kinds):
+    """Of 200 objects no two neighbours have one colour, and as long as there are colours none is used twice."""
+    labels = [1 + n % kinds for n in range(100)] + [1 + n // 5 % kinds for n in range(100)]
+    colors = list(colors_of(objects(labels)).values())
+    assert len(colors) == 200 and len(set(colors[:20])) == 20
+    assert all(one != other for one, other in zip(colors, colors[1:], strict=False))
+
+
+def test_objects_that_overlap_are_drawn_best_first():
+    """Where two cats overlap the better one's colour is drawn, and both colours are seen."""
+    result = objects([CAT, CAT])
+    one, two = (np.array(rgb(color)) for color in colors_of(result).values())
+    image = mask_image(result)
+    assert (image[:, :20] == one).all() and (image[:, 20:30] == two).all() and not image[:, 30:].any()
+    overlay = overlay_image(result, 0, outline=1)
+    assert (overlay[:, 19] == one).all() and (overlay[:, 20] == two).all() and (overlay[:, 24] == 90).all()
+
+
 def test_legend_rows(two_classes):
-    """Largest first: colour, name, share of the photo's area, score."""
+    """Largest first: colour, name in the language of the context, share of the photo's area, score."""
     dog, cat = legend_rows(two_classes)
-    assert dog == (VOC.colors[VOC.id("dog")], "собака", 0.25, 0.875)
-    assert cat == (VOC.colors[VOC.id("cat")], "кошка", 0.1, 0.875)
+    assert dog == (VOC.colors[DOG], "собака", 0.25, 0.875) and cat == (VOC.colors[CAT], "кошка", 0.1, 0.875)
     with use_language("en"):
         assert [row[1] for row in legend_rows(two_classes)] == ["dog", "cat"]
-
-
-def test_legend_rows_above_a_threshold(outlined):
-    """The share is of the pixels that the threshold leaves, as the pictures show them."""
-    cat = outlined.mask_of("cat")
-    for threshold in (0, 0.5, 1):
-        ((_, _, share, score),) = legend_rows(outlined, threshold=threshold)
-        assert share == pytest.approx((cat & (outlined.confidence >= threshold)).mean())
-        assert score == outlined.segments[0].score
-
-
-def test_legend_rows_without_classes(outlined):
-    """Objects of no class are numbered."""
-    result = replace(outlined, classes=None)
-    assert legend_rows(result)[0][1] == "объект 1"
-    with use_language("en"):
-        assert legend_rows(result)[0][1] == "object 1"
+        assert [row[1] for row in legend_rows(replace(two_classes, classes=None))] == ["object 2", "object 1"]
 
 
 def test_legend_rows_of_several_objects(two_cats):
     """A class that occurs more than once is numbered, from its largest on; each share is that of the whole mask."""
     rows = legend_rows(two_cats)
     assert [row[1:] for row in rows] == [("кошка 1", 0.25, 0.625), ("кошка 2", 0.125, 0.875), ("собака", 0.1, 0.75)]
-    with use_language("en"):
-        assert [row[1] for row in legend_rows(two_cats)] == ["cat 1", "cat 2", "dog"]
     assert [row[0] for row in rows] == [colors_of(two_cats)[number] for number in (3, 1, 2)]
     assert [row[1] for row in legend_rows(two_cats, threshold=0.99)] == ["кошка 1", "кошка 2", "собака"]
+
+
+@pytest.mark.parametrize(
+    "language, expected",
+    {
+        "ru": ["dog_shepherd", "маска", "наложение", "собака: 25%; 0,88", "кошка: 10%; 0,88"],
+        "en": ["dog_shepherd", "mask", "overlay", "dog: 25%; 0.88", "cat: 10%; 0.88"],
+    }.items(),
+)
+def test_figure(two_classes, language, expected):
+    """Well-formed SVG with titles and legend as text in the reader's language and numbers, and three photos."""
+    with use_language(language):
+        drawn = svg(figure(two_classes))
+    assert words(drawn) == expected and "image/png" not in drawn and len(drawn) < 300_000
+    photo, mask, _ = pictures(drawn)
+    assert max(photo.size) <= 2 * 420 and photo.size == mask.size
+    blue = np.abs(np.asarray(mask).astype(int) - (0x00, 0x72, 0xB2)).max(2) < 12
+    assert blue.mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_same_bytes_at_every_run(two_classes):
+    """Made twice, a figure does not differ, so that a notebook's diff shows only what changed."""
+    assert svg(figure(two_classes)) == svg(figure(two_classes)) != svg(figure(two_classes, opacity=0.6))
+
+
+def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes):
+    """Each object's box and its own name and score, in its colour; a class's pixels have none."""
+    drawn = figure(two_cats).axes[2]
+    assert [told.get_text() for told in drawn.texts] == ["кошка 1 0,62", "кошка 2 0,88", "собака 0,75"]
+    assert [tuple(box.get_bbox().extents) for box in drawn.patches] == [two_cats.segments[n].box for n in (2, 0, 1)]
+    assert len({box.get_edgecolor() for box in drawn.patches}) == 3
+    assert [told.get_position() for told in drawn.texts] == [(0, 0), (0, 50), (0, 540)], "none lies on another"
+    plain = figure(two_classes).axes[2]
+    assert not plain.texts and not plain.patches
 
 
 def test_objects_in_figure_and_table(two_cats):
     """Both say which object is which; where one lies over another each is seen in its colour."""
     drawn = svg(figure(two_cats))
-    assert words(drawn)[3:] == ["кошка 1: 25%, 0.62", "кошка 2: 12%, 0.88", "собака: 10%, 0.75"]
-    assert [line.split()[-4:-2] for line in summary([two_cats]).splitlines()[3:4]] == [["кошка", "2"]]
+    assert words(drawn)[-3:] == ["кошка 1: 25%; 0,62", "кошка 2: 12%; 0,88", "собака: 10%; 0,75"]
+    assert summary([two_cats]).splitlines()[3].split() == ["кошка", "2", "12%", "0,88"]
     mask = np.asarray(pictures(drawn)[1]).astype(int)
     for number, share in ((1, 0.125), (2, 0.1), (3, 0.125)):
         near = np.abs(mask - rgb(colors_of(two_cats)[number])).max(2) < 12
@@ -115,35 +262,11 @@ def test_objects_in_figure_and_table(two_cats):
 
 
 def test_objects_that_mask_rcnn_finds(load, default_photos):
-    """On a real photo every object has a row of its own, and a name of its own."""
+    """On a real photo every object has a row, a name and a colour of its own, and its name stands on it."""
     result = load(6).segment(default_photos["horses"], score_threshold=0.05, max_detections=12)
     rows = legend_rows(result)
     assert len(rows) == len(result.segments) == len({row[1] for row in rows}) == len({row[0] for row in rows}) > 1
-    assert any(row[1].endswith(" 1") for row in rows)
-
-
-def test_svg(two_classes):
-    """Well-formed, with the legend and the titles as text, and three photos."""
-    drawn = svg(figure(two_classes))
-    assert words(drawn) == ["dog_shepherd", "маска", "наложение", "собака: 25%, 0.88", "кошка: 10%, 0.88"]
-    assert "image/png" not in drawn
-    photo, mask, _ = pictures(drawn)
-    assert max(photo.size) <= 2 * 420 and photo.size == mask.size
-    blue = np.abs(np.asarray(mask).astype(int) - (0x00, 0x72, 0xB2)).max(2) < 12
-    assert blue.mean() == pytest.approx(0.25, abs=0.01)
-    assert len(drawn) < 300_000
-
-
-def test_svg_in_english(two_classes):
-    """Every word is in the language that was asked for."""
-    with use_language("en"):
-        assert words(svg(figure(two_classes)))[1:] == ["mask", "overlay", "dog: 25%, 0.88", "cat: 10%, 0.88"]
-
-
-def test_same_bytes_at_every_run(two_classes):
-    """Made twice, a figure does not differ, so that a notebook's diff shows only what changed."""
-    assert svg(figure(two_classes)) == svg(figure(two_classes))
-    assert svg(figure(two_classes)) != svg(figure(two_classes, opacity=0.6))
+    assert any(row[1].endswith(" 1") for row in rows) and len(figure(result).axes[2].texts) > 1
 
 
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "$x_1$", "a & b", "$\\frac{", "_x", 'кот "Барсик"'])
@@ -159,79 +282,46 @@ def test_long_names_leave_their_neighbours_alone(two_classes):
     assert title.startswith("шшш") and title.endswith("…") and len(title) < 40
 
 
-def test_nothing_found():
-    """It is said in words, under the pictures and in the table."""
-    assert words(svg(figure(nothing())))[-1] == "ничего не найдено"
-    with use_language("en"):
-        assert summary([nothing()]).splitlines()[-1] == "x      nothing found"
-
-
 def test_legend_says_what_it_leaves_out(default_photos):
     """Of many segments the largest are listed, and the number of the others."""
     photo = default_photos["sheep"]
-    masks = [np.zeros(photo.pixels.shape[:2], bool) for _ in range(40)]
-    for n, mask in enumerate(masks):
-        mask[n] = True
-    segments = [Segment(n, 0, "", 0.5, mask) for n, mask in enumerate(masks, start=1)]
-    ids = sum(s.id * s.mask.astype(np.int32) for s in segments)
+    ids = np.zeros(photo.pixels.shape[:2], np.int32)
+    ids[:40] = np.arange(1, 41)[:, None]
+    segments = [Segment(n, 0, "", 0.5, ids == n) for n in range(1, 41)]
     listed = words(svg(figure(Segmentation(photo, ids, np.ones(ids.shape, np.float32), segments, None))))[3:]
     assert len(listed) == 13 and listed[-1] == "… и ещё 28" and listed[0].startswith("объект 1:")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (2000, 3)])
-def test_odd_shapes(shape):
-    """A photo of one pixel, of one row or a narrow one still makes a figure."""
-    drawn = svg(figure(nothing(pixels=np.full((*shape, 3), 90, np.uint8))))
-    assert words(drawn)[0] == "x" and pictures(drawn)
+def test_nothing_found_on_odd_shapes(shape):
+    """A photo of one pixel, of one row or a narrow one still makes a figure, which says that nothing was found."""
+    drawn = svg(figure(nothing(shape=shape)))
+    assert words(drawn)[0] == "x" and words(drawn)[-1] == "ничего не найдено" and pictures(drawn)
 
 
 def test_summary(two_classes, outlined):
     """A row a class, the photo's name at its first; every column starts at one place in all lines."""
     lines = summary([two_classes, nothing("очень длинное имя фото"), outlined]).splitlines()
-    assert len(lines) == 2 + 2 + 1 + 1
-    assert lines[0].split() == ["фото", "найдено", "площадь", "увер."]
+    assert len(lines) == 2 + 2 + 1 + 1 and lines[0].split() == ["фото", "найдено", "площадь", "увер."]
     starts = [match.start() for match in re.finditer("─+", lines[1])]
     rows = [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in lines]
     assert rows[2:5] == [
-        ["dog_shepherd", "собака", "25%", "0.88"],
-        ["", "кошка", "10%", "0.88"],
+        ["dog_shepherd", "собака", "25%", "0,88"],
+        ["", "кошка", "10%", "0,88"],
         ["очень длинное имя фото", "ничего не найдено", "", ""],
     ]
-    assert all(line == line.rstrip() for line in lines)
-    assert all(line[start - 2 : start].strip() == "" for line in lines for start in starts[1:])
+    with use_language("en"):
+        assert summary([two_classes]).splitlines()[-1].split() == ["cat", "10%", "0.88"]
 
 
-def test_display_figures(shell, two_classes):
-    """In a notebook every result is an SVG."""
-    with capture_output() as captured:
-        display_figures([two_classes, nothing()])
-    drawn = [output.data["image/svg+xml"] for output in captured.outputs]
-    assert [words(one)[0] for one in drawn] == ["dog_shepherd", "x"]
-
-
-def test_display_comparison(shell, two_classes):
-    """Several results of one photo, each under its title; too few titles are an error."""
-    with capture_output() as captured:
-        display_comparison([two_classes, two_classes], ["FCN-8s", "<b>$x$"])
-    (output,) = captured.outputs
-    assert words(output.data["image/svg+xml"]) == ["FCN-8s", "<b>$x$"]
-    assert len(pictures(output.data["image/svg+xml"])) == 2
-    with pytest.raises(ValueError):
-        display_comparison([two_classes, two_classes], ["one"])
-
-
-def test_no_results(capsys):
-    """With nothing to show a sentence says so."""
-    display_figures([])
-    display_comparison([], [])
-    assert capsys.readouterr().out == "Показывать нечего: нет ни одного результата.\n" * 2
-
-
-def test_a_cell_that_ends_in_a_drawing_shows_it(shell):
-    """As SVG alone, whatever else knows how to show figures; a note is a figure of one sentence."""
+def test_figures_and_compared_show_themselves(shell, two_classes):
+    """A figure a result; several results of one photo beside each other, each under its title."""
     from IPython.display import display
 
     with capture_output() as captured:
-        display(note("Показывать нечего: " + "нет ни одного результата " * 8))
-    (output,) = captured.outputs
-    assert "image/png" not in output.data and "Показывать нечего" in output.data["image/svg+xml"]
+        display(figures([two_classes, nothing()]))
+        display(compared([two_classes, two_classes], ["FCN-8s", "<b>$x$"]))
+    *each, both = [output.data["image/svg+xml"] for output in captured.outputs]
+    assert [words(one)[0] for one in each] == ["dog_shepherd", "x"]
+    assert words(both) == ["FCN-8s", "<b>$x$"] and len(pictures(both)) == 2
+    assert "нет ни одного результата" in svg(compared([], []))

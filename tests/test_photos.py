@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,7 +13,6 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
-from string import Formatter
 
 import numpy as np
 import pytest
@@ -22,8 +22,8 @@ from labkit.evaluation.annotations import find_ground_truth
 from labkit.io import sources as _sources
 from labkit.io import zips
 from labkit.io.errors import LabkitError
-from labkit.locale import text, texts, use_language
-from labkit.photos import MAX_SIDE, Photo, PhotoError, PhotoSet, load_photos
+from labkit.locale import text, use_language
+from labkit.photos import MAX_SIDE, Photo, PhotoSet, load_photos
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -281,13 +281,13 @@ def test_too_many_pixels(tmp_path, capfd):
         photos = load_photos(tmp_path, quiet=True)
     assert [photo.name for photo in photos] == ["ok"] and "60000×60000" in reasons(photos)["bomb.png"]
     assert Image.MAX_IMAGE_PIXELS == before and capfd.readouterr() == ("", "")
-    with pytest.raises(PhotoError, match="Мпикс"):
+    with pytest.raises(LabkitError, match="Мпикс"):
         load_photos(tmp_path / "ok.png", max_pixels=100)
 
 
 def test_between_pillows_limit_and_ours(tmp_path):
     """A size that Pillow alone would refuse gets as far as its (missing) data."""
-    with pytest.raises(PhotoError, match="обрывается|повреждён"):
+    with pytest.raises(LabkitError, match="обрывается|повреждён"):
         load_photos(bare_png(tmp_path / "a.png", 200_000, 1_000))
 
 
@@ -304,7 +304,7 @@ def test_heic_without_its_package(tmp_path, monkeypatch):
     (tmp_path / "a.heic").write_bytes(struct.pack(">I", 24) + b"ftypheic" + bytes(12))
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
-    with pytest.raises(PhotoError, match="pip install pillow-heif"):
+    with pytest.raises(LabkitError, match="pip install pillow-heif"):
         load_photos(tmp_path)
 
 
@@ -473,7 +473,7 @@ def test_zip_bombs(tmp_path, monkeypatch):
     monkeypatch.setattr(_sources, "ZIP_TOTAL_MB", 1.5 * photo.stat().st_size / 1e6)
     assert list(reasons(load_photos(path, quiet=True))) == ["b.bmp", "c.png"]
     monkeypatch.setattr(zips, "MAX_MEMBERS", 2)
-    with pytest.raises(PhotoError, match="файлов в архиве: 3"):
+    with pytest.raises(LabkitError, match="файлов в архиве: 3"):
         load_photos(path)
 
 
@@ -481,7 +481,7 @@ def test_zip_bombs(tmp_path, monkeypatch):
 def test_zip_that_is_none(tmp_path, data):
     """A broken zip is an error with the next step, not a trace of zipfile."""
     (tmp_path / "z.zip").write_bytes(data)
-    with pytest.raises(PhotoError):
+    with pytest.raises(LabkitError):
         load_photos(tmp_path / "z.zip")
 
 
@@ -534,42 +534,43 @@ def test_summary_is_printed_once(tmp_path, capsys):
 
 def test_nothing_to_load(tmp_path):
     """An empty folder, a missing path, an address and a folder of bad files say what was given and what to do."""
-    with pytest.raises(PhotoError, match="Файлов с фото там нет") as caught:
+    with pytest.raises(LabkitError, match="Файлов с фото там нет") as caught:
         load_photos(tmp_path)
     assert str(tmp_path) in str(caught.value) and isinstance(caught.value, ValueError)
-    with pytest.raises(PhotoError, match="такого файла или папки нет"):
+    with pytest.raises(LabkitError, match="такого файла или папки нет"):
         load_photos(tmp_path / "нет.jpg")
-    with pytest.raises(PhotoError, match="адрес"):
+    with pytest.raises(LabkitError, match="адрес"):
         load_photos("https://example.org/cat.jpg")
-    with pytest.raises(PhotoError, match="маска"):
+    with pytest.raises(LabkitError, match="маска"):
         load_photos(save(tmp_path / "cat.mask.png"))
     for number in range(15):
         (tmp_path / f"{number}.jpg").touch()
-    with pytest.raises(PhotoError) as caught, use_language("en"):
+    with pytest.raises(LabkitError) as caught, use_language("en"):
         load_photos(tmp_path)
     message = str(caught.value)
     assert message.count("an empty file") == 10 and "… and 5 more" in message and message.endswith("run this again.")
 
 
-@pytest.mark.parametrize("source", [None, 5, "", [None], b"a.jpg", np.zeros((4, 4, 3), np.uint8)])
+@pytest.mark.parametrize("source", [5, "", [None], b"a.jpg", np.zeros((4, 4, 3), np.uint8)])
 def test_wrong_source(source):
     """What is no path is refused with an example of what is."""
-    with pytest.raises(PhotoError, match="data/images"):
+    with pytest.raises(LabkitError, match="data/images"):
         load_photos(source)
 
 
 @pytest.mark.parametrize("options", [{"max_side": 0}, {"max_side": 2.5}, {"max_pixels": -1}])
 def test_wrong_limits(tmp_path, options):
     """A limit is a whole number of at least 1."""
-    with pytest.raises(PhotoError, match=next(iter(options))):
+    with pytest.raises(LabkitError, match=next(iter(options))):
         load_photos(save(tmp_path / "a.png"), **options)
 
 
-def test_texts_are_in_both_languages():
-    """Every text for photos has its English, with the same placeholders."""
-    keys = [key for key in texts("ru") if key.startswith("photos.")]
-    assert keys == [key for key in texts("en") if key.startswith("photos.")]
-    fields = {key: [name for _, name, _, _ in Formatter().parse(texts("ru")[key]) if name] for key in keys}
-    for key, names in fields.items():
-        with use_language("en"):
-            assert text(key, **dict.fromkeys(names, "?")), key
+def test_own_photos_come_first(tmp_path, root, monkeypatch, capsys):
+    """Without a source: what lies in `photos` here; where nothing does, the kit's ten; it is said which."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    assert [photo.name for photo in load_photos()][:2] == ["astronaut", "bird_kingfisher"]
+    shutil.copy(root / "data" / "images" / "sheep.jpg", tmp_path / "photos" / "моя овца.jpg")
+    assert [photo.name for photo in load_photos()] == ["моя овца"]
+    said = capsys.readouterr().out
+    assert "взяты фото набора" in said and "Взяты ваши фото" in said

@@ -11,12 +11,11 @@ from itertools import chain
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from labkit.classes import VOC
 from labkit.evaluation.metrics import iou
-from labkit.figures import STYLE, cut, display_svg, overlay_image, plain_table, small
+from labkit.figures import STYLE, Drawing, Drawings, cut, note, overlay_image, panels, plain_table, small
 from labkit.io.errors import LabkitError
 from labkit.locale import number, text
 from labkit.photos import Photo
@@ -31,10 +30,9 @@ __all__ = [
     "boxes",
     "by_photo",
     "class_name",
-    "display_agreement",
-    "display_masks",
     "joined",
     "masks_figure",
+    "masks_figures",
     "masks_of",
     "table",
 ]
@@ -178,45 +176,38 @@ def areas(results: Results, target: str) -> str:
     return plain_table([head, *([name, *map(_share, row)] for name, *row in zip(names, *masks.values(), strict=True))])
 
 
-def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str) -> Figure:
-    """One photo as a matplotlib figure: each model's mask over it, under the model's title and the mask's share."""
-    with matplotlib.rc_context(STYLE):
-        height, width = photo.pixels.shape[:2]
-        size = (_PANEL * len(masks) + 0.3, _PANEL * min(height / width, 1.6) + 0.75)
-        drawn = Figure(figsize=size, layout="constrained")
-        titles = [f"{find_variant(variant).title}\n{_share(mask)}" for variant, mask in masks.items()]
-        told = ", ".join(title.replace("\n", " ") for title in titles)
-        drawn.set_label(f"{photo.name}, {class_name(target)}: {told}")
-        name = cut(photo.name, size[0])
-        drawn.suptitle(name, x=0.005, ha="left", fontsize=10, fontweight="bold", parse_math=False)
-        shrunk = Photo(photo.name, np.array(small(photo.pixels, _SHOWN)))
-        axes = drawn.subplots(1, len(masks), squeeze=False)[0]
-        for ax, mask, title in zip(axes, masks.values(), titles, strict=True):
-            ax.imshow(_overlay(shrunk, mask, target), interpolation="none")
-            ax.set_title(title, fontsize=9, parse_math=False)
-            ax.set_axis_off()
-        return drawn
+@matplotlib.rc_context(STYLE)
+def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str) -> Drawing:
+    """One photo: each model's mask over it, under the model's title and the mask's share."""
+    shrunk = Photo(photo.name, np.array(small(photo.pixels, _SHOWN)))
+    images = [Image.fromarray(_overlay(shrunk, mask, target)) for mask in masks.values()]
+    titles = [f"{find_variant(variant).title}\n{_share(mask)}" for variant, mask in masks.items()]
+    drawn = panels(images, titles, len(images), _PANEL, name=f"{photo.name}, {class_name(target)}")
+    drawn.set_figheight(drawn.get_figheight() + 0.3)
+    name = cut(photo.name, drawn.get_figwidth())
+    drawn.suptitle(name, x=0.005, ha="left", fontsize=10, fontweight="bold", parse_math=False)
+    return drawn
 
 
-def display_masks(results: Results, target: str) -> None:
-    """Shows `masks_figure` of each photo on which some model found the class; the others are named in a line."""
+def masks_figures(results: Results, target: str) -> Drawings:
+    """`masks_figure` of each photo on which some model found the class; the others are named below them."""
     masks = masks_of(results, target)
     photos = [result.photo for result in next(iter(results.values()), ())]
-    if not photos:
-        print(text("figures.no_results"))
-    absent = []
-    for place, photo in enumerate(photos):
-        of_photo = {variant: of_photos[place] for variant, of_photos in masks.items()}
-        if any(mask.any() for mask in of_photo.values()):
-            display_svg(masks_figure(photo, of_photo, target))
+    drawn, absent = [], []
+    for photo, *of_photo in zip(photos, *masks.values(), strict=True):
+        if any(mask.any() for mask in of_photo):
+            drawn.append(masks_figure(photo, dict(zip(masks, of_photo, strict=True)), target))
         else:
             absent.append(photo.name)
-    if absent:
-        print(text("comparison.nowhere", label=class_name(target), names=", ".join(absent)))
+    nowhere = text("comparison.nowhere", label=class_name(target), names=", ".join(absent))
+    return Drawings(drawn, nowhere if absent else "")
 
 
-def agreement_figure(results: Results, target: str) -> Figure:
+@matplotlib.rc_context(STYLE)
+def agreement_figure(results: Results, target: str) -> Drawing:
     """`agreement` as a matplotlib figure: a square a pair of models with the number in it, lighter for a larger one."""
+    if not any(results.values()):
+        return note(text("figures.no_results"))
     masks = masks_of(results, target)
     matrix = agreement(masks)
     titles = [find_variant(variant).title for variant in masks]
@@ -225,31 +216,22 @@ def agreement_figure(results: Results, target: str) -> Figure:
     known = matrix[np.isfinite(matrix)]
     low = min(0.9, np.floor(known.min() * 10) / 10) if known.size else 0.0
     colors = matplotlib.colormaps["cividis"]((matrix - low) / (1 - low))
-    with matplotlib.rc_context(STYLE):
-        drawn = Figure(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
-        drawn.set_label(f"{text('comparison.agreement')}, {class_name(target)}")
-        ax = drawn.subplots()
-        for (row, column), value in np.ndenumerate(matrix):
-            color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
-            ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
-            if row != column:
-                told = number(value, 2) if np.isfinite(value) else _NONE
-                ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
-                ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
-        ax.set(xlim=(0, count), ylim=(count, 0))
-        ax.set_xticks(np.arange(count) + 0.5, titles, fontsize=8)
-        ax.set_yticks(np.arange(count) + 0.5, titles, fontsize=8)
-        ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-        ax.spines[:].set_visible(False)
-        return drawn
-
-
-def display_agreement(results: Results, target: str) -> None:
-    """Shows `agreement_figure` in the notebook."""
-    if not any(len(found) for found in results.values()):
-        print(text("figures.no_results"))
-        return
-    display_svg(agreement_figure(results, target))
+    drawn = Drawing(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
+    drawn.set_label(f"{text('comparison.agreement')}, {class_name(target)}")
+    ax = drawn.subplots()
+    for (row, column), value in np.ndenumerate(matrix):
+        color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
+        ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
+        if row != column:
+            told = number(value, 2) if np.isfinite(value) else _NONE
+            ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
+            ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
+    ax.set(xlim=(0, count), ylim=(count, 0))
+    ax.set_xticks(np.arange(count) + 0.5, titles, fontsize=8)
+    ax.set_yticks(np.arange(count) + 0.5, titles, fontsize=8)
+    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    return drawn
 
 
 def _plain(result: Segmentation, variant: int) -> Segmentation:

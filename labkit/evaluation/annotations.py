@@ -34,6 +34,7 @@ from labkit.evaluation.outlines import (
     stem,
 )
 from labkit.io.errors import LabkitError
+from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:
@@ -51,14 +52,16 @@ _Labelled = tuple[int | None, np.ndarray]
 
 
 def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: LabelSet = VOC) -> Segmentation | None:
-    """The reference of a photo, in `folder` or next to it; None where there is none.
+    """The reference of a photo, in `folder` or next to it; None where there is none. The kit's photos have theirs.
 
     `made_by["objects"]` says whether it tells objects of one class apart. LabkitError (a ValueError), naming the file,
     where one is there and cannot be read.
     """
     if folder is None and photo.path is None:
         return None
-    folder = Path(folder) if folder is not None else photo.path.parent
+    if folder is None:
+        folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
+    folder = Path(folder)
     name = stem(photo)
     own, index = folder / f"{name}.json", folder / f"{name}{_ENDING}"
     if own.is_file() and not _is_result(own) and _coco_record(own) is None:
@@ -97,7 +100,9 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
             mask = drawn(path, number, outline(path, number, kind, points) * scaling, photo)
         key = ("shape", number) if group is None else ("group", str(group), label_id)
         labelled[key] = (label_id, labelled[key][1] | mask if key in labelled else mask)
-    return _composed(path, photo, labelled.values(), classes)
+    annotation = _composed(path, photo, labelled.values(), classes)
+    annotation.made_by["sam"] = any(str(row.get("description")).startswith("SAM") for *_, row in shapes)
+    return annotation
 
 
 def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:

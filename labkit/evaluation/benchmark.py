@@ -1,25 +1,39 @@
-"""Scores against reference masks in the layout of `labkit.evaluation.dataset`: `labkit evaluate`."""
+"""Scores on labelled photos in the layout of `labkit.evaluation.dataset`: `labkit evaluate`.
+
+By the kind of model: IoU of each class; mask AP for Mask R-CNN; IoU of prompted masks for SAM.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from labkit.evaluation.dataset import Dataset
-from labkit.evaluation.metrics import class_iou, confusion, mean_iou, pixel_accuracy
-from labkit.evaluation.object_scores import ap_scores, prompt_scores
+from labkit.classes import IGNORE, VOC
+from labkit.evaluation.dataset import Dataset, Instance
+from labkit.evaluation.metrics import class_iou, confusion, innermost, iou, mask_ap, mean_iou, pixel_accuracy
 from labkit.io.errors import LabkitError
 from labkit.io.progress import track
 from labkit.locale import text
 from labkit.models import Model
 from labkit.models.instance import InstanceModel
+from labkit.models.prompted import PromptedModel
 from labkit.models.semantic import SemanticModel
 from labkit.photos import Photo
+from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["evaluate", "score_table"]
+__all__ = ["MIN_AREA", "evaluate", "objects_of", "prompt_scores", "score_table"]
+
+_MIN_SCORE = 0.02
+"""AP is over all scores: the threshold at which a report shows objects would cut its curve."""
+
+MIN_AREA = 400
+"""Of an object that SAM is asked for, in pixels."""
+
+_SHARE, _LARGE_SHARE, _FOUND = 0.01, 0.02, 0.5
 
 
 def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: Any) -> dict[str, Any]:
@@ -31,7 +45,8 @@ def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: A
     elif not data.instances():
         raise LabkitError(text("dataset.no_instances", path=data.root))
     elif isinstance(model, InstanceModel):
-        scores = ap_scores(model, data, settings)
+        settings = {"score_threshold": _MIN_SCORE, **settings}
+        scores = _ap_scores(model, data, settings)
     else:
         scores = prompt_scores(model, data, settings)
     return {
@@ -39,35 +54,121 @@ def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: A
         "weights": model.weights.name,
         "sha256": model.weights.sha256,
         "photos": len(data),
+        "settings": {**model.defaults, **settings},
         **scores,
         "seconds_a_photo": round((time.perf_counter() - started) / len(data), 4),
     }
 
 
-def _class_scores(model: Model, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
+def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
     """IoU of each class over all pixels; None for a class that occurs nowhere.
 
-    `mean_iou` is over the classes that the reference or the model shows, `mean_iou_all` counts the others as 0.
+    `mean_iou` is over the classes that are there or that the model shows, `mean_iou_all` counts the others as 0.
     """
-    matrix = np.zeros((len(model.classes), len(model.classes)), np.int64)
-    photos = np.zeros(len(model.classes), int)
+    names = model.classes.names
+    matrix = np.zeros((len(names), len(names)), np.int64)
+    photos = np.zeros(len(names), int)
     for name in track(data.names, text("model.progress")):
-        photo = Photo.from_pixels(name, np.array(data.image(name)))
-        reference = data.semantic(name)
-        matrix += confusion(model.segment(photo, **settings).labels, reference, len(model.classes))
-        photos += np.isin(np.arange(len(model.classes)), reference)
+        truth = data.semantic(name)
+        matrix += confusion(model.segment(_photo(data, name), **settings).labels, truth, len(names))
+        photos += np.isin(np.arange(len(names)), truth)
     scores = class_iou(matrix)
     return {
-        "settings": {**model.defaults, **settings},
         "mean_iou": round(mean_iou(matrix), 4),
         "mean_iou_all": round(float(np.nan_to_num(scores).mean()), 4),
         "pixel_accuracy": round(pixel_accuracy(matrix), 4),
-        "iou": {
-            name: None if np.isnan(score) else round(float(score), 4)
-            for name, score in zip(model.classes.names, scores, strict=True)
-        },
-        "photos_with_class": dict(zip(model.classes.names, photos.tolist(), strict=True)),
+        "iou": {n: None if np.isnan(s) else round(s, 4) for n, s in zip(names, scores.tolist(), strict=True)},
+        "photos_with_class": dict(zip(names, photos.tolist(), strict=True)),
     }
+
+
+def _ap_scores(model: InstanceModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
+    """Mask AP of each VOC class that the split shows; `mean` is over these classes."""
+    predicted, objects, ignored = [], [], []
+    for photo, numbers, instances in objects_of(data):
+        predicted.append(model.segment(photo, **settings).segments)
+        objects.append([s for s in instances if s.label_id])
+        ignored.append(numbers == IGNORE)
+    by_class = mask_ap(predicted, objects, ignored)
+    ap = {}
+    for place, key in enumerate(("ap50", "ap")):
+        ap[key] = {VOC.names[label_id]: round(pair[place], 4) for label_id, pair in by_class.items()}
+        ap[f"mean_{key}"] = round(float(np.mean([pair[place] for pair in by_class.values()])), 4)
+    found = [s.label_id for of_photo in objects for s in of_photo]
+    return {**ap, "objects": {VOC.names[label_id]: found.count(label_id) for label_id in by_class}}
+
+
+def prompt_scores(
+    model: PromptedModel, data: Dataset, settings: dict[str, Any], automatic: bool = True
+) -> dict[str, Any]:
+    """How well SAM answers prompts for each object of at least 400 pixels, whatever it is, in JSON's types.
+
+    `box`: the object's box. `point`: its innermost pixel, the answer that SAM ranks first of three. `points`: that
+    and two corrections, each at the innermost pixel of the largest error so far (Kirillov et al., 2023, appendix D.1).
+    IoU is the mean over objects; `large` counts objects of at least 1 % of the photo. `automatic` is the share of the
+    objects of more than 2 % of the photo that the automatic mode finds with an IoU of at least 0.5.
+    """
+    rows: list[dict[str, float]] = []
+    hits: list[bool] = []
+    for photo, numbers, instances in objects_of(data):
+        valid = numbers != IGNORE
+        if wanted := [s for s in instances if s.area >= MIN_AREA]:
+            model.set_photo(photo)
+            rows += [{"share": s.area / valid.size, **_answers(model, s, valid)} for s in wanted]
+        large = [s for s in instances if s.area > _LARGE_SHARE * valid.size]
+        if automatic and large:
+            masks = [s.mask & valid for s in model.segment(photo, **settings).segments]
+            hits += [any(iou(mask, s.mask) >= _FOUND for mask in masks) for s in large]
+    groups = {"all": rows, "large": [row for row in rows if row["share"] >= _SHARE]}
+    keys = ("box", "point", "best", "points")
+    return {
+        "iou": {
+            name: {key: round(float(np.mean([row[key] for row in group])), 4) for key in keys}
+            for name, group in groups.items()
+            if group
+        },
+        "objects": {name: len(group) for name, group in groups.items()},
+        "automatic": round(float(np.mean(hits)), 4) if hits else None,
+        "automatic_objects": len(hits),
+    }
+
+
+def _answers(model: PromptedModel, target: Segment, valid: np.ndarray) -> dict[str, float]:
+    def first(answer: Segmentation) -> np.ndarray:
+        return answer.segments[0].mask & valid if answer.segments else np.zeros_like(valid)
+
+    points, labels = [innermost(target.mask)], [1]
+    answer = lone = model.prompt(points=points)
+    for _ in range(2):
+        missed, extra = target.mask & ~first(answer), first(answer) & ~target.mask
+        if not (missed.any() or extra.any()):
+            break
+        labels.append(int(np.count_nonzero(missed) >= np.count_nonzero(extra)))
+        points.append(innermost(missed if labels[-1] else extra))
+        answer = model.prompt(points=points, point_labels=labels)
+    return {
+        "box": iou(first(model.prompt(box=target.box)), target.mask),
+        "point": iou(first(lone), target.mask),
+        "best": max((iou(s.mask & valid, target.mask) for s in lone.segments), default=0.0),
+        "points": iou(first(answer), target.mask),
+    }
+
+
+def objects_of(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]]]:
+    """Each photo with its instance numbers and its objects."""
+    objects: dict[str, list[Instance]] = {name: [] for name in data.names}
+    for instance in data.instances():
+        objects[instance.name].append(instance)
+    for name in track(data.names, text("model.progress")):
+        numbers = data.instance_numbers(name)
+        segments = [
+            Segment(i.number, i.label_id, VOC.names[i.label_id], 1.0, numbers == i.number) for i in objects[name]
+        ]
+        yield _photo(data, name), numbers, [s for s in segments if s.mask.any()]
+
+
+def _photo(data: Dataset, name: str) -> Photo:
+    return Photo.from_pixels(name, np.array(data.image(name)))
 
 
 def score_table(scores: dict[str, Any]) -> str:

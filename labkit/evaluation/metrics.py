@@ -1,10 +1,11 @@
-"""How well masks agree with a reference: IoU, Dice, pixel accuracy; mask AP for objects."""
+"""How well masks agree with the ground truth: IoU, Dice, pixel accuracy; mask AP for objects."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
@@ -20,8 +21,8 @@ __all__ = [
     "class_dice",
     "class_iou",
     "confusion",
-    "eroded",
     "dice",
+    "eroded",
     "innermost",
     "iou",
     "mask_ap",
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-def iou(mask: np.ndarray, reference: np.ndarray) -> float:
+def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     """Intersection over union of two masks (the Jaccard index).
 
     Both are `HxW` bool. Two empty masks agree: 1.0. Raises ValueError, naming both shapes, where they differ.
@@ -39,14 +40,21 @@ def iou(mask: np.ndarray, reference: np.ndarray) -> float:
     >>> iou(np.array([[True, True, False]]), np.array([[False, True, True]]))
     0.3333333333333333
     """
-    both, either = _counts(mask, reference)
+    both, either = _counts(mask, truth)
     return both / either if either else 1.0
 
 
-def dice(mask: np.ndarray, reference: np.ndarray) -> float:
+def dice(mask: np.ndarray, truth: np.ndarray) -> float:
     """Dice coefficient 2|A∩B| / (|A| + |B|) of two masks, as `iou` in everything else."""
-    both, either = _counts(mask, reference)
+    both, either = _counts(mask, truth)
     return 2 * both / (both + either) if either else 1.0
+
+
+def _counts(mask: np.ndarray, truth: np.ndarray) -> tuple[int, int]:
+    if mask.shape != truth.shape:
+        raise ValueError(f"the mask is {mask.shape}, the ground truth {truth.shape}: they must be of one size")
+    mask, truth = mask.astype(bool), truth.astype(bool)
+    return int(np.count_nonzero(mask & truth)), int(np.count_nonzero(mask | truth))
 
 
 def eroded(mask: np.ndarray, distance: int) -> np.ndarray:
@@ -73,16 +81,25 @@ def innermost(mask: np.ndarray) -> tuple[int, int]:
     return int(column), int(row)
 
 
-def confusion(labels: np.ndarray, reference: np.ndarray, classes: int) -> np.ndarray:
-    """`CxC` int64: how many pixels of reference class i (row) were given class j (column).
+def regions(mask: np.ndarray) -> np.ndarray:
+    """The connected regions of a mask (`HxW` bool), sides touching, from 1, the largest: `HxW` int32, 0 outside."""
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    ranks = np.zeros(count + 1, np.int32)
+    ranks[1 + np.argsort(-sizes, kind="stable")] = 1 + np.arange(count)
+    return ranks[labels]
 
-    Both are `HxW` label ids; pixels where the reference is 255 do not count. The matrices of photos add up.
+
+def confusion(labels: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
+    """`CxC` int64: how many pixels that are of class i (row) were given class j (column).
+
+    Both are `HxW` label ids; pixels where the ground truth is 255 do not count. The matrices of photos add up.
     Raises ValueError where the shapes differ or a label that counts is not in 0 to `classes` - 1.
     """
-    if labels.shape != reference.shape:
-        raise ValueError(f"the labels are {labels.shape}, the reference {reference.shape}: they must be of one size")
-    for name, ids in (("labels", labels), ("reference", reference)):
-        counted = ids[reference != IGNORE]
+    if labels.shape != truth.shape:
+        raise ValueError(f"the labels are {labels.shape}, the ground truth {truth.shape}: they must be of one size")
+    for name, ids in (("labels", labels), ("ground truth", truth)):
+        counted = ids[truth != IGNORE]
         if counted.size and not 0 <= counted.min() <= counted.max() < classes:
             raise ValueError(
                 f"the {name} have the ids {counted.min()} to {counted.max()}; {classes} classes have 0 to {classes - 1}"
@@ -90,31 +107,32 @@ def confusion(labels: np.ndarray, reference: np.ndarray, classes: int) -> np.nda
     import torch
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-    predicted, truth = (torch.from_numpy(ids.astype(np.int64)) for ids in (labels, reference))
-    return multiclass_confusion_matrix(predicted, truth, classes, ignore_index=IGNORE).numpy()
+    given, true = (torch.from_numpy(ids.astype(np.int64)) for ids in (labels, truth))
+    return multiclass_confusion_matrix(given, true, classes, ignore_index=IGNORE).numpy()
 
 
 def class_iou(matrix: np.ndarray) -> np.ndarray:
     """IoU of each class over all pixels of a set (as PASCAL VOC counts), NaN where a class occurs nowhere."""
-    hits = np.diag(matrix).astype(float)
-    union = matrix.sum(0) + matrix.sum(1) - hits
-    return np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+    hits = np.diag(matrix)
+    return _share(hits, matrix.sum(0) + matrix.sum(1) - hits)
 
 
 def class_dice(matrix: np.ndarray) -> np.ndarray:
     """Dice coefficient 2|A∩B| / (|A| + |B|) of each class over all pixels, NaN where a class occurs nowhere."""
-    hits, total = np.diag(matrix).astype(float), matrix.sum(0) + matrix.sum(1)
-    return np.divide(2 * hits, total, out=np.full(len(hits), np.nan), where=total > 0)
+    return _share(2 * np.diag(matrix), matrix.sum(0) + matrix.sum(1))
 
 
 def class_accuracy(matrix: np.ndarray) -> np.ndarray:
     """The share of each class's pixels that were given it, n_ii / t_i (Long et al., 2015, section 5), else NaN."""
-    hits, shown = np.diag(matrix).astype(float), matrix.sum(1)
-    return np.divide(hits, shown, out=np.full(len(hits), np.nan), where=shown > 0)
+    return _share(np.diag(matrix), matrix.sum(1))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
 
 
 def mean_iou(matrix: np.ndarray) -> float:
-    """The mean of `class_iou` over all classes; one that the reference does not show counts 0 if it was predicted.
+    """The mean of `class_iou` over all classes; one that the ground truth does not show counts 0 if it was predicted.
 
     NaN where no pixel counts.
     """
@@ -122,14 +140,12 @@ def mean_iou(matrix: np.ndarray) -> float:
 
 
 def pixel_accuracy(matrix: np.ndarray) -> float:
-    """The share of labelled pixels that were given their class."""
+    """The share of labelled pixels that were given their class; NaN where there is none."""
     return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
 
 
 def mask_ap(
-    predicted: Sequence[Sequence[Segment]],
-    objects: Sequence[Sequence[Segment]],
-    ignored: Sequence[np.ndarray],
+    predicted: Sequence[Sequence[Segment]], objects: Sequence[Sequence[Segment]], ignored: Sequence[np.ndarray]
 ) -> dict[int, tuple[float, float]]:
     """COCO's mask average precision of each label id that occurs: (AP at IoU 0.5, AP over IoU 0.5 to 0.95).
 
@@ -138,27 +154,16 @@ def mask_ap(
     Computed by pycocotools, with at most 100 segments a photo.
     """
     labels = sorted({segment.label_id for photo in objects for segment in photo})
-    annotations, detections = [], []
-    for number, (segments, true, unknown) in enumerate(zip(predicted, objects, ignored, strict=True), start=1):
-        rows = [(o.label_id, o.mask, 0) for o in true]
-        if unknown.any():
-            rows += [(label_id, unknown, 1) for label_id in labels]
-        for label_id, mask, crowd in rows:
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": number,
-                    "category_id": label_id,
-                    "segmentation": encode_mask(mask),
-                    "area": int(np.count_nonzero(mask)),
-                    "iscrowd": crowd,
-                }
-            )
-        for s in segments:
-            row = {"image_id": number, "category_id": s.label_id, "score": s.score, "segmentation": encode_mask(s.mask)}
-            detections.append(row)
+    annotations: list[dict[str, Any]] = []
+    detections = []
+    for photo, (segments, true, unknown) in enumerate(zip(predicted, objects, ignored, strict=True), start=1):
+        crowds = [(label_id, unknown) for label_id in labels if unknown.any()]
+        for n, (label_id, mask) in enumerate([*((o.label_id, o.mask) for o in true), *crowds]):
+            row = _coco_row(photo, label_id, mask)
+            annotations.append({**row, "id": len(annotations) + 1, "iscrowd": int(n >= len(true))})
+        detections += [{**_coco_row(photo, s.label_id, s.mask), "score": s.score} for s in segments]
     if not detections:
-        return {label_id: (0.0, 0.0) for label_id in labels}
+        return dict.fromkeys(labels, (0.0, 0.0))
     truth = COCO()
     truth.dataset = {
         "info": {},
@@ -172,24 +177,10 @@ def mask_ap(
         scoring.evaluate()
         scoring.accumulate()
     precision = scoring.eval["precision"][:, :, :, 0, 2]  # IoU x recall x class, all areas, 100 segments
-    return {
-        label_id: (float(precision[0, :, n].mean()), float(precision[:, :, n].mean()))
-        for n, label_id in enumerate(labels)
-    }
+    means = zip(precision[0].mean(0).tolist(), precision.mean((0, 1)).tolist(), strict=True)
+    return dict(zip(labels, means, strict=True))
 
 
-def _counts(mask: np.ndarray, reference: np.ndarray) -> tuple[int, int]:
-    if mask.shape != reference.shape:
-        raise ValueError(f"the mask is {mask.shape}, the reference {reference.shape}: they must be of one size")
-    mask, reference = mask.astype(bool), reference.astype(bool)
-    return int(np.count_nonzero(mask & reference)), int(np.count_nonzero(mask | reference))
-
-
-def regions(mask: np.ndarray) -> np.ndarray:
-    """The connected regions of a mask (`HxW` bool), sides touching, from 1, the largest: `HxW` int32, 0 outside."""
-    labels, count = ndimage.label(mask)
-    ranks = np.zeros(count + 1, np.int32)
-    ranks[1 + np.argsort(-np.bincount(labels.ravel(), minlength=count + 1)[1:], kind="stable")] = np.arange(
-        1, count + 1
-    )
-    return ranks[labels]
+def _coco_row(photo: int, label_id: int, mask: np.ndarray) -> dict[str, Any]:
+    row = {"image_id": photo, "category_id": label_id, "segmentation": encode_mask(mask)}
+    return {**row, "area": int(np.count_nonzero(mask))}

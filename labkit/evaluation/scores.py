@@ -1,9 +1,8 @@
 """How well a model's results agree with a person's masks: of each class on each photo, over all photos, and where not.
 
-The arithmetic is segmentation-models-pytorch's, torchmetrics' and pycocotools'; what is ours is which pixels are asked
-about. Those of which the reference says nothing (its confidence is 0) never count. Classes are matched by key: the
-reference and the model may have different label sets. What counts are the classes of PASCAL VOC and those that a
-reference names; every other class of the model counts as background, since nobody was asked to label it.
+Pixels of which an annotation says nothing (its confidence is 0) never count. Classes are matched by key: annotations
+and the model may have different label sets. What counts are the classes of PASCAL VOC and those that an annotation
+names; every other class of the model counts as background, since nobody was asked to label it.
 """
 
 from __future__ import annotations
@@ -25,19 +24,17 @@ from labkit.variants import VARIANTS
 
 __all__ = ["ObjectScore", "Region", "Score", "Scores", "scores", "scores_table"]
 
-_NONE = "—"
-
 
 @dataclass(frozen=True, eq=False)
 class Scores:
     """All that was measured. `kind` is semantic, instance or prompted, `classes` what label ids mean here.
 
-    `rows` are the classes that the reference of a photo shows, or its objects for SAM; `totals` the classes over all
-    photos; `mean_iou` is the mean of `totals`, for SAM of `rows`; `pixel_accuracy` the share of all labelled pixels
-    that got their class; `confusion` is `CxC` int64, rows being the reference (None for SAM); `objects` are those of an
-    instance model; `worst` one region a photo, the largest share first. `foreign` names the labelled classes that the
-    model does not know, whose pixels count as wrong; `without` the photos that have no reference; `flat` those whose
-    reference does not tell objects apart; `notes` say which masks could not be read.
+    `rows` are the classes that are on a photo, or its objects for SAM; `totals` the classes over all photos; `mean_iou`
+    is the mean of `totals`, for SAM of `rows`; `pixel_accuracy` the share of all labelled pixels that got their class;
+    `confusion` is `CxC` int64, rows being what is there (None for SAM); `objects` are those of an instance model;
+    `worst` one region a photo, the largest share first. `foreign` names the labelled classes that the model does not
+    know, whose pixels count as wrong; `without` the photos that nobody annotated; `flat` those whose annotation does
+    not tell objects apart, `sam` those that SAM helped to annotate; `notes` say what of them could not be read.
     """
 
     kind: str = "semantic"
@@ -52,17 +49,19 @@ class Scores:
     foreign: list[tuple[str, str]] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
     flat: list[str] = field(default_factory=list)
+    sam: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def mean_objects(self) -> dict[str, float | None]:
-        """AP50 averaged over the classes that the references show, PQ, SQ and RQ over those and the found ones."""
+        """AP50 averaged over the classes that are there, PQ, SQ and RQ over those and the found ones."""
         means = {key: [getattr(row, key) for row in self.objects] for key in ("ap50", "pq", "sq", "rq")}
         return {key: mean([value for value in values if value is not None]) for key, values in means.items()}
 
     def record(self) -> dict[str, Any]:
         """In JSON's types, classes in English, for the data of a report."""
-        shown = [] if self.confusion is None else np.flatnonzero(self.confusion.sum(0) + self.confusion.sum(1)).tolist()
+        matrix = np.zeros((0, 0), int) if self.confusion is None else self.confusion
+        shown = np.flatnonzero(matrix.sum(0) + matrix.sum(1)).tolist()
         return {
             "kind": self.kind,
             "photos": [row.record() for row in self.rows],
@@ -71,13 +70,14 @@ class Scores:
             "pixel_accuracy": rounded(self.pixel_accuracy),
             "confusion": {
                 "classes": [self.classes.names[label_id] for label_id in shown],
-                "pixels": [] if self.confusion is None else self.confusion[np.ix_(shown, shown)].tolist(),
+                "pixels": matrix[np.ix_(shown, shown)].tolist(),
             },
             "objects": [row.record() for row in self.objects],
             "mean_objects": {key: rounded(value) for key, value in self.mean_objects.items()},
             "unknown_classes": [english for _, english in self.foreign],
             "without_masks": self.without,
             "without_objects": self.flat,
+            "with_sam": self.sam,
             "notes": self.notes,
         }
 
@@ -96,65 +96,64 @@ def scores(
     without, notes = [], []
     for result in results:
         try:
-            reference = _ground_truth(result, annotations)
+            annotation = _ground_truth(result, annotations)
         except Exception as error:  # a broken mask, of whatever kind, costs only itself
             notes.append(f"{result.photo.name} — {error}")
             continue
-        if reference is None:
+        if annotation is None:
             without.append(result.photo.name)
         else:
-            pairs.append((result, reference))
+            pairs.append((result, annotation))
     if not pairs:
         return Scores(kind, without=without, notes=notes)
-    classes = _joint([reference for _, reference in pairs])
+    classes = _joint([annotation for _, annotation in pairs])
     measured = prompted(pairs, classes) if kind == "prompted" else classified(pairs, classes)
     if kind == "instance":
-        measured["flat"] = [r.photo.name for r, reference in pairs if not reference.made_by.get("objects")]
-        whole = [(r, reference) for r, reference in pairs if reference.made_by.get("objects")]
+        whole = [pair for pair in pairs if pair[1].made_by.get("objects")]
+        measured["flat"] = [pair[0].photo.name for pair in pairs if pair not in whole]
         measured["objects"] = object_scores(whole, classes) if whole else []
-    return Scores(kind, classes, without=without, notes=notes, **measured)
+    sam = [result.photo.name for result, annotation in pairs if annotation.made_by.get("sam")]
+    return Scores(kind, classes, without=without, notes=notes, sam=sam, **measured)
 
 
 def scores_table(measured: Scores) -> str:
     """The scores in plain text: a row a photo and class, then all photos, objects, and what was left out."""
     if not measured.rows:
         return "\n".join([text("scores.no_masks"), *_remarks(measured)])
-    place = LANGUAGES.index(language())
-    keys = ("figures.photo", "scores.object" if measured.kind == "prompted" else "scores.class", "scores.accuracy")
-    photo, name, accuracy = (text(key) for key in keys)
-    table, before = [[photo, name, "IoU", "Dice", accuracy]], ""
+    place, sam = LANGUAGES.index(language()), measured.kind == "prompted"
+    table, before = [[text("figures.photo"), text("scores.object" if sam else "scores.class"), "IoU", "Dice"]], ""
+    table[0].append(text("scores.accuracy"))
     for row in [*measured.rows, *measured.totals]:
-        shown = row.photo if row.photo is not None else text("scores.all")
-        numbers = [number(value, 2) for value in (row.iou, row.dice, row.accuracy)]
-        table.append([shown if shown != before else "", row.names[place], *numbers])
-        before = shown
-    lines = [plain_table(table), ""]
-    average = number(measured.mean_iou, 2)
-    if measured.kind == "prompted":
-        lines.append(text("scores.mean_objects", mean=average, count=len(measured.rows)))
-    else:
-        share = number(measured.pixel_accuracy, 2)
-        lines.append(text("scores.mean", mean=average, accuracy=share))
+        photo = row.photo if row.photo is not None else text("scores.all")
+        table.append([photo if photo != before else "", row.names[place], *_shown(row.iou, row.dice, row.accuracy)])
+        before = photo
+    average, share = _shown(measured.mean_iou, measured.pixel_accuracy)
+    said = "scores.mean_objects" if sam else "scores.mean"
+    lines = [plain_table(table), "", text(said, mean=average, accuracy=share, count=len(measured.rows))]
     lines += _remarks(measured)
     if measured.objects:
-        lines += ["", _objects_table(measured)]
+        objects = [[text("scores.class"), text("scores.objects"), "AP50", "PQ", "SQ", "RQ"]]
+        for one in measured.objects:
+            objects.append([one.names[place], str(one.count), *_shown(one.ap50, one.pq, one.sq, one.rq)])
+        total = str(sum(one.count for one in measured.objects))
+        objects.append([text("scores.mean_row"), total, *_shown(*measured.mean_objects.values())])
+        lines += ["", plain_table(objects)]
     return "\n".join(lines)
 
 
-def _objects_table(measured: Scores) -> str:
-    place = LANGUAGES.index(language())
-    head = [text("scores.class"), text("scores.objects"), "AP50", "PQ", "SQ", "RQ"]
-    rows = [[row.names[place], str(row.count), row.ap50, row.pq, row.sq, row.rq] for row in measured.objects]
-    rows.append([text("scores.mean_row"), str(sum(row.count for row in measured.objects))])
-    rows[-1] += measured.mean_objects.values()
-    shown = [[*row[:2], *(_NONE if n is None else number(n, 2) for n in row[2:])] for row in rows]
-    return plain_table([head, *shown])
+def _shown(*values: float | None) -> list[str]:
+    return ["—" if value is None else number(value, 2) for value in values]
 
 
 def _remarks(measured: Scores) -> list[str]:
     place = LANGUAGES.index(language())
     foreign = [names[place] for names in measured.foreign]
-    named = {"foreign": foreign, "flat": measured.flat, "without": measured.without if measured.rows else []}
+    named = {
+        "foreign": foreign,
+        "flat": measured.flat,
+        "sam": measured.sam,
+        "without": measured.without if measured.rows else [],
+    }
     lines = [text(f"scores.{key}", names=", ".join(names)) for key, names in named.items() if names]
     return [*lines, *(text("scores.broken", note=note) for note in measured.notes)]
 
@@ -185,12 +184,11 @@ def _ground_truth(
     return annotation
 
 
-def _joint(references: Sequence[Segmentation]) -> LabelSet:
-    """VOC's classes and, after them, those that the references name besides."""
+def _joint(annotations: Sequence[Segmentation]) -> LabelSet:
+    """VOC's classes and, after them, those that the annotations name besides."""
     rows = dict(zip(VOC.keys, zip(VOC.names, VOC.names_ru, VOC.colors, strict=True), strict=True))
-    for reference in references:
-        for segment in reference.segments:
-            names, place = reference.classes, segment.label_id
-            row = names.names[place], names.names_ru[place], names.colors[place]
-            rows.setdefault(names.keys[place], row)
+    for annotation in annotations:
+        for segment in annotation.segments:
+            names, place = annotation.classes, segment.label_id
+            rows.setdefault(names.keys[place], (names.names[place], names.names_ru[place], names.colors[place]))
     return LabelSet("VOC+", *zip(*rows.values(), strict=True))

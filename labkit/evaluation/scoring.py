@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from labkit.classes import IGNORE, LabelSet
 from labkit.evaluation.metrics import (
@@ -26,11 +25,13 @@ from labkit.evaluation.metrics import (
     regions,
 )
 from labkit.figures import named_segments
-from labkit.io.rle import encode_mask
 from labkit.locale import in_each_language
 from labkit.segmentation import Segmentation
 
-__all__ = ["ObjectScore", "Region", "Score", "classified", "mean", "object_scores", "prompted", "rounded"]
+__all__ = ["ObjectScore", "Pair", "Region", "Score", "classified", "mean", "object_scores", "prompted", "rounded"]
+
+Pair = tuple[Segmentation, Segmentation]
+"""A result and the ground truth of its photo."""
 
 _MIN_REGION = 0.001
 """A smaller wrong region, as a share of the photo, is no mistake worth showing."""
@@ -40,8 +41,8 @@ _MIN_REGION = 0.001
 class Score:
     """Agreement on one class, or for SAM on one object, of a photo; on all photos `photo` is None.
 
-    `names` are the Russian and English name. `accuracy` is the share of its pixels in the reference that the model
-    gives to it, n_ii / t_i (Long et al., 2015, section 5).
+    `names` are the Russian and English name. `accuracy` is the share of its pixels that the model gives to it,
+    n_ii / t_i (Long et al., 2015, section 5).
     """
 
     photo: str | None
@@ -52,15 +53,15 @@ class Score:
 
     def record(self) -> dict[str, Any]:
         """In JSON's types, without the photo where it is all of them."""
-        numbers = {key: round(getattr(self, key), 4) for key in ("iou", "dice", "accuracy")}
+        numbers = {key: rounded(getattr(self, key)) for key in ("iou", "dice", "accuracy")}
         return {**({"photo": self.photo} if self.photo is not None else {}), "class": self.names[1], **numbers}
 
 
 @dataclass(frozen=True)
 class ObjectScore:
-    """How well the objects of a class are found: `count` of them in the reference.
+    """How well the objects of a class are found: `count` of them are there.
 
-    `ap50` is mask AP at IoU 0.5, None where the reference has none; `pq`, `sq` and `rq` are panoptic, segmentation and
+    `ap50` is mask AP at IoU 0.5, None where none is there; `pq`, `sq` and `rq` are panoptic, segmentation and
     recognition quality (Kirillov et al., 2019, arXiv:1801.00868, section 4.1), PQ = SQ x RQ.
     """
 
@@ -81,13 +82,13 @@ class ObjectScore:
 class Region:
     """The largest connected region of a photo where one thing is said to be another.
 
-    `wrong` are its pixels, `reference` and `answer` the two masks of the class, or for SAM of the object, that it is
-    about, all `HxW` bool; `true_id` and `predicted_id` are label ids, the second None where SAM, which knows no
-    classes, leaves pixels of the object out, the first None where it takes in others.
+    `wrong` are its pixels, `truth` and `answer` the two masks of the class, or for SAM of the object, that it is about,
+    all `HxW` bool; `true_id` and `predicted_id` are label ids, the second None where SAM, which knows no classes,
+    leaves pixels of the object out, the first None where it takes in others.
     """
 
     result: Segmentation
-    reference: np.ndarray
+    truth: np.ndarray
     answer: np.ndarray
     wrong: np.ndarray
     true_id: int | None
@@ -99,19 +100,17 @@ class Region:
         return float(self.wrong.mean())
 
 
-def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> dict[str, Any]:
-    """What `Scores` says of results that give each pixel a class; of each pair the reference comes second."""
+def classified(pairs: Sequence[Pair], classes: LabelSet) -> dict[str, Any]:
+    """What `Scores` says of results that give each pixel a class."""
     rows, worst = [], []
     matrix = np.zeros((len(classes), len(classes)), np.int64)
-    for result, reference in pairs:
-        truth, predicted = _truth(reference, classes), _labels(result, classes)
+    for result, annotation in pairs:
+        truth, predicted = _truth(annotation, classes), _labels(result, classes)
         of_photo = confusion(predicted, truth, len(classes))
         matrix += of_photo
         rows += _rows(of_photo, result.photo.name, classes)
-        if (region := _worst_region(result, truth, predicted)) is not None:
-            worst.append(region)
-    totals = _rows(matrix, None, classes)
-    accuracy = pixel_accuracy(matrix)
+        worst += _worst_region(result, truth, predicted)
+    totals, accuracy = _rows(matrix, None, classes), pixel_accuracy(matrix)
     known = {key for result, _ in pairs for key in result.classes.keys} | {classes.keys[0]}
     foreign = [n for n in np.flatnonzero(matrix.sum(1)) if classes.keys[n] not in known]
     return {
@@ -120,37 +119,35 @@ def classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: Labe
         "mean_iou": mean([row.iou for row in totals]),
         "pixel_accuracy": None if np.isnan(accuracy) else accuracy,
         "confusion": matrix,
-        "worst": sorted(worst, key=lambda region: -region.share),
+        "worst": _largest_first(worst),
         "foreign": sorted((classes.names_ru[n], classes.names[n]) for n in foreign),
     }
 
 
-def object_scores(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> list[ObjectScore]:
-    """AP50 and PQ of each class that the references show or the model found."""
+def object_scores(pairs: Sequence[Pair], classes: LabelSet) -> list[ObjectScore]:
+    """AP50 and PQ of each class that is there or that the model found."""
+    found, objects = (
+        [
+            [replace(s, label_id=n) for s in one.segments if (n := int(_label_ids(one, classes)[s.label_id]))]
+            for one in of_all
+        ]
+        for of_all in zip(*pairs, strict=True)
+    )
+    things = sorted({s.label_id for of_photo in (*found, *objects) for s in of_photo})
+    if not things:
+        return []
     import torch
     from torchmetrics.detection import PanopticQuality
 
-    segments = []
-    for pair in pairs:
-        mapped = [
-            [replace(s, label_id=int(_label_ids(one, classes)[s.label_id])) for s in one.segments] for one in pair
-        ]
-        segments.append([[s for s in of_one if s.label_id] for of_one in mapped])
-    found, objects = (list(of_all) for of_all in zip(*segments, strict=True))
-    ap = mask_ap(found, objects, [reference.confidence == 0 for _, reference in pairs])
-    things = sorted({s.label_id for of_pair in segments for of_one in of_pair for s in of_one})
-    if not things:
-        return []
+    ap = mask_ap(found, objects, [annotation.confidence == 0 for _, annotation in pairs])
     # The background is "stuff": where it were nothing at all, what is found on it would not count as wrong.
     quality = PanopticQuality(set(things), {0}, return_sq_and_rq=True, return_per_class=True)
-    for result, reference in pairs:
-        predicted, truth = _labels(result, classes), _truth(reference, classes)
-        either = (predicted > 0) | ((truth > 0) & (truth != IGNORE))
+    for result, annotation in pairs:
+        sides = [(_labels(result, classes), result.ids), (_truth(annotation, classes), annotation.ids)]
+        either = (sides[0][0] > 0) | ((sides[1][0] > 0) & (sides[1][0] != IGNORE))
         if either.any():  # pixels that are in no object of either change no object's score, and cost most of the time
-            panoptic = [
-                np.stack([of[either], one.ids[either]], -1) for of, one in ((predicted, result), (truth, reference))
-            ]
-            quality.update(*(torch.from_numpy(ids.astype(np.int32))[None] for ids in panoptic))
+            panoptic = (np.stack([labels[either], ids[either]], -1).astype(np.int32) for labels, ids in sides)
+            quality.update(*(torch.from_numpy(side)[None] for side in panoptic))
     counted = (quality.true_positives + quality.false_positives + quality.false_negatives).tolist()
     numbers, rows = quality.compute().tolist(), []
     for label_id in things:
@@ -162,58 +159,59 @@ def object_scores(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: L
     return rows
 
 
-def prompted(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> dict[str, Any]:
-    """What `Scores` says of results without classes: each object of a reference, by the segment that fits it best."""
+def prompted(pairs: Sequence[Pair], classes: LabelSet) -> dict[str, Any]:
+    """What `Scores` says of results without classes: each object that is there, by the segment that fits it best."""
     rows: list[Score] = []
     worst: list[Region] = []
-    for result, reference in pairs:
-        known = reference.confidence > 0
-        answers = [encode_mask(segment.mask & known) for segment in result.segments]
+    for result, annotation in pairs:
+        known = annotation.confidence > 0
+        answers = [segment.mask & known for segment in result.segments]
+        named = in_each_language(named_segments, annotation)
         wrongs = []
-        named = in_each_language(named_segments, reference)
         for (segment, russian), (_, english) in zip(named["ru"], named["en"], strict=True):
             mask = segment.mask & known
             if not mask.any():
                 continue
-            fit = coco_mask.iou(answers, [encode_mask(mask)], [0]) if answers else np.zeros((1, 1))
-            answer = result.segments[int(fit.argmax())].mask & known if fit.any() else np.zeros_like(mask)
+            answer = max(answers, key=lambda one, mask=mask: iou(one, mask), default=np.zeros_like(mask))
+            if not (answer & mask).any():
+                answer = np.zeros_like(mask)
             accuracy = np.count_nonzero(answer & mask) / np.count_nonzero(mask)
             rows.append(Score(result.photo.name, (russian, english), iou(answer, mask), dice(answer, mask), accuracy))
-            label_id = int(_label_ids(reference, classes)[segment.label_id])
-            for wrong, true_id in ((mask & ~answer, label_id), (answer & ~mask, None)):
-                predicted_id = label_id if true_id is None else None
-                wrongs.append(Region(result, mask, answer, regions(wrong) == 1, true_id, predicted_id))
-        worst += sorted(wrongs, key=lambda region: -region.share)[:1]
-    return {
-        "rows": rows,
-        "mean_iou": mean([row.iou for row in rows]),
-        "worst": sorted((r for r in worst if r.share >= _MIN_REGION), key=lambda region: -region.share),
-    }
+            label_id = int(_label_ids(annotation, classes)[segment.label_id])
+            for wrong, ids in ((mask & ~answer, (label_id, None)), (answer & ~mask, (None, label_id))):
+                wrongs.append(Region(result, mask, answer, regions(wrong) == 1, *ids))
+        worst += _largest_first(wrongs)[:1]
+    large = [region for region in worst if region.share >= _MIN_REGION]
+    return {"rows": rows, "mean_iou": mean([row.iou for row in rows]), "worst": _largest_first(large)}
+
+
+def _largest_first(found: Sequence[Region]) -> list[Region]:
+    return sorted(found, key=lambda region: -region.share)
 
 
 def _rows(matrix: np.ndarray, photo: str | None, classes: LabelSet) -> list[Score]:
-    """The scores of the classes that the reference shows, from a confusion matrix."""
+    """The scores of the classes that are there, from a confusion matrix."""
     numbers = zip(class_iou(matrix).tolist(), class_dice(matrix).tolist(), class_accuracy(matrix).tolist(), strict=True)
     names = zip(classes.names_ru, classes.names, strict=True)
     return [Score(photo, *row) for row in zip(names, *zip(*numbers, strict=True), strict=True) if not np.isnan(row[-1])]
 
 
-def _worst_region(result: Segmentation, truth: np.ndarray, predicted: np.ndarray) -> Region | None:
-    """The largest connected region that the reference gives to one class and the model to one other."""
+def _worst_region(result: Segmentation, truth: np.ndarray, predicted: np.ndarray) -> list[Region]:
+    """The largest connected region that is of one class and that the model gives to one other, if any is large."""
     confused = np.where((truth != predicted) & (truth != IGNORE), truth * 256 + predicted, -1)
     codes, counts = np.unique(confused[confused >= 0], return_counts=True)
-    best, size = None, _MIN_REGION * truth.size
+    best: list[Region] = []
+    size = _MIN_REGION * truth.size
     for place in np.argsort(-counts, kind="stable").tolist():
         if counts[place] < size:
             break
         wrong = regions(confused == codes[place]) == 1
         if np.count_nonzero(wrong) >= size:
-            best, size = (codes[place], wrong), np.count_nonzero(wrong) + 1
-    if best is None:
-        return None
-    true_id, model = divmod(int(best[0]), 256)
-    label_id = true_id or model
-    return Region(result, truth == label_id, predicted == label_id, best[1], true_id, model)
+            size = np.count_nonzero(wrong) + 1
+            true_id, given_id = divmod(int(codes[place]), 256)
+            label_id = true_id or given_id
+            best = [Region(result, truth == label_id, predicted == label_id, wrong, true_id, given_id)]
+    return best
 
 
 def _label_ids(result: Segmentation, classes: LabelSet) -> np.ndarray:
@@ -226,9 +224,9 @@ def _labels(result: Segmentation, classes: LabelSet) -> np.ndarray:
     return _label_ids(result, classes)[result.labels]
 
 
-def _truth(reference: Segmentation, classes: LabelSet) -> np.ndarray:
-    """The reference's labels, `HxW`, 255 where it says nothing."""
-    return np.where(reference.confidence > 0, _labels(reference, classes), IGNORE)
+def _truth(annotation: Segmentation, classes: LabelSet) -> np.ndarray:
+    """The annotation's labels, `HxW`, 255 where it says nothing."""
+    return np.where(annotation.confidence > 0, _labels(annotation, classes), IGNORE)
 
 
 def mean(values: Sequence[float]) -> float | None:

@@ -30,9 +30,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import innermost, iou
-from labkit.explain.drawing import cells
+from labkit.explain.drawing import cells, painted
 from labkit.explain.hooks import boundary, on_photo, recorded, telling
-from labkit.figures import AGREED, EXTRA, STYLE, Drawing, cut, note, overlay_image, painted, panels, plain_table, small
+from labkit.figures import AGREED, EXTRA, STYLE, Drawing, cut, note, overlay_image, panels, plain_table, small
 from labkit.io.errors import LabkitError
 from labkit.locale import number, plural, text
 from labkit.models.base import Model

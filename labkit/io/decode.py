@@ -18,7 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from labkit.locale import text
 
-__all__ = ["Decoded", "Unreadable", "decode"]
+__all__ = ["Decoded", "Unreadable", "decode", "why"]
 
 # Plugins of other formats stay shut: EPS starts Ghostscript, and some take almost any file for theirs.
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
@@ -47,6 +47,15 @@ class Unreadable(Exception):
 
     def __str__(self) -> str:
         return text(self.key, **self.values)
+
+
+def why(error: Exception) -> str:
+    """Why a file could not be had, for a reader, whatever was raised."""
+    if isinstance(error, Unreadable):
+        return str(error)
+    if isinstance(error, PermissionError):
+        return text("photos.no_permission")
+    return text("photos.damaged", error=f"{type(error).__name__}: {error}"[:200])
 
 
 @dataclass(frozen=True, eq=False)

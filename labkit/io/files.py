@@ -6,11 +6,12 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from labkit.locale import text
 
-__all__ = ["capped", "natural", "safe_name", "some", "write_whole"]
+__all__ = ["capped", "natural", "safe_name", "some", "unique_name", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -31,6 +32,19 @@ def safe_name(name: str, limit: int = 120) -> str:
     """
     name = unicodedata.normalize("NFC", name)
     return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:limit].strip() or "photo"
+
+
+def unique_name(path: Path, taken: set[str]) -> str:
+    """A name that is free also on a disk that takes Cat and cat for one: stem, folder_stem, folder_stem_2, …
+
+    What is taken is in `taken`, and this name then too.
+    """
+    folder = Path(os.path.abspath(path)).parent.name
+    longer = safe_name(f"{folder[:-4] if folder.lower().endswith('.zip') else folder}_{path.stem}")
+    names = chain([safe_name(path.stem), longer], (f"{longer}_{number}" for number in count(2)))
+    name = next(name for name in names if name.casefold() not in taken)
+    taken.add(name.casefold())
+    return name
 
 
 def natural(name: str) -> tuple:

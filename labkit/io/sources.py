@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labkit.io.decode import Unreadable
-from labkit.io.files import natural
+from labkit.io.errors import LabkitError
+from labkit.io.files import natural, some
 from labkit.io.zips import Member, walk
+from labkit.locale import text
 
-__all__ = ["IMAGE_SUFFIXES", "SILENT_NAMES", "Found", "find", "shown"]
+__all__ = ["IMAGE_SUFFIXES", "SILENT_NAMES", "Found", "find", "given", "shown"]
 
 ZIP_MEMBER_MB, ZIP_TOTAL_MB = 300, 4000
 """Of a photo in a zip, and of all of them."""
@@ -45,8 +47,18 @@ class Found:
     on_disk: bool = True
 
 
-def find(source: str | os.PathLike[str]) -> Iterator[Found]:
-    """Every file that may be a photo: of a folder with its subfolders, of a zip, or the one file that `source` is."""
+def find(source: object) -> Iterator[Found]:
+    """Every file that may be a photo: of a folder with its subfolders, of a zip, the one file that `source` is, a list.
+
+    LabkitError where it is no path.
+    """
+    if isinstance(source, (list, tuple)):
+        for one in source:
+            yield from find(one)
+        return
+    if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
+        named = repr(source) if isinstance(source, (str, int, float, bytes)) else type(source).__name__
+        raise LabkitError(text("photos.bad_source", given=named[:80]))
     path, name = Path(source).expanduser(), shown(source)
     if re.match("https?:/", name, re.IGNORECASE):
         yield Found(name, path, _refusal("photos.url"))
@@ -58,6 +70,11 @@ def find(source: str | os.PathLike[str]) -> Iterator[Found]:
         yield Found(name, path, _refusal("photos.mask"))
     else:
         yield Found(name, path, partial(_open, path))
+
+
+def given(source: object) -> str:
+    """What `find` was given, for a line of text."""
+    return f"[{some(list(map(given, source)))}]" if isinstance(source, (list, tuple)) else f"«{shown(source)}»"
 
 
 def shown(path: str | os.PathLike[str]) -> str:

@@ -10,7 +10,7 @@ from labkit.report.data import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["complete", "outputs", "outputs_text", "report_data", "words"]
+__all__ = ["complete", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
 
 _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 """With a condition in brackets the question may stay open."""
@@ -34,7 +34,7 @@ def outputs(notebook: NotebookNode) -> list[NotebookNode]:
 
 def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = None) -> dict[str, Any]:
     """The data with `answers`, `conclusions` and `run` of the notebook; `error` is where its run stopped."""
-    answers, conclusions = _texts(notebook)
+    answers, conclusions, _ = _texts(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     counts = [cell.get("execution_count") for cell in code]
     ran = [count for count in counts if count]
@@ -59,28 +59,38 @@ def words(prose: str) -> int:
     return len(re.findall(r"[^\W_]{2,}", prose))
 
 
-def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str]:
+def split_conclusions(notebook: NotebookNode) -> str:
+    """Takes the conclusions, with their heading, out of a notebook, in place, and returns them as Markdown."""
+    _, conclusions, told = _texts(notebook)
+    for cell in told:
+        heading = _CONCLUSIONS.search(cell.source)
+        cell.source = cell.source[: heading.start()] if heading else ""
+    notebook.cells = [cell for cell in notebook.cells if cell not in told or cell.source.strip()]
+    return conclusions
+
+
+def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str, list[NotebookNode]]:
+    """The answers, the conclusions, and the cells in which these stand."""
     answers: list[dict[str, Any]] = []
-    conclusions = ""
+    conclusions, told = "", []
     taking: str | None = None  # what a text cell without a heading, which the student has added, belongs to
     for cell in notebook.cells:
-        source = cell.source if isinstance(cell.source, str) else "".join(cell.source)
+        source = cell.source = "".join(cell.source)
         if cell.cell_type != "markdown":
             taking = None
         elif heading := _CONCLUSIONS.search(source):
-            conclusions, taking = _bare(_PROMPT.sub("", source[heading.end() :])), "conclusions"
+            conclusions, told, taking = _bare(_PROMPT.sub("", source[heading.end() :])), [cell], "conclusions"
         elif _ANSWER.search(source):
             answers += _answers(source)
             taking = "answer"
-        elif taking and not source.startswith("#"):
-            if taking == "answer":
-                answers[-1]["answer"] = _bare(f"{answers[-1]['answer']}\n\n{source}")
-            else:
-                conclusions = _bare(f"{conclusions}\n\n{source}")
+        elif taking == "answer" and not source.startswith("#"):
+            answers[-1]["answer"] = _bare(f"{answers[-1]['answer']}\n\n{source}")
+        elif taking == "conclusions" and not source.startswith("#"):
+            conclusions, told = _bare(f"{conclusions}\n\n{source}"), [*told, cell]
         else:
             taking = None
     asked = [row for row in answers if row["answer"] or not row["optional"]]
-    return [{"question": row["question"], "answer": row["answer"]} for row in asked], conclusions
+    return [{"question": row["question"], "answer": row["answer"]} for row in asked], conclusions, told
 
 
 def _answers(source: str) -> list[dict[str, Any]]:

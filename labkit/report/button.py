@@ -5,24 +5,39 @@ from __future__ import annotations
 import html
 import json
 import os
+import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import anywidget
+import ipywidgets
 import nbformat
+from jinja2 import Environment
 
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.locale import keep_language, text
 from labkit.photos import Photo
-from labkit.report.answers import report_data
+from labkit.report.answers import complete, outputs, report_data
 from labkit.report.checks import Check
-from labkit.report.data import MIME, digest, results_data
+from labkit.report.data import MIME, digest, result_data, results_data
+from labkit.report.page import write_page
 from labkit.report.provenance import Provenance
 from labkit.segmentation import Segmentation
 from labkit.variants import Variant, find_variant
-from labkit.viewer.widget import display_with_page
+from labkit.viewer.widget import awake, display_with_page
 
-__all__ = ["HandIn", "hand_in"]
+__all__ = ["HandIn", "Written", "hand_in"]
+
+_SAVE_SECONDS = 8
+_WORDS = 12
+
+_DONE = Environment(autoescape=True).from_string(
+    '<div class="labkit-done"><p>{% for line in lines %}{{ line }}<br>{% endfor %}</p>'
+    '<ul style="list-style: none; padding: 0">{% for check, title in checks %}'
+    "<li>{{ '✓' if check.ok else '✗' }} <b>{{ title }}</b>: {{ check.reason }}</li>{% endfor %}</ul></div>"
+)
 
 
 def hand_in(
@@ -33,22 +48,32 @@ def hand_in(
     group: str = "",
     wanted: int = 10,
     target: str = "",
-    prompted: Sequence[Segmentation] = (),
+    prompted: Sequence[Any] = (),
     scores: Any = None,
 ) -> None:
     """Displays where the results come from, with all that a report needs, and below it the button that writes one.
 
-    `photos` are all that were loaded, `results` what the model said of them, `prompted` SAM's answers to prompts,
-    `scores` the agreement with the student's own masks. `wanted` photos and on each the class `target` (empty: any
-    object) are what the assignment asks for.
+    `photos` are all that were loaded, `results` what the model said of them, `prompted` SAM's answers to prompts and
+    what `labkit.prompt` answered, whose prompts are read when the button is pressed, `scores` the agreement with the
+    student's own masks. `wanted` photos and on each the class `target` (empty: any object) are what is asked for.
     """
     from IPython.display import display
 
     record = scores.record() if scores is not None else None
-    data = results_data(find_variant(variant), photos, results, student, group, wanted, target, prompted, record)
-    facts = HandIn({**data, "digest": digest(data)})
+    prompts = _prompted(prompted)
+    data = results_data(find_variant(variant), photos, results, student, group, wanted, target, prompts, record)
+    facts = HandIn({**data, "digest": digest(data)}, prompted)
     display(facts)
     display_with_page(facts.button(), "", "")
+
+
+class Written(NamedTuple):
+    """A report that was written: of which notebook, saved when, and what it says at its end."""
+
+    path: Path
+    checks: list[Check]
+    saved: datetime | None
+    conclusions: str
 
 
 class HandIn(Provenance):
@@ -56,65 +81,96 @@ class HandIn(Provenance):
 
     mime = MIME
 
-    def write(self, notebook: str | Path | None = None) -> tuple[Path, list[Check]]:
-        """Writes `variant_N.html` of the notebook as it was saved, into its folder; returns the path and the checks.
+    def __init__(self, data: dict[str, Any], prompted: Sequence[Any] = ()):
+        super().__init__(data)
+        self._prompted = prompted
 
-        Nothing is run again: answers and what was made by hand stay. LabkitError where the notebook is not found, or
-        was not saved after this run.
+    def write(self, notebook: str | Path | None = None) -> Written:
+        """Writes `variant_N.html` of the notebook as it was saved, into its folder.
+
+        Nothing is run again: answers stay, and prompts are the ones that are there now. LabkitError where the notebook
+        is not found, or was not saved after this run.
         """
-        from labkit.report.page import write_page
-
         variant = find_variant(self.data["variant_number"])
-        saved, folder = _saved(variant, notebook)
-        facts = report_data(saved)
-        if facts is None and notebook is None and _in_colab():  # whose page may keep no data of a type it does not know
-            own = nbformat.v4.new_output("display_data", data={MIME: self.data})
-            saved.cells.append(nbformat.v4.new_code_cell("", outputs=[own]))
-            facts = self.data
-        if (facts or {}).get("digest") != self.data["digest"]:
+        colab = notebook is None and _in_colab()
+        source = None if colab else Path(notebook) if notebook is not None else _path(variant)
+        saved = _colab_notebook() if source is None else _read(source)
+        found = report_data(saved)
+        dropped = colab and found is None  # Colab's page may keep no data of a type that it does not know
+        if not dropped and (found or {}).get("digest") != self.data["digest"]:
             raise LabkitError(text("hand_in.not_saved"))
-        path = folder / f"variant_{variant.number}.html"
-        return path, write_page(saved, path, variant)
+        facts = self.data
+        if self._prompted:
+            now = _prompted(self._prompted)
+            facts = {**facts, "prompted": [result_data(result, facts["made_by"]) for result in now]}
+        for output in outputs(saved):
+            for hand in self._prompted:
+                if hasattr(hand, "mark") and output.get("data", {}).get("text/html", "").startswith(hand.mark):
+                    output.data["text/html"] = hand.page()
+        path = (source.parent if source else Path.cwd()) / f"variant_{variant.number}.html"
+        checks = write_page(saved, path, variant, facts=facts)
+        when = datetime.fromtimestamp(source.stat().st_mtime) if source else None
+        return Written(path, checks, when, complete({}, saved)["conclusions"])
 
     def button(self) -> Any:
         """The button, and below it what became of it."""
-        import ipywidgets
-
         press = ipywidgets.Button(description=text("hand_in.button"), layout={"width": "auto"}, icon="file-text")
-        message = ipywidgets.HTML()
+        message, saver = ipywidgets.HTML(), _Saver()
 
         def pressed(_: Any) -> None:
             press.disabled, message.value = True, html.escape(text("hand_in.busy"))
             try:
-                path, checks = self.write()
-                message.value = _summary(path, checks)
-                _download(path)
+                saved = self._save(saver)
+                written = self.write()
+                message.value = _told(written, saved)
+                _download(written.path)
             except (LabkitError, OSError) as error:
                 message.value = f"<b>{html.escape(str(error))}</b>"
             finally:
                 press.disabled = False
 
-        press.on_click(pressed)
-        return ipywidgets.VBox([press, message])
+        press.on_click(keep_language(pressed))
+        return awake("labkit.hand_in", press, message, saver)
+
+    def _save(self, saver: anywidget.AnyWidget) -> bool:
+        """Asks the page to save the notebook; whether it has. Only a Jupyter server's pages can be asked."""
+        if not os.environ.get("JPY_SESSION_NAME") or _in_colab():
+            return _in_colab()
+        path = _path(find_variant(self.data["variant_number"]))
+        before, end = path.stat().st_mtime_ns, time.monotonic() + _SAVE_SECONDS
+        saver.send({"save": True})
+        while time.monotonic() < end:
+            if path.exists() and path.stat().st_mtime_ns != before:
+                return True
+            time.sleep(0.05)
+        return False
 
 
-def _summary(path: Path, checks: Sequence[Check]) -> str:
-    rows = "".join(
-        f"<li>{'✓' if check.ok else '✗'} <b>{html.escape(text(f'checks.{check.name}'))}</b>: "
-        f"{html.escape(check.reason)}</li>"
-        for check in checks
-    )
-    done = html.escape(text("hand_in.written", path=path))
-    return f'<p>{done}</p><ul style="list-style: none; padding: 0">{rows}</ul>'
+class _Saver(anywidget.AnyWidget):
+    """Nothing to be seen; it saves the notebook."""
+
+    _esm = (Path(__file__).parent / "save.js").read_text("utf-8")
 
 
-def _saved(variant: Variant, notebook: str | Path | None) -> tuple[nbformat.NotebookNode, Path]:
-    """The notebook that this kernel runs, as it was saved, and its folder."""
-    if notebook is None and _in_colab():
-        return _colab_notebook(), Path.cwd()
-    path = Path(notebook) if notebook is not None else _path(variant)
+def _prompted(given: Sequence[Any]) -> list[Segmentation]:
+    """Results, and those of what `labkit.prompt` answered, as they are now."""
+    return [getattr(one, "result", one) for one in given if getattr(one, "prompts", True)]
+
+
+def _told(written: Written, saved: bool) -> str:
+    lines = [text("hand_in.written", path=written.path)]
+    if written.saved:
+        lines.append(text("hand_in.of" if saved else "hand_in.of_saved", time=f"{written.saved:%H:%M:%S}"))
+    words = written.conclusions.split()
+    begun = " ".join(words[:_WORDS]) + ("…" if len(words) > _WORDS else "")
+    lines.append(text("hand_in.conclusions", words=begun) if words else text("hand_in.no_conclusions"))
+    checks = [(check, text(f"checks.{check.name}")) for check in written.checks]
+    return _DONE.render(lines=lines, checks=checks)
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
     try:
-        return nbformat.read(path, 4), path.parent
+        return nbformat.read(path, 4)
     except (OSError, ValueError) as error:
         raise LabkitError(text("hand_in.unreadable", path=path, error=error)) from error
 

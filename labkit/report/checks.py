@@ -123,9 +123,12 @@ def _objects(data: dict[str, Any], target: str, what: str, check: Any) -> Check:
 
 
 def _answers(data: dict[str, Any], check: Any) -> Check:
-    rows = data["answers"]
-    answered = sum(words(row["answer"]) > 0 for row in rows)
-    return check("answers", answered == len(rows) > 0, "answers_told", count=answered, total=len(rows))
+    """Whether every question has an answer; a sentence that was pasted into several is the answer to one."""
+    rows, given = data["answers"], [" ".join(row["answer"].casefold().split()) for row in data["answers"]]
+    again = sum(words(answer) > 2 and answer in given[:n] for n, answer in enumerate(given))
+    answered = sum(words(answer) > 0 for answer in given) - again
+    key = "answers_again" if again else "answers_told"
+    return check("answers", answered == len(rows) > 0, key, count=answered, total=len(rows), again=again)
 
 
 def _weights(made_by: dict[str, Any], check: Any) -> Check:

@@ -21,7 +21,18 @@ from labkit.segmentation import Segmentation
 from labkit.variants import Variant
 from labkit.viewer.viewer import script_json
 
-__all__ = ["BLOCK", "MIME", "OPENING", "block", "digest", "page_digest", "parse", "results_data", "sealed"]
+__all__ = [
+    "BLOCK",
+    "MIME",
+    "OPENING",
+    "block",
+    "digest",
+    "page_digest",
+    "parse",
+    "result_data",
+    "results_data",
+    "sealed",
+]
 
 MIME = "application/vnd.labkit.report+json"
 """The type under which a notebook's last output carries the data."""
@@ -63,8 +74,8 @@ def results_data(
         "made_by": common,
         "photos": [_photo(photo) for photo in photos],
         "skipped": [{"name": one.name, "reason": one.reason} for one in getattr(photos, "skipped", ())],
-        "results": [_result(result, common) for result in results],
-        "prompted": [_result(result, common) for result in prompted],
+        "results": [result_data(result, common) for result in results],
+        "prompted": [result_data(result, common) for result in prompted],
         "summary": summary(results),
         "scores": scores,
     }
@@ -80,7 +91,8 @@ def _photo(photo: Photo) -> dict[str, Any]:
     }
 
 
-def _result(result: Segmentation, common: dict[str, Any]) -> dict[str, Any]:
+def result_data(result: Segmentation, common: dict[str, Any]) -> dict[str, Any]:
+    """A result, and of what made it only that which differs from the `common`."""
     record = result.record()
     return {**record, "made_by": {key: value for key, value in record["made_by"].items() if common.get(key) != value}}
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import Environment
+
 from labkit.locale import text
 from labkit.segmentation import Segmentation
+from labkit.variants import find_variant
 
 __all__ = ["MIME", "Provenance", "provenance"]
 
 MIME = "application/vnd.labkit.provenance+json"
 """The type under which a notebook's output carries the data for the report's title."""
+
+_TABLE = Environment(autoescape=True).from_string(
+    '<table class="labkit-facts">'
+    "{% for name, value in rows %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>{% endfor %}</table>"
+    "<details><summary>{{ title }}: {{ photos | length }}</summary><table>"
+    "{% for name, sha256 in photos %}<tr><td>{{ name }}</td><td><code>{{ sha256 }}</code></td></tr>{% endfor %}"
+    "</table></details>"
+)
 
 
 class Provenance:
@@ -23,26 +33,24 @@ class Provenance:
     def __init__(self, data: dict[str, Any]):
         self.data = data
 
-    def rows(self) -> list[tuple[str, str]]:
-        """Names and values to show, one row a fact."""
-        made_by = self.data.get("made_by") or {}
-        versions = ", ".join(f"{name} {number}" for name, number in made_by.get("versions", {}).items())
-        device = " ".join(made_by[key] for key in ("device", "precision") if made_by.get(key))
-        settings = ", ".join(f"{name} = {value}" for name, value in made_by.get("settings", {}).items())
-        values = {
-            "student": self.data.get("student"),
-            "group": self.data.get("group"),
-            "variant": " ".join(
-                str(self.data[key]) for key in ("variant_number", "variant_title") if self.data.get(key)
-            ),
+    def values(self) -> dict[str, Any]:
+        """The facts as text, by key."""
+        data, made_by = self.data, self.data.get("made_by") or {}
+        return {
+            "student": data.get("student"),
+            "group": data.get("group"),
+            "variant": " ".join(str(data[key]) for key in ("variant_number", "variant_title") if data.get(key)),
             "weights": made_by.get("weights"),
             "reason": made_by.get("weights_reason"),
             "sha256": made_by.get("sha256"),
-            "device": device,
-            "settings": settings,
-            "versions": versions,
+            "device": " ".join(made_by[key] for key in ("device", "precision") if made_by.get(key)),
+            "settings": ", ".join(f"{name} = {value}" for name, value in made_by.get("settings", {}).items()),
+            "versions": ", ".join(f"{name} {number}" for name, number in made_by.get("versions", {}).items()),
         }
-        return [(text(f"report.{name}"), str(value or "—")) for name, value in values.items()]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values to show, one row a fact."""
+        return [(text(f"report.{key}"), str(value or "—")) for key, value in self.values().items()]
 
     def photo_rows(self) -> list[tuple[str, str]]:
         """Each photo's name and the sha256 of its file."""
@@ -50,16 +58,7 @@ class Provenance:
 
     def to_html(self) -> str:
         """Both tables as HTML; every value is escaped."""
-        facts = "".join(
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in self.rows()
-        )
-        photos = "".join(
-            f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(digest)}</code></td></tr>"
-            for name, digest in self.photo_rows()
-        )
-        title = html.escape(f"{text('report.photos')}: {len(self.data.get('photos', []))}")
-        details = f"<details><summary>{title}</summary><table>{photos}</table></details>"
-        return f'<table class="labkit-facts">{facts}</table>{details}'
+        return _TABLE.render(rows=self.rows(), photos=self.photo_rows(), title=text("report.photos"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         lines = [f"{name}: {value}" for name, value in self.rows()]
@@ -68,8 +67,6 @@ class Provenance:
 
 def provenance(results: Sequence[Segmentation], student: str = "", group: str = "") -> Provenance:
     """The provenance of a set of results (of one model); seconds are left out, so that reruns agree."""
-    from labkit.variants import find_variant
-
     made_by = {key: value for key, value in results[0].made_by.items() if key != "seconds"} if results else {}
     variant = find_variant(made_by["variant"]) if "variant" in made_by else None
     data = {

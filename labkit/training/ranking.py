@@ -20,9 +20,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.classes import IGNORE
+from labkit.evaluation.benchmark import MIN_AREA, objects_of
 from labkit.evaluation.dataset import Dataset
 from labkit.evaluation.metrics import innermost, iou
-from labkit.evaluation.object_scores import MIN_AREA, objects_of
 from labkit.models import load_model, load_weights, network_for
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
@@ -13,48 +13,49 @@ from labkit.io.errors import LabkitError
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.viewer.viewer import page_part
-from labkit.viewer.widget import ViewerWidget, display_with_page
+from labkit.viewer.widget import ViewerWidget, awake, display_with_page
 
 __all__ = ["Explorer", "explore"]
 
 
-def explore(model: Any, photos: Sequence[Photo] | Photo) -> Explorer:
+def explore(
+    model: Any, photos: Sequence[Photo | Segmentation] | Photo | Segmentation, start: Photo | None = None
+) -> Explorer:
     """Displays a photo chooser, the settings of the model and its result, which follows them.
 
-    The answer's `result` and `settings` are the last that were shown. In a page without a kernel the first stands.
+    Of results in place of photos none is computed again while the settings are as they were. `start` is the photo that
+    is shown first. The answer's `result` and `settings` are the last that were shown. In a page without a kernel there
+    is nothing: `show` stands there.
     """
-    explorer = Explorer(model, [photos] if isinstance(photos, Photo) else list(photos))
-    display_with_page(explorer.widget, page_part([explorer.result]), repr(explorer))
+    explorer = Explorer(model, [photos] if isinstance(photos, Photo | Segmentation) else photos, start)
+    display_with_page(explorer.widget, "", repr(explorer))
     return explorer
 
 
 class Explorer:
     """The controls of one model and its result; `wait` until it has followed them."""
 
-    def __init__(self, model: Any, photos: Sequence[Photo]):
+    def __init__(self, model: Any, photos: Sequence[Photo | Segmentation], start: Photo | None = None):
         if not photos:
             raise LabkitError(text("viewer.none"))
-        self.model, self.photos = model, photos
-        names = [(f"{n}. {photo.name}", n - 1) for n, photo in enumerate(photos, start=1)]
-        self.chooser = ipywidgets.Dropdown(options=names, value=0, description=text("viewer.choose"))
+        self.model, self.settings = model, dict(model.defaults)
+        self._known = {n: one for n, one in enumerate(photos) if isinstance(one, Segmentation)}
+        self.photos = [one.photo if isinstance(one, Segmentation) else one for one in photos]
+        first = next((n for n, photo in enumerate(self.photos) if photo is start), 0)
+        names = [(f"{n + 1}. {photo.name}", n) for n, photo in enumerate(self.photos)]
+        self.chooser = ipywidgets.Dropdown(options=names, value=first, description=text("viewer.choose"))
         self.controls = {name: _control(name, setting) for name, setting in model.settings.items()}
-        self.result: Segmentation = model.segment(photos[0])
-        self.settings: dict[str, Any] = dict(model.defaults)
+        self.result = self._segment(first)
         self.viewer = ViewerWidget(self.result)
-        self.widget = ipywidgets.VBox([self.chooser, *self.controls.values(), self.viewer])
-        self._lock = threading.Lock()
-        self._wanted: tuple[Photo, dict[str, Any]] | None = None
-        self._worker: threading.Thread | None = None
-        changed = keep_language(self._changed)
+        self.widget = awake("labkit.explore", self.chooser, *self.controls.values(), self.viewer)
+        self._runs, self._turn, self._last = ThreadPoolExecutor(1), 0, Future[None]()
+        self._last.set_result(None)
         for control in (self.chooser, *self.controls.values()):
-            control.observe(changed, names="value")
+            control.observe(keep_language(self._changed), names="value")
 
     def wait(self, timeout: float | None = None) -> None:
         """Returns when the result has followed the controls."""
-        worker = self._worker
-        if worker is not None:
-            worker.join(timeout)
+        self._last.result(timeout)
 
     def __repr__(self) -> str:
         return f"{self.result.photo.name}: {self.settings}"
@@ -63,31 +64,28 @@ class Explorer:
         """Nothing: `explore` has displayed it, also where it stands last in a cell."""
 
     def _changed(self, _change: Any) -> None:
-        """Notes what is wanted now; a run that is under way is finished, then only the last wish is run."""
-        settings = {name: control.value for name, control in self.controls.items()}
-        with self._lock:
-            self._wanted = (self.photos[self.chooser.value], settings)
-            if self._worker is None:
-                self._worker = threading.Thread(target=copy_context().run, args=(self._work,), daemon=True)
-                self._worker.start()
+        self._turn += 1
+        self._last = self._runs.submit(copy_context().run, self._follow, self._turn)
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                wanted, self._wanted = self._wanted, None
-                if wanted is None:
-                    self._worker = None
-                    return
-            self.viewer.busy()
-            photo, settings = wanted
-            message = ""
-            try:
-                result = self.model.segment(photo, **settings)
-            except Exception as error:  # a thread's traceback nobody would see
-                result = Segmentation.nothing(photo)
-                message = str(error) or type(error).__name__
-            self.result, self.settings = result, settings
-            self.viewer.update(result, message)
+    def _follow(self, turn: int) -> None:
+        """Runs what the controls say now, unless they have moved on: of many wishes only the last is run."""
+        if turn != self._turn:
+            return
+        self.viewer.busy()
+        number, message = self.chooser.value, ""
+        self.settings = {name: control.value for name, control in self.controls.items()}
+        try:
+            self.result = self._segment(number)
+        except Exception as error:  # a thread's traceback nobody would see
+            self.result = Segmentation.nothing(self.photos[number])
+            message = str(error) or type(error).__name__
+        self.viewer.update(self.result, message)
+
+    def _segment(self, number: int) -> Segmentation:
+        known = self._known.get(number)
+        if known is not None and known.made_by.get("settings") == self.settings:
+            return known
+        return self.model.segment(self.photos[number], **self.settings)
 
 
 def _control(name: str, setting: Any) -> ipywidgets.DOMWidget:
@@ -99,6 +97,6 @@ def _control(name: str, setting: Any) -> ipywidgets.DOMWidget:
     }
     if setting.choices:
         return ipywidgets.Dropdown(options=list(setting.choices), value=setting.value, **wide)
-    kind = ipywidgets.IntSlider if isinstance(setting.value, int) else ipywidgets.FloatSlider
-    step = 1 if isinstance(setting.value, int) else 0.01
+    whole = isinstance(setting.value, int)
+    kind, step = (ipywidgets.IntSlider, 1) if whole else (ipywidgets.FloatSlider, 0.01)
     return kind(value=setting.value, min=setting.low, max=setting.high, step=step, continuous_update=False, **wide)

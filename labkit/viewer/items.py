@@ -51,17 +51,14 @@ def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:
 
     A photo travels once: in place of it, later items of the same `Photo` have the number of the first one.
     """
-    seen: dict[str, set[str]] = {}
-    for result in results:
-        seen.setdefault(result.photo.name, set()).add(_model(result))
-    compared = any(len(models) > 1 for models in seen.values())
+    pairs = {(result.photo.name, _model(result)) for result in results}
+    compared = len(pairs) > len({name for name, _ in pairs})
     items: list[dict[str, Any]] = []
     carried: dict[int, int] = {}
     for number, result in enumerate(results):
         first = carried.setdefault(id(result.photo), number)
-        items.append(item_of(result, _model(result) if compared else "", photo=first == number))
-        if first != number:
-            items[-1]["photo"] = first
+        item = item_of(result, _model(result) if compared else "", photo=first == number)
+        items.append(item if first == number else {**item, "photo": first})
     return items
 
 
@@ -76,16 +73,14 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     height, width = result.ids.shape
     size = shown_size(height, width)
     levels = np.where(result.ids > 0, np.floor(result.confidence * LEVELS + 1e-4), 0).astype(np.uint8)
-    of_language = in_each_language(named_segments, result)
-    russian = {segment.id: name for segment, name in of_language["ru"]}
-    colors = colors_of(result)
-    total = result.ids.size
-    named = of_language["en"]
-    if answers := "prompts" in result.made_by and len(named) > 1:
-        named.sort(key=lambda row: row[0].id)
+    named = in_each_language(named_segments, result)
+    russian = {segment.id: name for segment, name in named["ru"]}
+    prompts, colors = result.made_by.get("prompts"), colors_of(result)
+    answers = prompts is not None and len(result.segments) > 1
+    rows = sorted(named["en"], key=lambda row: row[0].id) if answers else named["en"]
 
-    def plane(image: Image.Image) -> str:
-        return _address(image.resize(size, Image.Resampling.NEAREST), quick=quick)
+    def plane(pixels: np.ndarray) -> str:
+        return _address(Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST), quick=quick)
 
     return {
         "name": result.photo.name,
@@ -93,11 +88,14 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
         "size": list(size),
         "photo_size": [width, height],
         "photo": _photo(result.photo, size) if photo else None,
-        "layers": [plane(_ids_image(layer)) for layer in _layers(result)],
-        "confidence": plane(Image.fromarray(levels)),
+        "layers": [
+            plane(np.stack([layer & 255, layer >> 8 & 255, layer >> 16 & 255], axis=-1).astype(np.uint8))
+            for layer in _layers(result)
+        ],
+        "confidence": plane(levels),
         "classes": result.classes is not None,
         "answers": answers,
-        "prompts": {k: v for k, v in result.made_by.get("prompts", {}).items() if k != "mask"},
+        "prompts": {key: value for key, value in (prompts or {}).items() if key != "mask"},
         "segments": [
             {
                 "id": segment.id,
@@ -105,10 +103,10 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
                 "en": name,
                 "color": colors[segment.id],
                 "class_color": result.classes.colors[segment.label_id] if result.classes else colors[segment.id],
-                "share": segment.area / total,
+                "share": segment.area / result.ids.size,
                 "score": round(float(segment.score), 4),
             }
-            for segment, name in named
+            for segment, name in rows
         ],
     }
 
@@ -143,10 +141,6 @@ def _layers(result: Segmentation) -> list[np.ndarray]:
             here = hidden & (depth == k)
             layers[k][here] = segment.id
     return layers
-
-
-def _ids_image(ids: np.ndarray) -> Image.Image:
-    return Image.fromarray(np.stack([ids & 255, ids >> 8 & 255, ids >> 16 & 255], axis=-1).astype(np.uint8))
 
 
 def _address(image: Image.Image, kind: str = "PNG", quick: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.viewer import page_part
-from labkit.viewer.widget import ViewerWidget, display_with_page
+from labkit.viewer.widget import ViewerWidget, awake, display_with_page
 
 __all__ = ["Prompter", "prompt"]
 
@@ -27,23 +28,30 @@ def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json") -
     run: so a report, which nobody clicks in, shows the same. LabkitError for another model or a damaged file.
     """
     hand = Prompter(model, photo, keep)
-    page = page_part([hand.result]) if hand.prompts else f"<p><em>{text('prompt.none')}</em></p>"
-    display_with_page(hand.widget, page, repr(hand))
+    display_with_page(hand.widget, hand.page(), repr(hand))
     return hand
 
 
 class Prompter:
-    """The prompts for one photo and SAM's answer; `widget` is what is clicked on."""
+    """The prompts for one photo and SAM's answer; `widget` is what is clicked on, `mark` how its `page` begins."""
 
     def __init__(self, model: Any, photo: Photo, keep: str | Path | None = None):
         if not hasattr(model, "prompt"):
             raise LabkitError(text("prompt.model", given=model.variant.title))
         self.model, self.photo = model, photo
         self._keep = Path(keep) if keep is not None else None
+        name = hashlib.sha256(f"{photo.name} {photo.sha256}".encode()).hexdigest()[:16]
+        self.mark = f'<div data-labkit-prompts="{name}">'
         self.prompts = self._read()
         self.result, message = self._answer()
-        self.widget = ViewerWidget(self.result, self._asked, self.prompts)
-        self.widget.message = message
+        self.viewer = ViewerWidget(self.result, self._asked, self.prompts)
+        self.viewer.message = message
+        self.widget = awake("labkit.prompt", self.viewer)
+
+    def page(self) -> str:
+        """What a page without a kernel shows: the answer as it is now."""
+        shown = page_part([self.result]) if self.prompts else f"<p><em>{text('prompt.none')}</em></p>"
+        return f"{self.mark}{shown}</div>"
 
     @property
     def points(self) -> list[list[float]]:
@@ -74,7 +82,7 @@ class Prompter:
     def _asked(self, asked: dict[str, Any]) -> None:
         self.prompts = {key: asked[key] for key in _KEYS if asked.get(key)}
         self.result, message = self._answer()
-        self.widget.update(self.result, message)
+        self.viewer.update(self.result, message)
         self._write()
 
     def _answer(self) -> tuple[Segmentation, str]:
@@ -90,9 +98,7 @@ class Prompter:
 
     def _read(self) -> dict[str, Any]:
         kept = self._kept().get(self.photo.name, {})
-        if kept.get("sha256") != self.photo.sha256:
-            return {}
-        return {key: kept[key] for key in _KEYS if kept.get(key)}
+        return {key: kept[key] for key in _KEYS if kept.get(key) and kept.get("sha256") == self.photo.sha256}
 
     def _write(self) -> None:
         if self._keep is None:
@@ -104,10 +110,8 @@ class Prompter:
         write_whole(self._keep, json.dumps(kept, ensure_ascii=False, indent=1).encode())
 
     def _kept(self) -> dict[str, Any]:
-        if self._keep is None or not self._keep.exists():
-            return {}
         try:
-            kept = json.loads(self._keep.read_text(encoding="utf-8"))
+            kept = json.loads(self._keep.read_text("utf-8")) if self._keep and self._keep.exists() else {}
             if isinstance(kept, dict) and all(isinstance(row, dict) for row in kept.values()):
                 return kept
             raise ValueError("no table of photos")

@@ -15,7 +15,7 @@ import traitlets
 from labkit.io.files import safe_name
 from labkit.io.sources import IMAGE_SUFFIXES, find
 from labkit.locale import keep_language, text
-from labkit.viewer.widget import display_with_page
+from labkit.viewer.widget import awake, display_with_page
 
 __all__ = ["FILE_MB", "Uploader", "upload"]
 
@@ -31,7 +31,7 @@ def upload(folder: str | os.PathLike[str] = "photos") -> None:
     `folder` is made when the first photo comes. A page without a kernel says only that the button is in the notebook.
     """
     note = text("upload.page")
-    display_with_page(Uploader(folder), f"<p><em>{html.escape(note)}</em></p>", note)
+    display_with_page(awake("labkit.upload", Uploader(folder)), f"<p><em>{html.escape(note)}</em></p>", note)
 
 
 class Uploader(anywidget.AnyWidget):
@@ -60,38 +60,35 @@ class Uploader(anywidget.AnyWidget):
         if piece["number"] == 1 and piece["start"] == 0:
             self._notes = []
         name = _file_name(piece["name"])
-        part = self.folder / f".part-{name}"
-        more = False
+        part, more = self.folder / f".part-{name}", False
         try:
             more = self._take(part, name, piece, b"".join(buffers))
         except Exception as error:  # the page waits for an answer, whatever has happened
             self._note("failed", name=name, error=error)
         if more:
-            self.message = self._text("progress", number=piece["number"], count=piece["count"], name=name)
+            self.message = text("upload.progress", number=piece["number"], count=piece["count"], name=name)
         else:
-            if part.exists():
+            if part.exists():  # below a folder that is a file `unlink` raises all the same
                 part.unlink()
             self._tell()
         self.send({"id": piece["id"], "more": more})
 
     def _take(self, part: Path, name: str, piece: dict[str, Any], content: bytes) -> bool:
+        """Writes a piece and, when the file is whole, keeps it; whether there is more to come."""
         if piece.get("failed"):
             self._note("failed", name=name, error=piece["failed"])
-            return False
-        if not self._welcome(name, ".zip"):
-            return False
-        if piece["size"] > FILE_MB * _MB:
+        elif piece["size"] > FILE_MB * _MB:
             self._note("too_large", name=name, megabytes=round(piece["size"] / _MB), limit=FILE_MB)
-            return False
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with part.open("ab" if piece["start"] else "wb") as file:
-            file.write(content)
-        if part.stat().st_size < piece["size"]:
-            return True
-        if name.lower().endswith(".zip"):
-            self._unpack(part, name)
-        else:
-            self._keep(part, name)
+        elif self._welcome(name, ".zip"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with part.open("ab" if piece["start"] else "wb") as file:
+                file.write(content)
+            if part.stat().st_size < piece["size"]:
+                return True
+            if name.lower().endswith(".zip"):
+                self._unpack(part, name)
+            else:
+                self._keep(part, name)
         return False
 
     def _unpack(self, archive: Path, name: str) -> None:
@@ -137,16 +134,13 @@ class Uploader(anywidget.AnyWidget):
         return welcome
 
     def _tell(self) -> None:
-        """What became of the files, and the line that reads them."""
+        """What became of the files, and what to do now."""
         count = len(self._photos())
-        state = [self._text("state", folder=self._given, count=count)] if count else []
+        state = [text("upload.state", folder=self._given, count=count)] if count else []
         self.message = "\n".join([*self._notes, *state])
 
     def _note(self, key: str, **values: Any) -> None:
-        self._notes.append(self._text(key, **values))
-
-    def _text(self, key: str, **values: Any) -> str:
-        return text(f"upload.{key}", **values)
+        self._notes.append(text(f"upload.{key}", **values))
 
 
 def _file_name(name: str) -> str:

@@ -288,17 +288,24 @@ function followTheme(host) {
   return () => observer.disconnect();
 }
 
+/** The steps that lead to prompts, for undo. */
+function actionsOf(asked) {
+  const steps = (asked.points ?? []).map((point, n) => ({ point, label: asked.point_labels[n] }));
+  for (const key of ["box", "polygon"]) if (asked[key]) steps.push({ [key]: asked[key] });
+  return steps;
+}
+
 /**
- * Draws the viewer of `data` (`items`, `texts`, `language`, `css`) into `host`.
+ * Draws the viewer of `data` (`items`, `texts`, `language`, `css`, and `start`, the item shown first) into `host`.
  *
- * Answers `setItems(items)`, which keeps zoom and sliders, `say(message)` and `destroy()`. With `ask` the overlay
+ * Answers `setItems(items)`, which keeps zoom and sliders, `setPrompts(asked)`, `say(message)` and `destroy()`. With `ask` the overlay
  * takes points, boxes and contours, and `ask(prompts)` is called after each.
  */
 export function mount(host, data, { ask = null, asked = {} } = {}) {
   const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   const stopTheme = followTheme(host);
   const state = {
-    index: 0,
+    index: data.start ?? 0,
     mode: "side",
     left: null,
     right: null,
@@ -313,8 +320,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     tool: "point",
   };
   let pictures = withPhotos(data.items).map((item) => new Picture(item));
-  let actions = asked.points?.map((point, n) => ({ point, label: asked.point_labels[n] })) ?? []; // of SAM by hand
-  for (const key of ["box", "polygon"]) if (asked[key]) actions.push({ [key]: asked[key] });
+  let actions = actionsOf(asked); // of SAM by hand
   let message = "";
   let draft = null;
   let cursor = null;
@@ -907,7 +913,11 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     canvas.addEventListener("pointerleave", () => {
       parts.readout.textContent = "";
     });
-    canvas.addEventListener("contextmenu", (event) => asks && event.preventDefault());
+    canvas.addEventListener("contextmenu", (event) => {
+      if (!asks) return;
+      event.preventDefault();
+      event.stopPropagation(); // JupyterLab would open its own menu over the photo
+    });
     canvas.addEventListener("dblclick", (event) => !asks && zoom(2, ...placeOf(event, canvas)));
     canvas.addEventListener(
       "wheel",
@@ -1064,12 +1074,16 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     if (pictures.length) await choose(state.index, true);
   }
 
-  const [width, height] = pictures[0]?.item.size ?? [1, 1];
+  const [width, height] = pictures[state.index]?.item.size ?? [1, 1];
   state.view = { zoom: 1, x: width / 2, y: height / 2 };
   const ready = start();
   return {
     ready,
     setItems,
+    setPrompts(given) {
+      actions = actionsOf(given);
+      refresh();
+    },
     say(words) {
       message = words;
       if (parts.message) parts.message.textContent = words;
@@ -1104,10 +1118,15 @@ export default {
     const viewer = mount(host, { ...model.get("data"), items: items() }, { ask, asked: model.get("asked") });
     const follow = () => viewer.setItems(items());
     const say = () => viewer.say(model.get("message"));
+    const hear = () => {
+      if (model.get("asked").serial !== serial) viewer.setPrompts(model.get("asked")); // not what was said here
+    };
+    model.on("change:asked", hear);
     model.on("change:items", follow);
     model.on("change:message", say);
     say();
     return () => {
+      model.off("change:asked", hear);
       model.off("change:items", follow);
       model.off("change:message", say);
       viewer.destroy();

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from labkit.locale import keep_language, text, use_language
@@ -13,13 +15,17 @@ from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, module, viewer_data
 
-__all__ = ["ViewerWidget", "display_with_page"]
+__all__ = ["ViewerWidget", "awake", "display_with_page"]
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
+_ASLEEP = """<style>.labkit-asleep, .jupyter-widgets-disconnected .labkit-done { display: none }
+.jupyter-widgets-disconnected .labkit-asleep { display: block; font-weight: 600 }</style>
+<p class="labkit-asleep" role="status">{said}</p>"""
 
-def display_with_page(widget: Any, page: str, plain: str) -> None:
-    """Displays a widget where a kernel runs, and HTML in a page where none does."""
+
+def display_with_page(widget: Any, page: str, plain: str, kind: str = "text/html") -> None:
+    """Displays a widget where a kernel runs, and HTML, or another `kind`, in a page where none does."""
     from IPython.display import display
 
     if hasattr(widget, "_repr_mimebundle_"):
@@ -27,7 +33,16 @@ def display_with_page(widget: Any, page: str, plain: str) -> None:
     else:  # ipywidgets 7, which would display itself and nothing else
         bundle = {_VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    display({**data, "text/html": page, "text/plain": plain}, metadata=metadata, raw=True)
+    display({**data, kind: page, "text/plain": plain}, metadata=metadata, raw=True)
+
+
+def awake(call: str, *parts: Any) -> ipywidgets.VBox:
+    """The parts below each other; above them, once their kernel is gone, a sentence names the cell that wakes them.
+
+    A page marks widgets without a kernel by a class, so this needs none. What has the class `labkit-done` goes then.
+    """
+    said = html.escape(text("prompt.asleep", call=call))
+    return ipywidgets.VBox([ipywidgets.HTML(_ASLEEP.replace("{said}", said)), *parts])
 
 
 class ViewerWidget(anywidget.AnyWidget):

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from IPython.utils.capture import capture_output
 
 from labkit.classes import VOC, label_set
 from labkit.comparison import figures as comparison
@@ -274,16 +273,15 @@ def test_areas(three):
     assert comparison.areas({}, "кошка") == "Показывать нечего: нет ни одного результата."
 
 
-def test_display_masks(shell, three):
+def test_masks_figures(three):
     """A figure for each photo that shows the class to some model, with its name and the titles; the rest in a line."""
-    with capture_output() as captured:
-        comparison.display_masks(three, "кошка")
-    drawn = [output.data["image/svg+xml"] for output in captured.outputs]
+    found = comparison.masks_figures(three, "кошка")
+    drawn = [svg(one) for one in found]
     assert [words(one)[-1] for one in drawn] == ["a", "b", "c"]
     assert words(drawn[0]) == ["DeepLabV3+", "50%", "U-Net", "25%", "Mask R-CNN", "50%", "a"]
     assert all(one.count("data:image/webp") == 3 and "image/png" not in one for one in drawn)
-    assert "<title>b, кошка: DeepLabV3+ —, U-Net 20%, Mask R-CNN —</title>" in drawn[1]
-    assert captured.stdout == "Ни одна модель не нашла класс «кошка» на фото: d.\n"
+    assert "<title>b, кошка: DeepLabV3+, —; U-Net, 20%; Mask R-CNN, —</title>" in drawn[1]
+    assert found.said == "Ни одна модель не нашла класс «кошка» на фото: d."
 
 
 def test_masks_figure_shows_the_mask(outlined):
@@ -322,19 +320,11 @@ def test_agreement_figure_can_be_read(three):
     assert {(told.get_text(), told.get_color()) for told in drawn.texts} == {("0,17", "white"), ("1,00", "black")}
 
 
-def test_display_agreement(shell, three):
-    """In a notebook it is one SVG."""
-    with capture_output() as captured:
-        comparison.display_agreement(three, "кошка")
-    (output,) = captured.outputs
-    assert "0,17" in words(output.data["image/svg+xml"])
-
-
-def test_no_results(capsys):
+def test_no_results():
     """With nothing to show a sentence says so."""
-    comparison.display_masks({}, "кошка")
-    comparison.display_agreement({1: []}, "кошка")
-    assert capsys.readouterr().out == "Показывать нечего: нет ни одного результата.\n" * 2
+    nothing = "Показывать нечего: нет ни одного результата."
+    assert comparison.masks_figures({}, "кошка").said == nothing
+    assert words(svg(comparison.agreement_figure({1: []}, "кошка"))) == [nothing]
 
 
 def test_importing_needs_no_torch(root):

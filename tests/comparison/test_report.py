@@ -11,11 +11,11 @@ import nbformat
 import numpy as np
 import pytest
 from browser import WHY_NOT, View
+from links import external_links
 
 from labkit.__main__ import main
 from labkit.comparison import report as compare
 from labkit.comparison.report import make_comparison
-from labkit.report.page import external_links
 from labkit.variants import VARIANTS
 from labkit.weights.find import embedded_path
 

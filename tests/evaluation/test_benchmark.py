@@ -1,4 +1,4 @@
-"""Scores: against an independent count on the kit's outlines, and the bars on the validation photos."""
+"""`labkit evaluate`: against an independent count on the kit's outlines, and the bars on the validation photos."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import jaccard_score
 
-from labkit.evaluation.benchmark import evaluate, score_table
+from labkit.evaluation.benchmark import evaluate, prompt_scores, score_table
 from labkit.evaluation.dataset import Dataset
+from labkit.io.errors import LabkitError
 from labkit.models import SEMANTIC
+from labkit.photos import Photo
 
 
 def test_agrees_with_scikit_learn(load, tiny_dataset):
@@ -16,8 +18,6 @@ def test_agrees_with_scikit_learn(load, tiny_dataset):
     model = load("deeplab")
     scores = evaluate(model, tiny_dataset, "val.txt")
     data = Dataset(tiny_dataset, "val")
-    from labkit.photos import Photo
-
     truth, guess = [], []
     for name in data.names:
         result = model.segment(Photo.from_pixels(name, np.array(data.image(name))))
@@ -45,3 +45,38 @@ def test_validation_scores(load, root, tmp_path, name):
     bars = {"background": 0.86, "cat": 0.92, "dog": 0.82, "person": 0.65}
     assert scores["photos"] == 181 and scores["mean_iou_all"] >= 0.43
     assert {label: scores["iou"][label] for label, bar in bars.items() if scores["iou"][label] < bar} == {}
+
+
+def test_mask_ap_of_the_model(load, tiny_dataset):
+    """Two cats and an officer are found: both classes have an AP, and the table names them with their numbers."""
+    scores = evaluate(load(6), tiny_dataset, "val")
+    assert set(scores["ap50"]) == {"cat", "person"} and scores["objects"]["person"] == 1
+    assert scores["ap50"]["person"] > 0.9 and 0 < scores["mean_ap"] <= scores["mean_ap50"] <= 1
+    assert scores["settings"]["score_threshold"] < 0.1  # AP is over all scores
+    assert "person" in score_table(scores) and f"{scores['mean_ap50']:.3f}" in score_table(scores)
+
+
+def test_prompts_of_the_model(load, tiny_dataset):
+    """Large animals and people are answered well; the automatic mode is counted when it is asked for."""
+    scores = prompt_scores(load(4), Dataset(tiny_dataset, "val"), {}, automatic=False)
+    assert scores["objects"]["all"] == scores["objects"]["large"] >= 2 and scores["automatic"] is None
+    row = scores["iou"]["large"]
+    assert row["box"] > 0.75 and 0.4 < row["point"] <= row["best"] and row["points"] > 0.4
+    table = score_table({"variant": "sam", "weights": "w", "sha256": "0" * 64, "photos": 2, **scores})
+    assert f"{row['box']:.3f}" in table
+
+
+def test_automatic_mode_is_scored(load, tiny_dataset):
+    """A coarse grid finds some of the large objects."""
+    (tiny_dataset / "one.txt").write_text("officer")
+    scores = evaluate(load(4), tiny_dataset, "one", points_per_side=3, score_threshold=0.3, stability_threshold=0.3)
+    assert scores["automatic_objects"] == 1 and scores["automatic"] in (0.0, 1.0)
+    assert scores["settings"]["points_per_side"] == 3
+
+
+@pytest.mark.parametrize("variant", [4, 6])
+def test_without_instances(load, tiny_dataset, variant):
+    """A dataset that describes no object is named together with what is missing."""
+    (tiny_dataset / "instances.csv").unlink()
+    with pytest.raises(LabkitError, match="instances.csv"):
+        evaluate(load(variant), tiny_dataset, "val")

@@ -6,11 +6,22 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.annotations import find_ground_truth
-from labkit.evaluation.metrics import class_iou, confusion, dice, iou, mask_ap, mean_iou, pixel_accuracy, regions
+from labkit.evaluation.metrics import (
+    class_iou,
+    confusion,
+    dice,
+    innermost,
+    iou,
+    mask_ap,
+    mean_iou,
+    pixel_accuracy,
+    regions,
+)
 from labkit.segmentation import Segment
 
 
@@ -24,9 +35,9 @@ def cat(default_photos, root):
 def labels():
     """Two random label maps of five classes; the second is partly unlabelled, and class 4 occurs in neither."""
     random = np.random.default_rng(7)
-    predicted, reference = random.integers(0, 4, (2, 40, 50)).astype(np.uint8)
-    reference[random.random(reference.shape) < 0.1] = IGNORE
-    return predicted, reference
+    predicted, truth = random.integers(0, 4, (2, 40, 50)).astype(np.uint8)
+    truth[random.random(truth.shape) < 0.1] = IGNORE
+    return predicted, truth
 
 
 @pytest.mark.parametrize("step", [(0, 0), (3, 0), (-40, 25), (300, 0)])
@@ -56,16 +67,16 @@ def test_shapes_differ(score):
 
 
 def test_confusion(labels):
-    """Rows are the reference, columns the prediction; unlabelled pixels do not count; photos add up."""
-    predicted, reference = labels
-    known = reference != IGNORE
-    expected = confusion_matrix(reference[known], predicted[known], labels=range(5))
-    matrix = confusion(predicted, reference, 5)
+    """Rows are the truth, columns the prediction; unlabelled pixels do not count; photos add up."""
+    predicted, truth = labels
+    known = truth != IGNORE
+    expected = confusion_matrix(truth[known], predicted[known], labels=range(5))
+    matrix = confusion(predicted, truth, 5)
     assert np.array_equal(matrix, expected) and matrix.dtype == np.int64 and matrix.sum() == known.sum()
-    halves = [confusion(predicted[half], reference[half], 5) for half in (np.s_[:13], np.s_[13:])]
+    halves = [confusion(predicted[half], truth[half], 5) for half in (np.s_[:13], np.s_[13:])]
     assert np.array_equal(sum(halves), matrix)
     predicted = np.where(known, predicted, 200)  # under an unlabelled pixel anything may stand
-    assert np.array_equal(confusion(predicted, reference, 5), expected)
+    assert np.array_equal(confusion(predicted, truth, 5), expected)
 
 
 @pytest.mark.parametrize("wrong", [5, 254, IGNORE])
@@ -75,27 +86,27 @@ def test_labels_out_of_range(wrong):
     with pytest.raises(ValueError, match=f"labels.*{wrong}.*0 to 4"):
         confusion(bad, fine, 5)
     if wrong != IGNORE:
-        with pytest.raises(ValueError, match=f"reference.*{wrong}.*0 to 4"):
+        with pytest.raises(ValueError, match=f"ground truth.*{wrong}.*0 to 4"):
             confusion(fine, bad, 5)
 
 
 def test_scores_of_a_set(labels):
     """IoU, its mean and the accuracy as scikit-learn counts them; a class that occurs nowhere has no score."""
-    predicted, reference = labels
-    matrix = confusion(predicted, reference, 5)
-    known = reference != IGNORE
-    truth, given = reference[known], predicted[known]
-    assert class_iou(matrix)[:4] == pytest.approx(jaccard_score(truth, given, average=None))
+    predicted, truth = labels
+    matrix = confusion(predicted, truth, 5)
+    known = truth != IGNORE
+    true, given = truth[known], predicted[known]
+    assert class_iou(matrix)[:4] == pytest.approx(jaccard_score(true, given, average=None))
     assert np.isnan(class_iou(matrix)[4])
-    assert mean_iou(matrix) == pytest.approx(jaccard_score(truth, given, average="macro"))
-    assert pixel_accuracy(matrix) == pytest.approx(accuracy_score(truth, given))
+    assert mean_iou(matrix) == pytest.approx(jaccard_score(true, given, average="macro"))
+    assert pixel_accuracy(matrix) == pytest.approx(accuracy_score(true, given))
 
 
 def test_class_invented_by_the_model():
     """A class that only the prediction has counts 0 in the mean; one that neither has does not count."""
-    reference, predicted = np.zeros((2, 10, 10), np.uint8)
+    truth, predicted = np.zeros((2, 10, 10), np.uint8)
     predicted[0] = 1
-    matrix = confusion(predicted, reference, 3)
+    matrix = confusion(predicted, truth, 3)
     assert class_iou(matrix)[:2].tolist() == [0.9, 0] and mean_iou(matrix) == pytest.approx(0.45)
 
 
@@ -182,3 +193,27 @@ def test_regions_that_wind():
     spiral[0], spiral[:, 8], spiral[8], spiral[2:, 0], spiral[2, :7], spiral[2:7, 6], spiral[6, 2:7] = [True] * 7
     assert regions(spiral).max() == 1 and regions(~spiral).max() == len(flooded(~spiral))
     assert regions(np.eye(3, dtype=bool)).max() == 3
+
+
+def test_innermost():
+    """The middle of a square; the thick end of a club; a pixel of the mask itself where it is a ring or a dot."""
+    mask = np.zeros((60, 90), bool)
+    mask[10:31, 20:41] = True
+    assert innermost(mask) == (30, 20)
+    mask[19:22, 41:90] = True  # a handle moves the centre of mass, not the innermost pixel
+    assert abs(innermost(mask)[0] - 30) <= 1 and innermost(mask)[1] == 20
+    mask[12:29, 22:39] = False
+    x, y = innermost(mask)
+    assert mask[y, x]
+    dot = np.zeros((5, 5), bool)
+    dot[4, 0] = True
+    assert innermost(dot) == (0, 4)
+
+
+def test_innermost_is_as_far_inside_as_can_be(outlined):
+    """Of a hand-drawn cat: what is left last when one pixel at a time is taken off all around."""
+    x, y = innermost(outlined.segments[0].mask)
+    left = np.pad(outlined.segments[0].mask, 1)
+    while (smaller := ndimage.binary_erosion(left, np.ones((3, 3)))).any():
+        left = smaller
+    assert left[y + 1, x + 1]

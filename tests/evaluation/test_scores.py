@@ -10,14 +10,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from IPython.utils.capture import capture_output
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
 from labkit.classes import COCO, IGNORE, PEOPLE, VOC, label_set
 from labkit.evaluation import scores as evaluation
 from labkit.evaluation.annotations import find_ground_truth
-from labkit.evaluation.figures import confusion_figure, display_confusion, display_worst, worst_figure
+from labkit.evaluation.figures import confusion_figure, worst_figure
 from labkit.evaluation.metrics import iou, mask_ap
 from labkit.evaluation.scores import Scores, scores_table
 from labkit.figures import svg
@@ -76,11 +75,11 @@ def scores(results, annotations=None):
     return evaluation.scores(results, annotations if annotations is not None else known)
 
 
-def made(name, *found, classes=VOC, reference=None, unknown=None, **made_by):
-    """A result, or a reference, of (label, mask) on a grey photo; `unknown` is where a reference says nothing."""
+def made(name, *found, classes=VOC, annotation=None, unknown=None, **made_by):
+    """A result, or a annotation, of (label, mask) on a grey photo; `unknown` is where a annotation says nothing."""
     photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
-    if reference is not None:
-        TRUTHS[photo] = reference
+    if annotation is not None:
+        TRUTHS[photo] = annotation
     ids = np.zeros(SIZE, np.int32)
     segments = []
     for number, (label, mask) in enumerate(found, start=1):
@@ -92,17 +91,17 @@ def made(name, *found, classes=VOC, reference=None, unknown=None, **made_by):
 
 
 def truth(*found, unknown=None, objects=True, classes=VOC):
-    """A reference of (label, mask)."""
-    return made("reference", *found, classes=classes, unknown=unknown, objects=objects)
+    """A annotation of (label, mask)."""
+    return made("annotation", *found, classes=classes, unknown=unknown, objects=objects)
 
 
 def naive_quality(pairs):
     """PQ, SQ and RQ of each VOC class from its definition, object against object (Kirillov et al., 2019, 4.1)."""
     sums = {}
-    for result, reference in pairs:
-        void = (reference.confidence == 0) & (reference.ids == 0)
+    for result, annotation in pairs:
+        void = (annotation.confidence == 0) & (annotation.ids == 0)
         given = [(s.label_id, (result.ids == s.id)) for s in result.segments if (result.ids == s.id).any()]
-        true = [(s.label_id, (reference.ids == s.id)) for s in reference.segments if (reference.ids == s.id).any()]
+        true = [(s.label_id, (annotation.ids == s.id)) for s in annotation.segments if (annotation.ids == s.id).any()]
         matched = set()
         for label_id, mask in true:
             for place, (other, answer) in enumerate(given):
@@ -179,7 +178,7 @@ def test_objects_of_the_photos(instance, outlines):
 def test_quality_of_many_objects():
     """Random objects of three classes, some of them over places of which nobody knows: the naive count agrees."""
     random = np.random.default_rng(5)
-    results, references = [], []
+    results, annotations = [], []
     for photo in range(12):
         sides = []
         for _ in range(2):
@@ -189,11 +188,11 @@ def test_quality_of_many_objects():
         given, true = sides
         given[:3] = [(label, np.roll(mask, (photo % 4, 1), (0, 1))) for label, mask in true[:3]]
         drawn = np.logical_or.reduce([mask for _, mask in true])
-        reference = truth(*true, unknown=block(0, 0, 30, 60) & ~drawn)
-        results.append(made(f"p{photo}", *given, reference=reference, variant="mask_rcnn"))
-        references.append(reference)
+        annotation = truth(*true, unknown=block(0, 0, 30, 60) & ~drawn)
+        results.append(made(f"p{photo}", *given, annotation=annotation, variant="mask_rcnn"))
+        annotations.append(annotation)
     found = scores(results).objects
-    expected = naive_quality(zip(results, references, strict=True))
+    expected = naive_quality(zip(results, annotations, strict=True))
     assert {row.names[1]: (row.pq, row.sq, row.rq) for row in found} == {
         name: pytest.approx(numbers) for name, numbers in expected.items()
     }
@@ -222,7 +221,7 @@ def test_sam_finds_nothing():
     """An object that no segment meets has the score 0; two of a class are numbered; the whole object is wrong."""
     two = truth(("cat", block(0, 0, 20, 20)), ("cat", block(40, 0, 70, 40)))
     for answers in ((), [("object", block(0, 50, 5, 60))]):
-        found = scores([made("x", *answers, classes=None, reference=two)])
+        found = scores([made("x", *answers, classes=None, annotation=two)])
         assert [(row.names[0], row.iou, row.dice, row.accuracy) for row in found.rows] == [
             ("кошка 1", 0, 0, 0),
             ("кошка 2", 0, 0, 0),
@@ -235,22 +234,22 @@ def test_sam_finds_nothing():
 def test_places_that_nobody_labelled():
     """Whatever the model says there changes no number, and no worst region lies there."""
     unknown = block(40, 0, 80, 60)
-    reference = truth(("cat", block(0, 0, 20, 60)), unknown=unknown)
+    annotation = truth(("cat", block(0, 0, 20, 60)), unknown=unknown)
     records = []
     for extra in ([], [("dog", unknown)], [("cat", unknown)]):
-        result = made("x", ("cat", block(0, 0, 25, 60)), *extra, reference=reference, variant="mask_rcnn")
+        result = made("x", ("cat", block(0, 0, 25, 60)), *extra, annotation=annotation, variant="mask_rcnn")
         found = scores([result])
         records.append({**found.record(), "confusion": None})
         assert found.rows[1].iou == pytest.approx(20 / 25) and found.pixel_accuracy == pytest.approx(35 / 40)
         assert not (found.worst[0].wrong & unknown).any()
-        sam = scores([made("x", ("a", block(0, 0, 25, 60) | unknown), classes=None, reference=reference)])
+        sam = scores([made("x", ("a", block(0, 0, 25, 60) | unknown), classes=None, annotation=annotation)])
         assert sam.rows[0].iou == pytest.approx(20 / 25)
     assert records[0] == records[1] == records[2]
 
 
 def test_nothing_but_unlabelled():
     """A mask that says nothing at all is as good as none: sentences, and JSON without NaN."""
-    result = made("x", ("cat", block(0, 0, 20, 60)), reference=truth(unknown=np.ones(SIZE, bool)))
+    result = made("x", ("cat", block(0, 0, 20, 60)), annotation=truth(unknown=np.ones(SIZE, bool)))
     for kind in ({}, {"variant": "mask_rcnn"}):
         found = scores([replace(result, made_by=kind)])
         assert not found.rows and found.pixel_accuracy is None and not found.worst
@@ -259,26 +258,26 @@ def test_nothing_but_unlabelled():
 
 
 def test_photo_without_objects():
-    """A reference that shows nothing but background is one: what the model invents there is wrong."""
-    results = [made("x", ("cat", block(0, 0, 20, 60)), reference=truth(), variant="mask_rcnn")]
+    """A annotation that shows nothing but background is one: what the model invents there is wrong."""
+    results = [made("x", ("cat", block(0, 0, 20, 60)), annotation=truth(), variant="mask_rcnn")]
     found = scores(results)
     assert [(row.names[1], row.iou) for row in found.rows] == [("background", pytest.approx(0.75))]
     assert [(row.names[1], row.count, row.ap50, row.pq) for row in found.objects] == [("cat", 0, None, 0)]
-    assert scores([made("x", reference=truth(), variant="mask_rcnn")]).objects == []
+    assert scores([made("x", annotation=truth(), variant="mask_rcnn")]).objects == []
     json.dumps(found.record(), allow_nan=False)
 
 
 def test_other_label_sets():
-    """Classes are matched by key; what VOC and the reference do not have is background; `foreign` is said."""
-    reference = truth(("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)))
+    """Classes are matched by key; what VOC and the annotation do not have is background; `foreign` is said."""
+    annotation = truth(("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)))
     mine = [("couch", block(0, 0, 40, 60)), ("zebra", block(40, 30, 80, 60)), ("cat", block(40, 0, 80, 30))]
-    found = scores([made("x", *mine, classes=COCO, reference=reference)])
+    found = scores([made("x", *mine, classes=COCO, annotation=annotation)])
     assert [(row.names[1], row.iou) for row in found.rows] == [("background", 1), ("cat", 1), ("sofa", 1)]
     assert found.foreign == []
-    people = scores([made("x", ("person", block(0, 0, 40, 60)), classes=PEOPLE, reference=reference)])
+    people = scores([made("x", ("person", block(0, 0, 40, 60)), classes=PEOPLE, annotation=annotation)])
     assert people.foreign == [("диван", "sofa"), ("кошка", "cat")]
     assert "не знает" in scores_table(people) and "диван" in scores_table(people)
-    streets = made("x", ("road", block(0, 0, 80, 60)), classes=label_set("Cityscapes"), reference=reference)
+    streets = made("x", ("road", block(0, 0, 80, 60)), classes=label_set("Cityscapes"), annotation=annotation)
     assert {row.names[1]: row.iou for row in scores([streets]).rows} == {
         "background": pytest.approx(0.25),
         "cat": 0,
@@ -287,13 +286,13 @@ def test_other_label_sets():
 
 
 def test_translations_change_no_score():
-    """A class is the same under any Russian name, of the model, of the reference or of both, swapped ones too."""
+    """A class is the same under any Russian name, of the model, of the annotation or of both, swapped ones too."""
     shown = [("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)), ("zebra", block(40, 30, 80, 60))]
     others = replace(COCO, names_ru=COCO.names_ru[:1] + COCO.names_ru[:0:-1])
     records = []
     for mine, theirs in ((COCO, COCO), (others, COCO), (COCO, others), (others, others)):
-        reference = truth(*((name, np.roll(mask, 5, axis=1)) for name, mask in shown), classes=theirs)
-        found = scores([made("x", *shown, classes=mine, reference=reference, variant="mask_rcnn")])
+        annotation = truth(*((name, np.roll(mask, 5, axis=1)) for name, mask in shown), classes=theirs)
+        found = scores([made("x", *shown, classes=mine, annotation=annotation, variant="mask_rcnn")])
         assert [row.names[1] for row in found.rows][-1] == "zebra" and found.objects and found.foreign == []
         records.append(found.record())
     assert all(record == records[0] for record in records)
@@ -336,7 +335,7 @@ def test_masks_that_do_not_tell_objects_apart():
     """Of an index mask nobody knows how many objects it shows: it counts for pixels and not for AP50 and PQ."""
     mask = block(0, 0, 40, 60)
     flat, whole = truth(("cat", mask), objects=False), truth(("cat", mask))
-    results = [made(n, ("cat", mask), reference=r, variant="mask_rcnn") for n, r in (("a", flat), ("b", whole))]
+    results = [made(n, ("cat", mask), annotation=r, variant="mask_rcnn") for n, r in (("a", flat), ("b", whole))]
     found = scores(results)
     assert found.flat == ["a"] and [row.count for row in found.objects] == [1] and len(found.rows) == 4
     assert scores(results[:1]).objects == [] and "на этих фото её нет: a" in scores_table(scores(results[:1]))
@@ -344,17 +343,17 @@ def test_masks_that_do_not_tell_objects_apart():
 
 def test_the_worst_region():
     """The largest connected region of one confusion, over all photos by its share; small ones are none."""
-    reference = truth(("cat", block(0, 0, 40, 60)))
-    first = made("a", ("cat", block(0, 0, 30, 60)), ("dog", block(60, 0, 75, 60)), reference=reference)
-    second = made("b", ("dog", block(0, 0, 40, 60)), reference=reference)
-    third = made("c", ("cat", block(0, 0, 40, 60) | block(79, 0, 80, 2)), reference=reference)
+    annotation = truth(("cat", block(0, 0, 40, 60)))
+    first = made("a", ("cat", block(0, 0, 30, 60)), ("dog", block(60, 0, 75, 60)), annotation=annotation)
+    second = made("b", ("dog", block(0, 0, 40, 60)), annotation=annotation)
+    third = made("c", ("cat", block(0, 0, 40, 60) | block(79, 0, 80, 2)), annotation=annotation)
     found = scores([first, second, third])
     assert [(r.result.photo.name, r.true_id, r.predicted_id, r.share) for r in found.worst] == [
         ("b", VOC.id("cat"), VOC.id("dog"), 0.5),
         ("a", 0, VOC.id("dog"), 15 / 80),
     ]
     assert np.array_equal(found.worst[1].wrong, block(60, 0, 75, 60))
-    assert np.array_equal(found.worst[0].reference, block(0, 0, 40, 60)) and not found.worst[0].answer.any()
+    assert np.array_equal(found.worst[0].truth, block(0, 0, 40, 60)) and not found.worst[0].answer.any()
 
 
 def test_worst_regions_of_the_photos(measured, semantic, outlines):
@@ -376,7 +375,7 @@ def test_figures(measured):
         ElementTree.fromstring(first)
         assert first == second and len(first) < 300_000 and all(word in first for word in words)
     with use_language("en"):
-        assert "reference: dog, model: cat" in worst_figure(measured).get_label()
+        assert "annotation: dog, model: cat" in worst_figure(measured).get_label()
         assert [t.get_text() for t in confusion_figure(measured).axes[0].get_yticklabels()] == [
             row.names[1] for row in measured.totals
         ]
@@ -396,34 +395,19 @@ def test_small_photos_and_regions_at_the_edge():
         ids = np.zeros(size, np.int32)
         ids[:2, :2] = 1
         photo = Photo.from_pixels("x", np.zeros((*size, 3), np.uint8))
-        reference = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
+        annotation = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
         segment = Segment(1, 8, "cat", 1.0, ids > 0)
-        TRUTHS[photo] = reference
+        TRUTHS[photo] = annotation
         result = Segmentation(photo, ids, np.ones(size, np.float32), [segment])
         ElementTree.fromstring(svg(worst_figure(scores([result]))))
 
 
-def test_in_the_notebook(shell, measured, prompted, outlines):
-    """The figures are shown; where there is nothing to show, one sentence says why and what to do."""
-    sam = scores(prompted, outlines)
-    for show, given in ((display_confusion, measured), (display_worst, measured), (display_worst, sam)):
-        with capture_output() as shown:
-            show(given)
-        assert "image/svg+xml" in shown.outputs[0].data and not shown.stdout
-    perfect = scores([made("x", ("cat", block(0, 0, 9, 9)), reference=truth(("cat", block(0, 0, 9, 9))))])
-    said = {}
-    for name, show, given in (
-        ("nothing wrong", display_worst, perfect),
-        ("no classes", display_confusion, sam),
-        ("no masks", display_confusion, scores([made("x")])),
-        ("no results", display_worst, scores([])),
-    ):
-        with capture_output() as shown:
-            show(given)
-        said[name] = shown.stdout.strip()
-        assert not shown.outputs and len(said[name].splitlines()) == 1
-    assert said["no masks"] == said["no results"] == scores_table(Scores()) and "labelme" in said["no masks"]
-    assert len(set(said.values())) == 3
+def test_a_sentence_where_there_is_nothing_to_draw(prompted, outlines):
+    """No mistakes, no classes, no masks, no results: a sentence says why and what to do."""
+    perfect = scores([made("x", ("cat", block(0, 0, 9, 9)), annotation=truth(("cat", block(0, 0, 9, 9))))])
+    drawn = worst_figure(perfect), confusion_figure(scores(prompted, outlines)), confusion_figure(scores([made("x")]))
+    said = [figure.get_label() for figure in (*drawn, worst_figure(scores([])))]
+    assert said[2] == said[3] == scores_table(Scores()) and "labelme" in said[2] and len(set(said)) == 3
 
 
 def test_table(measured):

@@ -8,13 +8,16 @@ import types
 
 import nbformat
 import pytest
-from executed import executed, handed_in
+from executed import CONCLUSIONS, executed, handed_in
 from IPython.utils.capture import capture_output
+from links import external_links
+from nbformat.v4 import new_code_cell, new_output
 
 import labkit
 from labkit.io.errors import LabkitError
+from labkit.report.button import HandIn
 from labkit.report.data import BLOCK, MIME, digest, parse
-from labkit.report.page import external_links
+from labkit.viewer.prompt_widget import Prompter
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_scores_and_prompts(shell, report_photos, report_results, load):
 def test_writes_what_was_saved(handed, notebook, folder):
     """The report of the saved notebook, beside it, with its answers; nothing is run."""
     saved(notebook, folder / "моя работа.ipynb")
-    path, checks = handed.write(folder / "моя работа.ipynb")
+    path, checks, *_ = handed.write(folder / "моя работа.ipynb")
     page = path.read_text(encoding="utf-8")
     assert path == folder / "variant_3.html" and external_links(page) == []
     assert parse(BLOCK.findall(page)[0])["student"] == "Ли" and all(check.ok for check in checks)
@@ -85,6 +88,23 @@ def test_finds_the_notebook(handed, notebook, folder, monkeypatch, shell, how):
     elif how == "code":
         shell.user_ns["__vsc_ipynb_file__"] = str(path)
     assert handed.write()[0] == folder / "variant_3.html"
+
+
+def test_prompts_of_the_moment(report_photos, report_results, load, folder):
+    """What was clicked after the last cell had run is in the report, data and viewer; the saved notebook stays."""
+    hand = Prompter(load(4), report_photos[0])
+    facts = handed_in(3, report_photos, report_results)
+    late = HandIn(facts.data, [hand])
+    notebook = executed(facts, report_results)
+    notebook.cells[0] = new_code_cell("hand = labkit.prompt(model, photos[0])", execution_count=1)
+    notebook.cells[0].outputs = [new_output("display_data", data={"text/html": hand.page()})]
+    path = saved(notebook, folder / "a.ipynb")
+    assert "Подсказок пока нет" in late.write(path).path.read_text(encoding="utf-8")
+    hand.viewer.asked = {"points": [[470, 330]], "point_labels": [1], "serial": 1}
+    page = late.write(path).path.read_text(encoding="utf-8")
+    (prompted,) = parse(BLOCK.findall(page)[0])["prompted"]
+    assert prompted["made_by"]["prompts"]["points"] == [[470, 330]] and len(prompted["segments"]) == 3
+    assert "Подсказок пока нет" not in page and page.count("data-labkit-prompts") == 1
 
 
 def test_not_found(handed, folder):
@@ -119,12 +139,12 @@ def test_colab(handed, notebook, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "google", google)
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     button = handed.button()
-    button.children[0].click()
-    assert downloaded == [str(folder / "variant_3.html")] and "Отчёт записан" in button.children[1].value
+    button.children[1].click()
+    assert downloaded == [str(folder / "variant_3.html")] and "Отчёт записан" in button.children[2].value
     for cell in lines["cells"]:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)
-    path, checks = handed.write()  # the page has dropped the data of a type that it does not know
+    path, checks, *_ = handed.write()  # the page has dropped the data of a type that it does not know
     assert parse(BLOCK.findall(path.read_text(encoding="utf-8"))[0])["student"] == "Ли" and all(c.ok for c in checks)
     colab._message.blocking_request = lambda kind, timeout_sec: None
     with pytest.raises(LabkitError, match="Ctrl"):
@@ -133,9 +153,10 @@ def test_colab(handed, notebook, folder, monkeypatch):
 
 def test_button(handed, notebook, folder):
     """Pressed too early it says what to do, and can be pressed again."""
-    button, said = handed.button().children
+    _, button, said, _ = handed.button().children
     button.click()
     assert "не найден" in said.value and not button.disabled
     saved(notebook, folder / "variant_3_fcn.ipynb")
     button.click()
     assert "✓ <b>Выводы написаны" in said.value and (folder / "variant_3.html").exists()
+    assert f"«{' '.join(CONCLUSIONS.split()[:12])}…»" in said.value and "сохранённая в " in said.value

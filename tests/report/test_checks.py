@@ -76,11 +76,14 @@ def test_objects_without_classes(data):
 
 
 def test_text(data):
-    """Too few words, an open question, no question at all."""
+    """Too few words, an open question, no question at all, one text pasted into all answers."""
     assert failed({**data, "conclusions": "Всё хорошо."})["conclusions"] == "2 слова, нужно не меньше 10"
     data["answers"].append({"question": "**2.**", "answer": "—"})
     assert failed(data)["answers"] == "отвечено 1 из 2"
     assert failed({**data, "answers": []})["answers"] == "отвечено 0 из 0"
+    pasted = [{"question": f"**{n}.**", "answer": f"Сеть ошиблась  {'у' if n else 'У'} края."} for n in range(4)]
+    assert failed({**data, "answers": pasted})["answers"].startswith("отвечено 1 из 4: один и тот же ответ")
+    assert "answers" not in failed({**data, "answers": [{"question": f"**{n}.**", "answer": "Да."} for n in range(2)]})
 
 
 def test_weights(data):

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import io
+import tomllib
 from datetime import datetime
+from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from executed import ANSWER, executed, handed_in
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from executed import ANSWER, CONCLUSIONS, executed, handed_in
+from links import external_links
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
-from labkit.figures import figure, svg
+from labkit.figures import figure, overlay_image, svg
 from labkit.locale import text
 from labkit.report.checks import NAMES
+from labkit.report.consistency import viewer_items
 from labkit.report.data import BLOCK, MIME, digest, page_digest, parse
-from labkit.report.page import external_links, render, write_page
+from labkit.report.page import ReportExporter, render, write_page
 from labkit.report.provenance import provenance
+from labkit.report.wall import wall
 from labkit.variants import find_variant
+from labkit.viewer.viewer import page_part
 
 VARIANT = find_variant("fcn")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -80,7 +90,7 @@ def test_header(page, soup, notebook):
     rows = {row.th.text: row.td.text for row in soup.header.table("tr")}
     assert rows["Студент"] == "Иванова <b>" and rows["Группа"] == "ИВТ-21" and not soup.header.b
     assert datetime.strptime(rows["Дата"], "%d.%m.%Y, %H:%M").date() == datetime.now().date()
-    first, by_photo = soup.header(class_="labkit-checks")
+    (first,), (by_photo,) = soup.header(class_="labkit-checks"), soup.header(class_="labkit-wall")
     found = render(notebook, VARIANT)[1]
     told = [" ".join(row.text.split()) for row in first("li")]
     assert told == [
@@ -91,6 +101,8 @@ def test_header(page, soup, notebook):
     assert [check.name for check in found if not check.ok] == ["objects"] and len(told) == 8
     photos = [" ".join(row.text.split()) for row in by_photo("li")]
     assert photos[0].startswith("✓ cat_kitten (выполнено): кошка: 2") and photos[2].startswith("✗ officer")
+    assert sorted(mark.text.split(":")[0] for mark in by_photo("em")) == ["лучшее", "худшее"]
+    assert [image["alt"].split(":")[0] for image in by_photo("img")] == ["cat_kitten", "cat_yarn", "officer"]
 
 
 def test_data_inside(page, notebook, handed):
@@ -171,42 +183,56 @@ def test_write_page(notebook, tmp_path):
     assert path.read_bytes() == written and list(tmp_path.iterdir()) == [path]
 
 
-FETCHED = {
-    "<script src=https://a.org/x.js></script>": "https://a.org/x.js",
-    '<SCRIPT async SRC="//a.org/x.js"></SCRIPT>': "//a.org/x.js",
-    "<link rel=stylesheet href=//a.org/x.css>": "//a.org/x.css",
-    "<img alt='1 > 0' src='http://a.org/x.png'>": "http://a.org/x.png",
-    '<img srcset="x.png 1x, https://a.org/x.png 2x">': "https://a.org/x.png 2x",
-    "<video poster=https://a.org/x.png></video>": "https://a.org/x.png",
-    '<object data="https://a.org/x.svg"></object>': "https://a.org/x.svg",
-    '<svg><image xlink:href="https://a.org/x.png"/></svg>': "https://a.org/x.png",
-    "<iframe srcdoc='<script src=&quot;https://a.org/x.js&quot;></script>'></iframe>": "https://a.org/x.js",
-    "<style>p { background: url( 'https://a.org/x.png' ) }</style>": "https://a.org/x.png",
-    '<style>@import "https://a.org/x.css";</style>': "https://a.org/x.css",
-    "<style>@import url(//a.org/x.css);</style>": "//a.org/x.css",
-    '<p style="background: url(https://a.org/x.png)">': "https://a.org/x.png",
-}
-
-
-@pytest.mark.parametrize("snippet, address", FETCHED.items())
-def test_finds_what_is_fetched(snippet, address):
-    """Each way in which a page can fetch something, in any spelling."""
-    assert external_links(f"<html><body><p>текст</p>{snippet}</body></html>") == [address]
-
-
 @pytest.mark.parametrize(
-    "snippet",
+    "snippet, addresses",
     [
-        '<a href="https://a.org">статья</a>',
-        '<svg xmlns="http://www.w3.org/2000/svg"><use xlink:href="#m1"/></svg>',
-        '<img src="data:image/png;base64,//8=">',
-        "<p>background: url(https://a.org/x.png)</p>",
-        "<pre>&lt;script src=https://a.org/x.js&gt;</pre>",
-        "<!-- <script src=https://a.org/x.js></script> -->",
-        "<style>p { background: url(#a) } /* https://a.org */</style>",
-        "<script>// see https://a.org</script>",
+        ('<script src="https://a.org/x.js"></script>', ["https://a.org/x.js"]),
+        ('<p style="background: url(https://a.org/x.png)">', ["https://a.org/x.png"]),
+        ("<style>@import url(//a.org/x.css);</style>", ["//a.org/x.css"]),
+        ('<a href="https://a.org">статья</a><img src="data:image/png;base64,//8=">', []),
+        ("<pre>&lt;script src=https://a.org/x.js&gt;</pre><style>p { background: url(#a) }</style>", []),
     ],
 )
-def test_leaves_what_is_not_fetched(snippet):
-    """Links that lead away, names of formats, embedded data and mere text."""
-    assert external_links(snippet) == []
+def test_what_is_fetched(snippet, addresses):
+    """The tests' own eye sees what a page loads, and leaves links, embedded data and mere text."""
+    assert external_links(f"<html><body><p>текст</p>{snippet}</body></html>") == addresses
+
+
+def test_conclusions_stand_at_the_top(soup):
+    """They are in the first minute of a report and not once more at its end; what asked for them is nowhere."""
+    assert CONCLUSIONS in soup.header.find(class_="labkit-conclusions").text
+    assert CONCLUSIONS not in soup.main.text and "Заполните" not in soup.text and "Выводы" not in soup.main.text
+
+
+def test_wall(report_photos, report_results):
+    """Each photo with its mask, the best and the worst by IoU where it was measured, else by confidence."""
+    rows = [{"photo": photo.name, "iou": iou} for photo, iou in zip(report_photos, (0.5, 0.9, 0.25), strict=True)]
+    shown = viewer_items(page_part(report_results))
+    data = handed_in(3, report_photos, report_results).data
+    told = wall({**data, "scores": {"photos": rows}}, shown)
+    assert [row["mark"] for row in told] == ["", "лучшее: IoU 0,90", "худшее: IoU 0,25"]
+    assert sum("уверенность" in row["mark"] for row in wall(data, shown)) == 2
+    for row, result in zip(told, report_results, strict=True):
+        image = Image.open(io.BytesIO(base64.b64decode(row["image"].partition(",")[2]))).convert("RGB")
+        whole = Image.fromarray(overlay_image(result)).resize(image.size)
+        assert max(image.size) == 320 and np.abs(np.asarray(image).astype(int) - np.asarray(whole)).mean() < 8
+    assert [row["image"] for row in wall(data, [])] == [None] * 3
+
+
+def test_instructions_stay_in_the_notebook(notebook):
+    """Cells with the tag `screen` tell a student what to do: they are not in a report."""
+    longer = copy.deepcopy(notebook)
+    longer.cells += [new_markdown_cell("Нажмите кнопку.", metadata={"tags": ["screen"]}), new_markdown_cell("Рассказ.")]
+    page = render(longer, VARIANT)[0]
+    assert "Нажмите кнопку" not in page and "Рассказ" in page
+
+
+def test_nbconvert(notebook, tmp_path):
+    """`jupyter nbconvert --to labkit` writes the same page, whose variant is the one of the notebook's data."""
+    path = tmp_path / "своя.ipynb"
+    nbformat.write(notebook, path)
+    page, resources = ReportExporter().from_filename(str(path))
+    assert resources["output_extension"] == ".html"
+    assert BLOCK.sub("", page) == BLOCK.sub("", render(nbformat.read(path, 4), VARIANT)[0])
+    entry = tomllib.loads(Path("pyproject.toml").read_text())["project"]["entry-points"]["nbconvert.exporters"]
+    assert entry == {"labkit": f"{ReportExporter.__module__}:{ReportExporter.__name__}"}

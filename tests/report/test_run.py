@@ -12,10 +12,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from links import external_links
 
 from labkit.io.errors import LabkitError
 from labkit.report.data import BLOCK, page_digest, parse
-from labkit.report.page import external_links
 from labkit.report.run import find_notebook, make_report, run_notebook
 from labkit.variants import VARIANTS, find_variant
 

@@ -69,15 +69,15 @@ def test_legend_names_what_was_asked(prompts, ru, en):
 def test_marks_are_where_the_prompts_were():
     """In the photo's pixels, although the picture in the panel is smaller than the photo."""
     ax = prompt_figure(answered({**POINTS, **BOX, **CONTOUR}, 0.5)).axes[0]
-    assert ax.images[0].get_extent() == [-0.5, 799.5, 599.5, -0.5] and max(ax.images[0].get_size()) <= 420
-    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 799.5), (599.5, -0.5))
+    assert ax.images[0].get_extent() == [0, 800, 600, 0] and max(ax.images[0].get_size()) <= 420
+    assert (ax.get_xlim(), ax.get_ylim()) == ((0, 800), (600, 0))
     marks = {line.get_label(): line for line in ax.lines}
-    assert marks["точка объекта"].get_xydata().tolist() == [[350, 250]]
-    assert marks["точка фона"].get_xydata().tolist() == [[700, 20], [10, 590]]
+    assert marks["точка объекта"].get_xydata().tolist() == [[350.5, 250.5]]
+    assert marks["точка фона"].get_xydata().tolist() == [[700.5, 20.5], [10.5, 590.5]]
     contour = CONTOUR["polygon"]
-    assert marks["контур"].get_xydata().tolist() == [*contour, contour[0]]
+    assert (marks["контур"].get_xydata() - 0.5).tolist() == [*contour, contour[0]]
     (box,) = ax.patches
-    assert box.get_bbox().extents.tolist() == [79.5, 59.5, 519.5, 479.5]
+    assert box.get_bbox().extents.tolist() == [80, 60, 520, 480]
 
 
 def test_marks_differ_in_shape():
@@ -114,7 +114,7 @@ def test_nothing_found_is_said():
 
 def test_without_prompts():
     """A result of the automatic mode is refused with the function that shows it."""
-    with pytest.raises(LabkitError, match="display_figures"):
+    with pytest.raises(LabkitError, match="figures.figures"):
         prompt_figure(answered(None, 0.5))
 
 

@@ -31,8 +31,8 @@ def kept(tmp_path):
 
 def click(hand: Prompter, **asked) -> None:
     """What the page does after a click: it writes all prompts so far."""
-    serial = hand.widget.asked.get("serial", 0) + 1
-    hand.widget.asked = {"points": [], "point_labels": [], "box": None, "polygon": None, **asked, "serial": serial}
+    serial = hand.viewer.asked.get("serial", 0) + 1
+    hand.viewer.asked = {"points": [], "point_labels": [], "box": None, "polygon": None, **asked, "serial": serial}
 
 
 def test_click(load, kitten, kept):
@@ -44,7 +44,7 @@ def test_click(load, kitten, kept):
     expected = load(4).prompt(points=[[470, 330]], point_labels=[1])
     assert [s.area for s in hand.result.segments] == [s.area for s in expected.segments]
     assert (hand.points, hand.point_labels, hand.boxes, hand.polygon) == ([[470, 330]], [1], [], None)
-    assert hand.widget.items[0]["answers"] and len(hand.widget.items[0]["segments"]) == len(expected.segments)
+    assert hand.viewer.items[0]["answers"] and len(hand.viewer.items[0]["segments"]) == len(expected.segments)
     assert json.loads(kept.read_text())["cat_kitten"] == {
         "sha256": kitten.sha256,
         "points": [[470, 330]],
@@ -68,7 +68,7 @@ def test_next_run_repeats(load, kitten, kept, default_photos):
     click(hand, **MIDDLE)
     again = Prompter(load(4), kitten, kept)
     assert again.points == [[470, 330]] and np.array_equal(again.result.ids, hand.result.ids)
-    assert again.widget.asked["points"] == [[470, 330]]
+    assert again.viewer.asked["points"] == [[470, 330]]
     assert Prompter(load(4), default_photos["sheep"], kept).points == []
     assert Prompter(load(4), Photo.from_pixels("cat_kitten", kitten.pixels[::-1].copy()), kept).points == []
 
@@ -97,9 +97,9 @@ def test_only_background(load, kitten):
     """Points that ask for nothing are answered in words, not with a traceback."""
     hand = Prompter(load(4), kitten)
     click(hand, points=[[5, 5]], point_labels=[0])
-    assert hand.result.segments == [] and "фон" in hand.widget.message
+    assert hand.result.segments == [] and "фон" in hand.viewer.message
     click(hand, points=[[5, 5], [470, 330]], point_labels=[0, 1])
-    assert hand.result.segments and hand.widget.message == ""
+    assert hand.result.segments and hand.viewer.message == ""
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"cat_kitten": 3}'])
@@ -121,7 +121,8 @@ def test_display(shell, load, kitten, kept):
     """One bundle: the widget, and for a page without a kernel the viewer with the same answer."""
     with capture_output() as captured:
         prompt(load(4), kitten, keep=kept)
-    assert captured.outputs[0].data["text/html"].startswith("<p><em>Подсказок пока нет")
+    assert captured.outputs[0].data["text/html"].startswith("<div data-labkit-prompts=")
+    assert "Подсказок пока нет" in captured.outputs[0].data["text/html"]
     Prompter(load(4), kitten, kept)._asked(MIDDLE)
     with capture_output() as captured:
         hand = prompt(load(4), kitten, keep=kept)

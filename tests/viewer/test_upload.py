@@ -81,7 +81,7 @@ def test_photos_arrive_whole(uploader, tmp_path):
     choose(uploader, ("кот.png", photo(1)), ("IMG_0002.PNG", photo(2)))
     assert names(uploader) == ["IMG_0002.PNG", "кот.png"] and uploader.folder == tmp_path / "photos"
     assert (uploader.folder / "кот.png").read_bytes() == photo(1)
-    assert 'Фото в папке photos: 2. Напишите в параметрах: photos_path = "photos"' == uploader.message
+    assert "Фото в папке photos: 2. Запустите тетрадь: она возьмёт их сама." == uploader.message
     assert len(load_photos("photos", quiet=True)) == 2
     assert Uploader("photos").message == uploader.message
 
@@ -129,7 +129,7 @@ def test_zip_is_unpacked(uploader):
     choose(uploader, ("фото.zip", archive(**inner)))
     assert names(uploader) == ["кот.png", "кот_2.png"]
     assert {(uploader.folder / name).read_bytes() for name in names(uploader)} == {photo(1), photo(2)}
-    assert "письмо.docx: это не фото" in uploader.message and uploader.message.endswith('photos_path = "photos"')
+    assert "письмо.docx: это не фото" in uploader.message and uploader.message.endswith("она возьмёт их сама.")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 import nbformat
 import pytest
@@ -27,7 +29,7 @@ CELLS = [
     "explorer = labkit.explore(labkit.load_model(3, 'embedded', 'cpu'), photos)",
     "labkit.show(explorer.result)",
     "model = labkit.load_model(3, 'embedded', 'cpu')\n"
-    "labkit.hand_in(3, photos, [model.segment(photo) for photo in photos], 'Ли', wanted=2)",
+    "labkit.hand_in(3, photos, [model.segment(photo) for photo in photos], 'Ли', wanted=2, prompted=[hand])",
 ]
 MASK = """canvas => {
   const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
@@ -42,6 +44,7 @@ def lab(chromium, root, tmp_path_factory):
     """A page of JupyterLab with the notebook, all its cells run, and the folder that it lies in."""
     folder = tmp_path_factory.mktemp("lab")
     cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    cells.append(nbformat.v4.new_markdown_cell("## Выводы\n\n"))
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "live.ipynb")
     with socket.socket() as free:
@@ -62,17 +65,13 @@ def lab(chromium, root, tmp_path_factory):
         address = f"http://127.0.0.1:{port}"
         _wait_for(f"{address}/api?token={token}", folder / "server.log")
         page = chromium.new_page(viewport={"width": 1300, "height": 1000})
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(60_000)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}/lab/tree/live.ipynb?token={token}")
         page.locator(".jp-Cell .cm-content").first.click()
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-        for _ in CELLS:
-            page.keyboard.press("Shift+Enter")
-            page.wait_for_timeout(300)
-        page.locator(".jp-Cell").nth(2).locator("canvas[data-panel=overlay]").wait_for()
-        page.wait_for_timeout(1500)
+        run_all(page)
         yield page, folder
         assert errors == []
     finally:
@@ -91,15 +90,26 @@ def _wait_for(address: str, log) -> None:
     raise AssertionError(log.read_text())
 
 
-def _changes(canvas, before: int, seconds: float = 60) -> int:
-    """The canvas's fingerprint once it differs from `before`."""
+def run_all(page) -> None:
+    """Runs all cells and waits for what the last of them shows."""
+    for _ in CELLS:
+        page.keyboard.press("Shift+Enter")
+    page.get_by_text("Записать отчёт").wait_for()
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+
+
+def until(true: Callable[[], Any], seconds: float = 60) -> Any:
+    """What `true` answers as soon as it is something."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        now = canvas.evaluate(MASK)
-        if now != before:
-            return now
+    while not (answer := true()):
+        assert time.monotonic() < end
         time.sleep(0.02)
-    raise AssertionError("the picture did not change")
+    return answer
+
+
+def _changes(canvas, before: int) -> int:
+    """The canvas's fingerprint once it differs from `before`."""
+    return until(lambda: (now := canvas.evaluate(MASK)) != before and now)
 
 
 def test_prompt_by_mouse(lab):
@@ -125,9 +135,8 @@ def test_prompt_by_mouse(lab):
     x, y = kept()["points"][0]
     assert abs(x - 0.52 * 900) <= 3 and abs(y - 0.5 * 675) <= 3
     page.mouse.click(*at(0.1, 0.1), button="right")
-    state = _changes(canvas, state)
-    page.wait_for_timeout(500)
-    assert kept()["point_labels"] == [1, 0]
+    until(lambda: kept()["point_labels"] == [1, 0])
+    assert page.locator(".jp-Menu, .lm-Menu").count() == 0
     cell.locator("[data-tool=box]").click()
     box = canvas.bounding_box()
     page.mouse.move(*at(0.27, 0.18))
@@ -135,7 +144,7 @@ def test_prompt_by_mouse(lab):
     page.mouse.move(*at(0.5, 0.5), steps=4)
     page.mouse.move(*at(0.73, 0.92), steps=4)
     page.mouse.up()
-    page.wait_for_timeout(1500)
+    until(lambda: "box" in kept())
     assert len(kept()["box"]) == 4 and abs(kept()["box"][0] - 0.27 * 900) <= 3
     cell.locator("[data-tool=contour]").click()
     box = canvas.bounding_box()
@@ -144,14 +153,14 @@ def test_prompt_by_mouse(lab):
     for x, y in ((0.7, 0.2), (0.72, 0.9), (0.3, 0.9), (0.28, 0.3)):
         page.mouse.move(*at(x, y), steps=5)
     page.mouse.up()
-    page.wait_for_timeout(1500)
+    until(lambda: "polygon" in kept())
     assert len(kept()["polygon"]) > 10 and "box" not in kept()
     cell.locator("button[name=undo]").click()
-    page.wait_for_timeout(1000)
+    until(lambda: "box" in kept())
     assert "polygon" not in kept() and len(kept()["box"]) == 4
     cell.locator("button[name=clear]").click()
-    page.wait_for_timeout(1000)
-    assert kept() == {} and cell.locator(".legend li").inner_text() == "ничего не найдено"
+    until(lambda: kept() == {})
+    cell.locator(".legend li", has_text="ничего не найдено").wait_for()
 
 
 def test_prompt_by_keyboard(lab):
@@ -166,7 +175,7 @@ def test_prompt_by_keyboard(lab):
     x, y = json.loads((folder / "prompts.json").read_text())["cat_kitten"]["points"][0]
     assert abs(x - 0.52 * 900) <= 2 and abs(y - 0.52 * 675) <= 2
     cell.locator("button[name=clear]").click()
-    page.wait_for_timeout(1000)
+    cell.locator(".legend li", has_text="ничего не найдено").wait_for()
 
 
 def test_explore_by_mouse(lab):
@@ -198,21 +207,28 @@ def test_show_by_mouse(lab):
 
 
 def test_report_button(lab):
-    """Before the notebook is saved the button asks for that; after it the report lies beside the notebook."""
+    """Pressed while something is unsaved it saves first: text and prompts that came after the run are in the report."""
     page, folder = lab
+    page.locator(".jp-MarkdownCell").dblclick()
+    page.keyboard.press("Control+End")
+    page.keyboard.insert_text("Кошка выделена хорошо.")
+    page.keyboard.press("Shift+Enter")
+    hand = page.locator(".jp-Cell").nth(0)
+    canvas = hand.locator("canvas[data-panel=overlay]")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    canvas.click(position={"x": 0.52 * box["width"], "y": 0.5 * box["height"]})
+    hand.locator("button[name=answer_1]").wait_for()
+    assert "Кошка" not in (folder / "live.ipynb").read_text(encoding="utf-8")
     cell = page.locator(".jp-Cell").nth(3)
-    button = cell.locator("button", has_text="Записать отчёт")
-    button.scroll_into_view_if_needed()
-    button.click()
-    cell.get_by_text("Ctrl+S").wait_for()
-    assert not (folder / "variant_3.html").exists()
-    page.keyboard.press("Control+s")
-    page.wait_for_timeout(2000)
-    button.click()
+    cell.locator("button", has_text="Записать отчёт").click()
     cell.get_by_text("Отчёт записан").wait_for()
-    (written,) = BLOCK.findall((folder / "variant_3.html").read_text(encoding="utf-8"))
+    assert "сохранённая сейчас" in cell.inner_text() and "«Кошка выделена хорошо.»" in cell.inner_text()
+    report = (folder / "variant_3.html").read_text(encoding="utf-8")
+    (written,) = BLOCK.findall(report)
     data = parse(written)
     assert data["student"] == "Ли" and {row["photo"] for row in data["results"]} == {"cat_kitten", "horses"}
+    assert [len(row["segments"]) for row in data["prompted"]] == [3] and "Подсказок пока нет" not in report
 
 
 def test_click_to_mask_is_quick(lab):
@@ -227,6 +243,19 @@ def test_click_to_mask_is_quick(lab):
         times.append(canvas.evaluate(CLICK, [0.35 + 0.05 * n, 0.5]))
     print(f"click to mask: {statistics.median(times):.0f} ms ({', '.join(f'{t:.0f}' for t in times)})")
     assert statistics.median(times) < float(os.environ.get("LABKIT_CLICK_MS", 3000))
+
+
+def test_restarted_kernel(lab):
+    """Every widget says that it sleeps and which cell wakes it; old ticks are gone; a run wakes all."""
+    page, _ = lab
+    page.locator("[data-command='notebook:restart-kernel'], [data-command='kernelmenu:restart']").first.click()
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+    for number, call in ((0, "labkit.prompt"), (1, "labkit.explore"), (3, "labkit.hand_in")):
+        page.locator(".jp-Cell").nth(number).get_by_text(call, exact=False).locator("visible=true").last.wait_for()
+    assert "Отчёт записан" not in page.locator(".jp-Cell").nth(3).inner_text()
+    page.locator(".jp-Cell .cm-content").first.click()
+    run_all(page)
+    until(lambda: page.locator(".labkit-asleep").locator("visible=true").count() == 0)
 
 
 CLICK = """(canvas, [x, y]) => new Promise((done, fail) => {

@@ -1,0 +1,200 @@
+"""Ground truth by SAM's clicks: objects with names, in the labelme file by which results are scored.
+
+It stands above `viewer` and `models`, and nothing but the command line may import it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from PIL import Image
+
+from labkit.classes import VOC, label_set
+from labkit.evaluation.annotations import read_labelme
+from labkit.evaluation.outlines import stem
+from labkit.figures import named_segments
+from labkit.io.errors import LabkitError
+from labkit.io.files import write_whole
+from labkit.locale import keep_language, language, text
+from labkit.models import load_model
+from labkit.photos import Photo
+from labkit.segmentation import Segment, Segmentation
+from labkit.viewer.prompt_widget import Prompter
+from labkit.viewer.viewer import page_part
+from labkit.viewer.widget import awake, display_with_page
+
+__all__ = ["Annotator", "annotate"]
+
+
+def annotate(photo: Photo, label: str = "", model: Any = None, folder: str | Path | None = None) -> Annotator:
+    """Displays a photo on which SAM outlines what is clicked on, one object after the other, each with a name.
+
+    `label` is the name to begin with, Russian or English, of a class of PASCAL VOC or COCO; `model` a loaded SAM (None:
+    one is loaded). Objects are written to `NAME.json` (labelme) beside the photo or in `folder`, where
+    `labkit.evaluation.scores` finds them; objects that are there stay. LabkitError where the file is no labelme file.
+    """
+    hand = Annotator(photo, label, model, folder)
+    display_with_page(hand.widget, hand.page(), repr(hand))
+    return hand
+
+
+class Annotator(Prompter):
+    """The objects of one photo that have names, and the one that is being outlined."""
+
+    def __init__(self, photo: Photo, label: str = "", model: Any = None, folder: str | Path | None = None):
+        place = Path(folder) if folder is not None else photo.path.parent if photo.path is not None else None
+        if place is None or (folder is None and not place.is_dir()):
+            raise LabkitError(text("annotate.folder", name=photo.name))
+        self.path = place / f"{stem(photo)}.json"
+        self._name = ipywidgets.Combobox(
+            value=label,
+            options=(VOC.names_ru if language() == "ru" else VOC.names)[1:],
+            description=text("annotate.name"),
+        )
+        self._saved, self._record = Segmentation.nothing(photo), _new_record(photo)
+        self._load(photo)
+        super().__init__(model or _sam(), photo)
+        add = ipywidgets.Button(description=text("annotate.add"), button_style="primary", layout={"width": "auto"})
+        drop = ipywidgets.Button(description=text("annotate.drop"), layout={"width": "auto"})
+        add.on_click(keep_language(lambda _: self.add()))
+        drop.on_click(keep_language(lambda _: self.drop()))
+        self._state = ipywidgets.HTML()
+        row = ipywidgets.HBox([self._name, add, drop], layout={"flex_flow": "row wrap"})
+        self.widget = awake("labkit.annotate", row, self.viewer, self._state)
+        self._tell()
+
+    @property
+    def objects(self) -> list[str]:
+        """The names of the objects in the file, in its order."""
+        return [shape["label"] for shape in self._record["shapes"]]
+
+    def page(self) -> str:
+        """What a page without a kernel shows: the objects, and how they were made."""
+        note = html.escape(text("annotate.page", file=self.path.name))
+        return f"{self.mark}<p><em>{note}</em></p>{page_part([self._saved]) if self.objects else ''}</div>"
+
+    def add(self) -> None:
+        """Writes what is outlined now under the name that stands in the field; the next object begins."""
+        mask = self._mask
+        try:
+            if mask is None:
+                raise LabkitError(text("annotate.nothing"))
+            shape = _shape(_known(self._name.value), mask, self.photo)
+        except LabkitError as error:
+            self.viewer.message = str(error)
+            return
+        self._record["shapes"].append(shape)
+        self._write_record()
+
+    def drop(self) -> None:
+        """Takes the last object out of the file."""
+        if self._record["shapes"]:
+            self._record["shapes"].pop()
+        self._write_record()
+
+    def __repr__(self) -> str:
+        return f"{self.photo.name}: {', '.join(self.objects) or '—'}"
+
+    def _answer(self) -> tuple[Segmentation, str]:
+        """The objects of the file, and over them SAM's one answer to the prompts."""
+        self.prompts = {**self.prompts, "answers": 1} if self.prompts else {}
+        answer, message = super()._answer()
+        self.prompts.pop("answers", None)
+        self._mask = answer.segments[0].mask if answer.segments else None
+        return self._with(self._mask), message
+
+    def _with(self, mask: np.ndarray | None) -> Segmentation:
+        saved = self._saved
+        if mask is None:
+            return saved
+        number = max((segment.id for segment in saved.segments), default=0) + 1
+        classes = saved.classes or VOC
+        try:
+            label_id = classes.id(self._name.value)
+        except ValueError:
+            classes = classes if saved.segments and not self._name.value else None  # no name yet: numbers
+            label_id = 0
+        segment = Segment(number, label_id, self._name.value, 1.0, mask)
+        segments = [*saved.segments, segment]
+        ids = np.where(mask, number, saved.ids).astype(np.int32)
+        return Segmentation(saved.photo, ids, (ids > 0).astype(np.float32), segments, classes)
+
+    def _load(self, photo: Photo) -> None:
+        """The file's objects as the scores will read them."""
+        self._saved = Segmentation.nothing(photo)
+        if not self.path.exists():
+            return
+        self._saved = _read(self.path, photo)
+        self._record = json.loads(self.path.read_text(encoding="utf-8-sig"))
+
+    def _write_record(self) -> None:
+        if self._record["shapes"]:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.path, json.dumps(self._record, ensure_ascii=False, indent=1).encode())
+        else:
+            self.path.unlink(missing_ok=True)
+        self._load(self.photo)
+        self.viewer.asked = {"serial": -len(self._record["shapes"])}
+        self._asked({})
+        self._tell()
+
+    def _tell(self) -> None:
+        names = ", ".join(name for _, name in named_segments(self._saved)) or "—"
+        self._state.value = html.escape(text("annotate.state", file=self.path.name, names=names))
+
+
+@cache
+def _sam() -> Any:
+    return load_model(4)
+
+
+def _known(name: str) -> str:
+    """The name, if VOC or COCO have it; LabkitError names the valid ones."""
+    for classes in (VOC, label_set("COCO")):
+        try:
+            if classes.id(name):
+                return name.strip()
+        except ValueError:
+            continue
+    valid = ", ".join((VOC.names_ru if language() == "ru" else VOC.names)[1:])
+    raise LabkitError(text("annotate.unknown", name=name, valid=valid))
+
+
+def _read(path: Path, photo: Photo) -> Segmentation:
+    try:
+        return read_labelme(path, photo, VOC)
+    except LabkitError:
+        return read_labelme(path, photo, label_set("COCO"))
+
+
+def _new_record(photo: Photo) -> dict[str, Any]:
+    height, width = photo.original_size
+    name = photo.path.name if photo.path is not None else photo.name
+    record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": name, "imageData": None}
+    return {**record, "imageHeight": height, "imageWidth": width}
+
+
+def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:
+    """A labelme shape of the kind `mask`, in pixels of the photo's file."""
+    image = Image.fromarray(mask.astype(np.uint8) * 255)
+    image = image.resize(photo.original_size[::-1], Image.Resampling.NEAREST)
+    x0, y0, x1, y1 = image.getbbox()
+    buffer = io.BytesIO()
+    image.crop((x0, y0, x1, y1)).convert("1").save(buffer, "PNG", optimize=True)
+    return {
+        "label": label,
+        "points": [[x0, y0], [x1 - 1, y1 - 1]],
+        "group_id": None,
+        "description": "SAM, labkit.annotate",
+        "shape_type": "mask",
+        "flags": {},
+        "mask": base64.b64encode(buffer.getvalue()).decode("ascii"),
+    }

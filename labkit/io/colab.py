@@ -1,0 +1,38 @@
+"""Colab, where a machine is lent for a session: whether this is one, and how to keep what is made there."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from labkit.locale import text
+
+__all__ = ["in_colab", "use_drive"]
+
+DRIVE = Path("/content/drive")
+
+
+def in_colab() -> bool:
+    """Whether this Python runs in Colab."""
+    try:
+        return importlib.util.find_spec("google.colab") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def use_drive(folder: str = "labkit") -> None:
+    """In Colab: mounts the Drive and goes on in `folder` there, so that what is made there outlives the session.
+
+    Elsewhere it only says that there is nothing to do.
+    """
+    if not in_colab():
+        print(text("colab.elsewhere"))
+        return
+    from google.colab import drive
+
+    drive.mount(str(DRIVE))
+    place = DRIVE / "MyDrive" / folder
+    place.mkdir(parents=True, exist_ok=True)
+    os.chdir(place)
+    print(text("colab.drive", folder=f"MyDrive/{folder}"))

@@ -1,0 +1,179 @@
+"""Figures out: matplotlib's, as SVG whose text stays text and whose photos are small; panels, tables, sentences."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from PIL import Image
+
+from labkit.locale import text
+
+__all__ = [
+    "PANEL",
+    "STYLE",
+    "Drawing",
+    "Drawings",
+    "cut",
+    "display_svg",
+    "inline_svg",
+    "note",
+    "panels",
+    "plain_table",
+    "small",
+    "svg",
+]
+
+PANEL = 3.1
+"""The width of a panel in inches: three fill a page."""
+
+STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font.family": "DejaVu Sans", "font.size": 9}
+"""What makes text stay text and every run the same."""
+
+_TALLEST = 1.6
+_IMAGE_SIDE = 384
+_TITLE_LENGTH = 36
+
+
+class Drawing(Figure):
+    """A figure that a notebook's cell shows by itself, as SVG, where the cell ends in it."""
+
+    def _ipython_display_(self) -> None:
+        display_svg(self)
+
+
+class Drawings(list[Drawing]):
+    """Figures that a cell shows by itself, one below the other, and under them a sentence."""
+
+    def __init__(self, drawings: Sequence[Drawing] = (), said: str = ""):
+        super().__init__(drawings)
+        self.said = said or ("" if drawings else text("figures.no_results"))
+
+    def _ipython_display_(self) -> None:
+        for drawn in self:
+            display_svg(drawn)
+        if self.said:
+            print(self.said)
+
+
+def svg(drawn: Figure) -> str:
+    """A figure as SVG: text as text, photos as WebP, the same bytes at every run."""
+    buffer = io.StringIO()
+    metadata = {"Date": None, "Creator": None, "Title": drawn.get_label()}
+    with matplotlib.rc_context(STYLE):
+        drawn.savefig(buffer, format="svg", metadata=metadata, dpi=144)
+    written = buffer.getvalue().replace("<svg ", '<svg role="img" ', 1)
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_webp, written)
+
+
+def display_svg(drawn: Figure) -> None:
+    """Shows a figure in the notebook, as SVG."""
+    from IPython.display import SVG, display
+
+    display(SVG(svg(drawn)))
+
+
+def inline_svg(drawn: Figure) -> str:
+    """A figure as SVG to stand in HTML, never wider than what is around it."""
+    written = svg(drawn)
+    return written[written.index("<svg") :].replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+
+
+def _as_webp(match: re.Match[str]) -> str:
+    image = Image.open(io.BytesIO(base64.b64decode(match[1])))
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
+        return match[0]
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "WEBP", quality=75)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+@matplotlib.rc_context(STYLE)
+def panels(
+    images: Sequence[Image.Image],
+    titles: Sequence[str],
+    columns: int,
+    width: float = PANEL,
+    legend: Sequence[tuple[str, str]] = (),
+    name: str = "",
+    size: tuple[int, int] | None = None,
+    legend_columns: int | None = None,
+) -> Drawing:
+    """Images of one shape under their titles, `columns` a row, `width` inches each; `legend`: colours and words.
+
+    `name` is what is shown; with the titles it is what the figure says to whoever does not see it. With `size` the axes
+    count pixels of a photo of this height and width, whatever the images have, for marks to be drawn on it. An entry of
+    the legend without a colour is words alone. ValueError where there are not as many titles as images.
+    """
+    rows = -(-len(images) // columns)
+    lines = max(title.count("\n") + 1 for title in titles)
+    sheets = [_widened(image) for image in images]
+    height = max(width * sheets[0].height / sheets[0].width, 0.4)
+    in_a_row = legend_columns or max(len(legend), 1)
+    below = 0.15 + 0.2 * -(-len(legend) // in_a_row) if legend else 0.1
+    drawn = Drawing(figsize=(columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + below), layout="compressed")
+    told = "; ".join(re.sub(r"([,:]?)\n", lambda end: f"{end[1] or ','} ", title.strip()) for title in titles)
+    drawn.set_label(f"{name}: {told}")
+    axes = drawn.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, (sheet, image, title) in zip(axes, zip(sheets, images, titles, strict=True), strict=False):
+        beside = (sheet.width / image.width - 1) / 2 * size[1] if size else 0
+        extent = (-beside, size[1] + beside, size[0], 0) if size else None
+        ax.imshow(sheet, extent=extent, interpolation="none")
+        ax.autoscale(False)
+        ax.set_title(title, fontsize=9, parse_math=False)
+    if legend:
+        frames = [
+            {"facecolor": color, "edgecolor": "#444444"} if color else {"facecolor": "none"} for color, _ in legend
+        ]
+        handles = [Patch(**frame, label=words) for frame, (_, words) in zip(frames, legend, strict=True)]
+        drawn.legend(handles=handles, loc="outside lower left", ncols=in_a_row, frameon=False)
+    return drawn
+
+
+def _widened(image: Image.Image) -> Image.Image:
+    """A narrow image with white beside it, so that its title has room."""
+    if image.height <= _TALLEST * image.width:
+        return image
+    sheet = Image.new("RGB", (round(image.height / _TALLEST), image.height), "white")
+    sheet.paste(image, ((sheet.width - image.width) // 2, 0))
+    return sheet
+
+
+@matplotlib.rc_context(STYLE)
+def note(said: str) -> Drawing:
+    """A sentence where there is nothing to draw."""
+    lines = [part for line in said.splitlines() for part in textwrap.wrap(line, 90)]
+    drawn = Drawing(figsize=(3 * PANEL, 0.2 * len(lines) + 0.2))
+    drawn.set_label(said.replace("\n", " "))
+    drawn.text(0.01, 0.5, "\n".join(lines), va="center", parse_math=False)
+    return drawn
+
+
+def small(pixels: np.ndarray, width: float = PANEL) -> Image.Image:
+    """At most 384 pixels a side: what a panel can show; fewer in one that is narrower."""
+    image, side = Image.fromarray(pixels), round(_IMAGE_SIDE * width / PANEL)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return image
+
+
+def cut(title: str, width: float = PANEL) -> str:
+    """A title, visibly cut where it is wider than a panel of `width` inches."""
+    most = round(_TITLE_LENGTH * width / PANEL)
+    return title if len(title) <= most else f"{title[: most - 1]}…"
+
+
+def plain_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the first of them the head, as lines whose columns line up."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

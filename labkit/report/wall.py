@@ -1,0 +1,108 @@
+"""The first minute of a report: every photo with its mask over it and what was found; the best and the worst marked."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from labkit.classes import LABEL_SETS, label_set
+from labkit.figures import overlay_image
+from labkit.locale import number, text
+from labkit.photos import Photo
+from labkit.report.checks import found_on
+from labkit.report.consistency import read_image
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
+
+__all__ = ["wall"]
+
+_SIDE, _LABELS = 320, 4
+
+
+def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each photo its `name`, whether the sought object is on it, what was `found`, its `image` and its `mark`.
+
+    `items` are what the page's viewers show. The mark says which photo is the best and which the worst, by the IoU with
+    the ground truth where at least two photos have one, else by the model's own confidence.
+    """
+    shown: dict[str, dict[str, Any]] = {}
+    for item in items:
+        if isinstance(item.get("photo"), str):
+            shown.setdefault(str(item.get("name")), item)
+    results = {result["photo"]: result for result in data["results"]}
+    marks = _marks(data)
+    return [
+        {
+            "name": name,
+            "ok": bool(ok),
+            "found": _found(results[name], data) if name in results else text("figures.nothing"),
+            "image": _overlay(shown[name], results[name], data) if name in shown and name in results else None,
+            "mark": marks.get(name, ""),
+        }
+        for name, ok in found_on(data, data["wanted"]["target"]).items()
+    ]
+
+
+def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
+    """What is on a photo, largest first: the classes with their share of it, or how many objects."""
+    height, width = result["size"]
+    classes = data["made_by"].get("classes")
+    counts: Counter[str] = Counter()
+    for segment in result["segments"]:
+        if segment["area"] >= MIN_SHARE * height * width:
+            known = classes in LABEL_SETS
+            label = label_set(classes).label(segment["label_id"]) if known else text("checks.object")
+            counts[label] += segment["area"] / (height * width) if known else 1
+    told = [
+        f"{label}: {value:.0%}" if isinstance(value, float) else f"{label}: {value}"
+        for label, value in counts.most_common(_LABELS)
+    ]
+    return ", ".join(told) or text("figures.nothing")
+
+
+def _marks(data: dict[str, Any]) -> dict[str, str]:
+    """Words for the best and the worst photo, by name."""
+    measured: dict[str, list[float]] = {}
+    for row in (data.get("scores") or {}).get("photos", ()):
+        measured.setdefault(row["photo"], []).append(row["iou"])
+    values = {name: sum(ious) / len(ious) for name, ious in measured.items()}
+    kind = "IoU"
+    if len(values) < 2:
+        kind, values = text("report.confidence"), {}
+        for result in data["results"]:
+            if area := sum(segment["area"] for segment in result["segments"]):
+                sure = sum(segment["area"] * segment["score"] for segment in result["segments"])
+                values[result["photo"]] = sure / area
+    if len(values) < 2:
+        return {}
+    best, worst = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
+    return {
+        name: text(f"report.{which}", kind=kind, value=number(values[name], 2))
+        for name, which in ((worst, "worst"), (best, "best"))
+    }
+
+
+def _overlay(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any]) -> str | None:
+    """The photo with its segments over it as a small WebP; None where the item is not one that the kit has made."""
+    try:
+        ids = np.asarray(read_image(item["layers"][0]).convert("RGB")).astype(np.int32) @ [1, 256, 65536]
+        pixels = np.array(read_image(item["photo"]).convert("RGB"))
+        segments = [
+            Segment(row["id"], row["label_id"], row["label"], row["score"], ids == row["id"])
+            for row in result["segments"]
+        ]
+        ids[~np.isin(ids, [segment.id for segment in segments])] = 0
+        classes = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
+        whole = Segmentation(Photo(str(item.get("name")), pixels), ids, np.ones(ids.shape), segments, classes)
+        image = Image.fromarray(overlay_image(whole, outline=max(2, max(ids.shape) // 200)))
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=75)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

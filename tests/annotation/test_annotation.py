@@ -1,0 +1,107 @@
+"""`annotate`: what is clicked on gets a name and is ground truth, in a file that labelme and the scores read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from IPython.utils.capture import capture_output
+
+import labkit
+from labkit.annotation import Annotator, annotate
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.scores import scores, scores_table
+from labkit.io.errors import LabkitError
+from labkit.photos import Photo, load_photos
+
+MIDDLE = {"points": [[330, 230]], "point_labels": [1]}
+
+
+@pytest.fixture
+def photo(root, tmp_path):
+    """A photo of one's own: larger than it is in a report, its name Cyrillic."""
+    shutil.copy(root / "data" / "images" / "dog_shepherd.jpg", tmp_path / "мой пёс.jpg")
+    return load_photos(tmp_path, for_report=True, quiet=True)[0]
+
+
+def click(hand: Annotator, **asked) -> None:
+    """What the page does after a click."""
+    hand.viewer.asked = {**asked, "serial": hand.viewer.asked.get("serial", 0) + 1}
+
+
+def test_objects_become_ground_truth(load, photo):
+    """Each object has SAM's mask and its name, is scored, and the scores say whose help it was made with."""
+    assert photo.original_size != photo.pixels.shape[:2]
+    hand = Annotator(photo, "собака", load(4))
+    click(hand, **MIDDLE)
+    mask = hand.result.segments[-1].mask
+    assert mask[230, 330] and len(hand.result.segments) == 1
+    hand.add()
+    assert hand.objects == ["собака"] and hand.prompts == {} and "points" not in hand.viewer.asked
+    hand._name.value = "person"
+    click(hand, box=[20, 20, 120, 200])
+    hand.add()
+    assert hand.objects == ["собака", "person"] and hand.path.name == "мой пёс.json"
+    truth = find_ground_truth(photo)
+    assert [segment.label for segment in truth.segments] == ["dog", "person"]
+    assert np.array_equal(truth.segments[0].mask, mask)
+    record = json.loads(hand.path.read_text(encoding="utf-8"))
+    assert [record["imageHeight"], record["imageWidth"]] == list(photo.original_size)
+    assert "SAM: мой пёс" in scores_table(scores([load(3).segment(photo)]))
+
+
+def test_going_on_and_taking_back(load, photo):
+    """A second call finds the objects of the first; the last one can be taken out, and with it the file."""
+    first = Annotator(photo, "собака", load(4))
+    click(first, **MIDDLE)
+    first.add()
+    second = Annotator(photo, "кошка", load(4))
+    assert second.objects == ["собака"] and len(second.result.segments) == 1
+    click(second, box=[20, 20, 120, 200])
+    assert len(second.result.segments) == 2
+    second.drop()
+    assert second.objects == [] and not second.path.exists() and len(second.result.segments) == 0
+
+
+def test_objects_of_labelme_stay(load, photo, tmp_path):
+    """What a person drew in labelme is kept as it is, beside what SAM adds."""
+    shape = {"label": "cat", "points": [[10, 10], [90, 10], [90, 90]], "shape_type": "polygon", "group_id": 3}
+    record = {"imageWidth": 800, "imageHeight": 600, "shapes": [shape], "extra": 1}
+    (tmp_path / "мой пёс.json").write_text(json.dumps(record))
+    hand = Annotator(photo, "собака", load(4))
+    click(hand, **MIDDLE)
+    hand.add()
+    written = json.loads(hand.path.read_text(encoding="utf-8"))
+    assert written["shapes"][0] == shape and written["extra"] == 1 and hand.objects == ["cat", "собака"]
+
+
+@pytest.mark.parametrize(
+    "name, asked, said", [("кракозябра", MIDDLE, "кошка"), ("", MIDDLE, "Класса"), ("кошка", {}, "ещё не")]
+)
+def test_what_cannot_be_written(load, photo, name, asked, said):
+    """A name that no label set has, or nothing outlined: words, no file, and the outline stays."""
+    hand = Annotator(photo, name, load(4))
+    click(hand, **asked)
+    hand.add()
+    assert said in hand.viewer.message and not hand.path.exists() and len(hand.result.segments) == bool(asked)
+
+
+def test_other_files(load, photo, tmp_path):
+    """A file that is something else is left as it is; a photo without a folder says what to write."""
+    (tmp_path / "мой пёс.json").write_text("[]")
+    with pytest.raises(LabkitError, match="мой пёс"):
+        Annotator(photo, "собака", load(4))
+    with pytest.raises(LabkitError, match="folder="):
+        annotate(Photo.from_pixels("x", photo.pixels), model=load(4))
+    assert Annotator(Photo.from_pixels("x", photo.pixels), model=load(4), folder=tmp_path).path == tmp_path / "x.json"
+
+
+def test_display(shell, load, photo):
+    """One bundle; a page without a kernel says that SAM has helped."""
+    with capture_output() as captured:
+        hand = labkit.annotate(photo, "собака", load(4))
+    (output,) = captured.outputs
+    assert "application/vnd.jupyter.widget-view+json" in output.data and "с помощью SAM" in output.data["text/html"]
+    assert repr(hand) == "мой пёс: —"
