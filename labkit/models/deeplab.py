@@ -8,11 +8,15 @@ Both enlargements are by pixels, not by corners as in smp: those move the far si
 from __future__ import annotations
 
 import segmentation_models_pytorch as smp
+from segmentation_models_pytorch.decoders.deeplabv3.decoder import SeparableConv2d
 from torch import nn
 
 from labkit.models.backbone import encoder_settings
 
 __all__ = ["build"]
+
+_ASPP, _DECODER, _LOW = 256, 64, 48
+"""Channels of the pyramid, of the decoder at stride 4 (smp's is as wide as the pyramid) and of its finer features."""
 
 
 def build(classes: int = 21) -> nn.Module:
@@ -21,10 +25,21 @@ def build(classes: int = 21) -> nn.Module:
         **encoder_settings(),
         encoder_weights=None,
         encoder_output_stride=16,
-        decoder_channels=128,
+        decoder_channels=_ASPP,
         decoder_atrous_rates=(6, 12, 18),
         decoder_aspp_dropout=0.1,
         classes=classes,
     )
-    network.decoder.up = network.segmentation_head[1] = nn.Upsample(scale_factor=4, mode="bilinear")
+    network.decoder.aspp = nn.Sequential(network.decoder.aspp[0], *_mixing(_ASPP))
+    network.decoder.up = nn.Upsample(scale_factor=4, mode="bilinear")
+    network.decoder.block2 = nn.Sequential(*_mixing(_DECODER + _LOW))
+    network.segmentation_head = nn.Sequential(
+        nn.Conv2d(_DECODER, classes, 1), nn.Upsample(scale_factor=4, mode="bilinear")
+    )
     return network
+
+
+def _mixing(channels: int) -> list[nn.Module]:
+    """A separable 3x3 convolution to the decoder's width."""
+    convolution = SeparableConv2d(channels, _DECODER, 3, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(_DECODER), nn.ReLU()]

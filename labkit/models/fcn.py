@@ -15,7 +15,7 @@ from labkit.models.backbone import encoder_settings
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
-_WIDTH, _AT16, _AT8 = 768, 384, 128
+_FC6, _FC7, _AT16, _AT8 = 640, 256, 384, 128
 """Channels of fc6 and fc7, and before the scores of strides 16 and 8."""
 
 
@@ -36,7 +36,7 @@ def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
 
 def _expand(channels: int, width: int) -> list[nn.Module]:
     """MobileNetV2's features are narrow and linear (Sandler et al., section 3.2): widened before they score."""
-    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU6()]
+    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
 
 
 class FCNDecoder(nn.Module):
@@ -49,13 +49,13 @@ class FCNDecoder(nn.Module):
         super().__init__()
         *_, at8, at16, at32 = encoder_channels
         self.head = nn.Sequential(
-            nn.Conv2d(at32, at32, 7, padding=3, groups=at32, bias=False),
-            *_expand(at32, _WIDTH),
+            nn.Conv2d(at32, 2 * at32, 7, padding=3, groups=at32, bias=False),
+            *_expand(2 * at32, _FC6),
             nn.Dropout2d(0.1),
-            *_expand(_WIDTH, _WIDTH),
+            *_expand(_FC6, _FC7),
             nn.Dropout2d(0.1),
         )
-        self.score32 = nn.Conv2d(_WIDTH, classes, 1)
+        self.score32 = nn.Conv2d(_FC7, classes, 1)
         self.score16 = nn.Sequential(*_expand(at16, _AT16), nn.Conv2d(_AT16, classes, 1))
         self.score8 = nn.Sequential(*_expand(at8, _AT8), nn.Conv2d(_AT8, classes, 1))
         for skip in (self.score16, self.score8):  # section 4.2: zero, so that training starts from the coarser net

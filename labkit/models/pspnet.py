@@ -1,29 +1,53 @@
 """Variant 5: PSPNet (Zhao et al., 2017, figure 3).
 
 The features are pooled to 1x1, 2x2, 3x3 and 6x6 maps, which bring the context of the whole photo to each pixel.
-The encoder is dilated as in the paper, here to stride 16 (the paper: 8), so that a CPU keeps up.
+The encoder is dilated as in the paper, here to stride 16 (the paper: 8), so that a CPU keeps up; its narrow last
+features are widened before they are joined with the maps.
 """
 
 from __future__ import annotations
 
 import segmentation_models_pytorch as smp
+import torch
 from torch import nn
+from torch.nn import functional as F
 
 from labkit.models.backbone import encoder_settings
 
-__all__ = ["build"]
+__all__ = ["PyramidPooling", "build"]
+
+_WIDTH = 256
+_SIZES = (1, 2, 3, 6)
+
+
+class PyramidPooling(nn.Module):
+    """The list of features, of which it takes the last `BxCxhxw`, to `Bx256xhxw`."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.widen = _layer(channels, _WIDTH)
+        self.pools = nn.ModuleList(_layer(channels, _WIDTH) for _ in _SIZES)
+        self.join = _layer(_WIDTH * (1 + len(_SIZES)), _WIDTH)
+        self.dropout = nn.Dropout2d(0.1)
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        x = features[-1]
+        maps = [pool(F.adaptive_avg_pool2d(x, size)) for pool, size in zip(self.pools, _SIZES, strict=True)]
+        maps = [F.interpolate(one, x.shape[2:], mode="bilinear") for one in maps]
+        return self.dropout(self.join(torch.cat([self.widen(x), *maps], 1)))
+
+
+def _layer(channels: int, width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
 
 
 def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     network = smp.PSPNet(
-        **encoder_settings(),
-        encoder_weights=None,
-        encoder_depth=5,
-        psp_out_channels=512,
-        classes=classes,
-        upsampling=16,
-        output_stride=16,
+        **encoder_settings(), encoder_weights=None, encoder_depth=5, classes=classes, upsampling=16, output_stride=16
     )
-    network.segmentation_head[1] = nn.Upsample(scale_factor=16, mode="bilinear")  # by pixels, not by corners
+    network.decoder = PyramidPooling(network.encoder.out_channels[-1])
+    network.segmentation_head = nn.Sequential(
+        nn.Conv2d(_WIDTH, classes, 3, padding=1), nn.Upsample(scale_factor=16, mode="bilinear")
+    )
     return network

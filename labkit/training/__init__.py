@@ -25,7 +25,7 @@ from labkit.training.loop import Recipe, train
 from labkit.training.prompting import SamLearner
 from labkit.training.scenes import Scenes
 from labkit.training.shared_encoder import Details, SharedEncoder
-from labkit.training.teacher import Teacher, load_encoder, read_teacher
+from labkit.training.teacher import Teacher, load_encoder, read_teacher, start_heads
 from labkit.variants import find_variant
 from labkit.weights.find import FORMAT, find_weights
 
@@ -131,9 +131,11 @@ def _start_heads(learner, networks, data, recipe, start, checkpoint, resume, pla
     details = replace(_DETAILS, minutes=recipe.minutes * (_DETAILS_SHARE if "unet" in networks else 0))
     heads = replace(_HEADS, minutes=recipe.minutes * _HEADS_SHARE)
     if not (resume and checkpoint.exists()):
+        state = read_teacher(start)
+        start_heads(networks, state)
         learning = [parameter for parameter in learner.parameters() if parameter.requires_grad]
         folder = checkpoint.with_suffix(".features")
-        cached = CachedFeatures(data, Teacher(read_teacher(start)), folder, recipe.seed, say)
+        cached = CachedFeatures(data, Teacher(state), folder, recipe.seed, say)
         train(CachedHeads(learner), cached, heads, checkpoint.with_suffix(".heads"), resume, place, say)
         if details.minutes:
             unet = Details({"unet": networks["unet"]}, learner.encoder, recipe.frozen_stages)

@@ -19,7 +19,7 @@ from labkit.evaluation.dataset import Dataset
 from labkit.models.backbone import WORKING_SIDE
 from labkit.models.semantic import network_input
 from labkit.training.loop import Recipe
-from labkit.training.shared_encoder import SharedEncoder, loss
+from labkit.training.shared_encoder import SharedEncoder, loss, still
 from labkit.training.teacher import MAP_SIDE, Teacher
 
 __all__ = ["CachedFeatures", "CachedHeads"]
@@ -111,10 +111,21 @@ class CachedHeads(nn.Module):
     def __init__(self, shared: SharedEncoder):
         super().__init__()
         self.shared = shared
+        self._taught = [name for name in shared.decoders if name != "unet"]
+
+    def train(self, mode: bool = True):
+        """Heads that start as the teacher's have its BatchNorms, which claim mean 0 and variance 1: these stay."""
+        super().train(mode)
+        for name in self._taught:
+            still(self.shared.decoders[name])
+        return self
 
     def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """The decoders and scores at the decoders' rate; the encoder never moves."""
-        return [(self.shared.encoder, 0.0, 2.0), *self.shared.rates(recipe)[1:]]
+        """What starts as the teacher at a third of the rate of U-Net, which starts from nothing; the encoder stays."""
+        shared, rate = self.shared, recipe.decoder_rate
+        taught = [(part[name], rate / 3, 0.0) for part in (shared.decoders, shared.heads) for name in self._taught]
+        new = [shared.scores, *(part["unet"] for part in (shared.decoders, shared.heads) if "unet" in part)]
+        return [(shared.encoder, 0.0, 2.0), *taught, *((part, rate, 0.0) for part in new)]
 
     def losses(self, batch: list[Sample], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The loss of each output, at a quarter of the cells of stride 4."""

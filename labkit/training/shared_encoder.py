@@ -20,7 +20,7 @@ from labkit.classes import IGNORE, VOC
 from labkit.models.backbone import MEAN, STD
 from labkit.training.loop import Recipe, freeze_stages
 
-__all__ = ["Details", "SharedEncoder", "loss"]
+__all__ = ["Details", "SharedEncoder", "loss", "still"]
 
 _WEAK = ("bottle", "chair", "pottedplant", "sofa")
 """Classes of which the true masks know more than the teacher."""
@@ -65,9 +65,7 @@ class SharedEncoder(nn.Module):
     def train(self, mode: bool = True):
         super().train(mode)
         for part in self.steady:
-            for module in part.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+            still(part)
         return self
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -175,6 +173,13 @@ class Details(SharedEncoder):
             (self.scores, 0.0, 2.0),
         ]
         return [*still, (decoder.blocks[3:], rate, 0.0), (self.heads, rate, 0.0)]
+
+
+def still(part: nn.Module) -> None:
+    """Lets the BatchNorms of a part go by the statistics that they have."""
+    for module in part.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def _at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.Tensor:

@@ -22,7 +22,7 @@ from labkit.locale import text
 from labkit.models.backbone import encoder_settings
 from labkit.models.semantic import network_input
 
-__all__ = ["MAP_SIDE", "Teacher", "load_encoder", "read_teacher"]
+__all__ = ["MAP_SIDE", "Teacher", "load_encoder", "read_teacher", "start_heads"]
 
 MAP_SIDE = 48
 """Cells on a side of the teacher's maps, which cover the square around a photo."""
@@ -56,10 +56,89 @@ def load_encoder(encoder: nn.Module, state: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
         for convolution, norm, k in zip(ours[::2], ours[1::2], theirs, strict=True):
             convolution.weight.copy_(state[f"{k}_w"])
-            norm.weight.fill_(1)
-            norm.bias.copy_(state[f"{k}_b"])
-            norm.running_mean.zero_()
-            norm.running_var.fill_(1 - norm.eps)
+            _pass_through(norm, state[f"{k}_b"])
+
+
+def _pass_through(norm: nn.BatchNorm2d, bias: torch.Tensor | float) -> None:
+    """A BatchNorm that adds a bias to its first channels and changes nothing else."""
+    norm.weight.fill_(1)
+    norm.bias.zero_()
+    bias = torch.as_tensor(bias)
+    norm.bias[: bias.numel()] = bias
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1 - norm.eps)
+
+
+@torch.no_grad()
+def start_heads(networks: dict[str, nn.Module], state: dict[str, torch.Tensor]) -> None:
+    """Puts the teacher's head into our decoders, as far as each can hold it.
+
+    Its hidden layers are a 1x1 convolution of each place and one of the mean of all places, then both joined. DeepLab
+    has these in its ASPP, PSPNet in its pyramid (the atrous branches, the finer pools and the stride-4 features start
+    with no say); FCN's 7x7 kernels see half a photo, not the mean of all. A cell of stride 16 describes the photo around
+    its first pixel and is enlarged around its middle: the first 3x3 kernel after the head starts as that step of half a
+    cell.
+    """
+    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD)
+    width = len(joined[0])
+    of_mean, of_each = joined[0].split(width, 1)
+    if "deeplab" in networks:
+        decoder, head = networks["deeplab"].decoder, networks["deeplab"].segmentation_head[0]
+        aspp, (mixing, norm, _), (fine, fine_norm, _) = decoder.aspp[0], decoder.aspp[1:], decoder.block2
+        for branch, layer in ((aspp.convs[0], each), (aspp.convs[-1], pooled)):
+            _set(*(next(m for m in branch if isinstance(m, kind)) for kind in (nn.Conv2d, nn.BatchNorm2d)), *layer)
+        weight = torch.zeros_like(aspp.project[0].weight)
+        weight[:, :width], weight[:, -width:] = of_each, of_mean
+        _set(*aspp.project[:2], weight, joined[1])
+        signed = torch.cat([scores[0], -scores[0]])  # ReLU keeps a score and its opposite: together they are the score
+        mixing[0].weight.zero_()
+        mixing[0].weight[..., 1:, 1:] = 0.25
+        mixing[1].weight[: len(signed)] = signed
+        _pass_through(norm, torch.cat([scores[1], -scores[1]]))
+        count = len(signed)
+        fine[0].weight[:count] = 0
+        fine[0].weight[:count, :, 1, 1] = 1
+        fine[1].weight[:count] = 0
+        fine[1].weight[:count, :count, 0, 0] = torch.eye(count)
+        _pass_through(fine_norm, 0.0)
+        head.weight.zero_()
+        head.weight[:, :count, 0, 0] = torch.cat([torch.eye(count // 2), -torch.eye(count // 2)], 1)
+        head.bias.zero_()
+    if "pspnet" in networks:
+        pyramid, head = networks["pspnet"].decoder, networks["pspnet"].segmentation_head[0]
+        _set(*pyramid.widen[:2], *each)
+        _set(*pyramid.pools[0][:2], *pooled)
+        for finer in pyramid.pools[1:]:
+            _pass_through(finer[1], 0.0)
+        weight = torch.zeros_like(pyramid.join[0].weight)
+        weight[:, :width], weight[:, width : 2 * width] = of_each, of_mean
+        _set(*pyramid.join[:2], weight, joined[1])
+        head.weight.zero_()
+        head.weight[..., 1:, 1:] = scores[0] / 4
+        head.bias.copy_(scores[1])
+    if "fcn" in networks:
+        decoder = networks["fcn"].decoder
+        look, fc6, norm6, _, _, fc7, norm7, *_ = decoder.head
+        look.weight.zero_()
+        look.weight[0::2, 0, 3, 3], look.weight[1::2] = 1, 1 / 49
+        fc6.weight[: 2 * width] = 0
+        fc6.weight[:width, 0::2], fc6.weight[width : 2 * width, 1::2] = each[0], pooled[0]
+        _pass_through(norm6, torch.cat([each[1], pooled[1]]))
+        fc7.weight.zero_()
+        fc7.weight[:, :width], fc7.weight[:, width : 2 * width] = of_each, of_mean
+        _pass_through(norm7, joined[1])
+        decoder.score32.weight.copy_(scores[0])
+        decoder.score32.bias.copy_(scores[1])
+        for norm in (decoder.score16[1], decoder.score8[1]):
+            _pass_through(norm, 0.0)
+        step = torch.tensor([0.5, 1.0, 0.5, 0.0])
+        for up in (decoder.up32to16, decoder.up16to8):
+            up.weight.copy_(step[:, None] * step[None])
+
+
+def _set(convolution: nn.Conv2d, norm: nn.BatchNorm2d, weight: torch.Tensor, bias: torch.Tensor) -> None:
+    convolution.weight.copy_(weight)
+    _pass_through(norm, bias)
 
 
 class Teacher(nn.Module):

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from labkit.io.errors import LabkitError
 from labkit.models import build_network
-from labkit.training.teacher import Teacher, load_encoder, read_teacher
+from labkit.training.teacher import Teacher, load_encoder, read_teacher, start_heads
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,22 @@ def test_head_joins_each_place_with_the_mean_of_all(file):
     place = layer(62, features[0, :, 4, 1]).relu()
     wanted = layer(68, layer(67, torch.cat([pooled, place])).relu())
     assert torch.allclose(teacher(x)[0, :, 4, 1], wanted, atol=1e-3 * float(wanted.abs().max()))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name, stride, far", [("deeplab", 16, 1e-3), ("pspnet", 16, 1e-3), ("fcn", 32, 0.5)])
+def test_decoders_start_as_the_teacher(file, name, stride, far):
+    """On features that are the same everywhere DeepLab and PSPNet answer as the teacher; FCN, without a mean, nearly."""
+    state, network = read_teacher(file), build_network(name).eval()
+    start_heads({name: network}, state)
+    features = [torch.rand(1, channels, 1, 1) for channels in network.encoder.out_channels]
+    sides = [256 // min(2**level, stride) for level in range(6)]
+    maps = [one.expand(-1, -1, side, side).contiguous() for one, side in zip(features, sides, strict=True)]
+    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in (62, 63, 67, 68))
+    both = torch.cat([F.conv2d(features[-1], *layer).relu() for layer in (pooled, each)], 1)
+    wanted = F.conv2d(F.conv2d(both, *joined).relu(), *scores)
+    middle = network.segmentation_head(network.decoder(maps))[:, :, 128, 128, None, None]
+    assert (middle - wanted).abs().max() < far * wanted.abs().max()
 
 
 def test_maps_are_probabilities_on_the_square(file):
