@@ -36,7 +36,7 @@ STARTS = ("embedded", "encoder")
 
 RECIPES = {
     "semantic": Recipe(
-        side=416, batch=6, encoder_rate=4e-5, decoder_rate=4e-4, frozen_stages=3, dice=0.3, distil=0.7, ema=0.99
+        side=416, batch=6, encoder_rate=3e-5, decoder_rate=3e-4, frozen_stages=3, dice=0.3, distil=0.7, ema=0.99
     ),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
     "prompted": Recipe(side=512, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),

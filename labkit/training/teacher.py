@@ -75,7 +75,7 @@ def start_heads(networks: dict[str, nn.Module], state: dict[str, torch.Tensor]) 
 
     Its hidden layers are a 1x1 convolution of each place and one of the mean of all places, then both joined. DeepLab
     has these in its ASPP, PSPNet in its pyramid (the atrous branches, the finer pools and the stride-4 features start
-    with no say); FCN's 7x7 kernels see half a photo, not the mean of all. A cell of stride 16 describes the photo around
+    with no say); the 7x7 kernels of FCN see half a photo for the mean. A cell of stride 16 describes the photo around
     its first pixel and is enlarged around its middle: the first 3x3 kernel after the head starts as that step of half a
     cell.
     """

@@ -64,7 +64,7 @@ def test_head_joins_each_place_with_the_mean_of_all(file):
 @torch.inference_mode()
 @pytest.mark.parametrize("name, stride, far", [("deeplab", 16, 1e-3), ("pspnet", 16, 1e-3), ("fcn", 32, 0.5)])
 def test_decoders_start_as_the_teacher(file, name, stride, far):
-    """On features that are the same everywhere DeepLab and PSPNet answer as the teacher; FCN, without a mean, nearly."""
+    """On features that are the same everywhere DeepLab and PSPNet answer as the teacher, FCN nearly."""
     state, network = read_teacher(file), build_network(name).eval()
     start_heads({name: network}, state)
     features = [torch.rand(1, channels, 1, 1) for channels in network.encoder.out_channels]
