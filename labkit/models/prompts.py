@@ -8,12 +8,45 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
 from labkit.locale import plural, text
+from labkit.segmentation import Segment
 
-__all__ = ["any_given", "check_box", "check_mask", "check_points", "check_polygon"]
+__all__ = ["check"]
 
 
-def any_given(given: Any) -> bool:
+def check(
+    size: tuple[int, int], points: Any, labels: Any, box: Any, mask: Any, polygon: Any
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """The prompts as plain lists, in pixels of a photo of `size`, and the mask: the one given or the contour's inside.
+
+    A contour, and a mask without points, bring their box. LabkitError, with what is valid, for prompts that do not fit
+    the photo or ask for nothing.
+    """
+    asked: dict[str, Any] = {}
+    if _any_given(points):
+        asked["points"], asked["point_labels"] = _check_points(points, labels, *size)
+    elif _any_given(labels):
+        raise LabkitError(text("prompt.labels", points=0, labels=np.size(labels)))
+    if polygon is not None:
+        if mask is not None:
+            raise LabkitError(text("prompt.both"))
+        asked["polygon"], mask = _check_polygon(polygon, *size)
+    elif mask is not None:
+        mask = _check_mask(mask, *size)
+        asked["mask"] = encode_mask(mask)
+    if box is None and mask is not None and ("polygon" in asked or "points" not in asked):
+        box = Segment(1, 0, "", 1.0, mask).box
+    if box is not None:
+        asked["box"] = _check_box(box, *size)
+    if not asked:
+        raise LabkitError(text("prompt.nothing"))
+    if not any(asked.get("point_labels", ())) and "box" not in asked:
+        raise LabkitError(text("prompt.only_background"))
+    return asked, mask
+
+
+def _any_given(given: Any) -> bool:
     """Whether something was given: not None and not empty."""
     return given is not None and (not hasattr(given, "__len__") or len(given) > 0)
 
@@ -32,7 +65,7 @@ def _numbers(given: Any, shape: str, columns: int | None) -> np.ndarray:
     return array
 
 
-def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[list[list[float]], list[int]]:
+def _check_points(points: Any, labels: Any, height: int, width: int) -> tuple[list[list[float]], list[int]]:
     array = _numbers(points, "[(x, y), …]", 2)
     for x, y in array:
         if not (0 <= x < width and 0 <= y < height):
@@ -45,7 +78,7 @@ def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[lis
     return array.tolist(), [int(sign) for sign in signs]
 
 
-def check_box(box: Any, height: int, width: int) -> list[float]:
+def _check_box(box: Any, height: int, width: int) -> list[float]:
     """The part of a box that lies in the photo."""
     x0, y0, x1, y1 = _numbers(box, "(x0, y0, x1, y1)", None).tolist()
     x0, x1, y0, y1 = max(x0, 0.0), min(x1, float(width)), max(y0, 0.0), min(y1, float(height))
@@ -54,7 +87,7 @@ def check_box(box: Any, height: int, width: int) -> list[float]:
     return [x0, y0, x1, y1]
 
 
-def check_polygon(polygon: Any, height: int, width: int) -> tuple[list[list[float]], np.ndarray]:
+def _check_polygon(polygon: Any, height: int, width: int) -> tuple[list[list[float]], np.ndarray]:
     """The contour's points and the mask of what is inside."""
     array = _numbers(polygon, "[(x, y), …]", 2)
     if len(array) < 3:
@@ -68,7 +101,7 @@ def check_polygon(polygon: Any, height: int, width: int) -> tuple[list[list[floa
     return array.tolist(), mask
 
 
-def check_mask(mask: Any, height: int, width: int) -> np.ndarray:
+def _check_mask(mask: Any, height: int, width: int) -> np.ndarray:
     array = np.asarray(mask)
     if array.shape != (height, width):
         raise LabkitError(text("prompt.mask", given=array.shape, valid=(height, width)))
