@@ -9,6 +9,7 @@ from itertools import chain, cycle, zip_longest
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from PIL import Image
 from scipy import ndimage
 
 from labkit.classes import VOC
@@ -19,7 +20,7 @@ from labkit.io.drawing import (
     Drawings,
     cut,
     display_svg,
-    inline_svg,
+    in_html,
     note,
     panels,
     plain_table,
@@ -44,12 +45,13 @@ __all__ = [
     "display_svg",
     "figure",
     "figures",
-    "inline_svg",
+    "in_html",
     "legend_rows",
     "mask_image",
     "named_segments",
     "note",
     "overlay_image",
+    "painted",
     "panels",
     "plain_table",
     "rgb",
@@ -100,6 +102,16 @@ def tinted(pixels: np.ndarray, colors: np.ndarray, where: np.ndarray, opacity: f
     over = colors[where] if colors.ndim == 3 else colors
     image[where] = (pixels[where] * (1 - opacity) + over * opacity).astype(np.uint8)
     return image
+
+
+def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width: float) -> Image.Image:
+    """The photo in grey for a panel of `width` inches, each mask (`HxW` bool) of `layers` on it in its `#rrggbb`."""
+    photo = small(pixels, width)
+    image = (np.repeat(np.array(photo.convert("L"))[..., None], 3, axis=2) * 0.6 + 75).astype(np.uint8)
+    for mask, color in layers:
+        inside = Image.fromarray(mask.astype(np.uint8)).resize(photo.size, Image.Resampling.NEAREST)
+        image = tinted(image, np.array(rgb(color)), np.array(inside) > 0, 0.75)
+    return Image.fromarray(image)
 
 
 def visible_ids(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
@@ -173,7 +185,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
         [small(image) for image in images],
         [cut(result.photo.name), text("figures.mask"), text("figures.overlay")],
         columns=3,
-        legend=legend or [("", text("figures.nothing"))],
+        legend=legend or [("", text("figures.nothing" if result.classes is None else "figures.nothing_helps"))],
         size=result.ids.shape,
         legend_columns=3,
     )

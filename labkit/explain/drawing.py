@@ -12,12 +12,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from PIL import Image
 
-from labkit.figures import AGREED, EXTRA, LOST, inline_svg, rgb, small, tinted
+from labkit.figures import AGREED, EXTRA, LOST, in_html, painted, svg
 from labkit.io.errors import LabkitError
 from labkit.locale import keep_language
 from labkit.viewer.widget import display_with_page
 
-__all__ = ["OPACITY", "Sliders", "cells", "cells_over", "changes", "compared", "painted", "three_colors"]
+__all__ = ["OPACITY", "Sliders", "cells", "cells_over", "changes", "compared", "three_colors"]
 
 OPACITY = 0.65
 """Of a map's cells over the photo."""
@@ -37,16 +37,6 @@ def cells_over(
     heat = scale.to_rgba(values[np.ix_(rows, columns)])[..., :3]
     grey = np.array(photo.convert("L"))[..., None] / 255
     return Image.fromarray(np.uint8(255 * (opacity * heat + (1 - opacity) * grey)))
-
-
-def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width: float) -> Image.Image:
-    """The photo in grey for a panel of `width` inches, each mask (`HxW` bool) of `layers` on it in its `#rrggbb`."""
-    photo = small(pixels, width)
-    image = (np.repeat(np.array(photo.convert("L"))[..., None], 3, axis=2) * 0.6 + 75).astype(np.uint8)
-    for mask, color in layers:
-        inside = Image.fromarray(mask.astype(np.uint8)).resize(photo.size, Image.Resampling.NEAREST)
-        image = tinted(image, np.array(rgb(color)), np.array(inside) > 0, 0.75)
-    return Image.fromarray(image)
 
 
 def changes(pixels: np.ndarray, masks: Sequence[np.ndarray], width: float) -> Image.Image:
@@ -91,7 +81,7 @@ class Sliders(ipywidgets.VBox):
 
         def follow(_change: Any = None) -> None:
             try:
-                shown.value = inline_svg(draw(**{name: slider.value for name, slider in sliders.items()}))
+                shown.value = in_html(svg(draw(**{name: slider.value for name, slider in sliders.items()})))
             except LabkitError as error:
                 shown.value = f"<p>{html.escape(str(error))}</p>"
 

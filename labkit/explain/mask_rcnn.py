@@ -26,9 +26,9 @@ from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import batched_nms, box_iou, clip_boxes_to_image, remove_small_boxes
 
 from labkit.evaluation.metrics import iou
-from labkit.explain.drawing import Sliders, cells, cells_over, painted
+from labkit.explain.drawing import Sliders, cells, cells_over
 from labkit.explain.hooks import find_part, on_photo, recorded, window
-from labkit.figures import PANEL, STYLE, Drawing, note, panels, plain_table
+from labkit.figures import PANEL, STYLE, Drawing, note, painted, panels, plain_table
 from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation

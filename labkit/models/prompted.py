@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import nn
 from torch.nn import functional as F
@@ -97,8 +98,10 @@ class PromptedModel(Model):
         self._set = until_it_fits(lambda: self._embed(photo), self, photo.name, {})
 
     def _embed(self, photo: Photo) -> _Embedded:
-        x = torch.from_numpy(self._resize.apply_image(photo.pixels)).permute(2, 0, 1)
-        height, width = x.shape[1:]
+        sides = self._resize.get_preprocess_shape(*photo.pixels.shape[:2], self._resize.target_length)
+        height, width = (max(1, side) for side in sides)  # of a strip of 3000x2 pixels nothing would be left
+        small = Image.fromarray(photo.pixels).resize((width, height), Image.Resampling.BILINEAR)
+        x = torch.from_numpy(np.array(small)).permute(2, 0, 1)
         x = self.network.preprocess(x[None].to(self.device)).contiguous(memory_format=torch.channels_last)
         return _Embedded(photo, (height, width), self.network.image_encoder(x))
 
@@ -125,7 +128,7 @@ class PromptedModel(Model):
         if self._set is None:
             raise LabkitError(text("prompt.no_photo"))
         started, photo = time.perf_counter(), self._set.photo
-        asked, mask = check(photo.pixels.shape[:2], points, point_labels, box, mask, polygon)
+        asked, mask = check(photo, points, point_labels, box, mask, polygon)
         if answers is None:
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
         Setting(3, choices=(1, 3)).check("answers", answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +11,20 @@ from pycocotools import mask as coco_mask
 
 from labkit.io.errors import LabkitError
 from labkit.models.prompts import check
+from labkit.photos import Photo
 
 SIZE = (675, 900)
 SOME = np.eye(*SIZE, dtype=bool)
 
 
-def asked(points=None, point_labels=None, box=None, mask=None, polygon=None):
+PHOTO = Photo.from_pixels("x", np.zeros((*SIZE, 3), np.uint8))
+LARGE = replace(PHOTO, original_size=(1350, 1800))
+"""A photo that was made smaller while it was read."""
+
+
+def asked(points=None, point_labels=None, box=None, mask=None, polygon=None, photo=PHOTO):
     """`check` with the names of `prompt`."""
-    return check(SIZE, points, point_labels, box, mask, polygon)
+    return check(photo, points, point_labels, box, mask, polygon)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +99,26 @@ def test_crossed_contour():
     """A contour that crosses itself like an 8 encloses pixels, and is taken."""
     found, mask = asked(polygon=[(300, 200), (600, 500), (600, 200), (300, 500)])
     assert mask[300, 320] and mask[300, 580] and not mask[210, 450] and len(found["polygon"]) == 4
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"points": [(1500, 20)]},
+        {"box": (500, 300, 1300, 1200)},
+        {"box": (1000, 700, 1700, 1300)},
+        {"polygon": [(500, 300), (1300, 300), (900, 1200)]},
+    ],
+    ids=["point", "box partly", "box", "contour"],
+)
+def test_measured_on_the_file(given):
+    """Coordinates of the file of a photo made smaller are refused, with both sizes and the factor between them."""
+    with pytest.raises(LabkitError, match=r"900×675.*1800×1350.*0,5"):
+        asked(**given, photo=LARGE)
+
+
+def test_inside_a_photo_made_smaller():
+    """What lies in the photo in work means that, however large its file is; a hair over the edge is cut off."""
+    assert asked(points=[(899, 674)], photo=LARGE)[0]["points"] == [[899, 674]]
+    assert asked(box=(-5, 0, 900.6, 675), photo=LARGE)[0]["box"] == [0, 0, 900, 675]
+    assert asked(polygon=[(0, 0), (900, 0), (0, 675)], photo=LARGE)[1].any()
