@@ -201,14 +201,15 @@ def _instances(result: Segmentation) -> bool:
 
 def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
     """The box of each of these objects and, on its upper edge or below others', what it is and how surely."""
-    colors, (height, width), taken = colors_of(result), result.ids.shape, []
+    colors, (height, width) = colors_of(result), result.ids.shape
+    taken: list[tuple[int, float]] = []
     for segment, name in named_segments(result):
         if name not in names:
             continue
         x0, y0, x1, y1 = segment.box
         color = colors[segment.id]
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
-        y = y0
+        y = float(y0)
         while any(abs(x0 - x) < width / 3 and abs(y - other) < height / 12 for x, other in taken):
             y += height / 12
         taken.append((x0, y))
