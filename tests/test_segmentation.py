@@ -236,10 +236,8 @@ def test_damaged_files(outlined, tmp_path, damage):
 
 def test_importing_needs_no_torch(root):
     """Results, figures, viewer and reports are there at once: none of them imports torch."""
-    modules = [
-        "labkit",
-        *(f"labkit.{name}" for name in ("segmentation", "evaluation.annotations", "figures", "viewer", "report")),
-    ]
+    rooms = "segmentation", "evaluation.annotations", "figures", "viewer", "report", "comparison.figures"
+    modules = ["labkit", *(f"labkit.{room}" for room in rooms)]
     command = f"import {', '.join(modules)}, sys; print(*sorted({{'torch', 'torchvision', 'timm'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
