@@ -116,7 +116,10 @@ class PromptedModel(Model):
                     raise LabkitError(text("model.memory", name=photo.name)) from error
 
     def _embed(self, photo: Photo) -> None:
-        x = torch.from_numpy(self._resize.apply_image(photo.pixels)).permute(2, 0, 1)
+        sides = self._resize.get_preprocess_shape(*photo.pixels.shape[:2], self._resize.target_length)
+        height, width = (max(1, side) for side in sides)  # of a strip of 3000x2 pixels nothing would be left
+        small = Image.fromarray(photo.pixels).resize((width, height), Image.Resampling.BILINEAR)
+        x = torch.from_numpy(np.array(small)).permute(2, 0, 1)
         self._size = tuple(x.shape[1:])
         x = self.network.preprocess(x[None].to(self.device)).contiguous(memory_format=torch.channels_last)
         self._embedding = self.network.image_encoder(x)
@@ -146,24 +149,24 @@ class PromptedModel(Model):
         if self.photo is None:
             raise LabkitError(text("prompt.no_photo"))
         started = time.perf_counter()
-        height, width = self.photo.pixels.shape[:2]
+        size, file_size = self.photo.pixels.shape[:2], self.photo.original_size
         asked: dict[str, Any] = {}
         if any_given(points):
-            asked["points"], asked["point_labels"] = check_points(points, point_labels, height, width)
+            asked["points"], asked["point_labels"] = check_points(points, point_labels, size, file_size)
         elif any_given(point_labels):
             raise LabkitError(text("prompt.labels", points=0, labels=np.size(point_labels)))
         if polygon is not None:
             if mask is not None:
                 raise LabkitError(text("prompt.both"))
-            asked["polygon"], mask = check_polygon(polygon, height, width)
+            asked["polygon"], mask = check_polygon(polygon, size, file_size)
         if mask is not None:
-            mask = check_mask(mask, height, width)
+            mask = check_mask(mask, size)
             if polygon is None:
                 asked["mask"] = encode_mask(mask)
             if box is None and (polygon is not None or "points" not in asked):
                 box = Segment(1, 0, _LABEL, 1.0, mask).box
         if box is not None:
-            asked["box"] = check_box(box, height, width)
+            asked["box"] = check_box(box, size, file_size)
         if not asked:
             raise LabkitError(text("prompt.nothing"))
         if not any(asked.get("point_labels", ())) and "box" not in asked:
