@@ -153,7 +153,7 @@ def test_exif_orientation(tmp_path, orientation, suffix):
         ("RGB", ".ppm", GREEN, GREEN),
         ("I;16", ".png", 65535, WHITE),
         ("I;16", ".png", 32896, (128, 128, 128)),
-        ("I;16", ".tif", 257 * 7, (7, 7, 7)),
+        ("I;16", ".tif", 257 * 100, (100, 100, 100)),
         ("I", ".tif", 65535, WHITE),
         ("F", ".tif", 0.5, (0, 0, 0)),
     ],
