@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from labkit.io.errors import one_line
 from labkit.locale import text
 
 __all__ = ["Decoded", "Unreadable", "decode", "upright_size", "why"]
@@ -63,7 +64,7 @@ def why(error: Exception) -> str:
         return str(error)
     if isinstance(error, PermissionError):
         return text("photos.no_permission")
-    return text("photos.damaged", error=f"{type(error).__name__}: {error}"[:200])
+    return text("photos.damaged", error=one_line(error, 200))
 
 
 @dataclass(frozen=True, eq=False)

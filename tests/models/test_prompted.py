@@ -161,6 +161,16 @@ def test_box_partly_outside(kitten):
     assert np.array_equal(result.ids, kitten.prompt(box=(0, 0, 900, 500.5)).ids)
 
 
+@pytest.mark.parametrize("size", [(2, 3000), (3000, 2), (1, 2048), (2048, 1), (1, 1)])
+def test_strips(load, size):
+    """Of a strip something is left for the network: it is asked and answers at the photo's size."""
+    model, photo = load("sam"), Photo.from_pixels("x", np.full((*size, 3), 99, np.uint8))
+    model.set_photo(photo)
+    assert model.prompt(points=[(size[1] // 2, size[0] // 2)]).ids.shape == size
+    assert model.prompt(box=(0, 0, size[1], size[0])).ids.shape == size
+    assert model.segment(photo, points_per_side=1).ids.shape == size
+
+
 SOME = np.eye(675, 900, dtype=bool)
 
 
