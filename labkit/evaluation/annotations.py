@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from PIL import Image
@@ -149,12 +150,11 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     names: dict[str, set[str]] = {}
     for row in (row for row in record["categories"] if isinstance(row, dict) and "name" in row):
         names.setdefault(_id(row.get("id")), set()).add(str(row["name"]))
-    crowds = not all(row.get("iscrowd") for row in every)
+    crowds = [_id(row.get("iscrowd")) in ("1", "True") for row in every]
     for number, row in enumerate(rows, start=1):
         with entries.entry(number):
-            category = names.get(_id(row.get("category_id")), set())
-            label_id = None
-            if not (crowds and row.get("iscrowd") and "attributes" not in row):
+            label_id, category = None, names.get(_id(row.get("category_id")), set())
+            if _id(row.get("iscrowd")) not in ("1", "True") or "attributes" in row or all(crowds):
                 if len(category) != 1:
                     raise entries.refused("category", number=number, id=str(row.get("category_id"))[:40])
                 label_id, _ = entries.label(next(iter(category)))
@@ -192,7 +192,7 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=_stem(photo))))
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
-        raise entries.refused("values", found=unknown, classes=classes.name, last=len(classes) - 1)
+        raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
     if path.parent.name.lower() == "segmentationclass":
         instances = [file for file in beside(path.parent.parent / "SegmentationObject") if file.stem == path.stem]
         if instances:
@@ -294,14 +294,15 @@ def _class_of(path: Path, photo: Photo) -> str:
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of a COCO file whose name has the photo's stem; where some have its whole name, only these.
 
-    A name that Label Studio or Roboflow has changed counts where no other does.
+    A name in other letters, or one that Label Studio or Roboflow has changed, counts where no other does.
     """
-    files = [(PureWindowsPath(_normal(row["file_name"])), row) for row in rows]  # it knows both slashes
-    stem = _stem(photo)
-    same = [(file, row) for file, row in files if file.stem == stem]
-    same = same or [(file, row) for file, row in files if _RENAMED.fullmatch(file.stem)[1] == stem]
-    whole = [row for file, row in same if photo.path is not None and file.name == _normal(photo.path.name)]
-    return whole or [row for _, row in same]
+    files = [PureWindowsPath(_normal(unquote(row["file_name"]))) for row in rows]  # it knows both slashes
+    stem, name = _stem(photo), _normal(photo.path.name) if photo.path is not None else ""
+    same: list[int] = []
+    for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
+        same = same or [n for n, file in enumerate(files) if key(file.stem) == key(stem)]
+    whole = [n for n in same if files[n].name == name]
+    return [rows[n] for n in whole or same]
 
 
 def _id(given: Any) -> str:

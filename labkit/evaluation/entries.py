@@ -37,7 +37,7 @@ _MAX_SIDE, _MAX_OBJECTS, _MAX_POINTS = 100_000, 200, 30_000
 _UNKNOWN = "__ignore__"
 """What labelme calls a place that shall not count."""
 
-_CORNERS = {"polygon": None, "oriented_rectangle": (4,), "rectangle": (2, 4), "circle": (2,)}
+_CORNERS = {"polygon": None, "oriented_rectangle": (4,), "rotation": (4,), "rectangle": (2, 4), "circle": (2,)}
 """How many points a labelme shape of each kind has; None: any number. X-AnyLabeling's rectangles have four."""
 
 _STRETCH = 0.02

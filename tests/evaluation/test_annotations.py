@@ -458,7 +458,7 @@ def test_where_tools_put_them(tmp_path, name, zipped):
 
 def test_names_that_tools_changed(tmp_path):
     """The photos' own names are found behind those that Label Studio and Roboflow made of them."""
-    for name in ("images/1a2b3c4d-x.jpg", "x_jpg.rf.0a1b2c.jpg"):
+    for name in ("images/1a2b3c4d-x.jpg", "x_jpg.rf.0a1b2c.jpg", "X.JPG", "my%20photos/x.png"):
         write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=(name,))
         assert find_ground_truth(blank(path=tmp_path / "x.jpg")).segments[0].area == 2000
 
