@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from labkit.io.errors import one_line
-from labkit.locale import text
+from labkit.locale import number, text
 
 __all__ = ["Decoded", "Unreadable", "decode", "upright_size", "why"]
 
@@ -116,10 +116,8 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     width, height = image.size
     longest = max(width, height)
     if width * height > max_pixels:
-        megapixels, limit = width * height / 1e6, max_pixels / 1e6
-        raise Unreadable(
-            "photos.too_large", width=width, height=height, megapixels=f"{megapixels:g}", limit=f"{limit:g}"
-        )
+        megapixels, limit = (number(n / 1e6, 0 if n >= 10_000_000 else 2) for n in (width * height, max_pixels))
+        raise Unreadable("photos.too_large", width=width, height=height, megapixels=megapixels, limit=limit)
     size = width, height
     if longest > max_side:
         size = max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))

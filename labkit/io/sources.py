@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -216,17 +216,24 @@ def _masks(paths: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 
 
 def beside(folder: Path) -> list[Path]:
-    """The files of a folder, or of a folder in a zip (ZIP/FOLDER), in natural order; none where there is no folder."""
+    """The files of a folder, or of a folder in a zip (ZIP/FOLDER), by name; none where there is no folder."""
     if folder.is_dir():
-        files = [path for path in folder.iterdir() if path.is_file()]  # opening a pipe would wait for ever
-    elif (archive := _archive(folder)) is not None:
-        with suppress(OSError, Unreadable, zipfile.BadZipFile), zipfile.ZipFile(archive) as opened:
-            paths = [archive.joinpath(*_inside(member)) for member in walk(opened, lambda member: 0)]
-            return [path for path in paths if path.parent == folder]
+        with os.scandir(folder) as entries:  # only files: opening a pipe would wait for ever
+            return sorted(Path(entry.path) for entry in entries if entry.is_file())
+    if (archive := _archive(folder)) is None:
         return []
-    else:
-        return []
-    return sorted(files, key=lambda path: natural(path.name))
+    return _members(archive, state(archive)).get(folder, [])
+
+
+@lru_cache(maxsize=8)
+def _members(archive: Path, state: tuple[int, int]) -> dict[Path, list[Path]]:
+    """The files of a zip by their folders; none where it cannot be opened."""
+    folders: dict[Path, list[Path]] = {}
+    with suppress(OSError, Unreadable, zipfile.BadZipFile), zipfile.ZipFile(archive) as opened:
+        for member in walk(opened, lambda member: 0):
+            path = archive.joinpath(*_inside(member))
+            folders.setdefault(path.parent, []).append(path)
+    return folders
 
 
 def read_file(path: Path, limit_mb: float) -> bytes:
