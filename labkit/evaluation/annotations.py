@@ -36,8 +36,7 @@ _EXPORTED = {"images", "jpegimages", "img"}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(r"annotations\.xml|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
-_YOLO = re.compile(rb"\s*(\d+( -?[\d.]+){4,}\s*)+")
-_RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE)
+_RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
 """Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
 
@@ -177,19 +176,20 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     entries = Entries(path, photo, classes)
     image = entries.image(path, _LOSSLESS)
     colors, ids = _class_colors(entries), _class_values(entries)
-    if image.mode == "RGB" or (colors and image.mode in ("P", "RGBA")):
-        labels = _by_color(entries, image.convert("RGB"), colors or _voc_colors())
-    elif image.mode in ("L", "P"):
-        labels = np.array(image)
+    if image.mode in ("RGB", "RGBA") or (colors and image.mode == "P"):
+        labels = _by_color(entries, image.convert("RGB"), colors)
+    elif image.mode in ("1", "L", "LA", "P"):
+        labels = np.array(image if image.mode == "P" else image.convert("L"))
+        if ids:
+            labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
-    if ids and image.mode in ("L", "P"):
-        labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     values = set(np.unique(labels).tolist())
-    if values <= {0, IGNORE} and IGNORE in values and not (colors or ids):
-        raise entries.refused("binary", stem=_stem(photo))
-    if values <= {0, 1, IGNORE} and 1 in values and not (colors or ids) and image.mode != "RGB":
-        entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=_stem(photo))))
+    if not (colors or ids):
+        if values <= {0, IGNORE} and IGNORE in values:
+            raise entries.refused("binary", stem=_stem(photo))
+        if 1 in values <= {0, 1, IGNORE}:
+            entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=_stem(photo))))
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
@@ -213,10 +213,15 @@ def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> 
 
 
 def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
+    """Label ids by the colours of classes, without any by VOC's own; what has only greys holds the ids themselves."""
     found, places = np.unique(np.array(image).reshape(-1, 3), axis=0, return_inverse=True)
-    if unknown := [color for color in map(tuple, found.tolist()) if color not in colors]:
+    known = colors or _voc_colors()
+    unknown = [color for color in map(tuple, found.tolist()) if color not in known]
+    if unknown and not colors and (found == found[:, :1]).all():
+        return np.array(image)[..., 0]
+    if unknown:
         raise entries.refused("colors", found=some(list(map(str, unknown)), 3))
-    ids = np.array([colors[tuple(color)] for color in found.tolist()], np.uint8)
+    ids = np.array([known[tuple(color)] for color in found.tolist()], np.uint8)
     return ids[places].reshape(image.size[::-1])
 
 
@@ -348,9 +353,10 @@ def _is_foreign(path: Path, stem: str) -> bool:
     if path.suffix.lower() == ".json":
         content = read_file(path, FILE_MB)
         return b'"annotations"' in content and b'"data"' in content and content.lstrip()[:1] == b"["
-    if path.stem == stem and path.suffix.lower() in (".txt", ".xml"):
-        return path.suffix.lower() == ".xml" or _YOLO.fullmatch(read_file(path, FILE_MB)) is not None
-    return _FOREIGN.fullmatch(path.name) is not None
+    if path.stem == stem and path.suffix.lower() == ".txt":
+        rows = [line.split() for line in decoded(read_file(path, FILE_MB)).splitlines() if line.strip()]
+        return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)
+    return path.stem == stem and path.suffix.lower() == ".xml" or _FOREIGN.fullmatch(path.name) is not None
 
 
 _NO_PHOTO = Photo("", np.zeros((1, 1, 3), np.uint8))

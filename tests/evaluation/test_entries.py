@@ -157,11 +157,16 @@ def test_png_of_a_thousand_million_pixels(tmp_path, name):
     assert time.process_time() - started < 1
 
 
-@pytest.mark.parametrize("mode, color", [("RGB", "white"), ("I;16", 0), ("1", 0)])
-def test_mask_in_another_mode(tmp_path, mode, color):
-    """A picture of colours that no class has, of 16 bits or of one is no index mask, and the error says what is."""
-    Image.new(mode, (100, 80), color).save(tmp_path / "x.mask.png")
-    with pytest.raises(LabkitError, match="x.mask.png.*8-bit"):
+@pytest.mark.parametrize(
+    "mode, color, said",
+    [("RGB", "red", "8-bit"), ("I;16", 0, "8-bit"), ("1", 1, "КЛАСС"), ("RGB", "white", "КЛАСС"), ("LA", 255, "КЛАСС")],
+)
+def test_mask_in_another_mode(tmp_path, mode, color, said):
+    """Colours that no class has, 16 bits, black and white in any mode: no index mask, and the error says what is."""
+    image = Image.new(mode, (100, 80), 0)
+    image.paste(color, (0, 0, 50, 80))
+    image.save(tmp_path / "x.mask.png")
+    with pytest.raises(LabkitError, match=f"x.mask.png.*{said}"):
         find_ground_truth(blank(), tmp_path)
 
 
