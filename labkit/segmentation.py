@@ -147,7 +147,8 @@ class Segmentation:
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / self.photo.name
         paths = [Path(f"{stem}.json"), Path(f"{stem}.ids.png")]
-        scaled = {"file_size": list(self.photo.original_size)} if self.photo.original_size != self.ids.shape else {}
+        file_size = self.photo.original_size or self.ids.shape
+        scaled = {"file_size": list(file_size)} if file_size != self.ids.shape else {}
         record = json.dumps({**self.record(), **scaled}, ensure_ascii=False, indent=1)
         paths[0].write_text(record, encoding="utf-8")
         Image.fromarray(self.ids.astype(np.uint16)).save(paths[1])

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 1
-    except (LabkitError, FileNotFoundError, ModuleNotFoundError) as error:
+    except (LabkitError, OSError, ModuleNotFoundError) as error:
         lines = [" ".join(line.split()).rstrip(".") for line in str(error).splitlines()]
         print(f"labkit: {'; '.join(lines)}.", file=sys.stderr)
         return 2
