@@ -139,12 +139,18 @@ class Segmentation:
         }
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Writes `NAME.json`, `NAME.ids.png` (16-bit) and, with classes, `NAME.classes.png`; returns their paths."""
+        """Writes `NAME.json`, `NAME.ids.png` (16-bit) and, with classes, `NAME.classes.png`; returns their paths.
+
+        The masks have the size of the photo in work, `size` in the JSON; where its file is larger, `file_size` says so.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / self.photo.name
         paths = [Path(f"{stem}.json"), Path(f"{stem}.ids.png")]
-        paths[0].write_text(json.dumps(self.record(), ensure_ascii=False, indent=1), encoding="utf-8")
+        file_size = self.photo.original_size or self.ids.shape
+        scaled = {"file_size": list(file_size)} if file_size != self.ids.shape else {}
+        record = json.dumps({**self.record(), **scaled}, ensure_ascii=False, indent=1)
+        paths[0].write_text(record, encoding="utf-8")
         Image.fromarray(self.ids.astype(np.uint16)).save(paths[1])
         if self.classes is not None:
             image = Image.fromarray(self.labels)

@@ -18,8 +18,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import VOC, label_set
-from labkit.evaluation.annotations import read_labelme
-from labkit.evaluation.outlines import stem
+from labkit.evaluation.annotations import read_labelme, stem
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
