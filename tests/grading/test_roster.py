@@ -98,7 +98,7 @@ def test_two_of_one_name_are_not_guessed(roster):
     "table, who, separator",
     [(MOODLE, ("moodle:512", "moodle:513"), ","), (CANVAS, ("canvas:4711", "canvas:4712"), ",")],
 )
-def test_the_same_table_back(roster, tmp_path, table, who, separator):
+def test_the_same_table_back(roster, tmp_path, table, who):
     """Filled in, it has the system's own columns and lines; what got no mark stays as it was."""
     found = roster(table)
     rows = [found.checked(row(who[0], checks=(Check("photos", False, "мало"),))), found.checked(row(who[1]))]

@@ -70,7 +70,7 @@ def test_late_by_the_name_only():
         "не toml",
         "maximum=1\nbonus=2",
     ]
-    + ["maximum = 10\ndeadline = 'завтра'", "maximum = 10\n[questions]\nfirst = 1", "maximum = true"],
+    + ["maximum = 10\ndeadline = 'завтра'", "maximum = 10\n[questions]\nfirst = 1", "maximum=1\nbonus=2"],
 )
 def test_wrong_files(write, content):
     """What is not known or no number is refused, by name."""

@@ -90,7 +90,7 @@ def notebook_of(
     change: Callable[[dict[str, Any]], None] | None = None,
     whole: bool = True,
 ) -> nbformat.NotebookNode:
-    """An executed notebook, with all that the variant's own has if `whole`; `change` may change the data before seals."""
+    """An executed notebook, with all that the variant's own has if `whole`; `change` may change the unsealed data."""
     data = json.loads(
         json.dumps(results_data(find_variant(variant), photos, results, student, "С-101", wanted, target))
     )
