@@ -141,7 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--wanted", metavar="N", type=_count, default=10, help="photos that are asked for (default 10)")
     grade.add_argument("--target", metavar="CLASS", help="the sought class, any language (default: as each says)")
     grade.add_argument("--no-recompute", action="store_true", help="do not run the models on the photos again")
+    grade.add_argument("--full", action="store_true", help="run SAM on all photos again, not on a few")
     grade.add_argument("--device", metavar="D", default="cpu", help="for the models: auto, cpu (default), cuda")
+    grade.add_argument("--roster", metavar="FILE", type=Path, help="CSV of Moodle or Canvas: who is absent, and export")
+    grade.add_argument("--rubric", metavar="FILE", type=Path, help="TOML: points of checks and questions")
+    grade.add_argument("--anonymous", action="store_true", help="names are hidden until marks are saved")
 
     weights = command("weights", _weights, "List the embedded and the official weights, fetch or verify them.")
     weights.add_argument("action", nargs="?", choices=("list", "fetch", "verify"), default="list")
@@ -348,12 +352,16 @@ def _grade(arguments: argparse.Namespace) -> int:
         wanted=arguments.wanted,
         target=arguments.target,
         device=arguments.device,
+        full=arguments.full,
+        roster=arguments.roster,
+        rubric=arguments.rubric,
+        anonymous=arguments.anonymous,
     )
     failed = [row for row in rows if row.problem is not None]
     for row in failed:
         print(f"labkit: {row.file}: {row.problem}", file=sys.stderr)
-    for name in ("grades.html", "grades.csv"):
-        print(out / name)
+    for path in sorted(out.glob("grades*.*"), key=lambda path: (path.suffix != ".html", path.name)):
+        print(path)
     return 1 if failed else 0
 
 
