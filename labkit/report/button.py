@@ -124,8 +124,8 @@ class HandIn(Provenance):
                 written = self.write()
                 message.value = _told(written, saved)
                 _download(written.path)
-            except (LabkitError, OSError) as error:
-                message.value = f"<b>{html.escape(str(error))}</b>"
+            except Exception as error:  # a traceback that nobody would see
+                message.value = f"<b>{html.escape(str(error) or type(error).__name__)}</b>"
             finally:
                 press.disabled = False
 
