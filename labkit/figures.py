@@ -200,20 +200,20 @@ class Drawing(Figure):
 
 
 def svg(drawn: Figure) -> str:
-    """A figure as SVG, never wider than what is around it: text as text, photos as WebP, the same bytes every time."""
+    """A figure as SVG: text as text, photos as WebP, the same bytes at every run."""
     buffer = io.StringIO()
     with matplotlib.rc_context(STYLE):
         drawn.savefig(
             buffer, format="svg", metadata={"Date": None, "Creator": None, "Title": drawn.get_label()}, dpi=144
         )
-    written = buffer.getvalue().replace("<svg ", '<svg role="img" style="max-width: 100%; height: auto" ', 1)
+    written = buffer.getvalue().replace("<svg ", '<svg role="img" ', 1)
     return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_webp, written)
 
 
 def inline_svg(drawn: Figure) -> str:
     """A figure as SVG to stand in HTML, never wider than what is around it."""
     written = svg(drawn)
-    return written[written.index("<svg") :]
+    return written[written.index("<svg") :].replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
 
 def display_svg(drawn: Figure) -> None:

@@ -115,6 +115,7 @@ class HandIn(Provenance):
     def button(self) -> Any:
         """The button, and below it what became of it."""
         press = ipywidgets.Button(description=text("hand_in.button"), layout={"width": "auto"}, icon="file-text")
+        press.add_class("labkit-live")  # it works where the saver cannot be loaded
         message, saver = ipywidgets.HTML(), _Saver()
 
         def pressed(_: Any) -> None:

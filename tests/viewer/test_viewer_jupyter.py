@@ -27,7 +27,7 @@ CELLS = [
     "          if photo.name in ('cat_kitten', 'horses')]\n"
     "hand = labkit.prompt(labkit.load_model(4, 'embedded', 'cpu'), photos[0])",
     "explorer = labkit.explore(labkit.load_model(3, 'embedded', 'cpu'), photos)",
-    "labkit.show(explorer.result)",
+    "labkit.show(explorer.result)\nlabkit.figures.display_figures([explorer.result])",
     "model = labkit.load_model(3, 'embedded', 'cpu')\n"
     "labkit.hand_in(3, photos, [model.segment(photo) for photo in photos], 'Ли', wanted=2, prompted=[hand])",
 ]
@@ -209,6 +209,16 @@ def test_show_by_mouse(lab):
     page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
     _changes(canvas, state)
     assert float(slider.input_value()) > 0.8
+
+
+def test_figures_fit(lab):
+    """In a narrow window a figure is as wide as its cell, and no wider."""
+    page, _ = lab
+    page.set_viewport_size({"width": 700, "height": 1000})
+    figure = cell_of(page, "labkit.show(").locator(".jp-RenderedSVG")
+    width = "(e) => [e.querySelector('img, svg').getBoundingClientRect().width, e.clientWidth]"
+    until(lambda: (sizes := figure.evaluate(width))[0] <= sizes[1] < 600)
+    page.set_viewport_size({"width": 1300, "height": 1000})
 
 
 def test_report_button(lab):
