@@ -77,7 +77,7 @@ class Annotator(Prompter):
 
     def page(self) -> str:
         """What a page without a kernel shows: the objects, and how they were made."""
-        note = html.escape(text("annotate.page", file=self.path.name))
+        note = html.escape(text("annotate.page" if self.objects else "annotate.none", file=self.path.name))
         return f"{self.mark}<p><em>{note}</em></p>{page_part([self._saved]) if self.objects else ''}</div>"
 
     def add(self) -> None:
