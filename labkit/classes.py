@@ -23,8 +23,6 @@ IGNORE = 255
 LABEL_SETS = ("PASCAL VOC", "COCO", "ADE20K", "Cityscapes", "people")
 """The names of all label sets, as they stand in `made_by["classes"]`."""
 
-_FILES = ("COCO", "ADE20K", "Cityscapes")
-
 _KEYS = {
     "airplane": "aeroplane",
     "dining table": "diningtable",
@@ -80,34 +78,25 @@ class LabelSet:
         return (self.names_ru if language() == "ru" else self.names)[label_id]
 
 
-_VOC = [
-    ("background", "фон", "#000000"),
-    ("aeroplane", "самолёт", "#aaddff"),
-    ("bicycle", "велосипед", "#009e73"),
-    ("bird", "птица", "#f0e442"),
-    ("boat", "лодка", "#00507d"),
-    ("bottle", "бутылка", "#66c5ab"),
-    ("bus", "автобус", "#8f4a00"),
-    ("car", "автомобиль", "#d55e00"),
-    ("cat", "кошка", "#e69f00"),
-    ("chair", "стул", "#997744"),
-    ("cow", "корова", "#a8577f"),
-    ("diningtable", "обеденный стол", "#eeccdd"),
-    ("dog", "собака", "#0072b2"),
-    ("horse", "лошадь", "#7a3b5f"),
-    ("motorbike", "мотоцикл", "#e58f53"),
-    ("person", "человек", "#cc79a7"),
-    ("pottedplant", "комнатное растение", "#00664a"),
-    ("sheep", "овца", "#f5d08a"),
-    ("sofa", "диван", "#334499"),
-    ("train", "поезд", "#992222"),
-    ("tvmonitor", "телевизор или монитор", "#56b4e9"),
-]
+@cache
+def label_set(name: str) -> LabelSet:
+    """The label set of a name in `LABEL_SETS`, its file read at the first call; ValueError for another name."""
+    if name == "people":
+        voc = label_set("PASCAL VOC")
+        person = (0, voc.id("person"))
+        return LabelSet(name, *(tuple(column[n] for n in person) for column in (voc.names, voc.names_ru, voc.colors)))
+    if name not in LABEL_SETS:
+        raise ValueError(f"no label set is called {name!r}; valid are: {', '.join(LABEL_SETS)}")
+    path = Path(__file__).parent / "labels" / f"{name.lower().replace(' ', '_')}.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return LabelSet(name, *(tuple(row[column] for row in rows) for column in ("name", "name_ru", "color")))
 
-VOC = LabelSet("PASCAL VOC", *zip(*_VOC, strict=True))
+
+VOC = label_set("PASCAL VOC")
 """The 20 classes of PASCAL VOC 2012 and the background, in their usual order (Everingham et al., 2010)."""
 
-PEOPLE = LabelSet("people", *zip(*(_VOC[VOC.id(name)] for name in ("background", "person")), strict=True))
+PEOPLE: LabelSet
 """People and everything else."""
 
 COCO: LabelSet
@@ -120,22 +109,8 @@ CITYSCAPES: LabelSet
 """The 19 classes that are trained on, from 1; 0 occurs nowhere in a result (Cordts et al., 2016)."""
 
 
-@cache
-def label_set(name: str) -> LabelSet:
-    """The label set of a name in `LABEL_SETS`, its file read at the first call; ValueError for another name."""
-    if name in _FILES:
-        path = Path(__file__).parent / "labels" / f"{name.lower()}.csv"
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return LabelSet(name, *(tuple(row[column] for row in rows) for column in ("name", "name_ru", "color")))
-    for labels in (VOC, PEOPLE):
-        if labels.name == name:
-            return labels
-    raise ValueError(f"no label set is called {name!r}; valid are: {', '.join(LABEL_SETS)}")
-
-
 def __getattr__(name: str) -> LabelSet:
-    for known in _FILES:
+    for known in LABEL_SETS:
         if known.upper() == name:
             return label_set(known)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

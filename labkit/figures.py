@@ -20,7 +20,7 @@ from labkit.io.drawing import (
     Drawings,
     cut,
     display_svg,
-    inline_svg,
+    in_html,
     note,
     panels,
     plain_table,
@@ -45,7 +45,7 @@ __all__ = [
     "display_svg",
     "figure",
     "figures",
-    "inline_svg",
+    "in_html",
     "legend_rows",
     "mask_image",
     "named_segments",
@@ -185,7 +185,7 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
         [small(image) for image in images],
         [cut(result.photo.name), text("figures.mask"), text("figures.overlay")],
         columns=3,
-        legend=legend or [("", text("figures.nothing"))],
+        legend=legend or [("", text("figures.nothing" if result.classes is None else "figures.nothing_helps"))],
         size=result.ids.shape,
         legend_columns=3,
     )
@@ -201,14 +201,15 @@ def _instances(result: Segmentation) -> bool:
 
 def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
     """The box of each of these objects and, on its upper edge or below others', what it is and how surely."""
-    colors, (height, width), taken = colors_of(result), result.ids.shape, []
+    colors, (height, width) = colors_of(result), result.ids.shape
+    taken: list[tuple[int, float]] = []
     for segment, name in named_segments(result):
         if name not in names:
             continue
         x0, y0, x1, y1 = segment.box
         color = colors[segment.id]
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
-        y = y0
+        y = float(y0)
         while any(abs(x0 - x) < width / 3 and abs(y - other) < height / 12 for x, other in taken):
             y += height / 12
         taken.append((x0, y))

@@ -139,12 +139,18 @@ class Segmentation:
         }
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Writes `NAME.json`, `NAME.ids.png` (16-bit) and, with classes, `NAME.classes.png`; returns their paths."""
+        """Writes `NAME.json`, `NAME.ids.png` (16-bit) and, with classes, `NAME.classes.png`; returns their paths.
+
+        The masks have the size of the photo in work, `size` in the JSON; where its file is larger, `file_size` says so.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / self.photo.name
         paths = [Path(f"{stem}.json"), Path(f"{stem}.ids.png")]
-        paths[0].write_text(json.dumps(self.record(), ensure_ascii=False, indent=1), encoding="utf-8")
+        file_size = self.photo.original_size or self.ids.shape
+        scaled = {"file_size": list(file_size)} if file_size != self.ids.shape else {}
+        record = json.dumps({**self.record(), **scaled}, ensure_ascii=False, indent=1)
+        paths[0].write_text(record, encoding="utf-8")
         Image.fromarray(self.ids.astype(np.uint16)).save(paths[1])
         if self.classes is not None:
             image = Image.fromarray(self.labels)
@@ -161,38 +167,32 @@ def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:
     is another photo's, of another size, broken or not there.
     """
     path = Path(path)
-    size = photo.pixels.shape[:2]
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if (record["photo"], *record["size"]) != (photo.name, *size):
-            made_for = f"{record['photo']}, {record['size']}"
-            raise ValueError(f"it was made for {made_for}; this photo is {photo.name}, {list(size)}")
-        segments = [_read_segment(row, size) for row in record["segments"]]
-        made_by = record["made_by"]
-        classes = label_set(made_by["classes"]) if made_by.get("classes") in LABEL_SETS else None
-        ids = _read_ids(path.with_name(path.name.removesuffix(".json") + ".ids.png"), size, segments)
+        return _load(path, photo)
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:
         reason = error if isinstance(error, (ValueError, OSError)) else repr(error)
         raise ValueError(f"{path} is no segmentation of this photo ({reason}); write it again with `save`") from error
+
+
+def _load(path: Path, photo: Photo) -> Segmentation:
+    size = photo.pixels.shape[:2]
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if (record["photo"], *record["size"]) != (photo.name, *size):
+        made_for = f"{record['photo']}, {record['size']}"
+        raise ValueError(f"it was made for {made_for}; this photo is {photo.name}, {list(size)}")
+    segments = [
+        Segment(row["id"], row["label_id"], row["label"], float(row["score"]), decode_mask(row["rle"], size).copy("C"))
+        for row in record["segments"]
+    ]
+    with Image.open(path.with_name(path.name.removesuffix(".json") + ".ids.png")) as image:
+        ids = np.array(image).astype(np.int32)
+    if ids.shape != size:
+        raise ValueError(f"the ids are {list(ids.shape)}")
+    if unknown := set(np.unique(ids).tolist()) - {0, *(s.id for s in segments)}:
+        raise ValueError(f"the ids {sorted(unknown)[:5]} are no segments")
     confidence = np.zeros(size, np.float32)
     for segment in segments:
         confidence[ids == segment.id] = segment.score
+    made_by = record["made_by"]
+    classes = label_set(made_by["classes"]) if made_by.get("classes") in LABEL_SETS else None
     return Segmentation(photo, ids, confidence, segments, classes, made_by)
-
-
-def _read_segment(row: dict[str, Any], size: tuple[int, int]) -> Segment:
-    try:
-        mask = np.ascontiguousarray(decode_mask(row["rle"], size))
-    except ValueError as error:
-        raise ValueError(f"the mask of segment {row['id']} is damaged or of another size ({error})") from error
-    return Segment(row["id"], row["label_id"], row["label"], float(row["score"]), mask)
-
-
-def _read_ids(path: Path, size: tuple[int, int], segments: list[Segment]) -> np.ndarray:
-    with Image.open(path) as image:
-        ids = np.array(image).astype(np.int32)
-    if ids.shape != size:
-        raise ValueError(f"{path.name} is {list(ids.shape)}")
-    if unknown := set(np.flatnonzero(np.bincount(ids.ravel())).tolist()) - {0, *(s.id for s in segments)}:
-        raise ValueError(f"{path.name} has the ids {sorted(unknown)[:5]}, which are no segments")
-    return ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
@@ -64,6 +65,12 @@ def test_ci_runs_what_the_readme_says(root):
     assert [line for line in lines if re.match("make|python|npm", line)] == lines[-2:] == ["make lint", "make test"]
     readme = (root / "README.md").read_text(encoding="utf-8")
     assert "make test" in readme and "make lint" in readme
+
+
+def test_what_stands_above_the_environment(root):
+    """Node takes JupyterLab's scripts in .venv for what they are; photos of iPhones open without another command."""
+    assert json.loads((root / "package.json").read_text()).get("type", "commonjs") == "commonjs"
+    assert "-e .[heic]" in (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
 
 
 def test_python_floor(root):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import struct
@@ -18,8 +17,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labkit.evaluation.annotations import find_ground_truth
-from labkit.io import sources as _sources
 from labkit.io import zips
 from labkit.io.errors import LabkitError
 from labkit.locale import text, use_language
@@ -154,7 +151,7 @@ def test_exif_orientation(tmp_path, orientation, suffix):
         ("RGB", ".ppm", GREEN, GREEN),
         ("I;16", ".png", 65535, WHITE),
         ("I;16", ".png", 32896, (128, 128, 128)),
-        ("I;16", ".tif", 257 * 7, (7, 7, 7)),
+        ("I;16", ".tif", 257 * 100, (100, 100, 100)),
         ("I", ".tif", 65535, WHITE),
         ("F", ".tif", 0.5, (0, 0, 0)),
     ],
@@ -283,12 +280,6 @@ def test_too_many_pixels(tmp_path, capfd):
     assert Image.MAX_IMAGE_PIXELS == before and capfd.readouterr() == ("", "")
     with pytest.raises(LabkitError, match="Мпикс"):
         load_photos(tmp_path / "ok.png", max_pixels=100)
-
-
-def test_between_pillows_limit_and_ours(tmp_path):
-    """A size that Pillow alone would refuse gets as far as its (missing) data."""
-    with pytest.raises(LabkitError, match="обрывается|повреждён"):
-        load_photos(bare_png(tmp_path / "a.png", 200_000, 1_000))
 
 
 def test_heic(tmp_path):
@@ -461,19 +452,15 @@ def test_zip_encrypted_member(tmp_path):
 
 
 def test_zip_bombs(tmp_path, monkeypatch):
-    """Limits hold for a member's size, for its ratio, for all together and for the number of members."""
-    path, photo = tmp_path / "z.zip", save(tmp_path / "a.png")
+    """What a zip's walk refuses is named, a member or the whole; the rest is read."""
+    path = tmp_path / "z.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(photo, "a.png")
-        archive.write(photo, "c.png")
+        archive.write(save(tmp_path / "a.png"), "a.png")
         archive.writestr("b.bmp", bytes(11_000_000))
-    assert "сжат" in reasons(load_photos(path, quiet=True))["b.bmp"]
-    monkeypatch.setattr(_sources, "ZIP_MEMBER_MB", 1)
-    assert "1 МБ" in reasons(load_photos(path, quiet=True))["b.bmp"]
-    monkeypatch.setattr(_sources, "ZIP_TOTAL_MB", 1.5 * photo.stat().st_size / 1e6)
-    assert list(reasons(load_photos(path, quiet=True))) == ["b.bmp", "c.png"]
-    monkeypatch.setattr(zips, "MAX_MEMBERS", 2)
-    with pytest.raises(LabkitError, match="файлов в архиве: 3"):
+    photos = load_photos(path, quiet=True)
+    assert [photo.name for photo in photos] == ["a"] and "сжат" in reasons(photos)["b.bmp"]
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 1)
+    with pytest.raises(LabkitError, match="файлов в архиве: 2"):
         load_photos(path)
 
 
@@ -483,32 +470,6 @@ def test_zip_that_is_none(tmp_path, data):
     (tmp_path / "z.zip").write_bytes(data)
     with pytest.raises(LabkitError):
         load_photos(tmp_path / "z.zip")
-
-
-# References
-
-
-def test_reference_next_to_the_photo(tmp_path):
-    """A mask and an outline are no photos, and fit the size that the photo has in work."""
-    save(tmp_path / "cat.png", scene(60, 40))
-    save(tmp_path / "cat.mask.png", Image.new("L", (60, 40), 8))
-    save(tmp_path / "dog.png")
-    shape = {"label": "dog", "points": [[0, 0], [40, 0], [40, 30]]}
-    (tmp_path / "dog.json").write_text(json.dumps({"imageWidth": 48, "imageHeight": 32, "shapes": [shape]}))
-    save(tmp_path / "none.png")
-    cat, dog, none = load_photos(tmp_path, quiet=True, max_side=30)
-    truth = find_ground_truth(cat)
-    assert truth.ids.shape == (20, 30) and [s.label for s in truth.segments] == ["cat"]
-    assert [s.label for s in find_ground_truth(dog).segments] == ["dog"] and find_ground_truth(none) is None
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"photo": "cat"}', ""])
-def test_broken_reference_keeps_the_photo(tmp_path, content):
-    """Annotations that cannot be read are nobody's business while photos are loaded."""
-    save(tmp_path / "cat.png")
-    (tmp_path / "cat.json").write_text(content)
-    (photo,) = load_photos(tmp_path, quiet=True)
-    assert photo.name == "cat" and not photo.notes
 
 
 # What is said

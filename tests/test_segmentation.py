@@ -236,10 +236,16 @@ def test_damaged_files(outlined, tmp_path, damage):
 
 def test_importing_needs_no_torch(root):
     """Results, figures, viewer and reports are there at once: none of them imports torch."""
-    modules = [
-        "labkit",
-        *(f"labkit.{name}" for name in ("segmentation", "evaluation.annotations", "figures", "viewer", "report")),
-    ]
+    rooms = "segmentation", "evaluation.annotations", "figures", "viewer", "report", "comparison.figures"
+    modules = ["labkit", *(f"labkit.{room}" for room in rooms)]
     command = f"import {', '.join(modules)}, sys; print(*sorted({{'torch', 'torchvision', 'timm'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_size_of_the_file_is_saved(tmp_path, outlined):
+    """Where the photo was made smaller the JSON says which size the masks have and which the file."""
+    large = replace(outlined, photo=replace(outlined.photo, original_size=(3000, 4510)))
+    for result, file_size in ((outlined, None), (large, [3000, 4510])):
+        record = json.loads(result.save(tmp_path)[0].read_text(encoding="utf-8"))
+        assert record["size"] == list(outlined.ids.shape) and record.get("file_size") == file_size

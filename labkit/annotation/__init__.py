@@ -18,8 +18,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import VOC, label_set
-from labkit.evaluation.annotations import read_labelme
-from labkit.evaluation.outlines import stem
+from labkit.evaluation.annotations import read_labelme, stem
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
@@ -78,7 +77,7 @@ class Annotator(Prompter):
 
     def page(self) -> str:
         """What a page without a kernel shows: the objects, and how they were made."""
-        note = html.escape(text("annotate.page", file=self.path.name))
+        note = html.escape(text("annotate.page" if self.objects else "annotate.none", file=self.path.name))
         return f"{self.mark}<p><em>{note}</em></p>{page_part([self._saved]) if self.objects else ''}</div>"
 
     def add(self) -> None:

@@ -9,16 +9,20 @@ import argparse
 import io
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit import __version__
 from labkit.io.errors import LabkitError
 from labkit.locale import text
+
+if TYPE_CHECKING:
+    from labkit.photos import Photo
 
 __all__ = ["main"]
 
@@ -33,8 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
-        return arguments.run(arguments)
-    except (LabkitError, FileNotFoundError, ModuleNotFoundError) as error:
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # `| head` has what it wanted; what is left unsaid must not fail at the end
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 1
+    except (LabkitError, OSError, ModuleNotFoundError) as error:
         lines = [" ".join(line.split()).rstrip(".") for line in str(error).splitlines()]
         print(f"labkit: {'; '.join(lines)}.", file=sys.stderr)
         return 2
@@ -72,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the results are written")
     _model_options(segment)
     prompts = segment.add_argument_group(
-        "prompts", "For variant 4, in pixels from the left and the top; without any it segments everything."
+        "prompts", "For variant 4, in pixels of the file from the left and the top; without any it segments everything."
     )
     point, box = partial(_numbers, 2, "cli.point"), partial(_numbers, 4, "cli.box")
     repeated = {"metavar": "X,Y", "type": point, "action": "append", "default": []}
@@ -131,7 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--wanted", metavar="N", type=_count, default=10, help="photos that are asked for (default 10)")
     grade.add_argument("--target", metavar="CLASS", help="the sought class, any language (default: as each says)")
     grade.add_argument("--no-recompute", action="store_true", help="do not run the models on the photos again")
+    grade.add_argument("--full", action="store_true", help="run SAM on all photos again, not on a few")
     grade.add_argument("--device", metavar="D", default="cpu", help="for the models: auto, cpu (default), cuda")
+    grade.add_argument("--roster", metavar="FILE", type=Path, help="CSV of Moodle or Canvas: who is absent, and export")
+    grade.add_argument("--rubric", metavar="FILE", type=Path, help="TOML: points of checks and questions")
+    grade.add_argument("--anonymous", action="store_true", help="names are hidden until marks are saved")
 
     weights = command("weights", _weights, "List the embedded and the official weights, fetch or verify them.")
     weights.add_argument("action", nargs="?", choices=("list", "fetch", "verify"), default="list")
@@ -202,18 +216,37 @@ def _segment(arguments: argparse.Namespace) -> int:
         print(text("model.failed", name=name, reason=reason), file=sys.stderr)
     print(text("weights.taken", name=model.weights.name, reason=model.weights.reason))
     for photo in photos:
+        for note in photo.notes:
+            print(f"{photo.name}: {note}", file=sys.stderr)
+        if photo.scale != (1, 1):
+            print(f"{photo.name}: {text('cli.scaled')}", file=sys.stderr)
         try:
             if prompts:
                 model.set_photo(photo)
-                result = model.prompt(**prompts)
+                result = model.prompt(**_in_work(prompts, photo))
             else:
                 result = model.segment(photo)
-            for path in result.save(arguments.out):
-                print(path)
+            paths = result.save(arguments.out)
         except Exception as error:  # one photo's failure must not cost the others
             failed.append((photo.name, str(error)))
             print(text("model.failed", name=photo.name, reason=error), file=sys.stderr)
+        else:
+            print(*paths, sep="\n")
     return 1 if failed else 0
+
+
+def _in_work(prompts: dict[str, list], photo: Photo) -> dict[str, list]:
+    """Prompts in pixels of the photo's file, checked there, as pixels of the photo in work."""
+    from labkit.models.prompts import check_box, check_points
+
+    scaled, size = dict(prompts), photo.original_size
+    if "points" in prompts:
+        points, _ = check_points(prompts["points"], prompts["point_labels"], size)
+        scaled["points"] = [[x * photo.scale[0], y * photo.scale[1]] for x, y in points]
+    if "box" in prompts:
+        box = check_box(prompts["box"], size)
+        scaled["box"] = [n * scale for n, scale in zip(box, photo.scale * 2, strict=True)]
+    return scaled
 
 
 def _check_device(device: str) -> None:
@@ -319,12 +352,16 @@ def _grade(arguments: argparse.Namespace) -> int:
         wanted=arguments.wanted,
         target=arguments.target,
         device=arguments.device,
+        full=arguments.full,
+        roster=arguments.roster,
+        rubric=arguments.rubric,
+        anonymous=arguments.anonymous,
     )
     failed = [row for row in rows if row.problem is not None]
     for row in failed:
         print(f"labkit: {row.file}: {row.problem}", file=sys.stderr)
-    for name in ("grades.html", "grades.csv"):
-        print(out / name)
+    for path in sorted(out.glob("grades*.*"), key=lambda path: (path.suffix != ".html", path.name)):
+        print(path)
     return 1 if failed else 0
 
 

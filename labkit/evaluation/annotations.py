@@ -1,159 +1,276 @@
-"""Reference masks: what a person says is on the photo, to measure a model against.
+"""Ground truth: what a person says is on the photo, to measure a model against.
 
-Read from files next to the photo, or in a folder of their own, the first of these that is there: `NAME.json`, outlines
-as labelme writes them; `NAME.mask.png`, the label id of each pixel; `NAME.CLASS.mask.png`, a mask of one class or, with
-a number after the class, of one object; any COCO JSON, which may hold many photos. They belong to the upright photo.
+Read from files next to the photo, in a folder of their own or where CVAT, Label Studio and Roboflow put them, the
+first of these that is there: `NAME.json`, outlines as labelme writes them; `NAME.mask.png`, the label id or the colour
+of each pixel; `NAME.CLASS.mask.png`, a mask of one class or, with a number after the class, of one object; any COCO
+JSON, which may hold many photos. They belong to the upright photo.
 """
 
 from __future__ import annotations
 
+import csv
+import json
 import re
-import warnings
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
-from glob import escape
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from PIL import Image
 
 from labkit.classes import IGNORE, VOC, LabelSet
-from labkit.evaluation.outlines import (
-    JSON_MB,
-    drawn,
-    limited,
-    normal,
-    outline,
-    places,
-    png_mask,
-    read_json,
-    refused,
-    run_mask,
-    scale,
-    stem,
-)
-from labkit.io.errors import LabkitError
+from labkit.evaluation.entries import FILE_MB, Entries
+from labkit.io.files import decoded, some
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.segmentation import Segment, Segmentation
+from labkit.io.sources import IMAGE_SUFFIXES, MASK_FOLDERS, beside, read_file, state
+from labkit.photos import Photo
+from labkit.segmentation import Segmentation
 
-if TYPE_CHECKING:
-    from labkit.photos import Photo
+__all__ = ["find_ground_truth", "read_class_masks", "read_coco", "read_labelme", "read_mask", "stem"]
 
-__all__ = ["find_ground_truth", "read_class_masks", "read_coco", "read_labelme", "read_mask"]
+_LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
+_EXPORTED = {"images", "jpegimages", "img"}
+"""A folder of this name has its masks beside it, not in it."""
 
-_UNKNOWN = "__ignore__"
-"""What labelme calls a place that shall not count."""
-
-_ENDING = ".mask.png"
-
-_Labelled = tuple[int | None, np.ndarray]
-"""A label id, None for a place that shall not count, and its mask, `HxW` bool."""
+_FOREIGN = re.compile(r"annotations\.xml|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
+_RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
+"""Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
 
 def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: LabelSet = VOC) -> Segmentation | None:
-    """The reference of a photo, in `folder` or next to it; None where there is none. The kit's photos have theirs.
+    """The ground truth of a photo, in `folder` or next to it; None where there is none. The kit's photos have theirs.
 
-    `made_by["objects"]` says whether it tells objects of one class apart. LabkitError (a ValueError), naming the file,
-    where one is there and cannot be read.
+    The classes are VOC's and, where these will not do, those of `classes`. `made_by["objects"]` says whether objects of
+    one class are told apart, `made_by["notes"]` what could not be read. LabkitError (a ValueError), naming the file,
+    where one is there and nothing of it can be read.
     """
     if folder is None and photo.path is None:
         return None
     if folder is None:
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
-    folder = Path(folder)
-    name = stem(photo)
-    own, index = folder / f"{name}.json", folder / f"{name}{_ENDING}"
-    if own.is_file() and not _is_result(own) and _coco_record(own) is None:
-        return read_labelme(own, photo, classes)
-    if index.is_file():
-        return read_mask(index, photo, classes)
-    if masks := _files(folder, f"{escape(name)}.*{_ENDING}"):
-        return read_class_masks(masks, photo, classes)
-    for path in _files(folder, "*.json"):
-        if _coco_record(path) is not None and (reference := read_coco(path, photo, classes)) is not None:
-            return reference
+    places = [(place, beside(place)) for place in _places(Path(folder))]
+    for place, files in places:
+        if (found := _own(photo, place, files, classes)) is not None:
+            return found
+    files = [file for _, files in places for file in files]
+    for path in files:
+        if path.suffix.lower() == ".json" and _coco_record(path) is not None:
+            if (found := read_coco(path, photo, classes)) is not None:
+                return found
+    for path in files:
+        if _is_foreign(path, stem(photo)):
+            raise Entries(path, photo).refused("foreign")
     return None
+
+
+def _places(folder: Path) -> list[Path]:
+    """The folder, and those of masks in it; of an exported folder of images also what lies around it."""
+    roots = [folder]
+    for up, name in ((folder.parent, folder.name), (folder.parent.parent, folder.parent.name)):
+        if name.lower() in _EXPORTED:
+            roots.append(up)
+    inner = [root / name for root in roots for name in ("annotations", "masks", "SegmentationClass", "labels")]
+    return [*roots, *inner]
+
+
+def _own(photo: Photo, place: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
+    """What a photo has files of its own for in a folder."""
+    own_stem = stem(photo).casefold()
+    by_name = {_normal(path.name).casefold(): path for path in files}
+    own = by_name.get(f"{own_stem}.json")
+    if own is not None and not _is_result(own) and _coco_record(own) is None:
+        return read_labelme(own, photo, classes)
+    endings = [".mask", "_mask", "-mask", *([""] if place.name.lower() in MASK_FOLDERS else [])]
+    for name in (f"{own_stem}{ending}{suffix}" for ending in endings for suffix in IMAGE_SUFFIXES):
+        if name in by_name and by_name[name] != photo.path:
+            return read_mask(by_name[name], photo, classes)
+    masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and _class_of(path, photo)]
+    return read_class_masks(masks, photo, classes) if masks else None
 
 
 def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """Labelme's JSON: polygons, rectangles, circles, masks; those of one class and one `group_id` are one object.
 
-    Coordinates are scaled to the photo's working size. The label `__ignore__` is a place that shall not count; an
-    outline of the background cuts a hole into those before it.
+    So are those whose label has the same number, as in `cat-1`. Coordinates are scaled to the photo's working size. The
+    label `__ignore__` is a place that shall not count; an outline of the background cuts a hole into those before it.
     """
-    path = Path(path)
-    record = read_json(path)
-    try:
-        size = record["imageWidth"], record["imageHeight"]
-        scaling = scale(path, photo, size)
-        shapes = [(str(s["label"]), s.get("shape_type"), s["points"], s) for s in record["shapes"]]
-        limited(path, len(shapes), sum(len(points) for _, _, points, _ in shapes))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise refused(path, "labelme", error=repr(error)) from error
-    labelled: dict[Any, _Labelled] = {}
-    for number, (label, kind, points, row) in enumerate(shapes, start=1):
-        label_id, group = _label_id(path, label, classes), row.get("group_id")
-        if kind == "mask":
-            mask = png_mask(path, number, points, row.get("mask"), size, photo)
-        else:
-            mask = drawn(path, number, outline(path, number, kind, points) * scaling, photo)
-        key = ("shape", number) if group is None else ("group", str(group), label_id)
-        labelled[key] = (label_id, labelled[key][1] | mask if key in labelled else mask)
-    annotation = _composed(path, photo, labelled.values(), classes)
-    annotation.made_by["sam"] = any(str(row.get("description")).startswith("SAM") for *_, row in shapes)
-    return annotation
+    entries = Entries(Path(path), photo, classes)
+    record = _json(entries)
+    if not isinstance(record, dict) or not isinstance(record.get("shapes"), list):
+        raise entries.refused("labelme")
+    shapes = record["shapes"]
+    entries.limit(len(shapes), sum(len(row["points"]) for row in shapes if _has_list(row, "points")))
+    entries.sized(record.get("imageWidth"), record.get("imageHeight"))
+    for number, row in enumerate(shapes, start=1):
+        with entries.entry(number):
+            label_id, count = entries.label(row["label"])
+            if row.get("shape_type") == "mask":
+                mask = entries.part(number, row["points"], row.get("mask"))
+            else:
+                mask = entries.shape(number, row.get("shape_type"), row["points"])
+            group = row.get("group_id")
+            entries.add(label_id, mask, group if group is not None else f"-{count}" if count else None)
+    truth = entries.composed()
+    truth.made_by["sam"] = any(
+        isinstance(row, dict) and str(row.get("description")).startswith("SAM") for row in shapes
+    )
+    return truth
 
 
 def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:
     """The objects of one photo in a COCO JSON, found by the stem of `file_name`; None where the file has none.
 
     Polygons, compressed and uncompressed RLE, scaled to the photo's working size. Categories count by name. Where
-    `iscrowd` is 1 nobody says which object is where: the confidence there is 0 (Lin et al., 2014, section 4.3).
+    `iscrowd` is 1 nobody says which object is where: the confidence there is 0 (Lin et al., 2014, section 4.3). CVAT
+    writes it of every mask that was painted, and of these it means nothing.
     """
-    path = Path(path)
-    record = _coco_record(path)
-    if record is None:
-        raise refused(path, "coco", error="images, annotations, categories")
-    try:
-        images = _images_of(photo, record["images"])
-        if not images:
-            return None
-        if len(images) > 1:
-            raise refused(path, "twice", photo=images[0]["file_name"])
-        rows = [row for row in record["annotations"] if row["image_id"] == images[0]["id"]]
-        names = {row["id"]: str(row["name"]) for row in record["categories"]}
-        size = images[0]["width"], images[0]["height"]
-        scale(path, photo, size)
-        limited(path, len(rows), _points(rows))
-        labelled: list[_Labelled] = []
-        for number, row in enumerate(rows, start=1):
-            label_id = None if row.get("iscrowd") else _label_id(path, names[row["category_id"]], classes)
-            labelled.append((label_id, _coco_mask(path, number, row["segmentation"], size, photo)))
-    except (AttributeError, KeyError, TypeError) as error:
-        raise refused(path, "coco", error=repr(error)) from error
-    return _composed(path, photo, labelled, classes)
+    entries = Entries(Path(path), photo, classes)
+    record = _coco_record(Path(path))
+    if record is None or not all(isinstance(record.get(key), list) for key in ("images", "annotations", "categories")):
+        raise entries.refused("coco")
+    pictures = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
+    if record["images"] and not pictures:
+        raise entries.refused("coco")
+    images = _images_of(photo, pictures)
+    if not images:
+        return None
+    if len(images) > 1:
+        raise entries.refused("twice", photo=images[0]["file_name"])
+    every = [row for row in record["annotations"] if isinstance(row, dict)]
+    known, wanted = Counter(_id(row.get("id")) for row in pictures), _id(images[0].get("id"))
+    rows = [row for row in every if _id(row.get("image_id")) == wanted]
+    lost = sum(_id(row.get("image_id")) not in known for row in every) + len(record["annotations"]) - len(every)
+    if rows and known[wanted] > 1:
+        raise entries.refused("same_ids", id=wanted, photo=images[0]["file_name"])
+    if lost:
+        entries.notes.append(str(entries.refused("lost", lost)))
+    outlines = [row["segmentation"] for row in rows if _has_list(row, "segmentation")]
+    entries.limit(len(rows), sum(len(flat) if isinstance(flat, list) else 1 for row in outlines for flat in row) // 2)
+    if rows:
+        entries.sized(images[0].get("width"), images[0].get("height"))
+    names: dict[str, set[str]] = {}
+    for row in (row for row in record["categories"] if isinstance(row, dict) and "name" in row):
+        names.setdefault(_id(row.get("id")), set()).add(str(row["name"]))
+    crowds = [_id(row.get("iscrowd")) in ("1", "True") for row in every]
+    for number, row in enumerate(rows, start=1):
+        with entries.entry(number):
+            label_id, category = None, names.get(_id(row.get("category_id")), set())
+            if _id(row.get("iscrowd")) not in ("1", "True") or "attributes" in row or all(crowds):
+                if len(category) != 1:
+                    raise entries.refused("category", number=number, id=str(row.get("category_id"))[:40])
+                label_id, _ = entries.label(next(iter(category)))
+            outline = row.get("segmentation") or []
+            mask = (entries.polygons if isinstance(outline, list) else entries.runs)(number, outline)
+            entries.add(label_id, mask)
+    return entries.composed()
 
 
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
-    """An index PNG: the label id of each pixel, scaled to the photo's working size.
+    """An index PNG: the label id of each pixel, or its colour, scaled to the photo's working size.
 
-    Where nobody labelled (255) there is no segment and the confidence is 0, everywhere else it is 1. A mask of nothing
-    but 0 and 255 says where something is and not what: it is refused, and the error says how to name the class.
+    Colours are those of CVAT's `labelmap.txt` beside it, else PASCAL VOC's; label ids are those of Roboflow's
+    `_classes.csv`, else VOC's, else those of `classes`. Objects are told apart where `SegmentationObject` lies beside
+    `SegmentationClass`. Where nobody labelled (255) there is no segment and the confidence is 0, everywhere else it is
+    1. A mask of nothing but 0 and 255 says where something is and not what: it is refused, and the error says how to
+    name the class.
     """
     path = Path(path)
-    image = _read_png(path, photo)
-    if image.mode not in ("L", "P"):
-        raise refused(path, "mode", mode=image.mode)
-    labels = np.array(image)
+    entries = Entries(path, photo, classes)
+    image = entries.image(path, _LOSSLESS)
+    colors, ids = _class_colors(entries), _class_values(entries)
+    if image.mode in ("RGB", "RGBA") or (colors and image.mode == "P"):
+        labels = _by_color(entries, image.convert("RGB"), colors)
+    elif image.mode in ("1", "L", "LA", "P"):
+        labels = np.array(image if image.mode == "P" else image.convert("L"))
+        if ids:
+            labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
+    else:
+        raise entries.refused("mode", mode=image.mode)
     values = set(np.unique(labels).tolist())
-    if values <= {0, IGNORE} and IGNORE in values:
-        raise refused(path, "binary", stem=stem(photo), ending=_ENDING)
-    if unknown := sorted(values - {*classes.ids, IGNORE}):
-        raise refused(path, "values", found=unknown, classes=classes.name, last=len(classes) - 1)
+    if not (colors or ids):
+        if values <= {0, IGNORE} and IGNORE in values:
+            raise entries.refused("binary", stem=stem(photo))
+        if 1 in values <= {0, 1, IGNORE}:
+            entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=stem(photo))))
+    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
+    if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
+        raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
+    if path.parent.name.lower() == "segmentationclass":
+        instances = [file for file in beside(path.parent.parent / "SegmentationObject") if file.stem == path.stem]
+        if instances:
+            return _with_objects(entries, labels, np.array(entries.image(instances[0], _LOSSLESS)))
     known = (labels != IGNORE).astype(np.float32)
-    made_by = {"reference": path.name, "objects": False}
-    return Segmentation.from_labels(photo, labels, known, classes, made_by)
+    return Segmentation.from_labels(photo, labels, known, labelled_in, entries.made_by(objects=False))
+
+
+def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> Segmentation:
+    """Each object, a number or a colour of its own, with the class that most of it has."""
+    if numbers.ndim == 3:
+        numbers = numbers[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+    entries.add(None, labels == IGNORE)
+    for number in np.unique(numbers[(labels > 0) & (labels != IGNORE)]).tolist():
+        mask = (numbers == number) & (labels > 0) & (labels != IGNORE)
+        entries.add(int(np.bincount(labels[mask]).argmax()), mask)
+    return entries.composed()
+
+
+def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
+    """Label ids by the colours of classes, without any by VOC's own; what has only greys holds the ids themselves."""
+    found, places = np.unique(np.array(image).reshape(-1, 3), axis=0, return_inverse=True)
+    known = colors or _voc_colors()
+    unknown = [color for color in map(tuple, found.tolist()) if color not in known]
+    if unknown and not colors and (found == found[:, :1]).all():
+        return np.array(image)[..., 0]
+    if unknown:
+        raise entries.refused("colors", found=some(list(map(str, unknown)), 3))
+    ids = np.array([known[tuple(color)] for color in found.tolist()], np.uint8)
+    return ids[places].reshape(image.size[::-1])
+
+
+def _voc_colors() -> dict[tuple[int, ...], int]:
+    """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
+    colors = {}
+    for label_id in (*VOC.ids, IGNORE):
+        bits = [[label_id >> 3 * place + channel & 1 for place in range(3)] for channel in range(3)]
+        colors[tuple(sum(bit << 7 - place for place, bit in enumerate(one)) for one in bits)] = label_id
+    return colors
+
+
+def _class_colors(entries: Entries) -> dict[tuple[int, ...], int]:
+    """The label id of each colour in CVAT's `labelmap.txt`: a line a class, `label:red,green,blue:parts:actions`."""
+    colors = {}
+    for line in _lines(entries, "labelmap.txt"):
+        label, color, *_ = [*line.split(":"), ""]
+        with entries.entry(0):
+            if not line.startswith("#") and re.fullmatch(r"\d+,\d+,\d+", color):
+                colors[tuple(map(int, color.split(",")))] = _label_or_ignored(entries, label)
+    return colors
+
+
+def _class_values(entries: Entries) -> dict[int, int]:
+    """The label id of each pixel value in Roboflow's `_classes.csv`: `value, class`."""
+    ids = {}
+    for row in csv.reader(_lines(entries, "_classes.csv")):
+        if len(row) > 1 and row[0].strip().isdigit():
+            ids[int(row[0])] = _label_or_ignored(entries, row[1])
+    return ids
+
+
+def _label_or_ignored(entries: Entries, label: str) -> int:
+    """A class that the kit does not know is noted and counts as not labelled."""
+    with entries.entry(0):
+        return label_id if (label_id := entries.label(label)[0]) is not None else IGNORE
+    return IGNORE
+
+
+def _lines(entries: Entries, name: str) -> list[str]:
+    around = [*beside(entries.path.parent), *beside(entries.path.parent.parent)]
+    path = next((path for path in around if path.name.lower() == name), None)
+    return decoded(read_file(path, FILE_MB)).splitlines() if path is not None else []
 
 
 def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
@@ -162,115 +279,100 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
     What is lighter than half of the lightest pixel is in the mask, so 0 and 1 will do as well as 0 and 255; what is
     transparent is not.
     """
-    paths = [Path(path) for path in paths]
-    limited(paths[0], len(paths))
-    start = len(normal(stem(photo))) + 1
-    labelled: list[_Labelled] = []
+    entries = Entries(Path(paths[0]), photo, classes)
+    entries.limit(len(paths))
     numbers = []
-    for path in paths:
-        label, number = re.fullmatch(r"(.*?)[\s._-]*(\d*)", normal(path.name)[start : -len(_ENDING)]).groups()
-        numbers.append(number)
-        label_id = _label_id(path, label, classes)
-        image = _read_png(path, photo)
-        if image.mode in ("RGBA", "LA", "PA"):
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-        grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
-        labelled.append((label_id, grey * 2 > max(grey.max(), 1)))
-    return _composed(paths[0], photo, labelled, classes, objects=all(numbers))
+    for place, path in enumerate(map(Path, paths), start=1):
+        entries.path = path
+        with entries.entry(place):
+            label_id, number = entries.label(_class_of(path, photo))
+            image = entries.image(path, [*_LOSSLESS, "JPEG", "WEBP"])
+            if image.mode in ("RGBA", "LA", "PA"):
+                image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
+            grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
+            entries.add(label_id, grey * 2 > max(grey.max(), 1))
+            numbers.append(number)
+    return entries.composed(objects=all(numbers))
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
-    return sorted(path for path in folder.glob(pattern) if path.is_file())  # opening a pipe would wait for ever
-
-
-def _composed(
-    path: Path, photo: Photo, labelled: Iterable[_Labelled], classes: LabelSet, objects: bool = True
-) -> Segmentation:
-    """The later of two objects lies on top in `ids`; nobody knows only where there is no object."""
-    size = photo.pixels.shape[:2]
-    ids, unknown = np.zeros(size, np.int32), np.zeros(size, bool)
-    segments: list[Segment] = []
-    for label_id, mask in labelled:
-        if label_id is None:
-            unknown |= mask
-        elif label_id == 0:
-            ids[mask] = 0
-            for segment in segments:
-                segment.mask[mask] = False
-        elif mask.any():
-            segments.append(Segment(len(segments) + 1, label_id, classes.names[label_id], 1.0, mask))
-            ids[mask] = len(segments)
-    confidence = (~unknown | (ids > 0)).astype(np.float32)
-    made_by = {"reference": path.name, "objects": objects}
-    return Segmentation(photo, ids, confidence, [s for s in segments if s.mask.any()], classes, made_by)
-
-
-def _coco_mask(path: Path, number: int, row: Any, size: tuple[int, int], photo: Photo) -> np.ndarray:
-    """The mask of one `segmentation`: a list of polygons, or RLE; `size` is the picture's width and height."""
-    if not isinstance(row, list):
-        return run_mask(path, number, row, size, photo)
-    scaling = scale(path, photo, size)
-    if not row or not all(isinstance(flat, list) and len(flat) % 2 == 0 for flat in row):
-        raise refused(path, "points", number=number)
-    polygons = [places(path, number, list(zip(flat[::2], flat[1::2], strict=True))) for flat in row]
-    return np.logical_or.reduce([drawn(path, number, corners * scaling, photo) for corners in polygons])
+def _class_of(path: Path, photo: Photo) -> str:
+    """What stands between a photo's name and `.mask.png`; nothing where it is no mask of one class."""
+    name = _normal(path.name)
+    named = re.fullmatch(r"\.(.+)\.mask\.(\w+)", name[len(stem(photo)) :], re.IGNORECASE)
+    return named[1] if named and f".{named[2].lower()}" in IMAGE_SUFFIXES else ""
 
 
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a COCO file whose name has the photo's stem; where some have its whole name, only these."""
-    files = [(PureWindowsPath(normal(row["file_name"])), row) for row in rows]  # it knows both slashes
-    same = [(file, row) for file, row in files if file.stem == normal(stem(photo))]
-    whole = [row for file, row in same if photo.path is not None and file.name == normal(photo.path.name)]
-    return whole or [row for _, row in same]
+    """The rows of a COCO file whose name has the photo's stem; where some have its whole name, only these.
+
+    A name in other letters, or one that Label Studio or Roboflow has changed, counts where no other does.
+    """
+    files = [PureWindowsPath(_normal(unquote(row["file_name"]))) for row in rows]  # it knows both slashes
+    own_stem, name = stem(photo), _normal(photo.path.name) if photo.path is not None else ""
+    same: list[int] = []
+    for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
+        same = same or [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]
+    whole = [n for n in same if files[n].name == name]
+    return [rows[n] for n in whole or same]
 
 
-def _points(rows: list[dict[str, Any]]) -> int:
-    polygons = [flat for row in rows if isinstance(row["segmentation"], list) for flat in row["segmentation"]]
-    return sum(len(flat) for flat in polygons) // 2
+def _id(given: Any) -> str:
+    """Some tools write an id as a word, some with a point and a zero."""
+    return str(int(given) if isinstance(given, float) and given.is_integer() else given).strip()
+
+
+def _has_list(row: Any, key: str) -> bool:
+    return isinstance(row, dict) and isinstance(row.get(key), list)
+
+
+def _json(entries: Entries) -> Any:
+    try:
+        return json.loads(decoded(entries.content()))
+    except json.JSONDecodeError as error:
+        raise entries.refused("json", line=error.lineno, column=error.colno) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
+        raise entries.refused("json", line=1, column=1) from error
 
 
 def _coco_record(path: Path) -> dict[str, Any] | None:
     """What a COCO JSON holds, None for any other file; each is read once as long as it stays the same."""
-    state = path.stat()
-    return _coco_of(path, state.st_mtime_ns, state.st_size)
+    return _coco_of(path, state(path))
 
 
 @lru_cache(maxsize=4096)
-def _coco_of(path: Path, changed: int, size: int) -> dict[str, Any] | None:
-    if size <= JSON_MB * 1_000_000 and b'"annotations"' not in path.read_bytes():
+def _coco_of(path: Path, state: tuple[int, int]) -> dict[str, Any] | None:
+    entries = Entries(path, _NO_PHOTO)
+    if '"annotations"' not in decoded(entries.content()):
         return None
-    record = read_json(path)
-    return record if isinstance(record, dict) and {"images", "annotations", "categories"} <= record.keys() else None
+    record = _json(entries)
+    return record if isinstance(record, dict) and {"images", "annotations"} <= record.keys() else None
 
 
 def _is_result(path: Path) -> bool:
     """Whether it is what `Segmentation.save` wrote, which says what a model thinks and nothing of what is there."""
-    data = path.read_bytes() if path.stat().st_size <= JSON_MB * 1_000_000 else b""
-    return b'"made_by"' in data and b'"rle"' in data and b'"shapes"' not in data
+    content = Entries(path, _NO_PHOTO).content()
+    return b'"made_by"' in content and b'"rle"' in content and b'"shapes"' not in content
 
 
-def _read_png(path: Path, photo: Photo) -> Image.Image:
-    """A mask at the photo's working size, with no value that it did not have."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=["PNG"]) as image:
-                scale(path, photo, image.size)
-                height, width = photo.pixels.shape[:2]
-                return image.resize((width, height), Image.Resampling.NEAREST)
-    except LabkitError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise refused(path, "pixels", limit=Image.MAX_IMAGE_PIXELS // 1_000_000) from error
-    except Exception as error:  # Pillow raises nearly every kind for a damaged file
-        raise refused(path, "png", error=error) from error
+def _is_foreign(path: Path, own: str) -> bool:
+    """Whether it is an annotation in a format that is not read: CVAT's XML, YOLO's text, Label Studio's own."""
+    if path.suffix.lower() == ".json":
+        content = read_file(path, FILE_MB)
+        return b'"annotations"' in content and b'"data"' in content and content.lstrip()[:1] == b"["
+    if path.stem == own and path.suffix.lower() == ".txt":
+        rows = [line.split() for line in decoded(read_file(path, FILE_MB)).splitlines() if line.strip()]
+        return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)
+    return path.stem == own and path.suffix.lower() == ".xml" or _FOREIGN.fullmatch(path.name) is not None
 
 
-def _label_id(path: Path, label: str, classes: LabelSet) -> int | None:
-    if label == _UNKNOWN:
-        return None
-    try:
-        return classes.id(label)
-    except ValueError as error:
-        valid = ", ".join(map(classes.label, classes.ids))
-        raise refused(path, "label", label=label[:80], classes=classes.name, valid=valid) from error
+_NO_PHOTO = Photo("", np.zeros((1, 1, 3), np.uint8))
+
+
+def stem(photo: Photo) -> str:
+    """What a photo's masks are named after: its file's stem, whatever it is called in its set."""
+    return _normal(photo.path.stem if photo.path is not None else photo.name)
+
+
+def _normal(name: str) -> str:
+    """macOS writes the й of a file name as two characters."""
+    return unicodedata.normalize("NFC", name)

@@ -89,8 +89,9 @@ def _ap_scores(model: InstanceModel, data: Dataset, settings: dict[str, Any]) ->
         predicted.append(model.segment(photo, **settings).segments)
         objects.append([s for s in instances if s.label_id])
         ignored.append(numbers == IGNORE)
-    by_class = mask_ap(predicted, objects, ignored)
-    ap = {}
+    if not any(objects):
+        raise LabkitError(text("dataset.no_instances", path=data.root))
+    by_class, ap = mask_ap(predicted, objects, ignored), {}
     for place, key in enumerate(("ap50", "ap")):
         ap[key] = {VOC.names[label_id]: round(pair[place], 4) for label_id, pair in by_class.items()}
         ap[f"mean_{key}"] = round(float(np.mean([pair[place] for pair in by_class.values()])), 4)

@@ -7,11 +7,14 @@ instances.csv          one row an instance: image, instance, voc_id, area_px, x0
 train.txt, val.txt     names, one a line
 partial.txt            names of photos on which only some classes are labelled (optional): there a pixel without an
                        object is background only where the semantic labels say so
+
+Photos and masks are upright, as everywhere in the kit. Text files may come from any editor or spreadsheet.
 """
 
 from __future__ import annotations
 
 import csv
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +22,15 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import IGNORE, VOC
+from labkit.io.decode import decode, upright_size, why
 from labkit.io.errors import LabkitError
+from labkit.io.files import decoded
 from labkit.locale import text
 
 __all__ = ["Dataset", "Instance", "read_split"]
+
+_COLUMNS = ("instance", "voc_id", "area_px", "x0", "y0", "x1", "y1")
+_UNSCALED, _MAX_PIXELS = 1 << 20, 200_000_000
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,9 @@ class Instance:
 
 
 def read_split(path: Path) -> list[str]:
-    """The names listed in a split file; LabkitError where it holds none."""
-    names = path.read_text(encoding="utf-8").split()
-    if not names:
+    """The names listed in a split file, of a table the first column; LabkitError where it holds none."""
+    lines = (line.replace("\t", ";").split(";")[0].strip(' "') for line in decoded(path.read_bytes()).splitlines())
+    if not (names := [line.removesuffix(".jpg") for line in lines if line]):
         raise LabkitError(text("dataset.empty", path=path))
     return names
 
@@ -51,6 +59,7 @@ class Dataset:
         """`split` names a file in the folder or anywhere, with or without `.txt`; several, joined by commas."""
         self.root = Path(root)
         self.names: list[str] = []
+        self._checked = False
         for file in [split] if isinstance(split, Path) else split.split(","):
             self.names += self._read(Path(file))
         partial = self.root / "partial.txt"
@@ -65,8 +74,7 @@ class Dataset:
             if not needed.exists():
                 raise LabkitError(text("dataset.layout", path=needed))
         names = read_split(split)
-        missing = [name for name in names if not self.image_path(name).exists()]
-        if missing:
+        if missing := [name for name in names if not self.image_path(name).exists()]:
             raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=self.image_path(missing[0])))
         return names
 
@@ -77,52 +85,79 @@ class Dataset:
         return self.root / "images" / f"{name}.jpg"
 
     def image(self, name: str) -> Image.Image:
-        """The photo as an RGB image."""
-        with Image.open(self.image_path(name)) as image:
-            return image.convert("RGB")
+        """The photo as an upright RGB image."""
+        return Image.fromarray(self._opened(self.image_path(name), lambda f: decode(f, _UNSCALED, _MAX_PIXELS).pixels))
 
     def semantic(self, name: str) -> np.ndarray:
         """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.
 
-        LabkitError for other ids or a size that is not the photo's.
+        LabkitError for other ids or a size that is not the photo's, and where the masks of the whole split have only 0
+        and 255: what is white there is meant as an object, and would count as not labelled.
         """
-        path = self.root / "semantic" / f"{name}.png"
-        if not path.exists():
-            raise LabkitError(text("dataset.layout", path=path))
-        with Image.open(path) as image:
-            labels = np.array(image)
-        unknown = np.setdiff1d(labels, [*range(len(VOC)), IGNORE])
-        if labels.ndim != 2 or len(unknown):
-            raise LabkitError(text("dataset.labels", path=path, found=unknown[:5].tolist(), last=len(VOC) - 1))
-        with Image.open(self.image_path(name)) as photo:
-            size = (photo.height, photo.width)
-        if labels.shape != size:
-            raise LabkitError(text("dataset.size", name=name, photo=size, labels=labels.shape))
+        labels = self._mask("semantic", name)
+        if unknown := sorted(set(np.unique(labels).tolist()) - {*range(len(VOC)), IGNORE}):
+            path = self.root / "semantic" / f"{name}.png"
+            raise LabkitError(text("dataset.labels", path=path, found=unknown[:5], last=len(VOC) - 1))
+        if not self._checked:
+            self._check_values()
         return labels
+
+    def _check_values(self) -> None:
+        values: set[int] = set()
+        for name in self.names:
+            values |= set(np.unique(self._mask("semantic", name)).tolist())
+            if values - {0, 1, IGNORE}:
+                break
+        if values == {0, IGNORE}:
+            raise LabkitError(text("dataset.binary", path=self.root / "semantic"))
+        if 1 in values <= {0, 1, IGNORE}:
+            print(text("dataset.taken_for", path=self.root / "semantic", label=VOC.label(1)), file=sys.stderr)
+        self._checked = True
 
     def instance_numbers(self, name: str) -> np.ndarray:
         """The instance number of each pixel, `HxW` uint8, 0 where there is none, 255 where nobody labelled."""
-        with Image.open(self.root / "instances" / f"{name}.png") as image:
-            numbers = np.array(image)
+        numbers = self._mask("instances", name)
         if name in self.partial:
             numbers[(numbers == 0) & (self.semantic(name) == IGNORE)] = IGNORE
         return numbers
+
+    def _mask(self, folder: str, name: str) -> np.ndarray:
+        path = self.root / folder / f"{name}.png"
+        if not path.exists():
+            raise LabkitError(text("dataset.layout", path=path))
+        mask = self._opened(path, lambda file: np.array(Image.open(file, formats=["PNG"])))
+        if mask.ndim != 2 or mask.dtype not in (np.uint8, bool):
+            raise LabkitError(text("dataset.labels", path=path, found=[str(mask.dtype)], last=len(VOC) - 1))
+        size = self._opened(self.image_path(name), upright_size)
+        if mask.shape != size:
+            key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
+            raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
+        return mask.astype(np.uint8)
+
+    def _opened(self, path: Path, read):
+        try:
+            with path.open("rb") as file:
+                return read(file)
+        except Exception as error:  # Pillow raises nearly every kind for a damaged file
+            raise LabkitError(f"{path}: {why(error)}.") from error
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
         path = self.root / "instances.csv"
         if not path.exists():
             return []
-        wanted = set(self.names)
-        with path.open(encoding="utf-8", newline="") as file:
-            return [
-                Instance(
-                    row["image"],
-                    int(row["instance"]),
-                    int(row["voc_id"]),
-                    int(row["area_px"]),
-                    tuple(int(row[key]) for key in ("x0", "y0", "x1", "y1")),
-                )
-                for row in csv.DictReader(file)
-                if row["image"] in wanted
-            ]
+        lines = decoded(path.read_bytes()).splitlines()
+        delimiter = max(",;\t", key=lines[0].count) if lines else ","
+        rows = csv.DictReader(lines, delimiter=delimiter)
+        if missing := [name for name in ("image", *_COLUMNS) if name not in (rows.fieldnames or ())]:
+            raise LabkitError(text("dataset.columns", path=path, missing=", ".join(missing)))
+        wanted, found = set(self.names), []
+        for row in rows:
+            name = (row["image"] or "").removesuffix(".jpg")
+            if name in wanted:
+                try:
+                    number, label_id, area, *box = (int(float(row[key].replace(",", "."))) for key in _COLUMNS)
+                except (AttributeError, OverflowError, ValueError) as error:
+                    raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error
+                found.append(Instance(name, number, label_id, area, (box[0], box[1], box[2], box[3])))
+        return found

@@ -18,6 +18,8 @@ from labkit.classes import VOC, LabelSet, label_set
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted, rounded
 from labkit.figures import plain_table
+from labkit.io.decode import why
+from labkit.io.errors import LabkitError
 from labkit.locale import LANGUAGES, language, number, text
 from labkit.segmentation import Segmentation
 from labkit.variants import VARIANTS
@@ -98,12 +100,13 @@ def scores(
         try:
             annotation = _ground_truth(result, annotations)
         except Exception as error:  # a broken mask, of whatever kind, costs only itself
-            notes.append(f"{result.photo.name} — {error}")
+            notes.append(f"{result.photo.name} — {error if isinstance(error, LabkitError) else why(error)}")
             continue
         if annotation is None:
             without.append(result.photo.name)
         else:
             pairs.append((result, annotation))
+            notes += [f"{result.photo.name} — {note}" for note in annotation.made_by.get("notes", ())]
     if not pairs:
         return Scores(kind, without=without, notes=notes)
     classes = _joint([annotation for _, annotation in pairs])
@@ -170,17 +173,14 @@ def _ground_truth(
 ) -> Segmentation | None:
     """What is given for the photo, else what lies next to it, else what lies in the folder.
 
-    Its classes are VOC's or, where these will not do, the model's; for SAM, which has none, COCO's.
+    Its classes are VOC's and the model's; for SAM, which has none, COCO's.
     """
     folder, annotation = annotations, None
     if isinstance(annotations, Mapping):
         folder, annotation = None, annotations.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
         if annotation is None:
-            try:
-                annotation = find_ground_truth(result.photo, place)
-            except ValueError:
-                annotation = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
+            annotation = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
     return annotation
 
 

@@ -12,7 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from PIL import Image
 
-from labkit.figures import AGREED, EXTRA, LOST, inline_svg, painted
+from labkit.figures import AGREED, EXTRA, LOST, in_html, painted, svg
 from labkit.io.errors import LabkitError
 from labkit.locale import keep_language
 from labkit.viewer.widget import display_with_page
@@ -81,7 +81,7 @@ class Sliders(ipywidgets.VBox):
 
         def follow(_change: Any = None) -> None:
             try:
-                shown.value = inline_svg(draw(**{name: slider.value for name, slider in sliders.items()}))
+                shown.value = in_html(svg(draw(**{name: slider.value for name, slider in sliders.items()})))
             except LabkitError as error:
                 shown.value = f"<p>{html.escape(str(error))}</p>"
 

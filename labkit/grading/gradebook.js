@@ -8,20 +8,20 @@
 /** A mark's key: the file, and what was in it. */
 export const keyOf = (row) => `${row.sha256} ${row.file}`;
 
-/** A mark as a number input has it: "4,5" is "4.5"; null for what is no number of 0 or more. */
+/** A mark as it is kept: "4,5" is "4.5", in whatever language; null for what is no number of 0 or more. */
 export function readMark(text) {
   const mark = text.trim().replace(",", ".");
   return /^(\d{1,6}(\.\d{1,4})?)?$/.test(mark) ? mark : null;
 }
 
-/** The entries `{mark, comment, at}` of a block, by key; whatever is not one is left out. */
+/** The entries `{mark, comment, at, who, name}` of a block, by key; whatever is not one is left out. */
 export function readMarks(block) {
   const found = new Map();
   const entries = block?.marks && typeof block.marks === "object" ? Object.entries(block.marks) : [];
   for (const [key, entry] of entries) {
-    const { mark, comment, at } = entry ?? {};
-    if (typeof mark === "string" && readMark(mark) === mark && typeof comment === "string" && Number.isFinite(at))
-      found.set(key, { mark, comment, at });
+    const { mark, comment, at, who = "", name = "" } = entry ?? {};
+    const texts = [mark, comment, who, name].every((text) => typeof text === "string");
+    if (texts && readMark(mark) === mark && Number.isFinite(at)) found.set(key, { mark, comment, at, who, name });
   }
   return found;
 }
@@ -40,18 +40,20 @@ export function takeNewer(marks, other) {
 
 // ---- CSV ----------------------------------------------------------------------------------------------------------
 
-const FORMULA = /^'*\s*[=+\-@\t\r＝＋－＠]/;
+const BEGINS = `(?=['" \\t\u00a0]*[=+\\-@＝＋－＠]|[\\t\\r])`;
+const FORMULA = new RegExp(`(?:^|(?<=[,;\\t\\r\\n]))${BEGINS}`, "g");
+const GUARDED = new RegExp(`(?:^|(?<=[,;\\t\\r\\n]))'${BEGINS}`, "g");
 
-/** A cell that no spreadsheet takes for a formula. */
-export const guarded = (cell) => (FORMULA.test(cell) ? `'${cell}` : cell);
+/** A cell of which no spreadsheet takes any part for a formula, whatever it parts cells by. */
+export const guarded = (cell) => cell.replace(FORMULA, "'");
 
 /** What was in a cell before `guarded`. */
-export const bare = (cell) => (cell.startsWith("'") && FORMULA.test(cell.slice(1)) ? cell.slice(1) : cell);
+export const bare = (cell) => cell.replace(GUARDED, "");
 
 /** Rows of cells as the text of a file. */
-export function writeCsv(rows) {
-  const quoted = (cell) => (/[;"\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-  return `\ufeff${rows.map((row) => `${row.map(quoted).join(";")}\r\n`).join("")}`;
+export function writeCsv(rows, separator = ";") {
+  const quoted = (cell) => (/[;,\t"\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+  return `\ufeff${rows.map((row) => `${row.map(quoted).join(separator)}\r\n`).join("")}`;
 }
 
 /** The rows of cells of a file, separated by what separates the most in its first line. */
@@ -117,11 +119,12 @@ const written = (text) => make("bdi", {}, text);
 /** A list of whole lines, or nothing. */
 const list = (name, items) => (items.length > 0 ? [make("ul", { class: name }, ...items)] : []);
 
-export function openBook() {
-  const pristine = document.documentElement.cloneNode(true);
+export function openBook(pristine = document.documentElement.cloneNode(true), revealed = null) {
   const block = (id) => JSON.parse(document.getElementById(id).textContent);
-  const { words, language, own, csv, variants, kinds, checks, book, rows } = block("labkit-rows");
-  const carried = block("labkit-marks");
+  const data = block("labkit-rows");
+  const { words, language, own, variants, kinds, checks, book, rows } = data;
+  const hidden = data.anonymous && revealed === null; // names, and whatever leads to them
+  const carried = revealed ?? block("labkit-marks");
   const marks = readMarks(carried);
   const say = (key, values = {}) => fill(words[key], values);
   const collator = new Intl.Collator(language, { numeric: true });
@@ -130,14 +133,17 @@ export function openBook() {
   const byFile = new Map(rows.map((row, n) => [row.file, n]));
   const entryOf = (row) => marks.get(keyOf(row)) ?? { mark: "", comment: "", at: 0 };
   const baseOf = (row) => row.file.split("/").at(-1);
-  const nameOf = (row) => row.student || (row.problem ? baseOf(row) : say("no_name"));
+  const ownName = (row) => row.name || row.student || (row.problem ? baseOf(row) : say("no_name"));
+  const nameOf = (row) => (hidden ? say("work", { number: byFile.get(row.file) + 1 }) : ownName(row));
+  const local = (mark) => (language === "ru" ? mark.replace(".", ",") : mark);
+  const refused = new Set(); // rows whose field holds what is no mark
   let saved = Number(carried.saved) || 0; // when the marks were last written to a file
   let kept = true; // whether the browser keeps them
 
   // Columns: what is sorted by, and which direction comes first
   const columns = {
     student: { of: nameOf, first: 1 },
-    group: { of: (row) => row.group, first: 1 },
+    group: { of: (row) => (hidden ? "" : row.group), first: 1 },
     variant: { of: (row) => row.variant, first: 1 },
     date: { of: (row) => row.date, first: 1 },
     checks: { of: (row) => (row.problem ? null : row.crosses), first: -1 },
@@ -150,7 +156,8 @@ export function openBook() {
   for (const row of rows) {
     row.crosses = row.checks.filter((check) => !check.ok).length;
     const told = row.remarks.flatMap((remark) => [kinds[remark.kind], remark.text]);
-    row.text = folded([row.student, row.group, row.file, row.model, ...told].join("\n"));
+    const names = hidden ? [] : [row.name, row.id, row.student, row.group, row.file];
+    row.text = folded([...names, row.model, ...told].join("\n"));
   }
 
   // ---- Parts of a row ----
@@ -179,6 +186,7 @@ export function openBook() {
     const links = others.slice(0, most).flatMap((file, n) => [n > 0 ? ", " : " → ", reference(file)]);
     if (others.length > most) links.push(` ${say("more", { count: others.length - most })}`);
     const badge = make("span", { class: `badge ${kind}` }, kinds[kind]);
+    if (hidden && (others.length > 0 || kind === "person")) return make("li", {}, badge, ...links);
     return make("li", {}, badge, " ", make("span", { class: "told", title: text }, text), ...links);
   }
 
@@ -193,18 +201,22 @@ export function openBook() {
   }
   const lowWords = say("iou_low", { least: iouOf(own) });
 
+  /** A link to a file of a student's: it is opened in a frame without an origin, and reaches nothing of this page. */
+  const opens = (link, title) => ({
+    class: "source",
+    href: `open.html#${link}`,
+    target: "_blank",
+    rel: "noopener noreferrer",
+    title,
+  });
+
   function fileOf(row) {
+    if (hidden) return "";
     if (row.problem) return make("span", { class: "source whole" }, written(row.file));
     const name = written(baseOf(row));
     if (row.link === null) return make("span", { class: "source", title: row.file }, name);
-    const opens = {
-      class: "source",
-      href: row.link,
-      target: "_blank",
-      rel: "noopener noreferrer",
-      title: `${row.file}\n${say("hint")}`,
-    };
-    return make("a", opens, make("span", { class: "unseen" }, `${say("open")}: `), name);
+    const about = `${row.file}\n${say("hint")}`;
+    return make("a", opens(row.link, about), make("span", { class: "unseen" }, `${say("open")}: `), name);
   }
 
   function photoOf(photo) {
@@ -213,6 +225,11 @@ export function openBook() {
     const facts = make("span", { class: "facts" }, make("span", {}, tick(photo.found === true), ` ${found}`), ...iou);
     const image = photo.thumbnail ? picture(photo) : make("span", { class: "blank", "aria-hidden": "true" });
     return make("figure", {}, image, make("figcaption", {}, written(photo.name), facts));
+  }
+
+  function besideOf([file, why, link = null]) {
+    const name = link === null ? written(file) : make("a", opens(link, file), written(file));
+    return make("li", {}, name, why ? ` — ${why}` : "");
   }
 
   function detailsOf(row) {
@@ -233,7 +250,9 @@ export function openBook() {
     ]);
     const weights = row.weights ? [make("br"), `${say("weights")}: `, written(row.weights)] : [];
     const digest = row.sha256 ? [make("br"), make("code", {}, `sha256 ${row.sha256}`)] : [];
-    const left = [part("file", make("p", {}, written(row.file), ...weights, ...digest))];
+    const left = [part("file", make("p", {}, written(hidden ? nameOf(row) : row.file), ...weights, ...digest))];
+    if (row.beside.length > 0 && !hidden) left.push(part("others", ...list("lines", row.beside.map(besideOf))));
+    if (row.reckoned) left.push(part("suggestion", make("p", {}, `${local(row.suggestion)}: ${row.reckoned}`)));
     if (row.checks.length > 0) left.unshift(part("checks", ...list("lines", row.checks.map(check))));
     const right = [];
     if (row.remarks.length > 0)
@@ -261,11 +280,17 @@ export function openBook() {
   function lineOf(row, n) {
     const toggle = make("button", { type: "button", class: "name", "aria-expanded": "false" }, written(nameOf(row)));
     const mark = make("input", {
-      type: "number",
-      min: "0",
-      step: "any",
+      inputmode: "decimal",
+      autocomplete: "off",
+      size: "4",
       "aria-label": say("mark_of", { student: nameOf(row) }),
     });
+    const wrong = make("span", { class: "wrong", role: "status" });
+    const before = row.earlier ? [row.earlier.mark && local(row.earlier.mark), row.earlier.comment] : [];
+    const was = before.filter(Boolean).join(": ");
+    const earlier = was ? [make("span", { class: "earlier" }, say("earlier", { mark: was }))] : [];
+    const take = make("button", { type: "button", class: "take" }, say("take", { mark: local(row.suggestion) }));
+    take.title = row.reckoned;
     const comment = make("textarea", { rows: "2", "aria-label": say("comment_on", { student: nameOf(row) }) });
     const cell = (name, ...children) => make("td", { class: name, "data-label": say(name) }, ...children);
     const pictures = row.photos
@@ -276,7 +301,7 @@ export function openBook() {
       "tr",
       {},
       make("th", { scope: "row", class: "student" }, toggle, fileOf(row)),
-      cell("group", written(row.group)),
+      cell("group", written(hidden ? "" : row.group)),
       cell("variant", make("b", {}, String(row.variant ?? "")), " ", make("span", { class: "model" }, row.model)),
       cell("date", ...row.shown.split(/ (.*)/s, 2).flatMap((text) => [make("span", {}, text), " "])),
       cell("checks", ...(row.checks.length > 0 ? checksOf(row) : [])),
@@ -293,7 +318,7 @@ export function openBook() {
         ...(row.photos.length > 0 ? [make("span", { class: "count" }, String(row.photos.length))] : []),
         make("div", { class: "strip" }, ...pictures),
       ),
-      cell("mark", mark),
+      cell("mark", mark, wrong, ...(row.suggestion ? [take] : []), ...earlier),
       cell("comment", comment),
     );
     const body = make("tbody", { id: `row-${n}`, class: row.problem ? "problem" : "" }, line);
@@ -308,18 +333,35 @@ export function openBook() {
       if (details !== null) details.hidden = !open;
     };
     toggle.addEventListener("click", () => body.open(toggle.getAttribute("aria-expanded") !== "true"));
+    const showMark = (text) => {
+      const fits = readMark(text) !== null;
+      wrong.textContent = fits ? "" : say("not_mark", { text });
+      mark.toggleAttribute("aria-invalid", !fits);
+      refused[fits ? "delete" : "add"](row);
+      take.hidden = entryOf(row).mark !== "" || !fits;
+    };
     body.show = () => {
       const entry = entryOf(row);
-      mark.value = entry.mark;
+      mark.value = local(entry.mark);
+      showMark(entry.mark);
       comment.value = entry.comment;
       comment.parentNode.dataset.value = entry.comment; // shown in its place on paper
     };
     const changed = () => {
       comment.parentNode.dataset.value = comment.value;
-      marks.set(keyOf(row), { mark: readMark(mark.value) ?? "", comment: comment.value, at: Date.now() });
+      const read = readMark(mark.value) ?? entryOf(row).mark; // what is no number is refused in sight, and loses nothing
+      const whose = { who: row.who, name: ownName(row) };
+      marks.set(keyOf(row), { mark: read, comment: comment.value, at: Date.now(), ...whose });
+      showMark(mark.value);
       keep();
       tell();
     };
+    body.accept = () => {
+      if (!row.suggestion || entryOf(row).mark !== "" || mark.value !== "") return;
+      mark.value = local(row.suggestion);
+      changed();
+    };
+    take.addEventListener("click", () => body.accept());
     mark.addEventListener("input", changed);
     comment.addEventListener("input", changed);
     return body;
@@ -441,19 +483,27 @@ export function openBook() {
 
   // ---- Keeping the marks ----
 
-  const message = make("p", { class: "message", role: "status" });
+  const reveal = button("reveal", () => {
+    document.querySelector("main").replaceChildren();
+    openBook(pristine, JSON.parse(asText()));
+  });
+  const message = make("p", { class: "message", role: "status" }, hidden ? say("reveal_later") : "");
   const state = make("span", { class: "state" });
   const unmarked = make("li");
 
   function tell() {
     const count = [...marks.values()].filter((entry) => entry.at > saved).length;
     const unsaved = count > 0 ? say("unsaved", { count }) : say("saved");
-    state.textContent = kept || count === 0 ? unsaved : `${unsaved} ${say("not_kept")}`;
-    state.classList.toggle("unsaved", count > 0);
+    const said = [unsaved];
+    if (refused.size > 0) said.unshift(say("not_marks", { count: refused.size }));
+    if (!kept && count > 0) said.push(say("not_kept"));
+    state.textContent = said.join(" ");
+    state.classList.toggle("unsaved", count + refused.size > 0);
+    reveal.disabled = count > 0 || !rows.some((row) => entryOf(row).mark !== "");
     unmarked.textContent = say("unmarked", { count: rows.filter((row) => entryOf(row).mark === "").length });
     return count;
   }
-  addEventListener("beforeunload", (event) => tell() > 0 && event.preventDefault());
+  addEventListener("beforeunload", (event) => tell() + refused.size > 0 && event.preventDefault());
 
   // A browser may share what is stored among all pages that are opened from the disk, also with a student's: hence a
   // seal, by what only this page knows. A page that may not store anything still has its own export.
@@ -515,13 +565,15 @@ export function openBook() {
     return `<!doctype html>\n${pristine.outerHTML}\n`;
   }
 
-  function csvText() {
-    const decimal = (mark) => (language === "ru" ? mark.replace(".", ",") : mark);
-    const cells = csv.rows.map((cells, n) => {
-      const { mark, comment } = entryOf(rows[n]);
-      return cells.with(csv.mark, decimal(mark)).with(csv.mark + 1, guarded(comment));
+  /** A table of the data with the marks in it, as Python fills it in. */
+  function csvText({ head, rows: lines, of, mark, comment, comma }, separator) {
+    const cells = lines.map((line, n) => {
+      if (of[n] === null) return line;
+      const entry = entryOf(rows[of[n]]);
+      const filled = entry.mark ? line.with(mark, comma ? local(entry.mark) : entry.mark) : line;
+      return entry.comment && comment >= 0 ? filled.with(comment, guarded(entry.comment)) : filled;
     });
-    return writeCsv([csv.head, ...cells]);
+    return writeCsv([head, ...cells], separator);
   }
 
   /** The entries of a saved page or table, and how many marks in it are no numbers; null where it is neither. */
@@ -534,14 +586,14 @@ export function openBook() {
       .concat(head.indexOf("sha256"));
     if (Math.min(mark, file, sha256) < 0) return null;
     const entries = new Map();
-    let refused = 0;
+    let wrong = 0;
     for (const row of cells.filter((row) => row.length > Math.max(mark, file, sha256))) {
       const read = readMark(row[mark]);
-      if (read === null) refused++;
+      if (read === null) wrong++;
       const entry = { mark: read ?? "", comment: bare(row[comment] ?? ""), at: Date.now() };
       entries.set(keyOf({ file: bare(row[file]), sha256: row[sha256] }), entry);
     }
-    return [entries, refused];
+    return [entries, wrong];
   }
 
   /** What is loaded counts, whenever it was given; what is empty in it does not. */
@@ -554,14 +606,18 @@ export function openBook() {
     }
     if (found === null) return say("load_failed", { name: file.name });
     const known = new Set(rows.map(keyOf));
+    const sameContent = (key) => rows.filter((row) => row.sha256 && key.startsWith(`${row.sha256} `)).map(keyOf);
     let [loaded, unknown] = [0, 0];
-    for (const [name, entry] of found[0]) {
+    for (const [key, entry] of found[0]) {
       if (entry.mark === "" && entry.comment === "") continue;
+      const moved = known.has(key) ? [] : sameContent(key); // the file has another name or place now
+      const name = moved.length === 1 ? moved[0] : key;
       const mine = marks.get(name);
       const both = { mark: entry.mark || (mine?.mark ?? ""), comment: entry.comment || (mine?.comment ?? "") };
       if (known.has(name)) loaded++;
       else unknown++;
-      if (both.mark !== mine?.mark || both.comment !== mine?.comment) marks.set(name, { ...both, at: Date.now() });
+      if (both.mark !== mine?.mark || both.comment !== mine?.comment)
+        marks.set(name, { ...entry, ...both, at: Date.now() });
     }
     for (const line of lines) line.show();
     keep();
@@ -591,7 +647,16 @@ export function openBook() {
     "div",
     { class: "bar save" },
     button("save_page", () => download("grades.html", "text/html", pageText), "main"),
-    button("save_csv", () => download("grades.csv", "text/csv", csvText)),
+    button("save_csv", () => download("grades.csv", "text/csv", () => csvText(data.csv, ";"))),
+    ...(data.lms.system
+      ? [
+          button(`save_${data.lms.system}`, () =>
+            download(`grades_${data.lms.system}.csv`, "text/csv", () => csvText(data.lms, ",")),
+          ),
+        ]
+      : []),
+    ...(rows.some((row) => row.suggestion) ? [button("accept", () => lines.forEach((line) => line.accept()))] : []),
+    ...(hidden ? [reveal] : []),
     make("label", { class: "button" }, say("load"), file),
     state,
     make(
@@ -601,6 +666,13 @@ export function openBook() {
       button("collapse_all", () => openAll(false)),
     ),
   );
+  /** What is no row: lines behind a heading that counts them. */
+  function more(name, entries) {
+    if (entries.length === 0) return [];
+    const items = entries.map((parts) => make("li", {}, ...parts.filter(Boolean).flatMap((part) => [written(part), " "])));
+    return [make("details", { class: name }, make("summary", {}, say(name, { count: entries.length })), make("ul", {}, ...items))];
+  }
+
   document
     .querySelector("main")
     .append(
@@ -611,6 +683,7 @@ export function openBook() {
       filters,
       table,
       nothing,
+      ...(hidden ? [] : [...more("absent", data.absent), ...more("orphans", data.orphans), ...more("beside", data.beside)]),
       make("p", { class: "hint" }, say("iou_legend")),
       make("p", { class: "hint" }, say("hint")),
     );

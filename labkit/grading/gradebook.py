@@ -8,20 +8,26 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
-import html
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.grading.marks import Mark, guarded, key_of, read_page, read_table
+from filelock import FileLock
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from labkit.grading.kept import KEPT, unwritable
+from labkit.grading.marks import Mark, Marks, guarded, key_of, read_earlier
+from labkit.grading.people import Works
+from labkit.grading.roster import Roster
 from labkit.grading.rows import KINDS, MIN_IOU, Remark, Row, floored
-from labkit.io.errors import LabkitError
-from labkit.io.files import write_whole
+from labkit.grading.rubric import Rubric
+from labkit.io.files import safe_name, write_whole
 from labkit.locale import language, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
@@ -32,49 +38,76 @@ __all__ = ["write_gradebook"]
 _HERE = Path(__file__).parent
 _THUMBNAIL = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d)")
-_ROWS, _MARKS = "labkit-rows", "labkit-marks"
-_NAME, _TEXT = 200, 20_000
-"""Characters: longer ones are cut in the table, the report has them all."""
+_NOBODY = Mark("", "", 0)
 
 
-def write_gradebook(rows: Sequence[Row], out: Path) -> tuple[Path, Path]:
+def write_gradebook(
+    works: Works, out: Path, roster: Roster | None = None, rubric: Rubric | None = None, anonymous: bool = False
+) -> tuple[Path, Path]:
     """Writes `grades.html` and `grades.csv` into the folder `out` and returns their paths.
 
     Marks and comments that are in them already are kept, whichever of the two was written last; the page's seal too.
-    LabkitError where they cannot be written.
+    With a `roster` that system's own table is filled in besides, and for each row with a mark or comment there is a
+    page of feedback. LabkitError where they cannot be written; two that write into one folder wait for each other.
     """
+    roster, rubric = roster or Roster(), rubric or Rubric()
     page, table = out / "grades.html", out / "grades.csv"
-    marks = _earlier(page, table)
-    head, cells = _cells(rows)
-    saved = max((mark.at for mark in marks.values()), default=0)
-    book = _book(page) or _new_book(rows)
-    table_data = {"head": head, "rows": cells, "mark": _mark_column(head)}
-    data = {**_about(), "book": book, "csv": table_data, "rows": [_record(row) for row in rows]}
-    kept = {"saved": saved, "marks": {key: asdict(mark) for key, mark in marks.items()}}
-    _write(page, _page(data, kept))
-    _write(table, _table(rows, head, cells, marks), "utf-8-sig")
+    path = page
+    try:
+        (out / KEPT).mkdir(parents=True, exist_ok=True)
+        with FileLock(out / KEPT / "lock"):
+            marks = Marks.settled(read_earlier(page, table), works.rows)
+            given = [marks.given.get(key_of(row.sha256, row.file), _NOBODY) for row in works.rows]
+            data = {**_about(works, marks, roster), "book": _book(page) or _new_book(works.rows)}
+            data |= {"anonymous": anonymous, "maximum": rubric.maximum or None}
+            files: dict[Path, str] = {
+                page: _rendered("gradebook", style=_source("css"), script=_script(), data=data, marks=marks.record()),
+                table: _csv(_filled(data["csv"], given), ";"),
+                out / "open.html": _rendered("open"),
+            }
+            if roster.system:
+                files[out / f"grades_{roster.system}.csv"] = _csv(_filled(data["lms"], given), ",")
+                for row, mark in zip(works.rows, given, strict=True):
+                    if mark.mark or mark.comment:
+                        about = {"name": row.name or row.student, "mark": _shown(mark.mark), "comment": mark.comment}
+                        files[out / "feedback" / _folder(row) / "feedback.html"] = _rendered(
+                            "feedback", row=row, maximum=rubric.maximum and _shown(f"{rubric.maximum:g}"), **about
+                        )
+            for path, content in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, content.encode("utf-8-sig" if path.suffix == ".csv" else "utf-8", "replace"))
+    except OSError as error:
+        raise unwritable(path, error) from error
     return page, table
 
 
-def _write(path: Path, content: str, encoding: str = "utf-8") -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content.encode(encoding, "replace"))
-    except OSError as error:
-        raise LabkitError(text("gradebook.unwritable", path=path, error=error)) from error
+def _folder(row: Row) -> str:
+    """As Moodle names the folders of feedback files that it takes back."""
+    if row.who.startswith("moodle:"):
+        return f"{safe_name(row.name)}_{row.id}_assignsubmission_file_"
+    return f"{safe_name(row.name or row.student)}_{row.sha256[:8]}"
 
 
-# ---- What there was before ------------------------------------------------------------------------------------------
+# ---- The page -------------------------------------------------------------------------------------------------------
 
 
-def _earlier(page: Path, table: Path) -> dict[str, Mark]:
-    """The marks of an earlier page, and those of the table that someone has changed since."""
-    marks = read_page(page)
-    for key, mark in read_table(table).items():
-        before = marks.get(key)
-        if before is None or (mark.at > before.at and (mark.mark, mark.comment) != (before.mark, before.comment)):
-            marks[key] = mark
-    return marks
+def _rendered(name: str, /, **values: Any) -> str:
+    pages = Environment(loader=PackageLoader("labkit.grading"), autoescape=True, keep_trailing_newline=True)
+    pages.filters |= {"sha256": _hash, "json": lambda data: Markup(script_json(data))}
+    pages.globals |= {"text": text}
+    return pages.get_template(f"{name}.html.j2").render(language=language(), **values)
+
+
+def _source(suffix: str) -> str:
+    return (_HERE / f"gradebook.{suffix}").read_text("utf-8")
+
+
+def _script() -> str:
+    return f"{_source('js')}\nopenBook();\n"
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def _book(page: Path) -> dict[str, str] | None:
@@ -94,43 +127,12 @@ def _new_book(rows: Sequence[Row]) -> dict[str, str]:
     return {"id": digest.hexdigest()[:16], "secret": digest.hexdigest()[16:]}
 
 
-# ---- The page -------------------------------------------------------------------------------------------------------
-
-
-def _page(data: dict[str, Any], marks: dict[str, Any]) -> str:
-    style = (_HERE / "gradebook.css").read_text("utf-8")
-    script = (_HERE / "gradebook.js").read_text("utf-8") + "\nopenBook();\n"
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return f"""<!doctype html>
-<html lang="{language()}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(text("gradebook.heading"))}</title>
-<style>{style}</style>
-</head>
-<body>
-<main></main>
-<noscript><p>{html.escape(text("gradebook.no_javascript"))}</p></noscript>
-<script type="application/json" id="{_ROWS}">{script_json(data)}</script>
-<script type="application/json" id="{_MARKS}">{script_json(marks)}</script>
-<script type="module">{script}</script>
-</body>
-</html>
-"""
-
-
-def _hash(content: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-
-
-def _about() -> dict[str, Any]:
-    """What the page needs besides the rows."""
+def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
+    """All that the page shows but the marks, and the tables that it saves with them."""
     words = {key.removeprefix("gradebook."): word for key, word in texts(language()).items() if "gradebook." in key}
+    head, cells = _cells(works.rows)
+    places = {student.line: n for n, row in enumerate(works.rows) if (student := roster.student(row))}
+    orphans = {key: asdict(marks.given[key]) for key in marks.orphans}
     return {
         "language": language(),
         "words": words,
@@ -138,32 +140,49 @@ def _about() -> dict[str, Any]:
         "variants": [[variant.number, variant.title] for variant in VARIANTS],
         "kinds": {kind: text(f"grade.{kind}") for kind in KINDS},
         "checks": {name: text(f"checks.{name}") for name in NAMES},
+        "csv": {
+            "head": head,
+            "rows": cells,
+            "of": list(range(len(cells))),
+            "mark": head.index(text("gradebook.mark")),
+            "comment": head.index(text("gradebook.comment")),
+            "comma": language() == "ru",
+        },
+        "lms": {
+            "system": roster.system,
+            "head": list(roster.head),
+            "rows": [list(line) for line in roster.lines],
+            "of": [places.get(n) for n in range(len(roster.lines))],
+            "mark": roster.mark,
+            "comment": roster.feedback,
+            "comma": False,
+        },
+        "absent": [[one.name, one.group, one.email] for one in roster.absent(works.rows)],
+        "beside": [[one.file, one.why] for one in works.beside],
+        "orphans": [[one["name"], key.partition(" ")[2], one["mark"], one["comment"]] for key, one in orphans.items()],
+        "rows": [_record(row, marks.earlier.get(key_of(row.sha256, row.file))) for row in works.rows],
     }
 
 
-def _record(row: Row) -> dict[str, Any]:
+def _record(row: Row, earlier: Mark | None = None) -> dict[str, Any]:
     """A row as the page has it."""
+    photos = [
+        {"name": one.name, "found": one.found, "iou": one.iou, "thumbnail": _thumbnail(one.thumbnail)}
+        for one in row.photos
+    ]
     return {
-        "file": row.file,
-        "sha256": row.sha256,
+        **{name: getattr(row, name) for name in ("file", "sha256", "who", "id", "name", "student", "group", "date")},
+        **{name: getattr(row, name) for name in ("variant", "weights", "iou", "suggestion", "reckoned", "conclusions")},
         "link": _address(row.link),
         "problem": row.problem is not None,
-        "student": _cut(row.student, _NAME),
-        "group": _cut(row.group, _NAME),
-        "date": _cut(row.date, _NAME),
         "shown": _date(row.date),
-        "variant": row.variant,
-        "model": _cut(row.variant_title, _NAME),
-        "weights": _cut(row.weights, _NAME),
-        "iou": row.iou,
-        "checks": [{"name": one.name, "ok": one.ok, "reason": _cut(one.reason)} for one in row.checks],
-        "remarks": [{"kind": one.kind, "text": _cut(one.text), "others": one.others} for one in _remarks(row)],
-        "photos": [
-            {"name": _cut(one.name, _NAME), "found": one.found, "iou": one.iou, "thumbnail": _thumbnail(one.thumbnail)}
-            for one in row.photos
-        ],
-        "answers": [[_cut(question), _cut(answer)] for question, answer in row.answers],
-        "conclusions": _cut(row.conclusions),
+        "model": row.variant_title,
+        "checks": [asdict(one) for one in row.checks],
+        "remarks": [asdict(one) for one in _remarks(row)],
+        "photos": photos,
+        "answers": row.answers,
+        "beside": [[one.file, one.why, _address(one.link)] for one in row.beside],
+        "earlier": earlier and {"mark": earlier.mark, "comment": earlier.comment},
     }
 
 
@@ -189,16 +208,12 @@ def _date(date: str) -> str:
     """A date to be read: "12.03.2026 14:05" in Russian; as it is where it is none."""
     match = _DATE.match(date)
     if match is None:
-        return _cut(date, 40)
+        return date
     year, month, day, time = match.groups()
     return f"{day}.{month}.{year} {time}" if language() == "ru" else f"{year}-{month}-{day} {time}"
 
 
-def _cut(prose: str, limit: int = _TEXT) -> str:
-    return prose if len(prose) <= limit else prose[: limit - 1] + "…"
-
-
-# ---- The table ------------------------------------------------------------------------------------------------------
+# ---- The tables -----------------------------------------------------------------------------------------------------
 
 
 def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -208,40 +223,40 @@ def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         return text(f"gradebook.{name}")
 
     titles = [text(f"checks.{name}") for name in NAMES]
-    head = [word(name) for name in ("student", "group", "variant", "model", "date")] + titles
-    head += [word(name) for name in ("failures", "iou", "remarks", "mark", "comment", "file")] + ["sha256"]
+    head = [word(name) for name in ("student", "id", "group", "variant", "model", "date")] + titles
+    head += [word(name) for name in ("failures", "iou", "remarks", "suggestion", "mark", "comment", "file", "others")]
     cells = []
     for row in rows:
         held = {check.name: check.ok for check in row.checks}
         failures = [f"{text(f'checks.{one.name}')}: {one.reason}" for one in row.checks if not one.ok]
         remarks = [f"{text(f'grade.{one.kind}')}: {one.text}" for one in _remarks(row)]
         iou = "" if row.iou is None else floored(row.iou)
-        line = [row.student, row.group, str(row.variant or ""), row.variant_title, _date(row.date)]
+        line = [row.name or row.student, row.id, row.group, str(row.variant or ""), row.variant_title, _date(row.date)]
         line += [word("yes" if held[name] else "no") if name in held else "" for name in NAMES]
-        line += ["\n".join(failures), iou, "\n".join(remarks), "", "", row.file, row.sha256]
-        cells.append([guarded(_cut(cell).replace("\0", "").replace("\r\n", "\n")) for cell in line])
-    return head, cells
+        line += ["\n".join(failures), iou, "\n".join(remarks), _shown(row.suggestion), "", "", row.file]
+        line += ["\n".join(f"{one.file}: {one.why}" for one in row.beside), row.sha256]
+        cells.append([guarded(cell.replace("\0", "").replace("\r\n", "\n")) for cell in line])
+    return [*head, "sha256"], cells
 
 
-def _mark_column(head: Sequence[str]) -> int:
-    """Where the marks are; the comments are next to them."""
-    return head.index(text("gradebook.mark"))
+def _filled(table: dict[str, Any], marks: Sequence[Mark]) -> list[list[str]]:
+    """A table of the page with the marks in it; what has none stays as it was."""
+    rows = []
+    for line, of in zip(table["rows"], table["of"], strict=True):
+        line, mark = list(line), _NOBODY if of is None else marks[of]
+        if mark.mark:
+            line[table["mark"]] = _shown(mark.mark) if table["comma"] else mark.mark
+        if mark.comment and table["comment"] >= 0:
+            line[table["comment"]] = guarded(mark.comment)
+        rows.append(line)
+    return [table["head"], *rows]
 
 
-def _table(
-    rows: Sequence[Row],
-    head: Sequence[str],
-    cells: Sequence[Sequence[str]],
-    marks: Mapping[str, Mark],
-) -> str:
-    place = _mark_column(head)
+def _shown(mark: str) -> str:
+    return mark.replace(".", ",") if language() == "ru" else mark
+
+
+def _csv(rows: Sequence[Sequence[str]], separator: str) -> str:
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, delimiter=";", lineterminator="\r\n")
-    writer.writerow(head)
-    for row, line in zip(rows, cells, strict=True):
-        line = list(line)
-        if mark := marks.get(key_of(row.sha256, row.file)):
-            shown = mark.mark.replace(".", ",") if language() == "ru" else mark.mark
-            line[place : place + 2] = [shown, guarded(mark.comment)]
-        writer.writerow(line)
+    csv.writer(buffer, delimiter=separator, lineterminator="\r\n").writerows(rows)
     return buffer.getvalue()

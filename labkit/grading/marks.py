@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from labkit.grading.roster import read_csv
+from labkit.grading.rows import Row
 from labkit.locale import in_each_language, text
 
-__all__ = ["MARKS", "Mark", "bare", "guarded", "key_of", "read_page", "read_table"]
+__all__ = ["Mark", "Marks", "bare", "guarded", "key_of", "read_earlier", "read_page", "read_table"]
 
-MARKS = re.compile(r'<script type="application/json" id="labkit-marks">(.*?)</script>', re.DOTALL)
-"""The block of marks in a page; a page that was saved with marks has them here."""
-
+_BLOCK = '<script type="application/json" id="labkit-{}">(.*?)</script>'
 _NUMBER = re.compile(r"(\d{1,6}(\.\d{1,4})?)?")
-_FORMULA = re.compile(r"'*\s*[=+\-@\t\r＝＋－＠]")
+_BEGINS = r"""(?=['" \t\u00a0]*[=+\-@＝＋－＠]|[\t\r])"""
+_FORMULA, _GUARDED = (re.compile(rf"(?:^|(?<=[,;\t\r\n])){sign}{_BEGINS}") for sign in ("", "'"))
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A mark ("" or digits with a point), a comment, and when they were given: milliseconds since 1970."""
+    """A mark ("" or digits with a point), a comment, and when they were given: milliseconds since 1970.
+
+    `who` and `name` are the student's, for the day when his file is another one.
+    """
 
     mark: str
     comment: str
     at: float
+    who: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The marks of a table's rows by key; by the row's key besides an `earlier` one of another file of the student;
+    and the keys of those that belong to no row any more. No mark is ever dropped."""
+
+    given: Mapping[str, Mark] = field(default_factory=dict)
+    earlier: Mapping[str, Mark] = field(default_factory=dict)
+    orphans: Sequence[str] = ()
+
+    @classmethod
+    def settled(cls, known: Mapping[str, Mark], rows: Sequence[Row]) -> Marks:
+        """The marks that are known, each put where its file is now."""
+        given = dict(known)
+        keys = [key_of(row.sha256, row.file) for row in rows]
+        free = {key: mark for key, mark in given.items() if key not in keys}
+        contents = [row.sha256 for row in rows]
+        earlier = {}
+        for key, row in zip(keys, rows, strict=True):
+            same = [
+                old
+                for old, mark in free.items()
+                if row.sha256 and old.startswith(f"{row.sha256} ")
+                if mark.who == row.who or contents.count(row.sha256) == 1
+            ]
+            if key not in given and same:
+                given[key] = replace(free.pop(same[0]), who=row.who)
+                del given[same[0]]
+            before = [old for old, mark in free.items() if row.who and mark.who == row.who]
+            if before:
+                earlier[key] = free[max(before, key=lambda old: free[old].at)]
+        gone = {row.who for row in rows if row.who}
+        return cls(given, earlier, [key for key, mark in free.items() if mark.who not in gone])
+
+    def record(self) -> dict[str, Any]:
+        """The block that the page holds."""
+        saved = max((mark.at for mark in self.given.values()), default=0)
+        return {"saved": saved, "marks": {key: asdict(mark) for key, mark in self.given.items()}}
 
 
 def key_of(sha256: str, file: str) -> str:
@@ -37,46 +82,69 @@ def key_of(sha256: str, file: str) -> str:
 
 
 def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula: `'` stands before what begins as one."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    """A cell of which no spreadsheet takes any part for a formula, whatever it parts cells by: `'` before each."""
+    return _FORMULA.sub("'", cell)
 
 
 def bare(cell: str) -> str:
     """What was in a cell before `guarded`."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell[1:]) else cell
+    return _GUARDED.sub("", cell)
+
+
+def read_earlier(page: Path, table: Path) -> dict[str, Mark]:
+    """The marks of an earlier page, and those of the table that someone has changed since, by key."""
+    marks, people = read_page(page), _people(page)
+    for key, mark in read_table(table).items():
+        before = marks.get(key)
+        if before is None or (mark.at > before.at and (mark.mark, mark.comment) != (before.mark, before.comment)):
+            marks[key] = mark
+    return {key: replace(mark, who=mark.who or people.get(key, "")) for key, mark in marks.items()}
+
+
+def _block(path: Path, name: str) -> Any:
+    block = re.search(_BLOCK.format(name), path.read_text(encoding="utf-8"), re.DOTALL)
+    return json.loads(block[1]) if block else {}
 
 
 def read_page(path: Path) -> dict[str, Mark]:
     """The marks in a `grades.html`, by key; none where there is no such page."""
     try:
-        block = MARKS.search(path.read_text(encoding="utf-8"))
-        entries = json.loads(block[1])["marks"].items() if block else ()
-        return {key: Mark(one["mark"], one["comment"], one["at"]) for key, one in entries if _valid(one)}
+        entries = _block(path, "marks").get("marks", {}).items()
+        return {
+            key: Mark(one["mark"], one["comment"], one["at"], str(one.get("who", "")), str(one.get("name", "")))
+            for key, one in entries
+            if _valid(one)
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _people(path: Path) -> dict[str, str]:
+    """Whose the rows of an earlier page were, by key."""
+    try:
+        return {key_of(row["sha256"], row["file"]): str(row["who"]) for row in _block(path, "rows")["rows"]}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 
 def read_table(path: Path) -> dict[str, Mark]:
     """The marks in a `grades.csv`, as this kit or Excel wrote it, by key; none where there is no such table.
 
-    A table does not say when they were given: not after it was written.
+    A table does not say when they were given: not after it was written. What is no number stays, in the comment.
     """
     try:
-        content, changed = path.read_bytes(), path.stat().st_mtime * 1000
-        try:
-            table = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            table = content.decode("cp1251")  # Excel's own CSV in Russia
-        separator = max(";,\t", key=table.partition("\n")[0].count)
-        head, *rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator)
-        mark, comment, file = (_column(head, name) for name in ("mark", "comment", "file"))
+        changed = path.stat().st_mtime * 1000
+        head, *rows = read_csv(path.read_bytes())
+        student, mark, comment, file = (_column(head, name) for name in ("student", "mark", "comment", "file"))
         digest = head.index("sha256")
         marks = {}
         for row in rows:
-            if len(row) > max(mark, comment, file, digest):
-                number = row[mark].strip().replace(",", ".")
-                entry = Mark(number if _NUMBER.fullmatch(number) else "", bare(row[comment]), changed)
-                if entry.mark or entry.comment:
+            if len(row) > max(student, mark, comment, file, digest):
+                number, said = row[mark].strip().replace(",", "."), bare(row[comment])
+                if not _NUMBER.fullmatch(number):
+                    number, said = "", f"[{bare(row[mark].strip())}] {said}".strip()
+                if number or said:
+                    entry = Mark(number, said, changed, "", bare(row[student]))
                     marks[key_of(row[digest], bare(row[file]))] = entry
         return marks
     except (OSError, ValueError, csv.Error):

@@ -11,19 +11,24 @@ from pycocotools import mask as coco_mask
 from labkit.evaluation.metrics import eroded
 from labkit.grading.tolerance import Own
 from labkit.io.rle import encode_mask
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 if TYPE_CHECKING:
     from labkit.models.base import Model
     from labkit.photos import Photo
 
-__all__ = ["exact", "tolerant"]
+__all__ = ["detects", "exact", "tolerant"]
 
 UNDECIDED = 0.52
 """Half precision moves a pixel's confidence by less than two hundredths, and two classes are equal at a half."""
 
 SCORE_MARGIN, NMS_MARGIN = 0.05, 0.1
-"""An object so near to a threshold comes or goes with the last bits: of its score, its stability or its box."""
+"""An object so near to a threshold comes or goes with the last bits: of its score, its stability or its box. Of a high
+threshold half the way up to 1 at most, so that none makes all objects optional.
+"""
+
+_PART = 0.5
+"""Of `MIN_SHARE`: what rounding may take from an object that a check counts."""
 
 _MORE = 20
 _EDGE = 1
@@ -82,7 +87,7 @@ def _objects(
             "nms_threshold": 1.0,
             "stability_threshold": max(0.0, settings["stability_threshold"] - SCORE_MARGIN),
         }
-        steady = {**looser, "stability_threshold": min(1.0, settings["stability_threshold"] + SCORE_MARGIN)}
+        steady = {**looser, "stability_threshold": _above(settings["stability_threshold"])}
         sure = {_key(segment) for segment in model.segment(photo, **{**settings, **steady}).segments}
     else:
         looser["cross_nms_threshold"] = min(1.0, settings["cross_nms_threshold"] + NMS_MARGIN)
@@ -94,12 +99,40 @@ def _objects(
     more = [s for s in model.segment(photo, **{**settings, **looser}).segments if _key(s) not in known]
     segments = [*own, *more]
     scores = np.array([segment.score for segment in segments])
-    needed = np.array([s.score >= lowest + SCORE_MARGIN and _key(s) in known & sure for s in segments], bool)
+    needed = np.array([s.score >= _above(lowest) and _key(s) in known & sure for s in segments], bool)
     labels = _labels(segments)
     other = settings.get("cross_nms_threshold", 1.0)
     limits = np.where(labels[:, None] == labels, settings["nms_threshold"], other) - NMS_MARGIN
     alike = (_overlaps(segments) > limits) & (scores >= scores[:, None] - SCORE_MARGIN)
     return segments, needed, alike
+
+
+def _above(threshold: float) -> float:
+    return threshold + min(SCORE_MARGIN, (1 - threshold) / 2)
+
+
+def detects(model: Model, photo: Photo, result: Segmentation, target: str) -> bool:
+    """Whether a model's own `result` has an object of the class `target` (empty: any), at the usual settings too.
+
+    Of objects those count too whose score is just below the usual threshold.
+    """
+    if not _has(result, target):
+        return False
+    usual = model.defaults
+    if result.made_by["settings"] == usual:
+        return True
+    if "cross_nms_threshold" in usual:
+        usual["score_threshold"] -= SCORE_MARGIN
+    return _has(model.segment(photo, **usual), target)
+
+
+def _has(result: Segmentation, target: str) -> bool:
+    try:
+        wanted = result.classes.id(target) if target and result.classes else None
+    except ValueError:
+        return False
+    least = _PART * MIN_SHARE * result.ids.size
+    return any((wanted is None or s.label_id == wanted) and s.area >= least for s in result.segments)
 
 
 def _labels(segments: Sequence[Segment]) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from labkit.grading.own_masks import exact, tolerant
+from labkit.grading.own_masks import detects, exact, tolerant
 from labkit.grading.tolerance import agreement
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import some
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Recomputed", "own_iou"]
 
 _SECONDS, _SECONDS_A_PHOTO, _MAX_SECONDS = 30.0, 20.0, 600.0
-"""What a report may take, models being loaded among it; SAM's automatic mode takes 7 seconds a photo on one core."""
+"""Of the processor, what a report may take, models being loaded among it; SAM's automatic mode takes 7 a photo."""
 
 _MAX_SETTINGS = {"working_side": 1333, "points_per_side": 32, "max_detections": 200}
 """Settings beyond the values that our models and the releases come with take too long to check."""
@@ -52,11 +53,18 @@ _LISTED = 5
 
 @dataclass(frozen=True)
 class Recomputed:
-    """The IoU of a report's masks with the model's own by the photo's name, in [0, 1], and `reason`, a sentence on
-    what could not be computed and why; None where all was."""
+    """What the models say of a report.
+
+    `iou` of its masks with the model's own by the photo's name, in [0, 1]; `reason`, a sentence on what could not be
+    computed and why, None where all was; `final` is whether another run would say no more. `missing` are the photos
+    where the model itself does not find what the report has found, `settings` those that are not the usual ones.
+    """
 
     iou: dict[str, float]
     reason: str | None = None
+    final: bool = True
+    missing: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 class _Unchecked(Exception):
@@ -64,6 +72,7 @@ class _Unchecked(Exception):
 
     def __init__(self, key: str, **values: Any):
         super().__init__(text(f"recompute.{key}", **values))
+        self.final = key not in ("failed", "not_here", "time")
 
 
 def own_iou(
@@ -71,32 +80,39 @@ def own_iou(
     jpegs: dict[str, bytes],
     device: str = "cpu",
     seconds: float | None = None,
+    target: str = "",
+    sample: Callable[[Sequence[str]], Collection[str]] = set,
 ) -> Recomputed:
     """Runs the weights that a report names on the photos that it carries, with its settings and prompts.
 
     `data` are a report's, checked against the schema, `jpegs` what `carried_photos` found in it. How masks are
     compared stands in `agreement`: to the pixel first, and where that says less than 0.99 without what rounding may
-    change (`tolerant`); a photo with several results has the smallest of their IoU. Only weights of the catalogue are
-    taken, embedded or in the cache: nothing is downloaded. All photos together have `seconds` (unless given 30 and 20
-    a photo, 10 minutes at most); what does not fit is left out. One photo's failure costs only that photo.
+    change (`tolerant`); a photo with several results has the smallest of their IoU. What a check counts, an object of
+    the class `target`, is looked for in the model's own result as it is (`detects`). Only weights of the catalogue are
+    taken, embedded or in the cache: nothing is downloaded. All photos together have `seconds` of the processor (unless
+    given 30 and 20 a photo, 10 minutes at most); what does not fit is left out. `sample` says which of the photos SAM's
+    automatic mode, which is dear, is run on. One photo's failure costs only that photo.
     """
-    started = time.monotonic()
-    tasks = _tasks(data, jpegs)
+    started = time.process_time()
+    tasks = _tasks(data, jpegs, sample)
     names = {task.name for task in tasks}
     limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MAX_SECONDS) if seconds is None else seconds
-    run = _Run(jpegs, device, started + limit, limit)
+    run = _Run(jpegs, device, started + limit, limit, target)
     ious: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}
+    final = True
     for task in tasks:
         try:
             ious[task.name] = min(run.iou(task), ious.get(task.name, 1.0))
         except Exception as error:  # whatever a report makes a model do, the other photos are still checked
             reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
+            final = final and reason.final
             reasons.setdefault(str(reason), {})[task.name] = None
     if not tasks:
         return Recomputed({}, text("recompute.nothing"))
     what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
-    return Recomputed(ious, text("recompute.unchecked", what=what) if what else None)
+    reason = text("recompute.unchecked", what=what) if what else None
+    return Recomputed(ious, reason, final, tuple(run.missing), tuple(run.unusual))
 
 
 @dataclass(frozen=True)
@@ -113,30 +129,37 @@ class _Task:
         return "prompts" in self.made_by
 
 
-def _tasks(data: dict[str, Any], jpegs: dict[str, bytes]) -> list[_Task]:
+def _tasks(
+    data: dict[str, Any], jpegs: dict[str, bytes], sample: Callable[[Sequence[str]], Collection[str]]
+) -> list[_Task]:
     """The results, those to prompts first, which are cheap; then by photo, in an order that nobody has chosen."""
     common = data["made_by"]
     tasks = [
         _Task(result["photo"], result, {**common, **result["made_by"]}) for result in data["results"] + data["prompted"]
     ]
+    dear = {task.name for task in tasks if task.made_by.get("variant") == "sam" and not task.asked}
+    dear -= set(sample(sorted(dear)))
+    tasks = [task for task in tasks if task.asked or task.name not in dear]
     return sorted(tasks, key=lambda t: (not t.asked, hashlib.sha256(jpegs.get(t.name, b"")).digest(), t.name))
 
 
 class _Run:
     """One report's turn: what is asked of the models, and the time that is left."""
 
-    def __init__(self, jpegs: dict[str, bytes], device: str, end: float, limit: float):
-        self.jpegs, self.device, self.end, self.limit = jpegs, device, end, limit
+    def __init__(self, jpegs: dict[str, bytes], device: str, end: float, limit: float, target: str):
+        self.jpegs, self.device, self.end, self.limit, self.target = jpegs, device, end, limit, target
+        self.missing: dict[str, None] = {}
+        self.unusual: dict[str, None] = {}
         self._photo: Photo | None = None
         self._slowest: dict[bool, float] = {}
 
     def in_time(self, needed: float = 0.0) -> None:
-        if time.monotonic() + needed > self.end:
+        if time.process_time() + needed > self.end:
             raise _Unchecked("time", seconds=round(self.limit))
 
     def iou(self, task: _Task) -> float:
         """A result's IoU; _Unchecked says why there is none."""
-        started = time.monotonic()
+        started = time.process_time()
         self.in_time(self._slowest.get(task.asked, 0.0))
         photo = self.photo(task)
         labels = [segment["label_id"] for segment in task.result["segments"]]
@@ -148,7 +171,9 @@ class _Run:
         if value < _ENOUGH:
             self.in_time()
             value, _ = agreement(labels, masks, tolerant(model, photo, own, settings), own.ids.size)
-        self._slowest[task.asked] = max(self._slowest.get(task.asked, 0.0), time.monotonic() - started)
+        if not task.asked and not detects(model, photo, own, self.target):
+            self.missing[task.name] = None
+        self._slowest[task.asked] = max(self._slowest.get(task.asked, 0.0), time.process_time() - started)
         return value
 
     def photo(self, task: _Task) -> Photo:
@@ -208,6 +233,8 @@ class _Run:
                 raise _Unchecked("setting", name=name[:40], value=str(value)[:40]) from None
             if value > _MAX_SETTINGS.get(name, value):
                 raise _Unchecked("dear", name=name, value=value, most=_MAX_SETTINGS[name])
+            if value != valid[name].value:
+                self.unusual[text("recompute.unusual", name=name, value=value, usual=valid[name].value)] = None
         return dict(settings)
 
     def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
@@ -240,11 +267,11 @@ class _Run:
 
 def _forecast(model: Model, photo: Photo, settings: dict[str, Any]) -> float:
     """About how many seconds SAM's automatic mode will take: the cost of a point is that of 8 of a grid of 9."""
-    started = time.monotonic()
+    started = time.process_time()
     model.segment(photo, **{**settings, "points_per_side": 1})
-    middle = time.monotonic()
+    middle = time.process_time()
     model.segment(photo, **{**settings, "points_per_side": 3})
-    one, nine = middle - started, time.monotonic() - middle
+    one, nine = middle - started, time.process_time() - middle
     return one + max(0.0, nine - one) / 8 * ({**model.defaults, **settings}["points_per_side"] ** 2 - 1)
 
 

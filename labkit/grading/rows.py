@@ -1,4 +1,4 @@
-"""A row of the table of grades: what is known of one handed-in file, in JSON's types, so that a run can be resumed."""
+"""A row of the table of grades: what is known of one student's work, in JSON's types, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,28 @@ from typing import Any
 from labkit.locale import number
 from labkit.report.checks import Check
 
-__all__ = ["KINDS", "MIN_IOU", "PhotoRow", "Remark", "Row", "floored"]
+__all__ = ["KINDS", "MIN_IOU", "Beside", "PhotoRow", "Remark", "Row", "floored"]
 
-KINDS = ("unreadable", "edited", "differs", "not_own_masks", "not_checked", "same_photos", "same_text", "kit_photos")
+KINDS = (
+    "unreadable",
+    "edited",
+    "differs",
+    "incomplete",
+    "settings",
+    "not_own_masks",
+    "not_checked",
+    "same_file",
+    "same_photos",
+    "same_text",
+    "kit_photos",
+    "person",
+)
 """What a remark can be about: `grade.KIND` in `texts` is what each is called.
 
-The file cannot be read; it was changed after it was made; its page and its data disagree; its masks are not the
-model's; its masks could not be checked; photos or text are in another report too; photos are the kit's own.
+The file cannot be read; it was changed after it was made; its page and its data disagree; of the notebook something is
+gone; settings are not the usual ones; its masks are not the model's; its masks could not be checked; another student
+has the same file, photos or text; photos are the kit's own; who handed it in is not who wrote it, or the assigned
+variant is another.
 """
 
 MIN_IOU = 0.98
@@ -35,8 +50,8 @@ class PhotoRow:
     """One photo of a report.
 
     `found` says whether the sought object was found, None without a result; `iou` in [0, 1] is how far its masks are
-    the model's own, None where that was not computed; `look` are two 64-bit hashes, 16 hexadecimal digits each,
-    of what the photo and its mirror image look like; `thumbnail` is a `data:` address of a JPEG of our own making.
+    the model's own, None where that was not computed; `look` is what the photo looks like (`thumbnails.look`);
+    `thumbnail` is a `data:` address of a JPEG of our own making.
     """
 
     name: str
@@ -48,18 +63,35 @@ class PhotoRow:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What lies in the folder and is no row: its `file`, why it is none, and where it can be opened."""
+
+    file: str
+    why: str
+    link: str | None = None
+
+
+@dataclass(frozen=True)
 class Row:
-    """One handed-in file.
+    """One student's work.
 
     `file` is its path in the folder (for a member of a zip ZIP/MEMBER), unique in the table; `link` leads from the
     table to it, None where nothing can be opened; `problem` says why it could not be read, None where it could: all
-    that follows is known only then.
+    that follows `beside`, the student's other files, is known only then. `id` and `name` are the learning system's,
+    `who` is whose the row is, by these or else by what the report says: the same in each run; `at` when the learning
+    system got it, `late` whether it says that this was late. `suggestion` is a mark by the rubric, `reckoned` its sum.
     """
 
     file: str
-    sha256: str
+    sha256: str = ""
     link: str | None = None
     problem: str | None = None
+    who: str = ""
+    id: str = ""
+    name: str = ""
+    late: bool = False
+    at: str = ""
+    beside: tuple[Beside, ...] = ()
     student: str = ""
     group: str = ""
     date: str = ""
@@ -71,7 +103,8 @@ class Row:
     photos: tuple[PhotoRow, ...] = ()
     answers: tuple[tuple[str, str], ...] = ()
     conclusions: str = ""
-    seconds: float | None = None
+    suggestion: str = ""
+    reckoned: str = ""
 
     @property
     def iou(self) -> float | None:
@@ -88,6 +121,7 @@ class Row:
         return cls(
             **{
                 **record,
+                "beside": tuple(Beside(**one) for one in record["beside"]),
                 "checks": tuple(Check(**one) for one in record["checks"]),
                 "remarks": tuple(Remark(**{**one, "others": tuple(one["others"])}) for one in record["remarks"]),
                 "photos": tuple(PhotoRow(**one) for one in record["photos"]),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 
 import numpy as np
+from rapidfuzz.distance import LCSseq
 
+from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
 from labkit.io.files import some
 from labkit.locale import plural, text
 
-__all__ = ["NEAR", "SAME", "with_pairs"]
+__all__ = ["NEAR", "SAME", "compared", "same_look"]
 
 NEAR = 5
 """Two photos whose looks differ in at most so many of 64 bits are one, saved again; so they are if one is mirrored.
@@ -25,18 +29,21 @@ do.
 """
 
 SAME = 0.6
-"""Texts with so many of their five-word phrases in common (Jaccard) are not each its author's own."""
+"""Texts with so many of their five-word phrases in common (Jaccard), or of their words in one order, are not each its
+author's own.
+"""
 
 _PHRASE = 5
 _MIN_TEXT, _MIN_ANSWER = 20, 25
 """Words: of all that is written in a report, or of one answer; of less nothing can be said."""
 
-_MAX_WORDS = 50_000
+_MAX_WORDS = 10_000
+_LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
 _some = partial(some, limit=8)
 
 
-def with_pairs(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -> list[Row]:
-    """The rows, each with remarks on what it has in common with others.
+def compared(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -> list[list[Remark]]:
+    """For each row the remarks on what it has in common with others'.
 
     `kit` are the photos that travel with the kit, sha256 to look, which may be in any report.
     """
@@ -46,7 +53,12 @@ def with_pairs(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None)
     remarks = [_remarks(n, rows, common[n]) for n in range(len(rows))]
     for n, names in of_kit.items():
         remarks[n].append(Remark("kit_photos", text("grade.kit_told", names=_some(names))))
-    return [row.with_remarks(*remarks[n]) for n, row in enumerate(rows)]
+    return remarks
+
+
+def same_look(one: str | None, other: str | None) -> bool:
+    """Whether two photos look the same."""
+    return bool(one and other and _near(_hashes([one]), _hashes([other])[0])[0])
 
 
 @dataclass
@@ -106,42 +118,60 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
         for question, answer in (*row.answers, ("", row.conclusions)):
             answers[" ".join(_words(question))] += _words(answer)
         every = [word for words in answers.values() for word in words]
-        whole.append(_phrases(every) if len(every) >= _MIN_TEXT else frozenset())
-        parts.append({q: _phrases(words) for q, words in answers.items() if len(words) >= _MIN_ANSWER})
-    for n in range(len(rows)):
-        for other in range(n):
-            shared = len(whole[n] & whole[other])
-            if shared == 0:
-                continue
-            if shared >= SAME * (len(whole[n]) + len(whole[other]) - shared):
-                for one, two in ((n, other), (other, n)):
-                    common[one][two].text = shared / len(whole[one])
-                continue
-            for question in sorted(parts[n].keys() & parts[other].keys()):
-                mine, theirs = parts[n][question], parts[other][question]
-                both = len(mine & theirs)
-                if both >= SAME * (len(mine) + len(theirs) - both):
-                    for one, two in ((n, other), (other, n)):
-                        common[one][two].answers += (question,)
+        whole.append(_Prose.of(every if len(every) >= _MIN_TEXT else []))
+        parts.append({q: _Prose.of(words) for q, words in answers.items() if len(words) >= _MIN_ANSWER})
+    for n, other in combinations(range(len(rows)), 2):
+        if share := whole[n].alike(whole[other]):
+            common[n][other].text = common[other][n].text = share
+            continue
+        for question in sorted(parts[n].keys() & parts[other].keys()):
+            if parts[n][question].alike(parts[other][question]):
+                common[n][other].answers += (question,)
+                common[other][n].answers += (question,)
+
+
+@dataclass(frozen=True)
+class _Prose:
+    """The words of a text as numbers, and its phrases."""
+
+    words: list[int]
+    phrases: frozenset[int]
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> _Prose:
+        marks = [hash(word) for word in words]
+        return cls(marks, frozenset(hash(tuple(marks[n : n + _PHRASE])) for n in range(len(marks) - _PHRASE + 1)))
+
+    def alike(self, other: _Prose) -> float:
+        """What the texts have in common, in [0, 1], 0 where that is less than `SAME`: phrases in whatever order, or
+        words in one order, with others between them (2 LCS / (n + m))."""
+        both = len(self.phrases & other.phrases)
+        share = both / max(1, len(self.phrases) + len(other.phrases) - both)
+        if share < SAME:
+            share = LCSseq.similarity(self.words, other.words) * 2 / max(1, len(self.words) + len(other.words))
+        return share if share >= SAME else 0.0
 
 
 def _words(prose: str) -> list[str]:
-    return re.findall(r"[^\W_]+", prose[: 20 * _MAX_WORDS].casefold().replace("ё", "е"))[:_MAX_WORDS]
-
-
-def _phrases(words: Sequence[str]) -> frozenset[int]:
-    return frozenset(hash(tuple(words[n : n + _PHRASE])) for n in range(max(1, len(words) - _PHRASE + 1)))
+    """Words as they are read: without accents and what cannot be seen, letters of other alphabets by their looks."""
+    bare = unicodedata.normalize("NFKD", prose[: 20 * _MAX_WORDS].casefold()).translate(_LOOK_ALIKE)
+    return re.findall(r"[^\W_]+", "".join(c for c in bare if unicodedata.category(c) not in ("Mn", "Cf")))[:_MAX_WORDS]
 
 
 def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Remark]:
     row = rows[n]
-    again = [other for other in sorted(common) if _person(row) and _person(rows[other]) == _person(row)]
+    copies = [k for k, other in enumerate(rows) if k != n and row.sha256 and other.sha256 == row.sha256]
+    again = [other for other in sorted({*common, *copies}) if _one_person(row, rows[other])]
     others = [other for other in sorted(common) if other not in again]
     remarks = []
     if again:
         files = _some([rows[other].file for other in again])
-        kind = "same_photos" if any(common[other].photos for other in again) else "same_text"
+        kind = "same_photos" if any(common[other].photos for other in again if other in common) else "same_text"
         remarks.append(_remark(kind, text("pairs.again", files=files), rows, again))
+    if copies := [other for other in copies if other not in again]:
+        said = text("pairs.copy", files=_some([_called(rows[other]) for other in copies]))
+        remarks.append(_remark("same_file", said, rows, copies))
+        others = [other for other in others if other not in copies]
     by_photos = _grouped({other: common[other].photos for other in others})
     if by_photos:
         sentences = [
@@ -159,7 +189,7 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
     by_answers = _grouped({other: common[other].answers for other in others})
     if whole or by_answers:
-        percent = [f"{rows[other].file} ({common[other].text:.0%})" for other in whole]
+        percent = [f"{_called(rows[other])} ({common[other].text:.0%})" for other in whole]
         sentences = [text("pairs.text", files=_some(percent))] if whole else []
         sentences += [
             text(
@@ -187,10 +217,16 @@ def _remark(kind: str, sentence: str, rows: Sequence[Row], others: Sequence[int]
     return Remark(kind, sentence, tuple(rows[other].file for other in others))
 
 
-def _person(row: Row) -> tuple[str, ...]:
-    """Who has handed a report in, empty where it does not say."""
-    name = " ".join(sorted(_words(row.student)))
-    return (name, " ".join(_words(row.group))) if name else ()
+def _one_person(one: Row, other: Row) -> bool:
+    """Whether two rows are of one student: the learning system decides, what a file says of itself only without it."""
+    if one.id or other.id:
+        return bool(one.who) and one.who == other.who
+    name = folded(one.student, one.group)
+    return bool(folded(one.student)) and name == folded(other.student, other.group)
+
+
+def _called(row: Row) -> str:
+    return f"{row.file} ({row.name})" if row.name else row.file
 
 
 def _asked(row: Row, question: str) -> str:

@@ -5,41 +5,46 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from labkit.grading.facts import as_prose
+from labkit.grading.kept import KEPT
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import natural
-from labkit.io.sources import SILENT_NAMES, shown
+from labkit.io.sources import IMAGE_SUFFIXES, SILENT_NAMES, shown
 from labkit.io.zips import Member, walk
 from labkit.locale import text
 from labkit.report.consistency import MAX_PIXELS, carried_photos, viewer_items
 from labkit.report.data import BLOCK, OPENING, digest, page_digest, parse
 
-__all__ = ["FILE_MB", "KEPT", "Source", "Submission", "content", "find_sources", "members", "read"]
+__all__ = ["FILE_MB", "WRITTEN", "Source", "Submission", "content", "find_sources", "members", "read"]
 
 FILE_MB = 30
 """A larger report is not read: one of ten photos has 2 to 3."""
 
-KEPT = ".labkit-grade"
-"""A folder with a folder of this name in it holds a table of grades."""
+WRITTEN = {"grades.html", "grades.csv", "open.html", "grades_moodle.csv", "grades_canvas.csv", "handed", "feedback"}
+"""What the kit itself writes into the folder of a table of grades."""
 
-_ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 1000
-"""Of a zip in a zip; of all reports of a zip; and how many these may be, those of the zips in it included."""
+_ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 2000
+"""Of a zip in a zip; of all files of a zip, those of the zips in it included, and how many these may be."""
 
 _MASK_PIXELS = 20_000_000_000
 """Of all masks of a report together: what takes some twenty seconds to decode. Ten photos of SAM have 1e9."""
 
 _REPORTS = (".html", ".htm", ".ipynb")
-_FOREIGN = (".7z", ".doc", ".docx", ".gz", ".mht", ".mhtml", ".odt", ".pdf", ".rar", ".tar", ".tgz")
-"""What a student may hand in by mistake, and nobody should overlook."""
+_COMPANIONS = (*IMAGE_SUFFIXES, ".csv", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
+"""What may lie beside a report and is none by mistake, but where its name says that it was one: `.html.txt`."""
+
+_SILENT = {*SILENT_NAMES, ".ds_store", ".git", ".github", ".gitignore", ".ipynb_checkpoints", KEPT}
+_NAME = 300
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class Source:
     problem: str | None = None
 
     @property
+    def companion(self) -> bool:
+        """Whether it only lies beside a report, as photos do."""
+        stem, suffix = os.path.splitext(self.file.lower())
+        return suffix in _COMPANIONS and not stem.endswith(_REPORTS)
+
+    @property
     def zip(self) -> bool:
         """Whether it holds files instead of being one."""
         return not self.members and self.problem is None and self.path.suffix.lower() == ".zip"
@@ -65,7 +76,7 @@ class Submission:
     around the data, or the outputs of a notebook.
 
     `edited` says which seal is broken, "data" or "page", or that one is missing, "unsealed"; `jpegs` are the photos
-    that it carries, by name.
+    that it carries, by name. `prose` is what can be read in it, cells included, `sections` how many headings part it.
     """
 
     file: str
@@ -74,10 +85,12 @@ class Submission:
     page: str
     edited: tuple[str, ...]
     jpegs: dict[str, bytes]
+    prose: str
+    sections: int
 
 
 def find_sources(folder: Path) -> list[Source]:
-    """All that may be handed in below a folder: reports, notebooks, zips, and what is none of these by mistake.
+    """All that lies below a folder: reports, notebooks, zips, and with a problem what is none, an empty folder too.
 
     Links are not followed; one that leads out of the folder is told. A table of grades is no report.
     """
@@ -86,25 +99,36 @@ def find_sources(folder: Path) -> list[Source]:
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         if KEPT in folders:
-            folders[:] = [name for name in folders if name != "handed"]
-            files = [name for name in files if name != "grades.html"]
+            folders[:] = [name for name in folders if name not in WRITTEN]
+            files = [name for name in files if name not in WRITTEN]
+        empty = [] if files or folders or Path(root) == folder else [""]
         folders[:] = [name for name in folders if not _silent(name)]
-        for name in [*files, *links]:
+        for name in [*files, *links, *empty]:
             path = Path(root, name)
             out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
-            known = path.suffix.lower() in (*_REPORTS, ".zip", *_FOREIGN)
-            if _silent(name) or (path.is_symlink() and not out) or not (out or known):
+            if _silent(name) or (path.is_symlink() and not out):
                 continue
             file = path.relative_to(folder)
             problem = None
             if out:
                 problem = text("submission.link")
-            elif path.suffix.lower() in _FOREIGN:
-                problem = text("submission.foreign", suffix=path.suffix)
+            elif not name:
+                problem = text("submission.empty_folder")
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
                 problem = text("photos.not_file")
-            sources.append(([natural(part) for part in file.parts], Source(shown(file.as_posix()), path, (), problem)))
+            elif path.suffix.lower() not in (*_REPORTS, ".zip"):
+                problem = _foreign(name)
+            sources.append(([natural(part) for part in file.parts], Source(_shown(file.as_posix()), path, (), problem)))
     return distinct([source for _, source in sorted(sources, key=lambda row: row[0])])
+
+
+def _foreign(name: str) -> str:
+    return text("submission.foreign", suffix=os.path.splitext(name)[1][:20] or text("submission.no_suffix"))
+
+
+def _shown(name: str) -> str:
+    """A path for the table; of a very long one its end."""
+    return shown(name) if len(name) <= _NAME else "…" + shown(name[-_NAME:])
 
 
 def distinct(sources: Sequence[Source]) -> list[Source]:
@@ -122,21 +146,29 @@ def distinct(sources: Sequence[Source]) -> list[Source]:
 
 
 def _silent(name: str) -> bool:
-    return name.startswith(".") or name.lower() in SILENT_NAMES
+    return name.startswith("._") or name.lower() in _SILENT
 
 
 def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
-    rows = _listed(source, lambda: source.path)
+    rows = _listed(source, lambda: source.path, _Budget())
     if len(rows) > _MEMBERS:
-        rows[-1] = replace(source, problem=text("submission.many", limit=_MEMBERS))
+        rows[_MEMBERS:] = [replace(source, problem=text("submission.many", limit=_MEMBERS))]
     return rows
 
 
-def _listed(source: Source, file: Callable[[], Any]) -> list[Source]:
+@dataclass
+class _Budget:
+    """What all files of a zip may have together, those of the zips in it included."""
+
+    megabytes: float = field(default_factory=lambda: _TOTAL_MB)
+    members: int = field(default_factory=lambda: _MEMBERS + 1)
+
+
+def _listed(source: Source, file: Callable[[], Any], budget: _Budget) -> list[Source]:
     try:
         with zipfile.ZipFile(file()) as archive:
-            rows = list(islice(_members(archive, source), _MEMBERS + 1))
+            rows = list(_members(archive, source, budget))
     except Unreadable as error:
         return [replace(source, problem=str(error))]
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
@@ -144,28 +176,45 @@ def _listed(source: Source, file: Callable[[], Any]) -> list[Source]:
     return rows or [replace(source, problem=text("submission.nothing"))]
 
 
-def _members(archive: zipfile.ZipFile, source: Source) -> Iterator[Source]:
-    def allowed(member: Member) -> int | Unreadable | None:
+def _members(archive: zipfile.ZipFile, source: Source, budget: _Budget) -> Iterator[Source]:
+    def allowed(member: Member) -> float | Unreadable | None:
         suffix = os.path.splitext(member.name)[1].lower()
         if member.climbs:
             return Unreadable("submission.climbs")
         if any(map(_silent, member.parts)):
             return None
-        if suffix in _FOREIGN:
-            return Unreadable("submission.foreign", suffix=suffix)
-        if suffix == ".zip":
-            return Unreadable("submission.nested") if source.members else _ZIP_MB
-        return FILE_MB if suffix in _REPORTS else None
+        if suffix not in (*_REPORTS, ".zip"):
+            return _Foreign(member.name)
+        if suffix == ".zip" and source.members:
+            return Unreadable("submission.nested")
+        if member.info.file_size > budget.megabytes * 1e6:
+            return Unreadable("photos.zip_total", limit=_TOTAL_MB)
+        return _ZIP_MB if suffix == ".zip" else FILE_MB
 
-    for member in walk(archive, allowed, _TOTAL_MB):
+    for member in walk(archive, allowed):
+        if budget.members <= 0:
+            return
+        budget.members -= 1
         places = (*source.members, member.place)
-        one = Source(f"{source.file}/{shown('/'.join(member.parts))}", source.path, places)
+        one = Source(_shown(f"{source.file}/{'/'.join(member.parts)}"), source.path, places)
         if member.refusal is not None:
             yield replace(one, problem=str(member.refusal))
-        elif member.name.lower().endswith(".zip"):
-            yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)))
+            continue
+        budget.megabytes -= member.info.file_size / 1e6
+        if member.name.lower().endswith(".zip"):
+            yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)), budget)
         else:
             yield one
+
+
+class _Foreign(Unreadable):
+    """Why a file of a zip is not read that is no report."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __str__(self) -> str:
+        return _foreign(self.name)
 
 
 def content(source: Source) -> bytes:
@@ -202,11 +251,11 @@ def read(file: str, content: bytes) -> Submission:
         if not content.strip():
             raise LabkitError(text("submission.empty"))
         reader = _notebook if file.lower().endswith(".ipynb") else _page
-        data, shown, edited = reader(_decoded(content))
+        data, shown, edited, prose, sections = reader(_decoded(content))
         _limited(data)
         data = {**_BLANK, **data}
         items = viewer_items(shown)
-        return Submission(file, data, items, shown, edited, carried_photos(data, items))
+        return Submission(file, data, items, shown, edited, carried_photos(data, items), prose, sections)
     except RecursionError:
         raise LabkitError(text("submission.deep")) from None
 
@@ -218,7 +267,7 @@ _BLANK = {
 }
 
 
-def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
     if (count := page.count(OPENING)) != 1:
         raise LabkitError(text("submission.two_blocks" if count else "submission.no_block"))
     block = BLOCK.search(page)
@@ -227,10 +276,11 @@ def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     data = _parsed(block[1])
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}
-    return data, page[: block.start()] + page[block.end() :], tuple(sorted(edited))
+    page = page[: block.start()] + page[block.end() :]
+    return data, page, tuple(sorted(edited)), as_prose(page), page.count("<h2")
 
 
-def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
+def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
     import json
 
@@ -254,7 +304,8 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...]]:
         data = complete(data, notebook)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise LabkitError(text("submission.notebook", error=one_line(error))) from error
-    return _parsed(json.dumps(data)), shown, edited
+    prose = "\n".join(str(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    return _parsed(json.dumps(data)), shown, edited, prose, len(re.findall("^## ", prose, re.MULTILINE))
 
 
 def _parsed(content: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import struct
 import threading
 import warnings
@@ -14,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
-from labkit.locale import text
+from labkit.io.errors import one_line
+from labkit.locale import number, text
 
-__all__ = ["Decoded", "Unreadable", "decode", "why"]
+__all__ = ["Decoded", "Unreadable", "decode", "upright_size", "why"]
 
 # Plugins of other formats stay shut: EPS starts Ghostscript, and some take almost any file for theirs.
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
@@ -35,6 +38,12 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112
+_VIDEO = re.compile(
+    rb".{4}(?:ftyp(?!hei|hev|mif|msf|avi|miaf|jp2|jpx|jpm)|moov|mdat|wide|free)|RIFF.{4}AVI |\x1aE\xdf\xa3"
+    rb"|\0\0\x01\xba|FLV|\x30\x26\xb2\x75",
+    re.DOTALL,
+)
+"""How MP4, MOV and 3GP, AVI, MKV and WebM, MPEG, FLV, WMV begin."""
 _LOCK = threading.RLock()
 
 
@@ -55,7 +64,7 @@ def why(error: Exception) -> str:
         return str(error)
     if isinstance(error, PermissionError):
         return text("photos.no_permission")
-    return text("photos.damaged", error=f"{type(error).__name__}: {error}"[:200])
+    return text("photos.damaged", error=one_line(error, 200))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +79,17 @@ class Decoded:
 def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
     """Reads an open file of any common format; the longest side of the result is at most `max_side`.
 
-    EXIF rotation is applied, transparency lies over white, 16 bits are scaled to 8 over their full range. A JPEG is
-    scaled down while it is decoded; of any other format the whole raster stands in memory once. Unreadable where the
-    file is empty, no image, cut off or of more than `max_pixels`; other errors of Pillow for a damaged file pass.
+    EXIF rotation is applied, transparency lies over white, colours of an embedded profile become sRGB, 16 bits are
+    scaled to 8 over their full range or, where only 8 to 14 of them are used, over these. A JPEG is scaled down while
+    it is decoded; of any other format the whole raster stands in memory once. Unreadable where the file is empty, a
+    video, no image, cut off or of more than `max_pixels`; other errors of Pillow for a damaged file pass.
     """
-    head = file.read(12)
+    head = file.read(32)
     file.seek(0)
     if not head:
         raise Unreadable("photos.empty")
+    if _VIDEO.match(head):
+        raise Unreadable("photos.video")
     is_heif = head[4:8] == b"ftyp"
     can_heif = is_heif and _register_heif()
     with _our_limits():
@@ -94,39 +106,64 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
             raise Unreadable("photos.truncated") from error
 
 
+def upright_size(file: BinaryIO) -> tuple[int, int]:
+    """(H, W) of an open image file as `decode` would give it; only its header is read."""
+    with _our_limits(), Image.open(file, formats=_formats()) as image:
+        return image.size if _orientation(image) in (5, 6, 7, 8) else (image.height, image.width)
+
+
 def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     width, height = image.size
     longest = max(width, height)
     if width * height > max_pixels:
-        megapixels, limit = width * height / 1e6, max_pixels / 1e6
-        raise Unreadable(
-            "photos.too_large", width=width, height=height, megapixels=f"{megapixels:g}", limit=f"{limit:g}"
-        )
+        megapixels, limit = (number(n / 1e6, 0 if n >= 10_000_000 else 2) for n in (width * height, max_pixels))
+        raise Unreadable("photos.too_large", width=width, height=height, megapixels=megapixels, limit=limit)
     size = width, height
     if longest > max_side:
         size = max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
     # An MPO is how phones write an ordinary photo with a depth map or preview behind it.
     frames = image.format != "MPO" and getattr(image, "is_animated", False)
+    deep = ";16" in str(getattr(image, "tile", ""))
     image.draft(None, size)
     image.load()
     # TIFF turns itself upright while it loads, so the tag and the size are read only now.
     orientation = _orientation(image)
     if image.size == (height, width):
         width, height, size = height, width, size[::-1]
-    rgb = _to_rgb(image, max(1, max(image.size) // max_side))
+    span, bits = _value_range(image)
+    rgb = _to_rgb(image, max(1, max(image.size) // max_side), span)
+    if deep and span is None and (high := max(top for _, top in rgb.getextrema())) < 64:  # Pillow keeps the upper byte
+        bits = 8 + high.bit_length()
+        rgb = rgb.point([min(255, round(value * 256 * 255 / (2**bits - 1))) for value in range(256)] * 3)
+    rgb = _in_srgb(rgb, image)
     if rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
     if orientation in _UPRIGHT:
         rgb = rgb.transpose(_UPRIGHT[orientation])
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    return Decoded(np.array(rgb), (height, width), [("photos.frames", {})] if frames else [])
+    notes: list[tuple[str, dict[str, object]]] = [("photos.frames", {})] if frames else []
+    notes += [("photos.bits", {"bits": bits})] if bits else []
+    return Decoded(np.array(rgb), (height, width), notes)
 
 
-def _to_rgb(image: Image.Image, factor: int) -> Image.Image:
+def _in_srgb(rgb: Image.Image, image: Image.Image) -> Image.Image:
+    """The colours of an embedded RGB profile, such as Display P3 or Adobe RGB, as sRGB's; others stay as they are."""
+    if not (embedded := image.info.get("icc_profile")):
+        return rgb
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+        name = profile.profile.profile_description or ""
+        if profile.profile.xcolor_space.strip() != "RGB" or "srgb" in name.lower():
+            return rgb
+        return ImageCms.profileToProfile(rgb, profile, ImageCms.createProfile("sRGB")) or rgb
+    except (ImageCms.PyCMSError, OSError):  # a damaged profile costs the colours and not the photo
+        return rgb
+
+
+def _to_rgb(image: Image.Image, factor: int, span: tuple[float, float] | None) -> Image.Image:
     """RGB, each `factor x factor` block averaged; band by band, so that no second whole raster stands in memory."""
     width, height = image.size
-    span = _value_range(image)
     rgb = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     for top, bottom in _bands(image, factor):
         band = _band_to_rgb(image.crop((0, top, width, bottom)), span)
@@ -146,12 +183,13 @@ def _band_to_rgb(band: Image.Image, span: tuple[float, float] | None) -> Image.I
     return band.convert("RGB")
 
 
-def _value_range(image: Image.Image) -> tuple[float, float] | None:
-    """What becomes black and white in a grey image of more than 8 bits; None for every other mode."""
-    if image.mode.startswith("I;16"):
-        return 0.0, 65535.0
-    if image.mode not in ("I", "F"):
-        return None
+def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, int]:
+    """What becomes black and white in a grey image of more than 8 bits, None for every other; how many bits it uses.
+
+    The second is 0 but where a camera of 8 to 14 bits wrote 16: by the full range its photos would be nearly black.
+    """
+    if not image.mode.startswith("I;16") and image.mode not in ("I", "F"):
+        return None, 0
     low, high = np.inf, -np.inf
     for top, bottom in _bands(image, 1):
         values = np.asarray(image.crop((0, top, image.width, bottom)))
@@ -159,9 +197,11 @@ def _value_range(image: Image.Image) -> tuple[float, float] | None:
         if values.size:
             low, high = min(low, float(values.min())), max(high, float(values.max()))
     if low > high:
-        return 0.0, 0.0
-    # Older Pillow opens 16-bit PNG as 32-bit integers.
-    return (0.0, 65535.0) if image.mode == "I" and 0 <= low and high <= 65535 else (low, high)
+        return (0.0, 0.0), 0
+    if image.mode == "F" or not 0 <= low <= high <= 65535:  # older Pillow opens 16-bit PNG as 32-bit integers
+        return (low, high), 0
+    bits = max(8, int(high).bit_length())
+    return (0.0, 2.0**bits - 1 if bits <= 14 else 65535.0), bits if bits <= 14 else 0
 
 
 def _bands(image: Image.Image, factor: int) -> Iterator[tuple[int, int]]:

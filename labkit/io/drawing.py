@@ -24,7 +24,7 @@ __all__ = [
     "Drawings",
     "cut",
     "display_svg",
-    "inline_svg",
+    "in_html",
     "note",
     "panels",
     "plain_table",
@@ -81,9 +81,8 @@ def display_svg(drawn: Figure) -> None:
     display(SVG(svg(drawn)))
 
 
-def inline_svg(drawn: Figure) -> str:
-    """A figure as SVG to stand in HTML, never wider than what is around it."""
-    written = svg(drawn)
+def in_html(written: str) -> str:
+    """An SVG to stand in HTML, never wider than what is around it."""
     return written[written.index("<svg") :].replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labkit.locale import text
 
-__all__ = ["capped", "natural", "safe_name", "some", "unique_name", "write_whole"]
+__all__ = ["capped", "decoded", "natural", "safe_name", "some", "unique_name", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -22,6 +22,19 @@ def write_whole(path: Path, content: bytes) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file from anywhere: UTF-8 or UTF-16, with a byte-order mark or without, else a Russian Windows'."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    try:
+        said = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        said = content.decode("cp1251", errors="replace")
+    if "\0" in said[:100]:  # every second byte of what is ASCII
+        said = content.decode("utf-16-le" if said[1:2] == "\0" else "utf-16-be", errors="replace")
+    return said
 
 
 def safe_name(name: str, limit: int = 120) -> str:

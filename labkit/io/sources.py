@@ -12,10 +12,11 @@ import re
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
@@ -23,16 +24,33 @@ from labkit.io.files import natural, some
 from labkit.io.zips import Member, walk
 from labkit.locale import text
 
-__all__ = ["IMAGE_SUFFIXES", "SILENT_NAMES", "Found", "find", "given", "shown"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MASK_FOLDERS",
+    "SILENT_NAMES",
+    "Found",
+    "beside",
+    "find",
+    "given",
+    "read_file",
+    "shown",
+    "state",
+]
 
 ZIP_MEMBER_MB, ZIP_TOTAL_MB = 300, 4000
 """Of a photo in a zip, and of all of them."""
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
-_MASK_SUFFIXES = (".mask.png", ".ids.png", ".classes.png")  # references, and what Segmentation.save writes
-_SILENT_SUFFIXES = (".json", ".txt", ".md", *_MASK_SUFFIXES)
+MASK_FOLDERS = {"masks", "outlines", "labels", "annotations", "segmentationclass", "segmentationobject"}
+"""In lower case: where annotation tools put masks, which are no photos."""
+
+_SILENT_SUFFIXES = (".json", ".txt", ".md", ".csv", ".xml", ".yaml", ".yml")
 SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
-_MASK_FOLDERS = {"masks", "outlines"}
+_MASK = re.compile(r"(?:.+\.mask\.\w+|.+\.(?:ids|classes)\.png|task-\d+-annotation-.*-tag-.*)", re.IGNORECASE)
+"""By its name alone: a mask beside a photo, what Segmentation.save writes, what Label Studio writes."""
+
+_PERHAPS_MASK = re.compile(r"(.+)[_-]mask", re.IGNORECASE)
+"""The stem of a mask, or of a photo of somebody in one."""
 
 _Opener = Callable[[], BinaryIO]
 
@@ -66,10 +84,10 @@ def find(source: object) -> Iterator[Found]:
         yield from _find_in_folder(path)
     elif _is_zip(path.name) and os.path.isfile(path):
         yield from _find_in_zip(path, name)
-    elif path.name.lower().endswith(_MASK_SUFFIXES):
-        yield Found(name, path, _refusal("photos.mask"))
     else:
-        yield Found(name, path, partial(_open, path))
+        around = beside(path.parent) if _PERHAPS_MASK.fullmatch(path.stem) else []
+        is_mask = (path.name,) in _masks([(path.name,), *((other.name,) for other in around)])
+        yield Found(name, path, _refusal("photos.mask") if is_mask else partial(_open, path))
 
 
 def given(source: object) -> str:
@@ -107,8 +125,11 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
             if not _silent((name,)):
                 opener = _refusal("photos.nested_zip") if _is_zip(name) else partial(_open, Path(root, name))
                 found.append(((*inside, name), opener))
+    masks = _masks([parts for parts, _ in found])
     for parts, opener in sorted(found, key=lambda one: [natural(part) for part in one[0]]):
-        yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
+        if masks.get(parts) != "":
+            opener = _refusal("photos.mask_alone", folder=masks[parts]) if parts in masks else opener
+            yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -124,7 +145,8 @@ def _open(path: Path) -> BinaryIO:
 def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(path) as archive:
-            for member in walk(archive, _allowed, ZIP_TOTAL_MB):
+            masks = _masks([_inside(member) for member in walk(archive, lambda member: 0)])
+            for member in walk(archive, partial(_allowed, masks), ZIP_TOTAL_MB):
                 parts, refusal = _inside(member), member.refusal
                 opener = partial(_open_member, archive, member.info) if refusal is None else partial(_raise, refusal)
                 yield Found(shown("/".join(parts)), path.joinpath(*parts), opener, on_disk=False)
@@ -134,10 +156,12 @@ def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
         yield Found(name, path, _refusal("photos.bad_zip", error=error))
 
 
-def _allowed(member: Member) -> int | Unreadable | None:
+def _allowed(masks: dict[tuple[str, ...], str], member: Member) -> int | Unreadable | None:
     parts = _inside(member)
-    if not parts or _silent(parts):
+    if not parts or _silent(parts) or masks.get(parts) == "":
         return None
+    if parts in masks:
+        return Unreadable("photos.mask_alone", folder=masks[parts])
     return Unreadable("photos.nested_zip") if _is_zip(parts[-1]) else ZIP_MEMBER_MB
 
 
@@ -154,7 +178,7 @@ def _refusal(key: str, **values: object) -> _Opener:
     return partial(_raise, Unreadable(key, **values))
 
 
-def _raise(error: Exception) -> BinaryIO:
+def _raise(error: Exception) -> Any:
     raise error
 
 
@@ -163,10 +187,73 @@ def _is_zip(name: str) -> bool:
 
 
 def _silent(parts: tuple[str, ...]) -> bool:
-    """Whether a file, by its path, is none that anyone would miss: hidden, a note, a mask, the system's own."""
-    *folders, name = (part.lower() for part in parts)
-    return (
-        any(part.startswith(".") or part in SILENT_NAMES for part in (*folders, name))
-        or any(part in _MASK_FOLDERS for part in folders)
-        or name.endswith(_SILENT_SUFFIXES)
+    """Whether a file, by its path, is none that anyone would miss: hidden, a note, the system's own."""
+    lowered = [part.lower() for part in parts]
+    return any(part.startswith(".") or part in SILENT_NAMES for part in lowered) or lowered[-1].endswith(
+        _SILENT_SUFFIXES
     )
+
+
+def _masks(paths: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """Which of these files are masks: "" by the path of one whose photo is there too, else the folder that says so."""
+    masks: dict[tuple[str, ...], str] = {}
+    perhaps: dict[tuple[str, ...], tuple[str, str]] = {}
+    photos = set()
+    for parts in paths:
+        stem, suffix = os.path.splitext(parts[-1].casefold())
+        folder = next((part for part in parts[:-1] if part.lower() in MASK_FOLDERS), "")
+        named = _PERHAPS_MASK.fullmatch(stem)
+        if _MASK.fullmatch(parts[-1]):
+            masks[parts] = ""
+        elif suffix in IMAGE_SUFFIXES and (folder or named):
+            perhaps[parts] = (named[1] if named else stem, folder)
+        if not folder and suffix in IMAGE_SUFFIXES:
+            photos.add(stem)
+    for parts, (stem, folder) in perhaps.items():
+        if folder or stem in photos:
+            masks[parts] = "" if stem in photos else folder
+    return masks
+
+
+def beside(folder: Path) -> list[Path]:
+    """The files of a folder, or of a folder in a zip (ZIP/FOLDER), by name; none where there is no folder."""
+    if folder.is_dir():
+        with os.scandir(folder) as entries:  # only files: opening a pipe would wait for ever
+            return sorted(Path(entry.path) for entry in entries if entry.is_file())
+    if (archive := _archive(folder)) is None:
+        return []
+    return _members(archive, state(archive)).get(folder, [])
+
+
+@lru_cache(maxsize=8)
+def _members(archive: Path, state: tuple[int, int]) -> dict[Path, list[Path]]:
+    """The files of a zip by their folders; none where it cannot be opened."""
+    folders: dict[Path, list[Path]] = {}
+    with suppress(OSError, Unreadable, zipfile.BadZipFile), zipfile.ZipFile(archive) as opened:
+        for member in walk(opened, lambda member: 0):
+            path = archive.joinpath(*_inside(member))
+            folders.setdefault(path.parent, []).append(path)
+    return folders
+
+
+def read_file(path: Path, limit_mb: float) -> bytes:
+    """A file of a folder or of a zip, as `beside` names it; Unreadable or OSError where it cannot be had."""
+    if (archive := _archive(path)) is None:
+        if path.stat().st_size > limit_mb * 1_000_000:
+            raise Unreadable("photos.file_size", limit=limit_mb)
+        return path.read_bytes()
+    with zipfile.ZipFile(archive) as opened:
+        for member in walk(opened, lambda member: limit_mb if archive.joinpath(*_inside(member)) == path else None):
+            return opened.read(member.info) if member.refusal is None else _raise(member.refusal)
+    raise Unreadable("photos.missing")
+
+
+def state(path: Path) -> tuple[int, int]:
+    """By what it is seen that a file, or the zip around it, has changed."""
+    stat = (_archive(path) or path).stat()
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _archive(path: Path) -> Path | None:
+    """The zip that a path leads into."""
+    return next((up for up in (path, *path.parents) if _is_zip(up.name) and up.is_file()), None)

@@ -18,7 +18,7 @@ from labkit.models.deeplab import build as build_deeplab
 from labkit.models.fcn import build as build_fcn
 from labkit.models.instance import InstanceModel
 from labkit.models.mask_rcnn import build as build_mask_rcnn
-from labkit.models.official import build_release, published_state
+from labkit.models.official import build_release, read_published
 from labkit.models.prompted import PromptedModel
 from labkit.models.pspnet import build as build_pspnet
 from labkit.models.sam import build as build_sam
@@ -79,7 +79,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     No code in the file is run. LabkitError where a tensor is missing, too many or does not fit.
     """
     try:
-        state = safetensors.torch.load_file(path) if path.suffix == ".safetensors" else _published(network, path)
+        state = safetensors.torch.load_file(path) if path.suffix == ".safetensors" else read_published(network, path)
         # the plain method: smp's own only warns of tensors that do not fit
         state = {name: tensor.float() for name, tensor in state.items()}
         wrong = nn.Module.load_state_dict(network, state, strict=False)
@@ -92,13 +92,6 @@ def load_weights(network: nn.Module, path: Path) -> None:
     except (OSError, RuntimeError, ValueError, EOFError, AttributeError, safetensors.SafetensorError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise LabkitError(text("weights.broken", path=path, error=reason)) from error
-
-
-def _published(network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(checkpoint, dict):
-        raise ValueError(f"a {type(checkpoint).__name__} in place of tensors by name")
-    return published_state(network, checkpoint)
 
 
 def build_network(variant: int | str | Variant, former: bool = False) -> nn.Module:

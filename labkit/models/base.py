@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import torch
 from torch import nn
 
+from labkit import __version__
 from labkit.classes import VOC, LabelSet, label_set
 from labkit.io.errors import LabkitError
 from labkit.io.progress import track
-from labkit.locale import plural, text
+from labkit.locale import text
 from labkit.models.folding import fold_batchnorm
+from labkit.models.memory import fitting, until_it_fits
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.weights.find import Weights
 
-__all__ = ["Model", "Results", "Setting", "is_out_of_memory", "photos_at_once", "versions"]
-
-_LEAST_SIDE = 256
-"""Below this working side a photo that does not fit a GPU goes to the CPU."""
+__all__ = ["Model", "Results", "Setting", "versions"]
 
 
 @dataclass(frozen=True)
@@ -42,18 +41,14 @@ class Setting:
         kinds = int if isinstance(self.value, int) else (int, float)
         fits = isinstance(given, kinds) and not isinstance(given, bool)
         if self.choices and not (fits and given in self.choices):
-            valid = ", ".join(str(choice) for choice in self.choices)
-            raise LabkitError(text("model.choice", name=name, given=given, valid=valid))
+            raise LabkitError(text("model.choice", name=name, given=given, valid=", ".join(map(str, self.choices))))
         if not self.choices and not (fits and self.low <= given <= self.high):
-            raise LabkitError(
-                text("model.range", name=name, given=given, low=self.low, high=self.high, value=self.value)
-            )
+            valid = {"low": self.low, "high": self.high, "value": self.value}
+            raise LabkitError(text("model.range", name=name, given=given, **valid))
 
 
 class Results(list[Segmentation]):
     """The segmentations of a set; `failed` has the name and the reason of each photo that could not be done."""
-
-    failed: list[tuple[str, str]]
 
     def __init__(self, results: Sequence[Segmentation] = (), failed: Sequence[tuple[str, str]] = ()):
         super().__init__(results)
@@ -65,12 +60,13 @@ class Model(ABC):
 
     `network` is folded and owned by the model; `batch` is how many photos of one size go through it together.
     `precision` is the dtype of the convolutions and matrix products: float16 on a GPU, where the kind of model bears
-    it (`half`), else float32.
+    it (`half`), else float32. `max_side` is the largest working side for which memory sufficed, once it did not.
     """
 
     classes: LabelSet | None = VOC
-    batch = 1
+    batch = points_at_once = 1
     half = True
+    max_side: int | None = None
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         self.variant, self.weights, self.device = weights.variant, weights, device
@@ -79,7 +75,6 @@ class Model(ABC):
         network = fold_batchnorm(network.eval()).requires_grad_(False)
         self.network = network.to(device, memory_format=torch.channels_last)
         self.precision = torch.float16 if self.half and device.type == "cuda" else torch.float32
-        self._most_side: int | None = None
 
     @property
     @abstractmethod
@@ -103,58 +98,20 @@ class Model(ABC):
 
     @torch.inference_mode()
     def segment_batch(self, photos: Sequence[Photo], **settings: Any) -> list[Segmentation]:
-        """Segments photos of one size together."""
+        """Segments photos of one size together, as many at once as memory bears."""
         settings = self._check(settings)
         started = time.perf_counter()
-        results = self._within_memory(photos, settings)
+
+        def attempt() -> list[Segmentation]:
+            fits = fitting(self, settings)
+            with self._mixed():
+                groups = _same_size(photos, self.batch)
+                return [result for group in groups for result in self._predict(group, fits, self._made_by(fits))]
+
+        results = until_it_fits(attempt, self, photos[0].name, settings, len(photos))
         for result in results:
             result.made_by["seconds"] = round((time.perf_counter() - started) / len(photos), 4)
         return results
-
-    def _within_memory(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
-        """`_predict`; where memory runs out: fewer photos at once, then a smaller working side, then the CPU."""
-        while True:
-            fitting = self._fitting(settings)
-            try:
-                with self._mixed():
-                    return self._predict(photos, fitting, self._made_by(fitting))
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                self._free()
-                if len(photos) > 1:
-                    self.batch = len(photos) // 2
-                    print(plural("model.memory_batch", self.batch))
-                    halves = photos[: self.batch], photos[self.batch :]
-                    return [result for half in halves for result in self._within_memory(half, settings)]
-                if not self._shrink(fitting):
-                    raise LabkitError(text("model.memory", name=photos[0].name)) from error
-
-    def _fitting(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The settings, with no larger working side than memory allowed since it ran out."""
-        if self._most_side is None or "working_side" not in settings:
-            return settings
-        return {**settings, "working_side": min(settings["working_side"], self._most_side)}
-
-    def _shrink(self, settings: dict[str, Any]) -> bool:
-        """Makes the next attempt smaller, and says how; False where nothing is left to make smaller."""
-        side = settings.get("working_side", 0)
-        if side > _LEAST_SIDE:
-            self._most_side = max(_LEAST_SIDE, round(side * 0.7))
-            print(text("model.memory_side", side=self._most_side))
-        elif self.device.type != "cpu":
-            self.device, self.precision, self._most_side = torch.device("cpu"), torch.float32, None
-            self.network.to(self.device)
-            self._free()
-            print(text("model.memory_cpu"))
-        else:
-            return False
-        return True
-
-    def _free(self) -> None:
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
     def _mixed(self) -> torch.autocast:
         """Half precision where the model has it (Micikevicius et al., 2018).
@@ -208,31 +165,14 @@ class Model(ABC):
         }
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether memory ran out, on a GPU or in the processor's allocator."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def photos_at_once(device: torch.device, megabytes: float, most: int) -> int:
-    """How many photos (or prompts) of `megabytes` fit into two thirds of the GPU's free memory: 1 to `most`."""
-    free, _ = torch.cuda.mem_get_info(device)
-    return int(min(max(free * 2 / 3 / (megabytes * 1e6), 1), most))
-
-
 @cache
 def versions(variant: str, official: bool = False) -> dict[str, str]:
     """The versions of what computes the masks of a variant."""
-    from importlib.metadata import version
-
-    from labkit import __version__
-
     own = {"sam": ["segment-anything"], "mask_rcnn": ["torchvision"]}.get(variant, [])
     if official:
         own = own or ["pytorchcv" if variant == "pspnet" else "torchvision"]
-    return {
-        "labkit": __version__,
-        **{name: version(name) for name in ("torch", "segmentation-models-pytorch", "timm", *own)},
-    }
+    names = ("torch", "segmentation-models-pytorch", "timm", *own)
+    return {"labkit": __version__, **{name: version(name) for name in names}}
 
 
 def _same_size(photos: Sequence[Photo], most: int) -> list[list[Photo]]:

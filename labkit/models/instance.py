@@ -54,9 +54,12 @@ class InstanceModel(Model):
         self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
     ) -> list[Segmentation]:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has float16's mantissa
-            return [self._find(photo, settings, dict(made_by)) for photo in photos]
+            found = [self._find(photo, settings) for photo in photos]
+        least = settings["mask_threshold"]
+        return [self._result(photo, one, least, dict(made_by)) for photo, one in zip(photos, found, strict=True)]
 
-    def _find(self, photo: Photo, settings: dict[str, Any], made_by: dict[str, Any]) -> Segmentation:
+    def _find(self, photo: Photo, settings: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Torchvision's `boxes` (in pixels of the photo), `labels`, `scores` and `masks` (`Nx1xMxM`), best first."""
         heads = self.network.roi_heads
         heads.score_thresh, heads.nms_thresh = settings["score_threshold"], settings["nms_threshold"]
         heads.detections_per_img = settings["max_detections"]
@@ -64,28 +67,31 @@ class InstanceModel(Model):
         features = self.network.backbone(images.tensors)
         proposals, _ = self.network.rpn(images, features)
         (found,), _ = heads(features, proposals, images.image_sizes)
-        found = {name: values.float() if name != "labels" else values for name, values in found.items()}
-        (size,) = images.image_sizes
-        kept = nms(found["boxes"], found["scores"], settings["cross_nms_threshold"])
-        found = {name: values[kept] for name, values in found.items()}
-        height, width = photo.pixels.shape[:2]
-        boxes = found["boxes"].cpu() * torch.tensor([width / size[1], height / size[0]] * 2)
-        masks, scores = found["masks"][:, 0].cpu(), found["scores"].tolist()
-        ids = np.zeros((height, width), np.int32)
-        confidence = np.zeros((height, width), np.float32)
+        kept = nms(found["boxes"].float(), found["scores"].float(), settings["cross_nms_threshold"])
+        found = {name: values[kept].cpu() for name, values in found.items()}
+        ((height, width),) = images.image_sizes
+        found["boxes"] *= torch.tensor([photo.pixels.shape[1] / width, photo.pixels.shape[0] / height] * 2)
+        return found
+
+    def _result(
+        self, photo: Photo, found: dict[str, torch.Tensor], least: float, made_by: dict[str, Any]
+    ) -> Segmentation:
+        """Each mask where its probability is at least `least`; what lies below a better one keeps its whole mask."""
+        size = photo.pixels.shape[:2]
+        ids, confidence = np.zeros(size, np.int32), np.zeros(size, np.float32)
         segments: list[Segment] = []
-        for box, probabilities, score, label_id in zip(boxes, masks, scores, found["labels"].tolist(), strict=True):
-            rows, columns, pasted = paste(probabilities, box.tolist(), (height, width))
-            inside = pasted >= settings["mask_threshold"]
+        boxes, scores, label_ids = (found[name].tolist() for name in ("boxes", "scores", "labels"))
+        for box, probabilities, score, label_id in zip(boxes, found["masks"][:, 0], scores, label_ids, strict=True):
+            rows, columns, pasted = paste(probabilities, box, size)
+            inside = pasted >= least
             if not inside.any():
                 continue
-            number = len(segments) + 1
-            mask = np.zeros((height, width), bool)
+            mask = np.zeros(size, bool)
             mask[rows, columns] = inside
-            free = inside & (ids[rows, columns] == 0)  # best first: what lies below keeps its whole mask all the same
-            ids[rows, columns][free] = number
+            segments.append(Segment(len(segments) + 1, label_id, self.classes.names[label_id], score, mask))
+            free = inside & (ids[rows, columns] == 0)
+            ids[rows, columns][free] = len(segments)
             confidence[rows, columns][free] = score * pasted[free]
-            segments.append(Segment(number, label_id, self.classes.names[label_id], score, mask))
         return Segmentation(photo, ids, confidence, segments, self.classes, made_by)
 
     def _images(self, photo: Photo, side: int) -> ImageList:

@@ -10,6 +10,7 @@ import importlib
 import warnings
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import segmentation_models_pytorch as smp
@@ -23,7 +24,7 @@ from torchvision.ops.misc import FrozenBatchNorm2d
 
 from labkit.weights.catalogue import Release
 
-__all__ = ["Logits", "build_release", "published_state", "resized", "side_of"]
+__all__ = ["Logits", "build_release", "published_state", "read_published", "resized", "side_of"]
 
 _NEVER = -1e4
 """The logit of a class that the network does not have; it fits into half precision."""
@@ -80,6 +81,14 @@ def _mask_rcnn(name: str) -> nn.Module:
             if isinstance(module, (nn.BatchNorm2d, FrozenBatchNorm2d)):
                 module.eps = 0.0
     return network
+
+
+def read_published(network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a release's file for `network`; no code in it is run. ValueError where it holds none."""
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f"a {type(checkpoint).__name__} in place of tensors by name")
+    return published_state(network, checkpoint)
 
 
 def published_state(network: nn.Module, checkpoint: dict) -> dict[str, torch.Tensor]:

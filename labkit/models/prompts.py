@@ -8,12 +8,48 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labkit.io.errors import LabkitError
-from labkit.locale import plural, text
+from labkit.io.rle import encode_mask
+from labkit.locale import number, plural, text
+from labkit.photos import Photo
+from labkit.segmentation import Segment
 
-__all__ = ["any_given", "check_box", "check_mask", "check_points", "check_polygon"]
+__all__ = ["check"]
 
 
-def any_given(given: Any) -> bool:
+def check(
+    photo: Photo, points: Any, labels: Any, box: Any, mask: Any, polygon: Any
+) -> tuple[dict[str, Any], np.ndarray | None]:
+    """The prompts as plain lists, in pixels of the photo, and the mask: the one given or the contour's inside.
+
+    A contour, and a mask without points, bring their box. LabkitError, with what is valid, for prompts that do not fit
+    the photo or ask for nothing.
+    """
+    asked: dict[str, Any] = {}
+    size = photo.pixels.shape[:2]
+    sizes = size, photo.original_size
+    if _any_given(points):
+        asked["points"], asked["point_labels"] = _check_points(points, labels, *sizes)
+    elif _any_given(labels):
+        raise LabkitError(text("prompt.labels", points=0, labels=np.size(labels)))
+    if polygon is not None:
+        if mask is not None:
+            raise LabkitError(text("prompt.both"))
+        asked["polygon"], mask = _check_polygon(polygon, *sizes)
+    elif mask is not None:
+        mask = _check_mask(mask, size)
+        asked["mask"] = encode_mask(mask)
+    if box is None and mask is not None and ("polygon" in asked or "points" not in asked):
+        box = Segment(1, 0, "", 1.0, mask).box
+    if box is not None:
+        asked["box"] = _check_box(box, *sizes)
+    if not asked:
+        raise LabkitError(text("prompt.nothing"))
+    if not any(asked.get("point_labels", ())) and "box" not in asked:
+        raise LabkitError(text("prompt.only_background"))
+    return asked, mask
+
+
+def _any_given(given: Any) -> bool:
     """Whether something was given: not None and not empty."""
     return given is not None and (not hasattr(given, "__len__") or len(given) > 0)
 
@@ -32,11 +68,25 @@ def _numbers(given: Any, shape: str, columns: int | None) -> np.ndarray:
     return array
 
 
-def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[list[list[float]], list[int]]:
+def _outside(key: str, size: tuple[int, int], file_size: tuple[int, int] | None, **values: object) -> LabkitError:
+    """With both sizes where the photo in work is smaller than its file: then the coordinates are perhaps the file's."""
+    said = text(f"prompt.{key}", width=size[1], height=size[0], **values)
+    if file_size not in (None, size):
+        scale = number(size[1] / file_size[1], 4)
+        said += " " + text(
+            "prompt.scaled", width=size[1], height=size[0], file=f"{file_size[1]}×{file_size[0]}", scale=scale
+        )
+    return LabkitError(said)
+
+
+def _check_points(
+    points: Any, labels: Any, size: tuple[int, int], file_size: tuple[int, int] | None
+) -> tuple[list[list[float]], list[int]]:
+    """Points inside a photo of `size` (H, W) and their labels; `file_size` is that of its file, for the message."""
     array = _numbers(points, "[(x, y), …]", 2)
     for x, y in array:
-        if not (0 <= x < width and 0 <= y < height):
-            raise LabkitError(text("prompt.outside", x=f"{x:g}", y=f"{y:g}", width=width, height=height))
+        if not (0 <= x < size[1] and 0 <= y < size[0]):
+            raise _outside("outside", size, file_size, x=f"{x:g}", y=f"{y:g}")
     signs = [1] * len(array) if labels is None else np.ravel(np.asarray(labels)).tolist()
     if len(signs) != len(array):
         raise LabkitError(text("prompt.labels", points=len(array), labels=len(signs)))
@@ -45,33 +95,43 @@ def check_points(points: Any, labels: Any, height: int, width: int) -> tuple[lis
     return array.tolist(), [int(sign) for sign in signs]
 
 
-def check_box(box: Any, height: int, width: int) -> list[float]:
-    """The part of a box that lies in the photo."""
-    x0, y0, x1, y1 = _numbers(box, "(x0, y0, x1, y1)", None).tolist()
+def _check_box(box: Any, size: tuple[int, int], file_size: tuple[int, int] | None) -> list[float]:
+    """The part of a box that lies in the photo; one that goes beyond a photo made smaller was measured on its file."""
+    height, width = size
+    x0, y0, x1, y1 = given = _numbers(box, "(x0, y0, x1, y1)", None).tolist()
     x0, x1, y0, y1 = max(x0, 0.0), min(x1, float(width)), max(y0, 0.0), min(y1, float(height))
-    if x0 >= x1 or y0 >= y1:
-        raise LabkitError(text("prompt.box", given=str(list(box)), width=width, height=height))
+    if x0 >= x1 or y0 >= y1 or (_beyond(given, size) and file_size not in (None, size)):
+        raise _outside("box", size, file_size, given=f"({', '.join(f'{n:g}' for n in given)})")
     return [x0, y0, x1, y1]
 
 
-def check_polygon(polygon: Any, height: int, width: int) -> tuple[list[list[float]], np.ndarray]:
+def _check_polygon(
+    polygon: Any, size: tuple[int, int], file_size: tuple[int, int] | None
+) -> tuple[list[list[float]], np.ndarray]:
     """The contour's points and the mask of what is inside."""
     array = _numbers(polygon, "[(x, y), …]", 2)
     if len(array) < 3:
         raise LabkitError(plural("prompt.polygon", len(array)))
-    image = Image.new("1", (width, height))
+    image = Image.new("1", size[::-1])
     ImageDraw.Draw(image).polygon([tuple(point) for point in array], fill=1)
     mask = np.array(image)
     straight = np.linalg.matrix_rank(array - array[0]) < 2
     if straight or not mask.any():
-        raise LabkitError(text("prompt.polygon_empty", width=width, height=height))
+        raise _outside("polygon_empty", size, file_size)
+    if _beyond(array.ravel().tolist(), size) and file_size not in (None, size):
+        raise _outside("polygon_outside", size, file_size)
     return array.tolist(), mask
 
 
-def check_mask(mask: Any, height: int, width: int) -> np.ndarray:
+def _beyond(coordinates: list[float], size: tuple[int, int]) -> bool:
+    """Whether x or y, in turn, is larger than the photo, by more than a pixel."""
+    return max(coordinates[::2]) > size[1] + 1 or max(coordinates[1::2]) > size[0] + 1
+
+
+def _check_mask(mask: Any, size: tuple[int, int]) -> np.ndarray:
     array = np.asarray(mask)
-    if array.shape != (height, width):
-        raise LabkitError(text("prompt.mask", given=array.shape, valid=(height, width)))
+    if array.shape != size:
+        raise LabkitError(text("prompt.mask", given=array.shape, valid=size))
     if not array.any():
         raise LabkitError(text("prompt.mask_empty"))
     return array.astype(bool)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from labkit.models.backbone import MEAN, STD, encoder_settings
 
-__all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build"]
+__all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build", "details_of"]
 
 SIDE = 512
 """The longest side, in pixels, of what the image encoder sees."""
@@ -134,6 +134,19 @@ class DrawnPrompts(PromptEncoder):
             sign = (points[1] == 1).float() - (points[1] == 0).float()
             drawn = drawn + OUTLINE_LOGIT * (mark * sign[..., None, None]).sum(1, keepdim=True)
         return drawn
+
+
+def details_of(embedding: torch.Tensor, channels: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """The details behind an embedding's first channels, place by place: `1xhxwx2x2xc` and `1xhxwx2x2x2x2xc`.
+
+    The second's axes are the pixel of stride 4 in its cell and that of stride 2 in the former. None without details.
+    """
+    if embedding.shape[1] == channels:
+        return None
+    at4, at2 = embedding[:, channels:].split((_DETAILS[4] * 4, _DETAILS[2] * 16), 1)
+    at4 = at4.unflatten(1, (-1, 2, 2)).permute(0, 4, 5, 2, 3, 1)
+    at2 = at2.unflatten(1, (-1, 2, 2, 2, 2)).permute(0, 6, 7, 2, 4, 3, 5, 1)
+    return at4, at2
 
 
 class DetailedUpscaling(nn.Sequential):

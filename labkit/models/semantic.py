@@ -12,7 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.models.backbone import MEAN, STD, STRIDE, WORKING_SIDE
-from labkit.models.base import Model, Setting, photos_at_once
+from labkit.models.base import Model, Setting
+from labkit.models.memory import at_once
 from labkit.models.official import resized, side_of
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -22,27 +23,22 @@ __all__ = ["SemanticModel", "network_input", "pad"]
 
 _SMALLEST_SIDE = 256
 _GPU_BATCH = 16
-_MEGABYTES = {"embedded": 120, "official": 1500}
+_MEGABYTES, _MEGABYTES_OFFICIAL = 120, 1500
 """About what a photo takes of a GPU's memory on its way through the network; too much is halved when it runs out."""
 
 _BAND = 32
 
 
 class SemanticModel(Model):
-    """A network that gives a class to each pixel.
-
-    `network` maps `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits.
-    """
+    """A network that gives a class to each pixel: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         super().__init__(network, weights, device)
-        if weights.release:
-            self._side, self._input = side_of(weights.release), resized
-            self._pad = pad if weights.release.variant == "unet" else _as_it_is
-        else:
-            self._side, self._input, self._pad = WORKING_SIDE, network_input, pad
+        release = weights.release
+        self._side, self._input = (side_of(release), resized) if release else (WORKING_SIDE, network_input)
+        self._padded = not release or release.variant == "unet"
         if device.type == "cuda":
-            self.batch = photos_at_once(device, _MEGABYTES["official" if weights.release else "embedded"], _GPU_BATCH)
+            self.batch = at_once(device, _MEGABYTES_OFFICIAL if release else _MEGABYTES, _GPU_BATCH)
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -61,7 +57,9 @@ class SemanticModel(Model):
         size = photos[0].pixels.shape[:2]
         inputs = [self._input(photo.pixels, settings["working_side"]) for photo in photos]
         height, width = inputs[0].shape[1:]
-        x = torch.stack([self._pad(i) for i in inputs]).to(self.device, memory_format=torch.channels_last)
+        x = torch.stack([pad(x) if self._padded else x for x in inputs]).to(
+            self.device, memory_format=torch.channels_last
+        )
         if "finest" in settings:
             self.network.decoder.finest = settings["finest"]
         logits = self.network(x)
@@ -95,10 +93,6 @@ def pad(x: torch.Tensor) -> torch.Tensor:
     height, width = x.shape[1:]
     right, below = (math.ceil(n / STRIDE) * STRIDE - n for n in (width, height))
     return F.pad(x, (0, right, 0, below))
-
-
-def _as_it_is(x: torch.Tensor) -> torch.Tensor:
-    return x
 
 
 def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -115,6 +115,7 @@ class HandIn(Provenance):
     def button(self) -> Any:
         """The button, and below it what became of it."""
         press = ipywidgets.Button(description=text("hand_in.button"), layout={"width": "auto"}, icon="file-text")
+        press.add_class("labkit-live")  # it works where the saver cannot be loaded
         message, saver = ipywidgets.HTML(), _Saver()
 
         def pressed(_: Any) -> None:
@@ -124,8 +125,8 @@ class HandIn(Provenance):
                 written = self.write()
                 message.value = _told(written, saved)
                 _download(written.path)
-            except (LabkitError, OSError) as error:
-                message.value = f"<b>{html.escape(str(error))}</b>"
+            except Exception as error:  # a traceback that nobody would see
+                message.value = f"<b>{html.escape(str(error) or type(error).__name__)}</b>"
             finally:
                 press.disabled = False
 

@@ -106,14 +106,27 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
         shown = by_name.get(result["photo"], [])
         if not shown:
             sentences.append(text("consistency.absent", name=result["photo"]))
-        elif not any(_same(result, item) for item in shown):
+        elif not any(_same(result, item) for item in shown) or not all(
+            any(_same(one, item) for one in _of(data, result["photo"])) for item in shown
+        ):
             sentences.append(text("consistency.masks", name=result["photo"]))
     prose = html.unescape(page)
     for line in data["summary"].splitlines():
         if line not in prose:
             sentences.append(text("consistency.table", line=" ".join(line.split())))
+            return sentences
+    head, _, rest = data["summary"].partition("\n")
+    wanted = rest.split()
+    for after in prose.split(head)[1:] if head.strip() else ():
+        if after[: 2 * len(rest) + 1000].split()[: len(wanted)] != wanted:
+            sentences.append(text("consistency.table", line=" ".join(head.split())))
             break
     return sentences
+
+
+def _of(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """All results on a photo, the answers to prompts too."""
+    return [result for result in (*data["results"], *data["prompted"]) if result["photo"] == name]
 
 
 def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:

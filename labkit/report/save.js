@@ -2,6 +2,7 @@
 
 export default {
   render({ model, el }) {
+    el.classList.add("labkit-live");
     const save = () => {
       const mac = navigator.platform.startsWith("Mac");
       const key = { key: "s", code: "KeyS", keyCode: 83, bubbles: true, cancelable: true };

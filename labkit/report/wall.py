@@ -25,10 +25,10 @@ _SIDE, _LABELS = 320, 4
 
 
 def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each photo its `name`, whether the sought object is on it, what was `found`, its `image` and its `mark`.
+    """For each photo its `name`, whether the sought object is on it, what was `found`, its `image` and a `mark`.
 
-    `items` are what the page's viewers show. The mark says which photo is the best and which the worst, by the IoU with
-    the ground truth where at least two photos have one, else by the model's own confidence.
+    `items` are what the page's viewers show. The mark says `which` photo is the best and which the worst, by the IoU
+    with the ground truth where at least two photos have one, else by the model's own confidence.
     """
     shown: dict[str, dict[str, Any]] = {}
     for item in items:
@@ -42,7 +42,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
             "ok": bool(ok),
             "found": _found(results[name], data) if name in results else text("figures.nothing"),
             "image": _overlay(shown[name], results[name], data) if name in shown and name in results else None,
-            "mark": marks.get(name, ""),
+            **dict(zip(("which", "mark"), marks.get(name, ("", "")), strict=True)),
         }
         for name, ok in found_on(data, data["wanted"]["target"]).items()
     ]
@@ -65,8 +65,8 @@ def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
     return ", ".join(told) or text("figures.nothing")
 
 
-def _marks(data: dict[str, Any]) -> dict[str, str]:
-    """Words for the best and the worst photo, by name."""
+def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """For the best and the worst photo, by name, which it is, and in words."""
     measured: dict[str, list[float]] = {}
     for row in (data.get("scores") or {}).get("photos", ()):
         measured.setdefault(row["photo"], []).append(row["iou"])
@@ -82,7 +82,7 @@ def _marks(data: dict[str, Any]) -> dict[str, str]:
         return {}
     best, worst = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
     return {
-        name: text(f"report.{which}", kind=kind, value=number(values[name], 2))
+        name: (which, text(f"report.{which}", kind=kind, value=number(values[name], 2)))
         for name, which in ((worst, "worst"), (best, "best"))
     }
 

@@ -40,7 +40,7 @@ class Prompter:
             raise LabkitError(text("prompt.model", given=model.variant.title))
         self.model, self.photo = model, photo
         self._keep = Path(keep) if keep is not None else None
-        name = hashlib.sha256(f"{photo.name} {photo.sha256}".encode()).hexdigest()[:16]
+        name = hashlib.sha256(f"{type(self).__name__} {photo.name} {photo.sha256}".encode()).hexdigest()[:16]
         self.mark = f'<div data-labkit-prompts="{name}">'
         self.prompts = self._read()
         self.result, message = self._answer()

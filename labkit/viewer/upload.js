@@ -4,6 +4,7 @@ const PIECE = 512 * 1024; // well below what one message may hold: 1 MB in Colab
 
 export default {
   render({ model, el }) {
+    el.classList.add("labkit-live");
     const id = Math.random().toString(36).slice(2);
     const input = document.createElement("input");
     input.type = "file";

@@ -1105,6 +1105,7 @@ export function mountMarked(mark, data) {
 /** For anywidget: `data` comes from Python, `asked` goes back to it. */
 export default {
   render({ model, el }) {
+    el.classList.add("labkit-live");
     const host = make("div", { "data-lm-suppress-shortcuts": "true" });
     el.append(host);
     let serial = 0;

@@ -16,10 +16,13 @@ from labkit.viewer.items import items_of, module, viewer_data
 if TYPE_CHECKING:
     from labkit.photos import Photo
 
-__all__ = ["MARK", "page_part", "script_json", "show"]
+__all__ = ["FIT", "MARK", "page_part", "script_json", "show"]
 
 MARK = "data-labkit="
 """What tells the viewer's HTML from any other."""
+
+FIT = "<style>.jp-RenderedSVG img { max-width: 100%; height: auto }</style>"
+"""JupyterLab shows figures at their own width, whatever is around them."""
 
 
 def show(results: Segmentation | Sequence[Segmentation], start: Photo | None = None) -> None:
@@ -41,7 +44,7 @@ def page_part(results: Sequence[Segmentation], start: Photo | None = None) -> st
     mark = hashlib.sha256(data.encode()).hexdigest()[:16]
     note = html.escape(text("viewer.static"))
     return (
-        f'<div {MARK}"{mark}" data-lm-suppress-shortcuts="true"><p><em>{note}</em></p></div>\n'
+        f'<div {MARK}"{mark}" data-lm-suppress-shortcuts="true">{FIT}<p><em>{note}</em></p></div>\n'
         f'<script type="module">\n{module()}\nmountMarked("{mark}", {data});\n</script>'
     )
 

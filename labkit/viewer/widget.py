@@ -14,14 +14,18 @@ from labkit.locale import keep_language, text, use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, module, viewer_data
+from labkit.viewer.viewer import FIT
 
 __all__ = ["ViewerWidget", "awake", "display_with_page"]
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
-_ASLEEP = """<style>.labkit-asleep, .jupyter-widgets-disconnected .labkit-done { display: none }
-.jupyter-widgets-disconnected .labkit-asleep { display: block; font-weight: 600 }</style>
-<p class="labkit-asleep" role="status">{said}</p>"""
+_NOTES = """<style>.labkit-asleep, .jupyter-widgets-disconnected .labkit-done { display: none }
+.jupyter-widgets-disconnected .labkit-asleep { display: block; font-weight: 600 }
+.labkit-missing { display: none; animation: labkit-late 1s 15s both }
+.widget-box:not(:has(.labkit-live)) .labkit-missing { display: block }
+@keyframes labkit-late { from { visibility: hidden; height: 0 } to { visibility: visible; height: auto } }</style>
+<p class="labkit-asleep" role="status">ASLEEP</p><p class="labkit-missing" role="status">MISSING</p>"""
 
 
 def display_with_page(widget: Any, page: str, plain: str, kind: str = "text/html") -> None:
@@ -39,10 +43,13 @@ def display_with_page(widget: Any, page: str, plain: str, kind: str = "text/html
 def awake(call: str, *parts: Any) -> ipywidgets.VBox:
     """The parts below each other; above them, once their kernel is gone, a sentence names the cell that wakes them.
 
-    A page marks widgets without a kernel by a class, so this needs none. What has the class `labkit-done` goes then.
+    Another one says what to do where no part has come to life in 15 seconds: VS Code and Colab fetch anywidget's code
+    from a network. Classes tell: ipywidgets mark what has no kernel, each of our modules what is alive
+    (`labkit-live`). What has the class `labkit-done` goes with the kernel.
     """
-    said = html.escape(text("prompt.asleep", call=call))
-    return ipywidgets.VBox([ipywidgets.HTML(_ASLEEP.replace("{said}", said)), *parts])
+    said = _NOTES.replace("ASLEEP", html.escape(text("prompt.asleep", call=call)))
+    said = said.replace("MISSING", html.escape(text("prompt.missing")))
+    return ipywidgets.VBox([ipywidgets.HTML(FIT + said), *parts])
 
 
 class ViewerWidget(anywidget.AnyWidget):

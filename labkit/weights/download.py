@@ -17,7 +17,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -185,7 +185,7 @@ def _check_room(folder: Path, needed: float) -> None:
 
 
 def _get_patiently(url: str, path: Path, label: str, attempts: int, report: Callable[[str], object]) -> None:
-    path.unlink(missing_ok=True)
+    path.write_bytes(b"")
     same: dict[str, str] = {}
     failed = most = 0
     while True:
@@ -206,42 +206,34 @@ def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
     """One attempt; _Refused says what went wrong on the network, an OSError what did on the disk.
 
     `same` is the header that asks for the rest of a file only as long as it is the one that `path` begins with; it is
-    filled here, and empty where the file has to come whole.
+    empty where nothing tells so.
     """
     have = path.stat().st_size if same else 0
-    asked = {"Range": f"bytes={have}-", **same} if have else {}
-
-    def check(response: requests.Response, **_: object) -> None:
-        headers = response.headers
-        if response.status_code == 206 and not headers.get("content-range", "").startswith(f"bytes {have}-"):
-            same.clear()
-            raise _Refused(text("download.status", status=206, phrase=response.reason), again=True)
-        if response.status_code == 200:
-            sink.truncate(0)
-            same.clear()
-            same.update(_validator(headers))
-        if response.status_code in (200, 206):
-            _check_room(path.parent, int(headers.get("content-length", 0)))
-
-    place = _Output() if in_notebook() else None
-    # pooch asks whether the bar is true; tqdm is, once it has a total
-    bar = tqdm(total=1, desc=label, unit="B", unit_scale=True, leave=False, disable=None, file=place)
-    get = pooch.HTTPDownloader(
-        progressbar=bar,
-        chunk_size=_BLOCK,
-        timeout=TIMEOUT,
-        hooks={"response": check},
-        headers={"Accept-Encoding": "identity", **asked},
-    )
+    asked = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-", **same} if have else {})}
     try:
-        with closing(bar), path.open("ab" if have else "wb") as sink:
-            get(url, sink, None)
-    except requests.HTTPError as error:
-        status = error.response.status_code
-        if status == 416:
-            same.clear()
-        reason = text("download.status", status=status, phrase=error.response.reason)
-        raise _Refused(reason, again=status in (408, 416, 429) or status >= 500) from error
+        with requests.get(url, headers=asked, stream=True, timeout=TIMEOUT) as response:
+            status, headers = response.status_code, response.headers
+            goes_on = status == 206
+            other = goes_on and not headers.get("content-range", "").startswith(f"bytes {have}-")
+            if other or status == 416:
+                same.clear()
+            if other or not response.ok:
+                again = status in (206, 408, 416, 429) or status >= 500
+                raise _Refused(text("download.status", status=status, phrase=response.reason), again)
+            if not goes_on:
+                have = 0
+                same.clear()
+                same.update(_validator(headers))
+            size = int(headers.get("content-length", 0))
+            _check_room(path.parent, size)
+            place = _Output() if in_notebook() else None
+            bar = {"total": have + size, "initial": have, "unit": "B", "unit_scale": True, "leave": False}
+            with path.open("ab" if goes_on else "wb") as sink:
+                with tqdm(desc=label, disable=None, file=place, **bar) as progress:
+                    for block in response.iter_content(_BLOCK):
+                        sink.write(block)
+                        sink.flush()  # a disk may be full here, and this process may be killed
+                        progress.update(len(block))
     except (requests.RequestException, ValueError) as error:
         cause: Exception = error  # the innermost says what happened, those around it where in the libraries
         while isinstance(inner := getattr(cause, "reason", None) or (cause.args or (None,))[-1], Exception):

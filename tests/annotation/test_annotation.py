@@ -15,6 +15,7 @@ from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.scores import scores, scores_table
 from labkit.io.errors import LabkitError
 from labkit.photos import Photo, load_photos
+from labkit.viewer.viewer import MARK
 
 MIDDLE = {"points": [[330, 230]], "point_labels": [1]}
 
@@ -99,9 +100,12 @@ def test_other_files(load, photo, tmp_path):
 
 
 def test_display(shell, load, photo):
-    """One bundle; a page without a kernel says that SAM has helped."""
+    """One bundle; a page without a kernel says that there is nothing yet, or that SAM has helped."""
     with capture_output() as captured:
         hand = labkit.annotate(photo, "собака", load(4))
     (output,) = captured.outputs
-    assert "application/vnd.jupyter.widget-view+json" in output.data and "с помощью SAM" in output.data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in output.data and "Разметки пока нет" in output.data["text/html"]
     assert repr(hand) == "мой пёс: —"
+    click(hand, **MIDDLE)
+    hand.add()
+    assert "с помощью SAM" in hand.page() and MARK in hand.page() and repr(hand) == "мой пёс: собака"

@@ -6,7 +6,7 @@ Bare, with the same weights, not folded, contiguous memory: torchvision's `MaskR
 beforehand, at the same thresholds; `SamPredictor.set_image` and `predict` with a box and with a point;
 `SamAutomaticMaskGenerator.generate` with the same grid and thresholds. labkit: `segment`, `set_photo`, `prompt`, from
 pixels to `Segmentation`. Both take turns on each photo, and the sums of the medians are compared: each ratio must be
-at most 1.0, and a prompt may take 60 ms.
+at most 1.0, that of the automatic mode 0.25, and a prompt may take 60 ms.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Pairs = list[tuple[str, Callable[[Photo], object], Callable[[Photo], object]]]
 
 
 def main() -> int:
-    """Prints the table; exit code 1 where a ratio is above 1.0 or a prompt takes more than 60 ms."""
+    """Prints the table; exit code 1 where a ratio or a prompt's time is above its bar."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
@@ -45,7 +45,7 @@ def main() -> int:
         few = 2 if "automatic" in name else rounds
         first, second = (1000 * seconds / len(photos) for seconds in turns(photos, bare, ours, few))
         print(f"{name:20} {first:8.1f} {second:10.1f} {second / first:6.2f}")
-        good &= second / first <= 1.0 and ("prompt" not in name or second <= 60)
+        good &= second / first <= (0.25 if "automatic" in name else 1.0) and ("prompt" not in name or second <= 60)
     return 0 if good else 1
 
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from labkit.__main__ import main
+from labkit.evaluation.metrics import iou
 from labkit.models.base import Setting
 from labkit.models.prompted import PromptedModel
 from labkit.segmentation import load_segmentation
@@ -86,6 +87,46 @@ def test_prompt_outside_every_photo(tmp_path, root, capsys):
         assert main(["segment", "sam", photo, *point, "--out", str(tmp_path), "--device", "cpu"]) == 1
         assert "(-5, 3) вне фото 451×300" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_prompts_in_pixels_of_the_file(tmp_path, root, capsys):
+    """A box measured on a large file finds the same cat; that the masks are smaller is said and stands in the JSON."""
+    with Image.open(root / "data" / "images" / "cat_kitten.jpg") as image:
+        image.resize((2700, 2025)).save(tmp_path / "big.jpg", quality=95)
+        image.resize((2048, 1536)).save(tmp_path / "work.jpg", quality=95)
+    masks = []
+    for name, scale in (("big", 3), ("work", 2048 / 900)):
+        box = ",".join(str(round(n * scale)) for n in (249, 142, 641, 609))
+        arguments = ["--box", box, "--out", str(tmp_path / "out"), "--device", "cpu"]
+        assert main(["segment", "4", str(tmp_path / f"{name}.jpg"), *arguments]) == 0
+        masks.append(np.array(Image.open(tmp_path / "out" / f"{name}.ids.png")) > 0)
+        assert ("2700×2025" in capsys.readouterr().err) == (name == "big")
+    assert iou(*masks) > 0.95 and masks[0].shape == (1536, 2048)
+    record = json.loads((tmp_path / "out" / "big.json").read_text(encoding="utf-8"))
+    assert (record["size"], record["file_size"]) == ([1536, 2048], [2025, 2700])
+    outside = [
+        "segment",
+        "4",
+        str(tmp_path / "big.jpg"),
+        "--point",
+        "2701,3",
+        "--out",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
+    assert main(outside) == 1 and "(2701, 3) вне фото 2700×2025" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["weights"], ["segment", "3", "{images}", "--out", "{out}"]])
+def test_reader_that_has_enough(tmp_path, root, arguments):
+    """`| head` ends it: no traceback, and nothing is called not processed."""
+    values = {"images": root / "data" / "images", "out": tmp_path}
+    command = [sys.executable, "-u", "-m", "labkit", *(argument.format(**values) for argument in arguments)]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
 
 
 def test_segment_everything(tmp_path, root, monkeypatch, capsys):

@@ -155,7 +155,7 @@ def test_through_the_models(view):
     seen = [shown.title]
     for _ in range(6):
         shown.press("next")
-        shown.page.wait_for_timeout(300)
+        shown.settle()
         seen.append(shown.title)
     assert seen == [
         *(f"{n}/60. astronaut · {title}" for n, title in enumerate(TITLES, 1)),

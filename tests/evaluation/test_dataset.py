@@ -80,3 +80,67 @@ def test_partly_labelled_photos(tiny_dataset):
     free = before[:9] == 0
     assert free.any() and (after[:9][free] == IGNORE).all() and np.array_equal(after[9:], before[9:])
     assert np.array_equal(part.instance_numbers(other), data.instance_numbers(other))
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("written", ["кот 1\r\nofficer\r\n", "кот 1.jpg;да\nofficer;нет\n", '"кот 1"\n\nofficer'])
+def test_split_of_a_russian_windows(tmp_path, tiny_dataset, encoding, written):
+    """Names with spaces, one a line, in whatever encoding, of a table the first column."""
+    (tiny_dataset / "images" / "cat_yarn.jpg").rename(tiny_dataset / "images" / "кот 1.jpg")
+    (tiny_dataset / "odd.txt").write_text(written, encoding=encoding)
+    assert Dataset(tiny_dataset, "odd").names == ["кот 1", "officer"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter, areas", [(";", "2000.0"), (";", "2000,5"), ("\t", "2000"), (",", "2000.7")])
+def test_table_of_a_russian_excel(tiny_dataset, encoding, delimiter, areas):
+    """With a semicolon and decimal commas as well."""
+    head = delimiter.join("image,instance,category,voc_id,area_px,x0,y0,x1,y1".split(","))
+    row = delimiter.join(["officer", "1", "человек", "15", areas, "30", "20.0", "80", "60"])
+    (tiny_dataset / "instances.csv").write_text(f"{head}\n{row}\n", encoding=encoding)
+    (instance,) = Dataset(tiny_dataset, "val").instances()
+    assert (instance.area, instance.box, instance.label_id) == (2000, (30, 20, 80, 60), 15)
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [("image,instance\nofficer,1\n", "voc_id"), ("", "image"), ("{head}\nofficer,1,x,человек,1,1,1,1,1\n", "строка 2")],
+)
+def test_table_that_is_none(tiny_dataset, content, said):
+    """The file, and the column or the line, are named."""
+    head = "image,instance,category,voc_id,area_px,x0,y0,x1,y1"
+    (tiny_dataset / "instances.csv").write_text(content.format(head=head), encoding="utf-8")
+    with pytest.raises(LabkitError, match=rf"instances\.csv.*{said}"):
+        Dataset(tiny_dataset, "val").instances()
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_turned_photos(tiny_dataset, orientation):
+    """They are upright as everywhere; a mask of the file on its side is named so."""
+    data = Dataset(tiny_dataset, "val")
+    upright, labels, exif = np.array(data.image("officer")), data.semantic("officer"), Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.rot90(upright, {3: 2, 6: 1}[orientation])
+    Image.fromarray(stored).save(tiny_dataset / "images" / "officer.jpg", exif=exif, quality=95)
+    assert np.abs(np.array(data.image("officer")).astype(int) - upright).mean() < 3
+    assert np.array_equal(data.semantic("officer"), labels)
+    if orientation == 6:
+        for folder, read in (("semantic", data.semantic), ("instances", data.instance_numbers)):
+            Image.fromarray(np.ascontiguousarray(np.rot90(labels))).save(tiny_dataset / folder / "officer.png")
+            with pytest.raises(LabkitError, match=f"{folder}/officer.png.*на боку"):
+                read("officer")
+
+
+@pytest.mark.parametrize("white, said", [(255, "чёрно-белые"), (1, "самолёт")])
+def test_black_and_white_masks(tiny_dataset, capsys, white, said):
+    """Where all masks of a split are, 0 and 255 are refused, and 1 is said to be the first class; beside others not."""
+    data = Dataset(tiny_dataset, "val")
+    for name in data.names:
+        assert Dataset(tiny_dataset, "train,val").semantic("officer").any() and not capsys.readouterr().err
+        path = tiny_dataset / "semantic" / f"{name}.png"
+        Image.fromarray((np.array(Image.open(path)) > 0).astype(np.uint8) * white).save(path)
+    if white == 255:
+        with pytest.raises(LabkitError, match=said):
+            Dataset(tiny_dataset, "val").semantic("officer")
+    else:
+        assert Dataset(tiny_dataset, "val").semantic("officer").any() and said in capsys.readouterr().err

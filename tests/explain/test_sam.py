@@ -63,7 +63,7 @@ def kitten(load, default_photos):
 def test_embedding_is_what_prompts_use(kitten, load):
     """The hook's tensor is what the decoder gets; its shape is the prompt encoder's; the padding is left out."""
     network = load("sam").network
-    assert torch.equal(torch.from_numpy(kitten.features), load("sam")._embedding[0][: len(kitten.features)])
+    assert torch.equal(torch.from_numpy(kitten.features), load("sam")._set.embedding[0][: len(kitten.features)])
     channels, rows, columns = kitten.features.shape
     assert (channels, rows) == (network.prompt_encoder.embed_dim, network.prompt_encoder.image_embedding_size[0])
     assert kitten.side == network.image_encoder.img_size and kitten.stride * columns == kitten.side

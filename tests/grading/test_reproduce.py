@@ -323,6 +323,68 @@ def test_time_runs_out(reported, photos, jpegs, load):
     assert not found.iou and "не хватило времени" in found.reason
 
 
+def test_a_cat_painted_into_undecided_pixels(reported, photos, jpegs, load):
+    """What no one can decide pixel by pixel is no object of a class that the model does not find."""
+    data = reported(3)
+    own = load(3).segment(photos[0])
+    sheep = own.classes.id("sheep")
+    assert all(one.label_id != sheep for one in own.segments)
+    open_ = own.confidence < 0.52
+    result = next(one for one in data["results"] if one["photo"] == photos[0].name)
+    rle, area = encode_mask(open_), int(open_.sum())
+    painted = {**result["segments"][0], "id": 99, "label_id": sheep, "score": 0.9, "rle": rle, "area": area}
+    result["segments"].append(painted)
+    assert photos[0].name in own_iou(data, jpegs, target="sheep").missing
+    assert own_iou(reported(3), jpegs).missing == ()
+
+
+def test_a_high_threshold_makes_nothing_optional(photos, jpegs, load):
+    """Objects that are left out of a report whose threshold is near 1 are missed."""
+    model, settings = load(6), {"score_threshold": 0.96}
+    results = [model.segment(photo, **settings) for photo in photos]
+    data = json.loads(as_json(model, photos, results))
+    whole = own_iou(data, jpegs)
+    assert min(whole.iou.values()) > 0.99 and "score_threshold = 0.96" in whole.settings[0]
+    result = max(data["results"], key=lambda one: len(one["segments"]))
+    assert result["segments"][0]["score"] > 0.98
+    result["segments"] = result["segments"][1:]
+    assert own_iou(data, jpegs).iou[result["photo"]] < OWN
+
+
+def test_an_object_of_a_low_threshold_only(photos, jpegs, load):
+    """What the model finds at settings of the student's own, and not at the usual ones, is named."""
+    model = load(6)
+    results = [model.segment(photo, score_threshold=0.05) for photo in photos]
+    usual = [model.segment(photo, score_threshold=0.45) for photo in photos]
+    more = {(r.photo.name, s.label_id) for r in results for s in r.segments if s.area > 0.01 * r.ids.size}
+    more -= {(r.photo.name, s.label_id) for r in usual for s in r.segments}
+    assert more
+    name, label_id = sorted(more)[0]
+    found = own_iou(json.loads(as_json(model, photos, results)), jpegs, target=model.classes.names[label_id])
+    assert name in found.missing and found.iou[name] > 0.99
+
+
+def test_only_what_is_final_is_final(reported, jpegs, monkeypatch, tmp_path):
+    """Time that ran out, weights that are not here and a model that failed may be otherwise the next time."""
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    assert own_iou(reported(1), jpegs).final and own_iou(reported(1), {}).final
+    assert not own_iou(reported(1), jpegs, seconds=0).final
+    data = reported(1)
+    data["made_by"]["weights"] = "official/deeplabv3_resnet50"
+    assert not own_iou(data, jpegs).final
+    monkeypatch.setattr(Model, "segment", lambda *_, **__: 1 / 0)
+    assert not own_iou(reported(1), jpegs).final
+
+
+def test_a_sample_of_sam_s_photos(photos, jpegs, load):
+    """SAM's automatic mode is run on the photos that are chosen, on all unless some are."""
+    model = load(4)
+    results = [model.segment(photo, points_per_side=2) for photo in photos]
+    data = json.loads(as_json(model, photos, results))
+    assert own_iou(data, jpegs, sample=lambda names: names[:1]).iou.keys() == {NAMES[0]}
+    assert own_iou(data, jpegs).iou.keys() == set(NAMES)
+
+
 def test_english_and_no_torch(reported, jpegs, root):
     """The sentence is in the language asked for; the module is imported without torch."""
     with use_language("en"):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
-import time
+from dataclasses import replace
 
 import pytest
+from handed_in import OTHER, WRITTEN
 from PIL import Image, ImageOps
 
 from labkit.grading.rows import PhotoRow, Row
-from labkit.grading.similarity import with_pairs
+from labkit.grading.similarity import compared
 from labkit.grading.thumbnails import look
 from labkit.io.files import some
 from labkit.locale import text
@@ -26,12 +28,14 @@ def prose(seed: int, words: int = 40) -> str:
 
 def row(file: str, photos: tuple[PhotoRow, ...] = (), answers=(), conclusions: str = "", student: str = "") -> Row:
     """A report of a student who is called as the file is."""
-    return Row(file, "0" * 64, student=student or file, photos=photos, answers=answers, conclusions=conclusions)
+    digest = hashlib.sha256(file.encode()).hexdigest()
+    return Row(file, digest, student=student or file, photos=photos, answers=answers, conclusions=conclusions)
 
 
-def told(rows: list[Row]) -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
+def told(rows: list[Row], kit=None) -> dict[str, list[tuple[str, str, tuple[str, ...]]]]:
     """What the remarks say, by file."""
-    return {one.file: [(r.kind, r.text, r.others) for r in one.remarks] for one in rows}
+    said = compared(rows, kit)
+    return {one.file: [(r.kind, r.text, r.others) for r in remarks] for one, remarks in zip(rows, said, strict=True)}
 
 
 def resaved(path, factor: float = 1.0, quality: int = 70, mirrored: bool = False) -> bytes:
@@ -54,7 +58,7 @@ def test_same_bytes():
     """Photos of the same sha256 are marked on both rows, and nothing else is."""
     same, own = PhotoRow("кот", "1" * 64), PhotoRow("пёс", "2" * 64)
     rows = [row("а", (same, own)), row("б", (PhotoRow("кошка", "1" * 64),)), row("в", (PhotoRow("лев", "3" * 64),))]
-    assert told(with_pairs(rows)) == {
+    assert told(rows) == {
         "а": [("same_photos", text("pairs.photos", count=1, total=2, names="кот", files="б"), ("б",))],
         "б": [("same_photos", text("pairs.photos", count=1, total=1, names="кошка", files="а"), ("а",))],
         "в": [],
@@ -67,10 +71,10 @@ def test_the_same_look(paths, mirrored):
     first = [PhotoRow(path.stem, f"{n:064x}", look=look(path.read_bytes())) for n, path in enumerate(paths)]
     copies = [look(resaved(path, 0.6, 60, mirrored)) for path in paths]
     second = [PhotoRow(path.stem, f"{n + 99:064x}", look=copies[n]) for n, path in enumerate(paths)]
-    rows = told(with_pairs([row("а", tuple(first)), row("б", tuple(second))]))
+    rows = told([row("а", tuple(first)), row("б", tuple(second))])
     names = some([path.stem for path in paths], 8)
     assert rows["а"] == [("same_photos", text("pairs.photos", count=10, total=10, names=names, files="б"), ("б",))]
-    apart = told(with_pairs([row(one.name, (one,)) for one in first]))
+    apart = told([row(one.name, (one,)) for one in first])
     assert not any(apart.values())
 
 
@@ -81,7 +85,7 @@ def test_even_pictures_are_not_alike():
         buffer = io.BytesIO()
         Image.new("RGB", (64, 64), color).save(buffer, "JPEG")
         looks.append(look(buffer.getvalue()))
-    rows = with_pairs([row(str(n), (PhotoRow("фон", str(n) * 64, look=one),)) for n, one in enumerate(looks)])
+    rows = [row(str(n), (PhotoRow("фон", str(n) * 64, look=one),)) for n, one in enumerate(looks)]
     assert not any(told(rows).values())
 
 
@@ -89,7 +93,7 @@ def test_photos_of_the_kit(paths):
     """They may be in any report, saved again too: that is said, and they make no pair."""
     kit = {"a" * 64: look(paths[0].read_bytes()), "b" * 64: look(paths[1].read_bytes())}
     mine = (PhotoRow("мой", "1" * 64, look=look(resaved(paths[0]))), PhotoRow("набор", "b" * 64))
-    rows = told(with_pairs([row("а", mine), row("б", mine)], kit))
+    rows = told([row("а", mine), row("б", mine)], kit)
     assert rows == {one: [("kit_photos", text("grade.kit_told", names="мой, набор"), ())] for one in ("а", "б")}
 
 
@@ -98,13 +102,48 @@ def test_the_same_text():
     mine, other = prose(1, 60), prose(2, 60)
     words = mine.split()
     copied = " ".join(words[:50]).upper() + ".\n\n" + prose(3, 8)
-    rows = told(with_pairs([row("а", conclusions=mine), row("б", conclusions=copied), row("в", conclusions=other)]))
-    assert rows["а"] == [("same_text", text("pairs.text", files="б (82%)"), ("б",))]
+    rows = told([row("а", conclusions=mine), row("б", conclusions=copied), row("в", conclusions=other)])
+    assert rows["а"] == [("same_text", text("pairs.text", files="б (72%)"), ("б",))]
     assert rows["б"][0][2] == ("а",) and rows["в"] == []
-    short = told(
-        with_pairs([row("а", conclusions="Сеть работает хорошо."), row("б", conclusions="Сеть работает хорошо.")])
-    )
+    short = told([row("а", conclusions="Сеть работает хорошо."), row("б", conclusions="Сеть работает хорошо.")])
     assert short == {"а": [], "б": []}
+
+
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        lambda words: [word.translate(str.maketrans("аеорсху", "aeopcxy")) for word in words],
+        lambda words: [part for n, word in enumerate(words) for part in ((word, "же") if n % 2 else (word,))],
+        lambda words: [f"{word[:2]}\u200b{word[2:]}" for word in words],
+        lambda words: [f"{word[:3]}\u0301{word[3:]}" for word in words],
+        lambda words: words[30:] + words[:30],
+        lambda words: [word for n, word in enumerate(words) if n % 5],
+    ],
+    ids=["latin letters", "inserted words", "unseen marks", "accents", "other order", "left out words"],
+)
+def test_disguised_text(disguised):
+    """A text stays the same text, whatever letters look alike, and whatever words are put between."""
+    mine = prose(1, 60)
+    rows = told([row("а", conclusions=mine), row("б", conclusions=" ".join(disguised(mine.split())))])
+    assert [kind for kind, *_ in rows["а"]] == ["same_text"]
+
+
+def test_texts_on_one_question_are_no_copies():
+    """Two students who answer the same question with the same terms have each his own text."""
+    mine, other = list(WRITTEN.values()), list(OTHER.values())
+    rows = told([row("а", conclusions=" ".join(mine)), row("б", conclusions=" ".join(other))])
+    assert rows == {"а": [], "б": []}
+
+
+def test_the_same_file_of_another_student():
+    """Byte for byte one file in two students' folders is a copy, whoever it names; in his own it is not."""
+    one = replace(row("Иванов_1_assignsubmission_file_/а.html", student="Анна"), who="moodle:1", id="1", name="Иванов")
+    two = replace(one, file="Петров_2_assignsubmission_file_/б.html", who="moodle:2", id="2", name="Петров")
+    rows = told([one, two])
+    assert rows[one.file] == [("same_file", text("pairs.copy", files=f"{two.file} (Петров)"), (two.file,))]
+    assert rows[two.file][0][2] == (one.file,)
+    again = told([one, replace(one, file="Иванов_1_assignsubmission_file_/в.html")])
+    assert again[one.file][0][1] == text("pairs.again", files="Иванов_1_assignsubmission_file_/в.html")
 
 
 def test_one_answer():
@@ -115,7 +154,7 @@ def test_one_answer():
         row("б", answers=((question, long + " Да."), ("**2.** Почему?", prose(4))), conclusions=prose(5)),
         row("в", answers=((question, prose(6)), ("**2.** Почему?", long)), conclusions=prose(7)),
     ]
-    marked = told(with_pairs(rows))
+    marked = told(rows)
     said = text("pairs.answers", questions="«1. Где сеть ошиблась?»", files="б")
     assert marked["а"] == [("same_text", said, ("б",))] and marked["в"] == []
 
@@ -123,7 +162,7 @@ def test_one_answer():
 def test_many_at_once():
     """A photo and a text that went round are told in one remark each, which names all."""
     photo, words = PhotoRow("кот", "1" * 64), prose(1)
-    rows = told(with_pairs([row(f"{n}", (photo,), conclusions=words) for n in range(12)]))
+    rows = told([row(f"{n}", (photo,), conclusions=words) for n in range(12)])
     photos, written = rows["0"]
     assert photos[0] == "same_photos" and photos[2] == tuple(str(n) for n in range(1, 12))
     assert photos[1] == text("pairs.photos", count=1, total=1, names="кот", files="1, 2, 3, 4, 5, 6, 7, 8, … и ещё 3")
@@ -137,17 +176,17 @@ def test_one_student_twice():
         row("а.html", (photo,), (), prose(1), "Анна Иванова"),
         row("а.ipynb", (photo,), (), prose(1), "иванова анна"),
     ]
-    assert told(with_pairs(rows))["а.html"] == [("same_photos", text("pairs.again", files="а.ipynb"), ("а.ipynb",))]
+    assert told(rows)["а.html"] == [("same_photos", text("pairs.again", files="а.ipynb"), ("а.ipynb",))]
 
 
 def test_unreadable_rows():
     """A row of a broken file stays as it is; so does a table of nothing."""
     broken = Row("б", "", problem="файл пуст")
-    assert with_pairs([row("а"), broken, broken])[1:] == [broken, broken] and with_pairs([]) == []
+    assert compared([row("а"), broken, broken]) == [[], [], []] and compared([]) == []
 
 
 def test_two_hundred_reports():
-    """Pairs of a whole course, each with ten photos and a thousand words, in a few seconds; long texts cost no more."""
+    """Pairs of a whole course, each with ten photos and a thousand words, one of them with a text without end."""
     chance = random.Random(0)
     rows = [
         row(
@@ -158,6 +197,4 @@ def test_two_hundred_reports():
         )
         for n in range(200)
     ]
-    start = time.process_time()
-    assert not any(told(with_pairs(rows)).values())
-    assert time.process_time() - start < 20
+    assert not any(told(rows).values())

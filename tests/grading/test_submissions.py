@@ -122,7 +122,7 @@ def test_hostile_files(sample, tmp_path):  # noqa: F811
 
 
 def test_finds_files(tmp_path):
-    """Reports, notebooks and zips in natural order; nothing hidden, no link, no pipe, and no table of grades."""
+    """Every file in natural order, an empty folder too; no link, no pipe, no system's file, and no table of grades."""
     for name in ("б/10.html", "б/9.HTM", "а.ipynb", "в.zip", "д.pdf", "фото.jpg", ".скрытый.html", "__MACOSX/а.html"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
@@ -130,6 +130,9 @@ def test_finds_files(tmp_path):
     (tmp_path / "grades" / "handed").mkdir()
     for name in ("grades.html", "handed/1.html", f"{KEPT}/1.html", "свой.html"):
         (tmp_path / "grades" / name).write_bytes(b"x")
+    for name in ("отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "Пустой Ян").mkdir()
     os.mkfifo(tmp_path / "труба.html")
     outer = tmp_path.parent / f"{tmp_path.name}-снаружи"
     outer.mkdir()
@@ -139,6 +142,7 @@ def test_finds_files(tmp_path):
     (tmp_path / "внутрь.html").symlink_to(tmp_path / "а.ipynb")
     found = find_sources(tmp_path)
     assert [source.file for source in found if source.problem is None] == [
+        ".скрытый.html",
         "grades/свой.html",
         "а.ipynb",
         "б/9.HTM",
@@ -146,11 +150,23 @@ def test_finds_files(tmp_path):
         "в.zip",
     ]
     assert {source.file: source.problem for source in found if source.problem} == {
-        "д.pdf": text("submission.foreign", suffix=".pdf"),
+        "Пустой Ян": text("submission.empty_folder"),
+        **{
+            name: text("submission.foreign", suffix=suffix)
+            for name, suffix in {
+                "д.pdf": ".pdf",
+                "фото.jpg": ".jpg",
+                "отчёт": text("submission.no_suffix"),
+                "отчёт.html.txt": ".txt",
+                "отчёт.rtf": ".rtf",
+                "отчёт.webarchive": ".webarchive",
+            }.items()
+        },
         "наружу.html": text("submission.link"),
         "папка": text("submission.link"),
         "труба.html": text("photos.not_file"),
     }
+    assert [source.file for source in found if source.companion] == ["фото.jpg"]
 
 
 @pytest.mark.parametrize("encoding", [None, "cp866", "cp1251", "utf-8"])
@@ -160,7 +176,7 @@ def test_cyrillic_names_in_a_zip(tmp_path, encoding):
     inner = zip_of(files, encoding)
     (tmp_path / "а.zip").write_bytes(zip_of({**files, "Группа С-101/все.zip": inner, "фото.jpg": b"x"}, encoding))
     (source,) = find_sources(tmp_path)
-    found = members(source)
+    found = [one for one in members(source) if one.problem is None]
     wanted = [*files, *(f"Группа С-101/все.zip/{name}" for name in files)]
     assert sorted(one.file for one in found) == sorted(f"а.zip/{name}" for name in wanted)
     for one in found:
@@ -179,6 +195,15 @@ def test_limits_of_a_zip(tmp_path, monkeypatch):
     assert [one.problem for one in members(source)] == [None, None, text("submission.many", limit=2)]
     monkeypatch.setattr(zips, "MAX_MEMBERS", 3)
     assert [one.problem for one in members(source)] == [text("photos.zip_members", count=4, limit=3)]
+
+
+def test_one_budget_for_all_nested_zips(tmp_path, monkeypatch):
+    """What a zip's zips hold counts as its own: their number gives no more room."""
+    inner = zip_of({f"{n}.html": b"<p>" * 200_000 for n in range(3)})
+    (tmp_path / "а.zip").write_bytes(zip_of({f"{n}.zip": inner for n in range(3)}))
+    monkeypatch.setattr(handed, "_TOTAL_MB", 2)
+    problems = [one.problem for one in members(Source("а.zip", tmp_path / "а.zip"))]
+    assert problems.count(None) == 3 and set(problems) == {None, text("photos.zip_total", limit=2)}
 
 
 def test_zip_that_lies_about_its_size(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.io.files import capped, safe_name, some, write_whole
+from labkit.io.files import capped, decoded, safe_name, some, write_whole
 
 
 def test_whole_or_as_it_was(tmp_path):
@@ -37,3 +37,10 @@ def test_short_lists():
     names = [str(n) for n in range(12)]
     assert some(names[:10]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9" and some(names, 2, "; ") == "0; 1; … и ещё 10"
     assert capped(names, 12) == names and capped([], 1) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1251"])
+def test_texts_of_any_editor(encoding):
+    """Read as they were written, with a byte-order mark or without."""
+    for said in ("image;voc_id\nкот;8", "a", ""):
+        assert decoded(said.encode(encoding)) == said

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labkit.evaluation.annotations import find_ground_truth
 from labkit.io.jpeg import MAX_BYTES, MAX_REPORT_SIDE, compact
 from labkit.photos import load_photos
 
@@ -70,13 +69,3 @@ def test_pixels_without_a_file(default_photos):
     """Without a file the JPEG is made of the pixels."""
     pixels, jpeg = compact(default_photos["horses"].pixels)
     assert np.array_equal(opened(jpeg), pixels) and pixels.shape == default_photos["horses"].pixels.shape
-
-
-def test_reference_follows_the_size(tmp_path, default_photos, root):
-    """The outlines beside a photo are read at the size that travels."""
-    for name in ("images/dog_shepherd.jpg", "outlines/dog_shepherd.json"):
-        (tmp_path / name.split("/")[1]).write_bytes((root / "data" / name).read_bytes())
-    (photo,) = load_photos(tmp_path, for_report=True, quiet=True)
-    assert photo.pixels.shape[0] < default_photos["dog_shepherd"].pixels.shape[0]
-    reference = find_ground_truth(photo)
-    assert reference.ids.shape == photo.pixels.shape[:2] and reference.mask_of("dog").mean() > 0.1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
+from browser import View
 from executed import executed, handed_in
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
@@ -35,10 +37,14 @@ def html(report_photos, report_results):
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("folded", [True, False])
 def test_accessible(open_page, html, width, folded):
-    """axe finds nothing of moderate impact or more, with the code folded away and shown, at both widths."""
+    """axe finds nothing of moderate impact or more, code folded and shown, at both widths; the viewer is alive."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page(html, viewport={"width": width, "height": 900})
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
+    shown = View(page)
+    before = shown.pixels("overlay")
+    shown.set("opacity", 1)
+    assert np.abs(shown.pixels("overlay") - before).mean() > 2
     if not folded:
         page.click("#labkit-code")
     found = axe.run(page).response["violations"]

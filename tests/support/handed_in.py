@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
 import re
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from labkit.figures import summary
+from labkit.grading.facts import asked_by
 from labkit.photos import Photo, PhotoSet, load_photos
 from labkit.report.data import BLOCK, MIME, OPENING, block, digest, results_data, sealed
 from labkit.report.page import render
@@ -28,6 +30,7 @@ from labkit.viewer.viewer import page_part
 
 __all__ = [
     "CONCLUSIONS",
+    "OTHER",
     "WRITTEN",
     "Sample",
     "edited",
@@ -48,6 +51,11 @@ WRITTEN = {
         "подробные признаки в этом месте шумят; на светлом фоне такого не было ни разу."
     ),
     "Что изменилось с порогом?": "При пороге выше половины пропадают усы, уши и узкая полоса вдоль контура.",
+}
+
+OTHER = {
+    "Где сеть ошиблась и почему?": "На лошадях пропали тонкие ноги: при шаге восемь они уже одной клетки карты оценок.",
+    "Что изменилось с порогом?": "Сначала ушли края, потом почти весь хвост; у людей с порогом не меняется ничего.",
 }
 
 CONCLUSIONS = (
@@ -80,8 +88,9 @@ def notebook_of(
     wanted: int = 2,
     target: str = "",
     change: Callable[[dict[str, Any]], None] | None = None,
+    whole: bool = True,
 ) -> nbformat.NotebookNode:
-    """An executed notebook; `change` may change the data before they are sealed."""
+    """An executed notebook, with all that the variant's own has if `whole`; `change` may change the unsealed data."""
     data = json.loads(
         json.dumps(results_data(find_variant(variant), photos, results, student, "С-101", wanted, target))
     )
@@ -96,9 +105,18 @@ def notebook_of(
     cells = [
         new_code_cell(s, execution_count=n, outputs=o) for n, (s, o) in enumerate(zip(sources, outputs, strict=True), 1)
     ]
+    asked = asked_by(variant)
+    if whole:  # as many questions, cells and sections as the variant's own notebook has
+        said = random.Random(student)  # nobody else says the same
+        more = {q: " ".join("".join(said.choices("абвгдежзиклмн", k=6)) for _ in range(5)) for q in asked.questions}
+        answers = {**dict(list(more.items())[len(answers) :]), **answers}
+        cells[1:1] = [new_code_cell("pass", execution_count=1) for _ in range(asked.cells - len(cells))]
+        for number, cell in enumerate(cells, start=1):
+            cell.execution_count = number
     questions = "\n\n".join(f"**{n}.** {q}\n\n*Ваш ответ:* {a}" for n, (q, a) in enumerate(answers.items(), 1))
+    sections = "\n\n".join(f"## {n}. Раздел" for n in range(1, asked.sections if whole else 1))
     texts = [new_markdown_cell(questions), new_markdown_cell(f"## 11. Выводы\n\n{conclusions}")]
-    return new_notebook(cells=[new_markdown_cell("# Отчёт"), *cells[:2], *texts, cells[2]])
+    return new_notebook(cells=[new_markdown_cell(f"# Отчёт\n\n{sections}"), *cells[:-1], *texts, cells[-1]])
 
 
 def page_of(notebook: nbformat.NotebookNode, variant: int = 3) -> str:
@@ -219,7 +237,7 @@ def hostile(page: str) -> dict[str, tuple[bytes, str | None]]:
         "матрёшка.zip": (zip_of({"а.zip": zip_of({"б.zip": zip_of({"отчёт.html": whole})})}), "submission.nested"),
         "битый.zip": (zip_of({"отчёт.html": whole})[:-40], "photos.bad_zip"),
         "порча.zip": (zip_of({"отчёт.html": whole}).replace(b"PK\x03\x04", b"PK\x03\x05", 1), "submission.unreadable"),
-        "без отчёта.zip": (zip_of({"фото.jpg": b"\xff\xd8"}), "submission.nothing"),
+        "без отчёта.zip": (zip_of({"фото.jpg": b"\xff\xd8"}), "submission.foreign"),
         "не тетрадь.ipynb": ("{}", "submission.notebook"),
         "чужая.ipynb": (nbformat.writes(new_notebook(cells=[new_code_cell("1 / 0")])), "submission.not_run"),
         "кривая.ipynb": (broken, "submission.notebook"),

@@ -50,7 +50,7 @@ def results(outlined, default_photos):
 def data_of(page: str) -> dict:
     """What the script hands to the viewer: the page is an element with a mark, a note, and one script with one call."""
     soup = BeautifulSoup(page, "html.parser")
-    assert [element.name for element in soup.find_all(True)] == ["div", "p", "em", "script"]
+    assert [element.name for element in soup.find_all(True)] == ["div", "style", "p", "em", "script"]
     script = soup.script.string
     assert soup.script.attrs == {"type": "module"} and not re.search("</?script|<!--", script, re.IGNORECASE)
     assert re.fullmatch("[0-9a-f]{16}", soup.div["data-labkit"])

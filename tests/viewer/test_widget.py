@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import traitlets
+from browser import page_of
 
-from labkit.locale import use_language
+from labkit.locale import text, use_language
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, module, viewer_data
-from labkit.viewer.widget import ViewerWidget
+from labkit.viewer.widget import ViewerWidget, awake
 
 
 def test_what_is_sent(outlined):
@@ -53,3 +54,23 @@ def test_busy(outlined):
     assert widget.message == "The model is at work…"
     with pytest.raises(traitlets.TraitError):
         widget.message = 1
+
+
+@pytest.mark.parametrize(
+    "box, part, seen",
+    [
+        ("", "labkit-live", ""),
+        ("", "", "missing"),
+        ("jupyter-widgets-disconnected", "labkit-live", "asleep"),
+    ],
+)
+def test_notes(open_page, box, part, seen):
+    """Nothing is said while all works; without a network or a kernel a sentence says so, and old ticks go."""
+    notes = awake("labkit.explore").children[0].value
+    done = '<p class="labkit-done">✓</p>'
+    page = open_page(page_of(f'<div class="widget-box {box}"><div>{notes}</div><div class="{part}">{done}</div></div>'))
+    page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
+    for name, key in (("asleep", "prompt.asleep"), ("missing", "prompt.missing")):
+        note = page.get_by_text(text(key, call="labkit.explore"))
+        assert note.is_visible() == (name == seen)
+    assert page.locator(".labkit-done").is_visible() == (seen != "asleep")

@@ -1,0 +1,167 @@
+"""What a report says, read once and strictly: checks, recomputation and table have the same facts.
+
+Where two fields contradict each other, or one is missing, what counts is what the student gains least by.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from labkit.classes import VOC
+from labkit.io.files import some
+from labkit.locale import plural, text
+from labkit.report.answers import complete
+from labkit.variants import find_variant
+from labkit.weights.catalogue import OFFICIAL
+
+__all__ = ["NOTEBOOKS", "Asked", "asked_by", "as_prose", "made_by", "strict", "unseen"]
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+_PART = 0.8
+"""Of the words of an answer: a link's address and the like are in no page's text."""
+
+_UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
+"""Of an answer in Markdown: where a link leads, and a tag."""
+
+_TAG = re.compile("[A-Za-z/!?]")
+
+_OWN = ("variant", "weights", "sha256", "classes")
+"""Fields of `made_by` in which all results of a report are one."""
+
+
+class Asked(NamedTuple):
+    """What a variant's own notebook has: its questions that must be answered, code cells and sections."""
+
+    questions: tuple[str, ...] = ()
+    cells: int = 0
+    sections: int = 0
+
+
+@cache
+def asked_by(variant: int) -> Asked:
+    """Of the kit's notebook; nothing where the kit came without its notebooks."""
+    import nbformat
+
+    path = NOTEBOOKS / find_variant(variant).notebook
+    if not path.is_file():
+        return Asked()
+    notebook = nbformat.read(path, as_version=4)
+    data = complete({}, notebook)
+    headings = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    sections = len(re.findall("^## ", headings, re.MULTILINE))
+    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], sections)
+
+
+def made_by(data: dict[str, Any]) -> dict[str, Any]:
+    """How the results of a report were made; of what a result says otherwise than its report, what it says itself.
+
+    Weights of the catalogue know the classes that the catalogue says, others VOC's if they say nothing; only SAM, whose
+    results are all by SAM, has none.
+    """
+    common = dict(data["made_by"])
+    for result in data["results"]:
+        for key in _OWN:
+            if result["made_by"].get(key, common.get(key)) != common.get(key):
+                common[key] = result["made_by"][key]
+    variant, name = common.get("variant"), str(common.get("weights", ""))
+    release = OFFICIAL.get(name.removeprefix("official/"))
+    if variant == "sam":
+        common.pop("classes", None)
+    elif release is not None:
+        common["classes"] = release.classes
+    elif name.startswith("embedded/") or not common.get("classes"):
+        common["classes"] = VOC.name
+    return common
+
+
+def strict(data: dict[str, Any], alike: Callable[[str, str], bool] = lambda one, two: False) -> dict[str, Any]:
+    """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for.
+
+    `alike` says of two photos, by name, whether they look the same.
+    """
+    asked = asked_by(data["variant_number"])
+    photos: list[dict[str, Any]] = []
+    for photo in data["photos"]:
+        known = (one for one in photos if one["sha256"] == photo["sha256"] or alike(one["name"], photo["name"]))
+        if next(known, None) is None:
+            photos.append(photo)
+    names = {photo["name"] for photo in photos}
+    said: set[str] = set()
+    answers = []
+    for row in data["answers"]:
+        words = " ".join(_words(row["answer"]))
+        answers.append({**row, "answer": "" if words in said else row["answer"]})
+        said.add(words)
+    answered = {" ".join(_words(row["question"])) for row in answers}
+    absent = [question for question in asked.questions if " ".join(_words(question)) not in answered]
+    answers += [{"question": q, "answer": ""} for q in absent[: max(0, len(asked.questions) - len(answers))]]
+    conclusions = data["conclusions"]
+    return {
+        **data,
+        "made_by": made_by(data),
+        "photos": photos,
+        "results": [result for result in data["results"] if result["photo"] in names],
+        "answers": answers,
+        "conclusions": "" if " ".join(_words(conclusions)) in said else conclusions,
+        "run": {**data["run"], "cells": max(data["run"]["cells"], asked.cells)},
+    }
+
+
+def unseen(data: dict[str, Any], page: str) -> list[str]:
+    """The texts of the data that the page does not show, and what of the notebook is not there, a sentence each.
+
+    `page` are the words of the page (`as_prose`).
+    """
+    words = f" {' '.join(_shown(page))} "
+    gone = [_title(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
+    sentences = [text("facts.answers", names=some(gone, 5))] if gone else []
+    if not _in(data["conclusions"], words):
+        sentences.append(text("facts.conclusions"))
+    return sentences
+
+
+def sections_gone(variant: int, found: int) -> list[str]:
+    """That sections of the notebook are not in a report that has so many; nothing where all are."""
+    gone = asked_by(variant).sections - found
+    return [plural("facts.sections", gone)] if gone > 0 else []
+
+
+def as_prose(page: str) -> str:
+    """The text of a page, without its scripts and styles; nothing of it is run, and it takes one pass."""
+    parts, inside = [], ""
+    for piece in page.split("<"):
+        tag, _, rest = piece.partition(">")
+        if not inside and not _TAG.match(piece):  # "a < b" is text, as in a browser
+            tag, rest = "", piece
+        name = tag[:7].lower()
+        if inside and not name.startswith(f"/{inside}"):
+            continue
+        inside = next((one for one in ("script", "style") if name.startswith(one)), "")
+        if not inside:
+            parts.append(rest)
+    return html.unescape(" ".join(parts))
+
+
+def _in(said: str, words: str) -> bool:
+    lines = [_shown(line) for line in said.splitlines()]
+    shown = sum(len(line) for line in lines if f" {' '.join(line)} " in words)
+    return shown >= _PART * sum(map(len, lines))
+
+
+def _shown(prose: str) -> list[str]:
+    return _words(html.unescape(_UNSHOWN.sub(" ", prose)))
+
+
+def _words(prose: str) -> list[str]:
+    return re.findall(r"[^\W_]+", prose.casefold())
+
+
+def _title(question: str) -> str:
+    bare = " ".join(question.replace("*", "").split())
+    return f"«{bare if len(bare) <= 60 else bare[:59] + '…'}»"

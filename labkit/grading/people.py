@@ -1,0 +1,170 @@
+"""Whose a file is: what the learning system's folders say, not what the file says of itself."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+
+from labkit.grading.rows import Beside, Remark, Row
+from labkit.grading.submissions import Source
+from labkit.locale import text
+
+__all__ = ["Person", "Works", "folded", "person_of", "stem_of", "works"]
+
+_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(_|$)")
+_CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+)_\d+_.+")
+_CLASSROOM = "-submissions"
+_AGAIN = re.compile(r"( ?\(\d+\)| ?[-–—] ?(копия|copy)( ?\(?\d+\)?)?)+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A student as the learning system names him: `system` is moodle, canvas or github, `id` its own number or name;
+    `late` is whether the name of the file says that it came late.
+    """
+
+    system: str
+    id: str
+    name: str
+    late: bool = False
+
+
+def person_of(file: str) -> Person | None:
+    """Who handed a file in, by its path; None where no learning system has laid it there.
+
+    Moodle names a folder or, without folders, a file `Name_PARTICIPANT_assignsubmission_file_`, Canvas a file
+    `name_[LATE_]USER_SUBMISSION_file`; `gh classroom clone` makes a folder `LAB-submissions/LAB-user`.
+
+    >>> person_of("Иванов Пётр_512_assignsubmission_file_/отчёт.html")
+    Person(system='moodle', id='512', name='Иванов Пётр', late=False)
+    """
+    parts = file.split("/")
+    for part in reversed(parts):
+        if found := _MOODLE.match(part):
+            return Person("moodle", found["id"], found["name"])
+    if found := _CANVAS.fullmatch(parts[-1]):
+        return Person("canvas", found["id"], found["name"], bool(found["late"]))
+    for around, part in zip(parts, parts[1:], strict=False):
+        lab = around.removesuffix(_CLASSROOM)
+        if lab != around and part.startswith(f"{lab}-"):
+            name = part.removeprefix(f"{lab}-")
+            return Person("github", name, name)
+    return None
+
+
+@dataclass(frozen=True)
+class Works:
+    """All that a folder holds: a row for each student's work, and what is nobody's and no report."""
+
+    rows: tuple[Row, ...]
+    beside: tuple[Beside, ...] = ()
+
+    def with_rows(self, rows: Sequence[Row]) -> Works:
+        """The same folder, more being known of its rows."""
+        return replace(self, rows=tuple(rows))
+
+
+def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
+    """Each student's files as one row, the best of them; `rows` are those of the `sources` of a folder of that name.
+
+    Without a learning system's folders one student's are those of one name, whatever their endings, where the reports
+    do not say that they are of different students. Of a zip without a report there is one row.
+    """
+    groups: dict[Hashable, list[tuple[Source, Row]]] = defaultdict(list)
+    for source, row in zip(sources, rows, strict=True):
+        if person := person_of(f"{folder}/{row.file}"):
+            row = replace(row, who=f"{person.system}:{person.id}", id=person.id, name=person.name, late=person.late)
+            groups[row.who].append((source, row))
+        elif row.problem is not None and (source.members or source.path.suffix.lower() == ".zip"):
+            groups["zip", source.path].append((source, row))
+        else:
+            groups["file", stem_of(row.file)].append((source, row))
+    readable = {source.path for source, row in zip(sources, rows, strict=True) if row.problem is None}
+    made: list[Row] = []
+    beside: list[Beside] = []
+    for key, group in groups.items():
+        loose = all(source.companion for source, _ in group) if key[0] == "file" else key[0] == "zip"
+        if loose and (key[0] == "file" or key[1] in readable):
+            beside += [Beside(row.file, row.problem or "") for _, row in group]
+        elif key[0] == "zip":
+            made.append(_rubbish(group))
+        else:
+            made += _merged(group)
+    order = {row.file: n for n, row in enumerate(rows)}
+    return Works(tuple(sorted(made, key=lambda row: order.get(row.file, 0))), tuple(beside))
+
+
+def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
+    """A zip in which there is no report."""
+    source, first = group[0]
+    problems = {row.problem for one, row in group if not one.companion}
+    problem = problems.pop() if len(problems) == 1 else text("submission.nothing")
+    if len(group) == 1 and not source.companion:
+        return replace(first, problem=problem)
+    zip_ = first.file[: first.file.lower().index(".zip") + 4]
+    return Row(zip_, problem=problem, beside=tuple(Beside(row.file, row.problem or "") for _, row in group))
+
+
+def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
+    """The rows of files that lie together: one, or one for each of the students that the reports name."""
+    good: dict[str, list[Row]] = defaultdict(list)
+    for _, row in group:
+        if row.problem is None:
+            who = row.who or folded(row.student, row.group) or f"file:{stem_of(row.file)}"
+            good[who].append(replace(row, who=who))
+    bad = sorted((row for _, row in group if row.problem is not None), key=lambda row: row.file)
+    others = [Beside(row.file, row.problem or "") for row in bad]
+    if not good:
+        main = next((row for source, row in group if not source.companion), None)
+        lone = main or replace(bad[0], problem=text("submission.no_report"))
+        who = lone.who or f"file:{stem_of(lone.file)}"
+        rest = others if main is None else [one for one in others if one.file != main.file]
+        return [replace(lone, who=who, beside=tuple(rest))]
+    made = []
+    for same in good.values():
+        main, *rest = sorted(same, key=_worth, reverse=True)
+        again = [Beside(row.file, _again(row, main), row.link) for row in rest]
+        made.append(replace(main, beside=(*again, *others)))
+        others = []
+        if main.name and main.student and main.id and not _names_agree(main):
+            told = text("people.other_name", student=main.student, name=main.name)
+            made[-1] = made[-1].with_remarks(Remark("person", told))
+    return made
+
+
+def _worth(row: Row) -> tuple:
+    """Of one student's reports the latest, as a page, and without a browser's `(1)`."""
+    return row.date, not row.file.lower().endswith(".ipynb"), -len(row.file)
+
+
+def _again(row: Row, main: Row) -> str:
+    if row.sha256 == main.sha256:
+        return text("people.same_bytes")
+    same = (row.checks, row.answers, row.conclusions) == (main.checks, main.answers, main.conclusions)
+    passed = sum(check.ok for check in row.checks)
+    key = "people.same_data" if same else "people.other_data"
+    return text(key, date=row.date[:16].replace("T", " "), passed=passed, count=len(row.checks))
+
+
+def _names_agree(row: Row) -> bool:
+    """Whether the name of a report may be the learning system's; Canvas's has no spaces, GitHub's is none."""
+    if not row.who.startswith("moodle:"):
+        return True
+    return bool(set(_words(row.student)) & set(_words(row.name)))
+
+
+def stem_of(file: str) -> str:
+    """A path without its ending and without what a browser adds to a second copy: `отчёт (1).html` is `отчёт`."""
+    folder, _, name = file.rpartition("/")
+    return f"{folder}/{_AGAIN.sub('', name.rpartition('.')[0] or name)}"
+
+
+def folded(*names: str) -> str:
+    """Names to be compared: neither case nor order, nor ё."""
+    return " ".join(" ".join(sorted(_words(name))) for name in names).strip()
+
+
+def _words(name: str) -> Sequence[str]:
+    return re.findall(r"[^\W_]+", name.casefold().replace("ё", "е"))

@@ -1,0 +1,153 @@
+"""A learning system's table of students: who was to hand in what; filled in, it is what that system takes back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from labkit.grading.people import folded
+from labkit.grading.rows import Remark, Row
+from labkit.io.errors import LabkitError, one_line
+from labkit.locale import text
+
+__all__ = ["Roster", "Student", "read_csv", "read_roster"]
+
+_MOODLE = {
+    "id": ("Identifier", "Идентификатор"),
+    "name": ("Full name", "Полное имя"),
+    "email": ("Email address", "Адрес электронной почты"),
+    "at": ("Last modified (submission)", "Последнее изменение (ответ)"),
+    "mark": ("Grade", "Оценка"),
+    "feedback": ("Feedback comments", "Отзыв в виде комментария"),
+}
+_CANVAS = {"name": ("Student",), "id": ("ID",), "email": ("SIS Login ID",), "group": ("Section",)}
+_CANVAS_FIXED = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Integration ID", "Root Account")
+_MORE = {"group": ("Group", "Группа"), "variant": ("Variant", "Вариант")}
+"""Columns of either table, by what they hold; the last two an instructor adds."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """One line of the table: its number there, and what it says."""
+
+    line: int
+    id: str
+    name: str
+    email: str = ""
+    group: str = ""
+    variant: int | None = None
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The table as it was, `system` moodle, canvas or empty where there is none, and where marks and feedback go."""
+
+    system: str = ""
+    head: tuple[str, ...] = ()
+    lines: tuple[tuple[str, ...], ...] = ()
+    students: tuple[Student, ...] = ()
+    mark: int = -1
+    feedback: int = -1
+
+    @cached_property
+    def _known(self) -> dict[str, Student]:
+        """By id, else by name where no two have it."""
+        names = [folded(one.name) for one in self.students]
+        known = {name: one for name, one in zip(names, self.students, strict=True) if names.count(name) == 1}
+        return known | {f"{self.system}:{one.id}": one for one in self.students if one.id}
+
+    def student(self, row: Row) -> Student | None:
+        """Whose work a row is; None for nobody's in the table."""
+        if row.who.startswith(f"{self.system}:"):
+            return self._known.get(row.who)
+        return self._known.get(folded(row.name or row.student))
+
+    def checked(self, row: Row) -> Row:
+        """The row with what the table knows: name, group, and a remark where it is another variant or nobody's work."""
+        if not self.system:
+            return row
+        student = self.student(row)
+        if student is None:
+            return row.with_remarks(Remark("person", text("roster.unknown")))
+        row = replace(row, name=student.name, id=student.id, at=student.at, group=row.group or student.group)
+        if student.variant and row.variant and student.variant != row.variant:
+            told = text("roster.variant", assigned=student.variant, done=row.variant)
+            row = row.with_remarks(Remark("person", told))
+        return row
+
+    def absent(self, rows: Sequence[Row]) -> list[Student]:
+        """Who has handed nothing in."""
+        there = {student.line for row in rows if (student := self.student(row))}
+        return [student for student in self.students if student.line not in there]
+
+
+def read_csv(content: bytes) -> list[list[str]]:
+    """The cells of a CSV as Moodle, Canvas, this kit or Excel wrote it; csv.Error where it is none."""
+    try:
+        table = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        table = content.decode("cp1251", "replace")  # Excel's own CSV in Russia
+    separator = max(";,\t", key=table.partition("\n")[0].count)
+    return list(csv.reader(io.StringIO(table, newline=""), delimiter=separator))
+
+
+def read_roster(path: Path) -> Roster:
+    """Moodle's offline grading worksheet or Canvas's gradebook. LabkitError where the file is neither."""
+    try:
+        head, *lines = [row for row in read_csv(path.read_bytes()) if any(row)] or [[]]
+    except (OSError, csv.Error) as error:
+        raise LabkitError(text("roster.unreadable", path=path, error=one_line(error))) from error
+    head = [title.strip() for title in head]
+    width = len(head)
+    lines = [[*line, *[""] * width][:width] for line in lines]
+    if all(_at(head, _MOODLE[key]) >= 0 for key in ("id", "name", "mark")):
+        system, places = "moodle", {key: _at(head, titles) for key, titles in _MOODLE.items()}
+    elif _at(head, ("Student",)) == 0 and _at(head, ("ID",)) > 0:
+        system, places = "canvas", {key: _at(head, titles) for key, titles in _CANVAS.items()}
+        marks = [n for n, title in enumerate(head) if title not in _CANVAS_FIXED and not _added(title)]
+        places["mark"] = marks[0] if marks else -1
+        if len(marks) != 1:
+            raise LabkitError(text("roster.columns", path=path, columns=", ".join(head[n] for n in marks[:10]) or "—"))
+    else:
+        raise LabkitError(text("roster.unknown_table", path=path, head=", ".join(head)[:200]))
+    places |= {key: n for key, titles in _MORE.items() if (n := _at(head, titles)) >= 0}
+    students = [_student(n, line, places) for n, line in enumerate(lines)]
+    students = [one for one in students if one.id or system == "moodle"]  # "Points Possible" is Canvas's second line
+    return Roster(
+        system,
+        tuple(head),
+        tuple(map(tuple, lines)),
+        tuple(students),
+        places["mark"],
+        places.get("feedback", -1),
+    )
+
+
+def _added(title: str) -> bool:
+    return any(title in titles for titles in _MORE.values())
+
+
+def _at(head: Sequence[str], titles: Sequence[str]) -> int:
+    return next((n for n, title in enumerate(head) if title in titles), -1)
+
+
+def _student(number: int, line: Sequence[str], places: dict[str, int]) -> Student:
+    cells: dict[str, Any] = {key: line[n].strip() for key, n in places.items() if n >= 0}
+    digits = re.search(r"\d+", cells["id"])
+    variant = re.search("[1-6]", cells.get("variant", ""))
+    return Student(
+        number,
+        digits[0] if digits else "",  # Moodle's is "Participant 512" in whichever language
+        cells["name"],
+        cells.get("email", ""),
+        cells.get("group", ""),
+        int(variant[0]) if variant else None,
+        cells.get("at", ""),
+    )

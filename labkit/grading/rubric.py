@@ -1,0 +1,121 @@
+"""Points for checks and answers, from one small file: a mark is suggested, the instructor decides.
+
+```toml
+maximum = 10            # of a mark
+minimum = 0
+deadline = 2026-03-20T23:59:00
+late = 1                # points a day after that, by the learning system's time
+
+[checks]                # points of each check that holds
+variant = 1
+photos = 1
+results = 1
+objects = 2
+conclusions = 1
+weights = 1
+run = 1
+
+[questions]             # points of each question that is answered: of them all together, or one by one by number
+all = 2
+```
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from labkit.grading.rows import Row
+from labkit.io.errors import LabkitError, one_line
+from labkit.locale import number, text
+from labkit.report.answers import words
+from labkit.report.checks import NAMES
+
+__all__ = ["Rubric", "moment", "read_rubric"]
+
+_MONTHS = ("янв", "фев", "мар", "апр", "ма", "июн", "июл", "авг", "сен", "окт", "ноя", "дек")
+_ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """Points of each check and question; `late` points are taken for each begun day after `deadline`."""
+
+    maximum: float = 0.0
+    minimum: float = 0.0
+    checks: Mapping[str, float] = field(default_factory=dict)
+    questions: Mapping[str, float] = field(default_factory=dict)
+    deadline: datetime | None = None
+    late: float = 0.0
+
+    def suggested(self, row: Row) -> Row:
+        """The row with a mark that these points come to, and the sum in words; as it is without a rubric."""
+        if not (self.checks or self.questions) or row.problem is not None:
+            return row
+        held = [one.name for one in row.checks if one.ok and self.checks.get(one.name)]
+        parts = [(text(f"checks.{name}"), self.checks[name]) for name in held]
+        answered = [n for n, (_, answer) in enumerate(row.answers, start=1) if words(answer) > 0]
+        points = sum(self.questions.get(str(n), 0.0) for n in answered)
+        if row.answers:
+            points += self.questions.get("all", 0.0) * len(answered) / len(row.answers)
+        if self.questions:
+            parts.append((text("rubric.answers", answered=len(answered), count=len(row.answers)), points))
+        if days := self._days(row):
+            parts.append((text("rubric.late", days=days), -self.late * days))
+        total = min(self.maximum, max(self.minimum, math.fsum(points for _, points in parts)))
+        shown = "; ".join(f"{name} {number(points, 1)}" for name, points in parts)
+        return replace(row, suggestion=f"{round(total, 2):g}", reckoned=shown)
+
+    def _days(self, row: Row) -> int:
+        """Begun days after the deadline, by the learning system's time; one where it says only that it was late."""
+        handed_in = moment(row.at)
+        if self.deadline is None or handed_in is None:
+            return int(row.late)
+        return max(0, math.ceil((handed_in - self.deadline).total_seconds() / 86400))
+
+
+def read_rubric(path: Path) -> Rubric:
+    """Points from a TOML file. LabkitError names what in it is not known, or no number."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise LabkitError(text("rubric.unreadable", path=path, error=one_line(error))) from error
+    points = {name: table.pop(name, {}) for name in ("checks", "questions")}
+    wrong = [name for name in points["checks"] if name not in NAMES]
+    wrong += [name for name in points["questions"] if name != "all" and not name.isdigit()]
+    wrong += [name for name in table if name not in ("maximum", "minimum", "deadline", "late")]
+    values = {**table, **points["checks"], **points["questions"]}
+    deadline = table.get("deadline")
+    wrong += [name for name, value in values.items() if name != "deadline" and not _points(value)]
+    if wrong or "maximum" not in table or not (deadline is None or isinstance(deadline, datetime)):
+        valid = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
+        raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=valid))
+    return Rubric(**{**table, "deadline": deadline and deadline.replace(tzinfo=None)}, **points)
+
+
+def _points(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= 1e6
+
+
+def moment(at: str) -> datetime | None:
+    """A learning system's time: ISO 8601, or as Moodle writes it, "Friday, 20 March 2026, 11:59 PM" or in Russian."""
+    try:
+        return datetime.fromisoformat(at.strip()).replace(tzinfo=None)
+    except ValueError:
+        found = re.search(r"(\d{1,2}) ([A-Za-zА-Яа-яё]+) (\d{4}),? (\d{1,2}):(\d\d)(?: ?([AaPp])[Mm])?", at)
+    if found is None:
+        return None
+    day, name, year, hour, minute, half = found.groups()
+    months = [[name.lower().startswith(month) for month in names] for names in (_ENGLISH, _MONTHS)]
+    month = next((n for each in months for n, fits in enumerate(each, start=1) if fits), None)
+    hours = int(hour) % 12 + (12 if half in "Pp" else 0) if half else int(hour)
+    try:
+        return datetime(int(year), month or 0, int(day), hours, int(minute))
+    except ValueError:
+        return None

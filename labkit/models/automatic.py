@@ -1,0 +1,169 @@
+"""SAM's automatic mode: a grid of points asks for everything (Kirillov et al., 2023, appendix B), at a CPU's pace.
+
+What segment_anything's `SamAutomaticMaskGenerator` finds, from the same weights, with less work:
+
+* between a few tokens and thousands of places the attention's projections go to the tokens, (W·x)·k = x·(Wᵀ·k);
+* a point's features are enlarged only where a mask's predicted IoU passes, and only where the photo is;
+* masks are compared at the decoder's size, and only what is left is brought to the photo's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from segment_anything.modeling import MaskDecoder, Sam, TwoWayTransformer
+from segment_anything.modeling.transformer import Attention
+from segment_anything.utils.amg import batched_mask_to_box, build_point_grid, calculate_stability_score
+from torch.nn import functional as F
+from torchvision.ops import nms
+
+from labkit.models.sam import details_of
+
+__all__ = ["decode", "everything"]
+
+
+def everything(
+    network: Sam,
+    embedding: torch.Tensor,
+    inner: tuple[int, int],
+    size: tuple[int, int],
+    points_at_once: int,
+    points_per_side: int,
+    score_threshold: float,
+    stability_threshold: float,
+    nms_threshold: float,
+) -> tuple[list[np.ndarray], list[float]]:
+    """The masks (`HxW` bool, of `size`) that a grid of points finds, and their predicted IoU, best first.
+
+    `embedding` is the image encoder's of a photo that fills `inner` (HxW) of its input.
+    """
+    grid = torch.from_numpy(build_point_grid(points_per_side)).float().to(embedding.device)
+    points = grid * torch.tensor([inner[1], inner[0]], device=embedding.device)
+    scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
+    enlarge = _enlarging(inner, scale, min(inner, size)), _enlarging(inner, scale, size)
+    low, scores, boxes = [], [], []
+    for asked in points.split(points_at_once):
+        masks, score = decode(network, embedding, asked, inner, score_threshold)
+        logits = enlarge[0](masks)
+        stable = calculate_stability_score(logits, network.mask_threshold, 1.0) >= stability_threshold
+        boxes.append(batched_mask_to_box(logits[stable] > network.mask_threshold))
+        low.append(masks[stable])
+        scores.append(score[stable])
+    kept = nms(torch.cat(boxes).float(), torch.cat(scores), nms_threshold)
+    masks = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in torch.cat(low)[kept]]
+    return masks, torch.cat(scores)[kept].tolist()
+
+
+def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Bilinear interpolation of `...xhxw` by `scale`, cut at `inner`, and from there to `size`, as two matrices.
+
+    Torch's own is several times slower on a CPU.
+    """
+    sides = []
+    for length, target in zip(inner, size, strict=True):
+        cells = -(-length // scale)
+        line = F.interpolate(torch.eye(cells)[None], scale_factor=scale, mode="linear")[..., :length]
+        sides.append(F.interpolate(line, target, mode="linear")[0])
+    rows, columns = sides
+    return lambda low: rows.T.to(low.device) @ (low @ columns.to(low.device))
+
+
+def decode(
+    network: Sam, embedding: torch.Tensor, points: torch.Tensor, inner: tuple[int, int], score_threshold: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The decoder's masks for points (`Px2`, pixels of its input), each alone, whose predicted IoU passes.
+
+    Logits `Kxhxw` at a quarter of the stride of the embedding, of the part where the photo is, and their IoU, `K`.
+    """
+    decoder, (across, channels) = network.mask_decoder, (embedding.shape[-1], network.mask_decoder.transformer_dim)
+    labels = torch.ones(len(points), 1, device=points.device)
+    sparse, dense = network.prompt_encoder((points[:, None], labels), boxes=None, masks=None)
+    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([own.expand(len(points), -1, -1), sparse], 1)
+    image = (embedding[:, :channels] + dense).permute(0, 2, 3, 1).flatten(1, 2).contiguous()
+    places = network.prompt_encoder.get_dense_pe().permute(0, 2, 3, 1).flatten(1, 2)
+    tokens, image = _two_way(decoder.transformer, tokens, image, places)
+    scores = decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
+    passed = scores > score_threshold
+    some = passed.any(1)
+    stride = network.image_encoder.img_size // across
+    rows, columns = (math.ceil(side / stride) for side in inner)
+    image = image[some].unflatten(1, (across, across))[:, :rows, :columns]
+    masks = _enlarged(decoder, image, tokens[some], details_of(embedding[..., :rows, :columns], channels))
+    quarters = (math.ceil(4 * side / stride) for side in inner)
+    height, width = quarters
+    return masks[passed[some]][:, :height, :width], scores[passed]
+
+
+def _two_way(
+    transformer: TwoWayTransformer, asked: torch.Tensor, image: torch.Tensor, places: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """segment_anything's two-way transformer: tokens `PxTxC` and features `PxNxC` attend to each other."""
+    tokens, placed = asked, image + places
+    for layer in transformer.layers:
+        if layer.skip_first_layer_pe:
+            tokens = layer.self_attn(tokens, tokens, tokens)
+        else:
+            tokens = tokens + layer.self_attn(tokens + asked, tokens + asked, tokens)
+        tokens = layer.norm1(tokens)
+        tokens = layer.norm2(tokens + _from_image(layer.cross_attn_token_to_image, tokens + asked, placed, image))
+        tokens = layer.norm3(tokens + layer.mlp(tokens))
+        image = layer.norm4(_to_image(layer.cross_attn_image_to_token, image, placed, tokens + asked, tokens))
+        placed = image + places
+    attended = _from_image(transformer.final_attn_token_to_image, tokens + asked, placed, image)
+    return transformer.norm_final_attn(tokens + attended), image
+
+
+def _from_image(attention: Attention, tokens: torch.Tensor, placed: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    """What the tokens (`PxTxC`) take from the places; the keys' bias is the same for all of them and cancels."""
+    heads = attention.num_heads
+    queries = attention.q_proj(tokens).unflatten(2, (heads, -1))
+    asked = torch.einsum("pthd,hdc->phtc", queries, _by_head(attention.k_proj.weight, heads)).flatten(1, 2)
+    weights = (asked @ placed.mT / math.sqrt(queries.shape[-1])).softmax(-1)
+    seen = (weights @ image).unflatten(1, (heads, -1))
+    values = torch.einsum("phtc,hdc->pthd", seen, _by_head(attention.v_proj.weight, heads)).flatten(2)
+    return attention.out_proj(values + attention.v_proj.bias)
+
+
+def _to_image(
+    attention: Attention, image: torch.Tensor, placed: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+) -> torch.Tensor:
+    """The places (`PxNxC`) and what they take from the tokens; each head's weights sum to 1 and bring the biases."""
+    heads = attention.num_heads
+    keys = attention.k_proj(keys).unflatten(2, (heads, -1)) / math.sqrt(attention.internal_dim // heads)
+    asked = torch.einsum("pthd,hdc->phtc", keys, _by_head(attention.q_proj.weight, heads)).flatten(1, 2)
+    bias = torch.einsum("pthd,hd->pht", keys, attention.q_proj.bias.unflatten(0, (heads, -1))).flatten(1)
+    weights = torch.baddbmm(bias[..., None], asked, placed.mT).unflatten(1, (heads, -1)).softmax(2).flatten(1, 2)
+    values = attention.v_proj(values).unflatten(2, (heads, -1))
+    told = torch.einsum("pthd,hdc->phtc", values, _by_head(attention.out_proj.weight.T, heads)).flatten(1, 2)
+    return torch.baddbmm(image, weights.mT, told + attention.out_proj.bias / heads)
+
+
+def _by_head(weight: torch.Tensor, heads: int) -> torch.Tensor:
+    return weight.unflatten(0, (heads, -1))
+
+
+def _enlarged(
+    decoder: MaskDecoder, image: torch.Tensor, tokens: torch.Tensor, details: tuple[torch.Tensor, ...] | None
+) -> torch.Tensor:
+    """Masks `Px3x(4h)x(4w)` of features `PxhxwxC`: the transposed convolutions as products of matrices, place by place.
+
+    A pixel's place in its cell is an axis of its own, so that nothing moves before the end.
+    """
+    first, norm, active, second, last = decoder.output_upscaling
+    x = _transposed(first, image)  # PxhxwxYxXxc: Y, X: the pixel in the cell of stride 2
+    x = F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
+    x = _transposed(second, active(x if details is None else x.add_(details[0])))  # PxhxwxYxXxyxxxc
+    x = last(x if details is None else x.add_(details[1]))
+    hyper = torch.stack([mlp(tokens[:, 1 + n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)][1:], 1)
+    masks = (hyper @ x.flatten(1, -2).mT).unflatten(2, x.shape[1:-1])
+    return masks.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(2, 4).flatten(3)
+
+
+def _transposed(layer: torch.nn.ConvTranspose2d, x: torch.Tensor) -> torch.Tensor:
+    """A transposed convolution of kernel and stride 2: `...xc` to `...x2x2xd`."""
+    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    return F.linear(x, weight, layer.bias.repeat(4)).unflatten(-1, (2, 2, -1))

@@ -1,0 +1,157 @@
+"""One reading of a report for all: a field that is missing or contradicts another never helps."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import nbformat
+import pytest
+from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed, sample  # noqa: F401
+
+from labkit.grading.facts import as_prose, asked_by, made_by, sections_gone, strict, unseen
+from labkit.grading.submissions import read
+from labkit.locale import text
+from labkit.report.checks import checks, found_on
+from labkit.report.data import BLOCK
+from labkit.variants import VARIANTS
+
+
+@pytest.fixture(scope="module")
+def honest(sample):  # noqa: F811
+    """A good report's data."""
+    return read("отчёт.html", sample.page.encode()).data
+
+
+@pytest.fixture
+def data(honest):
+    """The same, to be changed."""
+    return copy.deepcopy(honest)
+
+
+def failed(data, target="") -> set[str]:
+    """The checks that do not hold."""
+    return {one.name for one in checks(strict(data), wanted=3, target=target) if not one.ok}
+
+
+def test_an_honest_report_stays_as_it_is(data):
+    """What is read strictly is what was written, and all checks hold."""
+    assert strict(data) == data and failed(data) == set() and failed(data, "собака") == {"objects"}
+
+
+@pytest.mark.parametrize("variant", [variant.number for variant in VARIANTS])
+def test_what_the_notebooks_ask(variant):
+    """Each variant's own notebook says how many questions, cells and sections a report has."""
+    asked = asked_by(variant)
+    assert len(asked.questions) >= 3 and asked.cells > 10 and asked.sections > 8
+    assert sections_gone(variant, asked.sections) == [] and "1 раздела" in sections_gone(variant, asked.sections - 1)[0]
+
+
+def test_deleted_questions_count(data):
+    """A question that was taken out of the notebook is one that is not answered."""
+    data["answers"] = data["answers"][:1]
+    assert failed(data) == {"answers"} and len(strict(data)["answers"]) == len(asked_by(3).questions)
+
+
+def test_deleted_cells_count(data):
+    """Cells that were taken out have not been run."""
+    data["run"] = {**data["run"], "cells": 1, "executed": 1}
+    assert failed(data) == {"run"}
+
+
+def test_one_answer_for_all_counts_once(data):
+    """The same words under every question, or as conclusions, are one answer."""
+    for row in data["answers"]:
+        row["answer"] = "Сеть  ошиблась на краях."
+    data["answers"][1]["answer"] = "сеть ошиблась на краях"
+    assert sum(bool(row["answer"]) for row in strict(data)["answers"]) == 1
+    data["answers"][0]["answer"] = data["conclusions"]
+    assert "conclusions" in failed(data)
+
+
+def test_one_photo_ten_times_counts_once(data):
+    """By its bytes, and by its look."""
+    data["photos"] = [data["photos"][0]] + [{**data["photos"][0], "name": f"копия {n}"} for n in range(9)]
+    assert len(strict(data)["photos"]) == 1 and "photos" in failed(data)
+    for n, photo in enumerate(data["photos"]):
+        photo["sha256"] = f"{n:064x}"
+    assert len(strict(data)["photos"]) == 10
+    assert len(strict(data, lambda one, two: True)["photos"]) == 1
+
+
+def test_results_of_another_model_are_seen(data):
+    """A report that names one model, each of whose results names another, is that other model's."""
+    for result in data["results"]:
+        result["made_by"] |= {"variant": "deeplab", "weights": "embedded/deeplab"}
+    assert {"variant", "weights"} <= failed(data)
+
+
+@pytest.mark.parametrize("classes", [None, "", "ничего", "COCO"])
+def test_classes_are_those_of_the_weights(data, classes):
+    """Classes that are missing or others than the weights know do not make any object the sought one."""
+    data["made_by"].pop("classes")
+    if classes is not None:
+        data["made_by"]["classes"] = classes
+    assert made_by(data)["classes"] == "PASCAL VOC"
+    assert not any(found_on(strict(data), "самолёт").values()) and "objects" in failed(data, "самолёт")
+
+
+@pytest.mark.parametrize("key", ["variant", "weights", "sha256"])
+def test_a_missing_field_is_never_the_lenient_case(data, key):
+    """Without it less holds than with it, never more."""
+    del data["made_by"][key]
+    assert failed(data) >= ({"variant"} if key == "variant" else set()) and "objects" in failed(data, "самолёт")
+    if key == "sha256":
+        assert "weights" in failed(data)
+
+
+def test_texts_of_the_page_are_those_of_the_data(sample):  # noqa: F811
+    """An answer or conclusions that the page does not show are told, by the question."""
+    one = read("а.html", sample.page.encode())
+    assert unseen(one.data, one.prose) == []
+    said = list(WRITTEN.values())[1]
+    changed = read("а.html", resealed(outside(sample.page, said.split(";")[0][:40], "Ничего")).encode())
+    assert "Что изменилось с порогом" in unseen(changed.data, changed.prose)[0]
+    changed = read("а.html", resealed(sample.page, lambda data: data.update(conclusions="Совсем другое")).encode())
+    assert unseen(changed.data, changed.prose) == [text("facts.conclusions")]
+
+
+def test_markdown_is_read_as_it_is_shown(sample):  # noqa: F811
+    """Links, tables, emphasis and code of an honest answer are no difference."""
+    answer = "Сеть **не** видит `усов`: [статья](https://example.org/a?b=1), формула $a < b$ и\n\n- раз\n- два"
+    written = notebook_of(sample.photos, sample.results, answers={"Почему?": answer}, conclusions=f"# {CONCLUSIONS}")
+    one = read("а.html", page_of(written).encode())
+    assert unseen(one.data, one.prose) == []
+    notebook = read("а.ipynb", nbformat.writes(written).encode())
+    assert unseen(notebook.data, notebook.prose) == []
+
+
+def test_prose_takes_no_scripts():
+    """What no reader sees is no text of the page, and however many tags begin, it is read once."""
+    page = "<p>да &amp; нет<script>ответ<b></script> ещё<style>.x</style><STYLE>z</STYLE> конец"
+    assert as_prose(page).split() == ["да", "&", "нет", "ещё", "конец"]
+    assert as_prose("<script>" * 300_000) == ""
+
+
+def test_every_viewer_counts(sample):  # noqa: F811
+    """One viewer that agrees with the data does not make up for another that does not."""
+    from labkit.report.consistency import disagreements, viewer_items
+
+    one = read("а.html", sample.page.encode())
+    other = copy.deepcopy(one.items[0])
+    other["segments"] = []
+    name = one.data["results"][0]["photo"]
+    assert disagreements(one.data, one.items, one.page) == []
+    assert disagreements(one.data, [*one.items, other], one.page) == [text("consistency.masks", name=name)]
+    assert viewer_items(BLOCK.sub("", sample.page)) == one.items
+
+
+def test_every_table_counts(sample):  # noqa: F811
+    """A second table of results with other numbers is seen, though the right one is there too."""
+    from labkit.report.consistency import disagreements
+
+    one = read("а.html", sample.page.encode())
+    summary = one.data["summary"]
+    better = summary.replace("0.", "1.").replace("%", "9%")
+    assert json.dumps(better) != json.dumps(summary)
+    assert disagreements(one.data, one.items, f"<pre>{better}</pre>{one.page}") != []

@@ -1,0 +1,102 @@
+"""What is kept between runs: only what this kit and this instructor made, never what the folder says."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+
+import pytest
+
+from labkit.grading import kept as keeping
+from labkit.grading.kept import KEPT, chosen, kept, secret, unwritable
+from labkit.locale import text
+
+
+@pytest.fixture
+def out(tmp_path):
+    """A folder for a table."""
+    (tmp_path / KEPT).mkdir()
+    return tmp_path
+
+
+def records(out):
+    """The files that are kept."""
+    return list((out / KEPT).glob("*.json"))
+
+
+def test_made_once(out):
+    """The same options are worked out once, others again."""
+    assert kept(out, ["row", 1], lambda: {"a": 1}) == {"a": 1}
+    assert kept(out, ["row", 1], lambda: pytest.fail("again")) == {"a": 1}
+    assert kept(out, ["row", 2], lambda: {"a": 2}) == {"a": 2} and len(records(out)) == 2
+
+
+def test_what_is_not_done_is_not_kept(out):
+    """A record that may become better is made again."""
+    for value in (1, 2):
+        assert kept(out, ["own"], lambda value=value: value, lambda made: made > 2) == value
+    assert records(out) == []
+
+
+@pytest.mark.parametrize("forged", ['{"a": 5}', '\n{"a": 5}', "0" * 64 + '\n{"a": 5}', ""])
+def test_what_was_laid_there_is_not_believed(out, forged):
+    """A record without this instructor's seal, or whose content was changed, is made anew."""
+    kept(out, ["row"], lambda: {"a": 1})
+    (path,) = records(out)
+    path.write_text(forged)
+    assert kept(out, ["row"], lambda: {"a": 2}) == {"a": 2}
+    seal, _, content = path.read_text().partition("\n")
+    path.write_text(f"{seal}\n{content.replace('2', '5')}")
+    assert kept(out, ["row"], lambda: {"a": 3}) == {"a": 3}
+
+
+def test_another_kit_and_another_instructor_begin_anew(out, monkeypatch):
+    """Records are bound to the kit's own code and to the key in the instructor's settings."""
+    kept(out, ["row"], lambda: {"a": 1})
+    monkeypatch.setattr(keeping, "_kit", lambda: "другой набор")
+    assert kept(out, ["row"], lambda: {"a": 2}) == {"a": 2}
+    monkeypatch.setattr(keeping, "secret", lambda: b"other")
+    assert kept(out, ["row"], lambda: {"a": 3}) == {"a": 3}
+
+
+def test_the_key_is_the_instructor_s_own(settings_folder):
+    """It lies in the settings folder, for nobody else to read, and stays the same."""
+    path = settings_folder / "labkit" / "grading.key"
+    assert len(secret()) == 32 and path.read_bytes() == secret()
+    assert os.name == "nt" or path.stat().st_mode & 0o077 == 0
+
+
+def test_a_sample_that_cannot_be_foreseen(monkeypatch):
+    """The same photos in each run of one instructor, others for another, and for another report."""
+    names = [f"фото {n}" for n in range(10)]
+    first = chosen("отчёт", names, 3)
+    assert first == chosen("отчёт", names[::-1], 3) and len(first) == 3
+    others = {frozenset(chosen(f"отчёт {n}", names, 3)) for n in range(20)}
+    monkeypatch.setattr(keeping, "secret", lambda: b"other")
+    assert len(others) > 10 and {frozenset(chosen(f"отчёт {n}", names, 3)) for n in range(20)} != others
+
+
+def test_a_full_disk_costs_only_the_record(out, monkeypatch):
+    """What cannot be kept is given all the same."""
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(keeping, "write_whole", full)
+    assert kept(out, ["row"], lambda: {"a": 1}) == {"a": 1} and records(out) == []
+
+
+@pytest.mark.parametrize(
+    "number, key", [(errno.ENOSPC, "full"), (errno.EACCES, "closed"), (errno.EROFS, "closed"), (errno.EBUSY, "busy")]
+)
+def test_why_nothing_can_be_written(tmp_path, number, key):
+    """A full disk, a closed folder and a file that another program holds are named as what they are."""
+    path = tmp_path / "grades.csv"
+    said = text(f"grade.unwritable_{key}", path=path, folder=tmp_path, error=os.strerror(number))
+    assert str(unwritable(path, OSError(number, os.strerror(number)))) == said
+
+
+def test_records_are_json(out):
+    """What comes back is what JSON makes of it, the first time too."""
+    assert json.dumps(kept(out, [], lambda: {"a": [1, "б"]})) == json.dumps(kept(out, [], dict))

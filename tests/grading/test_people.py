@@ -1,0 +1,125 @@
+"""Whose a file is: the layouts of learning systems, one row a student, nothing left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labkit.grading.people import person_of, stem_of, works
+from labkit.grading.rows import Row
+from labkit.grading.submissions import Source
+from labkit.locale import text
+from labkit.report.checks import Check
+
+
+@pytest.mark.parametrize(
+    "file, expected",
+    [
+        ("курс/Иванов Пётр_512_assignsubmission_file_/отчёт.html", ("moodle", "512", "Иванов Пётр")),
+        ("курс/Иванов Пётр_512_assignsubmission_file/папка/отчёт.html", ("moodle", "512", "Иванов Пётр")),
+        ("курс/Иванов Пётр_512_assignsubmission_file_отчёт.html", ("moodle", "512", "Иванов Пётр")),
+        ("Participant 3_77_assignsubmission_onlinetext_/onlinetext.html", ("moodle", "77", "Participant 3")),
+        ("курс/архив.zip/О_Хара Анна_9_assignsubmission_file_/а.ipynb", ("moodle", "9", "О_Хара Анна")),
+        ("курс/ivanovpetr_4711_900123_variant_3.html", ("canvas", "4711", "ivanovpetr")),
+        ("курс/ivanovpetr_LATE_4711_900123_variant_3-1.html", ("canvas", "4711", "ivanovpetr")),
+        ("lab-3-submissions/lab-3-octocat/отчёт.html", ("github", "octocat", "octocat")),
+        ("lab-3-submissions/README.md", None),
+        ("курс/variant_3_fcn.html", None),
+        ("курс/Иванов Пётр/отчёт.html", None),
+        ("курс/Иванов_3_file/отчёт.html", None),
+    ],
+)
+def test_learning_systems(file, expected):
+    """Moodle's folders and files, Canvas's files and GitHub Classroom's folders name a student; other names do not."""
+    person = person_of(file)
+    assert (person and (person.system, person.id, person.name)) == expected
+    assert bool(person and person.late) == ("LATE" in file)
+
+
+@pytest.mark.parametrize("name", ["отчёт (1).html", "отчёт.ipynb", "отчёт - копия.html", "отчёт (2) (1).html", "отчёт"])
+def test_second_copies(name):
+    """What a browser or a file manager adds to a name is no part of it."""
+    assert stem_of(f"а/{name}") == "а/отчёт" and stem_of("а/отчёт-1.html") == "а/отчёт-1"
+
+
+def folder(files: dict[str, Row | str]):
+    """The works of a folder: what each file was read as, or why it was not."""
+    rows = [row if isinstance(row, Row) else Row(file, problem=row) for file, row in files.items()]
+    sources = []
+    for file, row in zip(files, rows, strict=True):
+        place, inside, _ = file.partition(".zip/")
+        sources.append(Source(file, Path(place + ".zip" if inside else file), (0,) if inside else (), row.problem))
+    return works("курс", sources, rows)
+
+
+def read(file: str, student: str = "Анна Ким", **more) -> Row:
+    """A file that was read."""
+    return Row(file, **{"sha256": file, "student": student, "checks": (Check("photos", True, ""),), **more})
+
+
+def test_one_student_is_one_row():
+    """His page, its second copy, his notebook and his photos; the page is the row, the others are named in it."""
+    names = ["а.html", "а (1).html", "а.ipynb", "фото.jpg", "а.html.txt"]
+    files = {f"Ким Анна_5_assignsubmission_file_/{name}": None for name in names}
+    made = {f: read(f, sha256="1" if "html" in f else "2") for f in list(files)[:3]}
+    done = folder({**made, **dict.fromkeys(list(files)[3:], "не отчёт")})
+    (row,) = done.rows
+    assert row.file.endswith("/а.html") and (row.who, row.id, row.name) == ("moodle:5", "5", "Ким Анна")
+    told = {one.file.rpartition("/")[2]: one.why for one in row.beside}
+    assert told == {
+        "а (1).html": text("people.same_bytes"),
+        "а.ipynb": text("people.same_data"),
+        "фото.jpg": "не отчёт",
+        "а.html.txt": "не отчёт",
+    }
+    assert done.beside == () and row.remarks == ()
+
+
+def test_of_two_reports_the_later_one():
+    """A student's new report is the row, and the old one says what it had."""
+    old, new = read("а.html", date="2026-03-01T10:00"), read("а (1).html", date="2026-03-02T10:00", conclusions="да")
+    (row,) = folder({"а.html": old, "а (1).html": new}).rows
+    assert row.file == "а (1).html"
+    assert row.beside[0].why == text("people.other_data", date="2026-03-01 10:00", passed=1, count=1)
+
+
+def test_reports_of_two_students_in_one_folder():
+    """Files of one name that name two students are two rows."""
+    done = folder({"о.html": read("о.html", "Анна"), "о.ipynb": read("о.ipynb", "Илья")})
+    assert [row.student for row in done.rows] == ["Анна", "Илья"]
+
+
+def test_another_name_in_the_report():
+    """A report that names somebody else than the folder does is told."""
+    file = "Петров Олег_6_assignsubmission_file_/а.html"
+    (row,) = folder({file: read(file, "Анна Ким")}).rows
+    assert [remark.text for remark in row.remarks] == [
+        text("people.other_name", student="Анна Ким", name="Петров Олег")
+    ]
+    (own,) = folder({file: read(file, "олег петров")}).rows
+    assert own.remarks == ()
+
+
+def test_everything_is_accounted_for():
+    """A row, or a line, for each file and each empty folder, whatever its ending."""
+    files = {
+        "Пустой Ян_7_assignsubmission_file_": "папка пуста",
+        "Ким Анна_5_assignsubmission_file_/а.rtf": "не отчёт",
+        "Ли Ян_8_assignsubmission_file_/фото.jpg": "не отчёт",
+        "б.webarchive": "не отчёт",
+        "в": "не отчёт",
+        "список.csv": "не отчёт",
+        "мусор.zip/1.html": "пусто",
+        "мусор.zip/2.bin": "не отчёт",
+        "хороший.zip/а.html": read("хороший.zip/а.html"),
+        "хороший.zip/фото.jpg": "не отчёт",
+    }
+    done = folder(files)
+    named = {row.file for row in done.rows} | {one.file for row in done.rows for one in row.beside}
+    assert named | {one.file for one in done.beside} == {*files, "мусор.zip"}
+    assert [one.file for one in done.beside] == ["список.csv", "хороший.zip/фото.jpg"]
+    rubbish = next(row for row in done.rows if row.file == "мусор.zip")
+    assert rubbish.problem == text("submission.nothing") and len(rubbish.beside) == 2
+    photos = next(row for row in done.rows if row.name == "Ли Ян")
+    assert photos.problem == text("submission.no_report")

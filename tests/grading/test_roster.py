@@ -1,0 +1,126 @@
+"""A learning system's table: who is in it, who is absent, and the same table back with marks."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from labkit.grading import gradebook
+from labkit.grading.marks import Mark, Marks, key_of
+from labkit.grading.people import Works
+from labkit.grading.roster import read_roster
+from labkit.grading.rows import Row
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+from labkit.report.checks import Check
+
+MOODLE = (
+    "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
+    "Last modified (submission),Last modified (grade),Feedback comments,Group,Variant\n"
+    'Participant 512,Иванов Пётр,p@x.ru,Submitted,,10.00,Yes,"Friday, 20 March 2026, 11:59 PM",-,,С-101,3\n'
+    "Participant 513,Ким Анна,a@x.ru,Submitted,,10.00,Yes,-,-,,С-101,1\n"
+    "Participant 514,Ли Ян,l@x.ru,No submission,,10.00,Yes,-,-,,С-102,2\n"
+)
+CANVAS = (
+    "Student,ID,SIS User ID,SIS Login ID,Section,Лаба 3 (991)\n"
+    "    Points Possible,,,,,10\n"
+    '"Ivanov, Petr",4711,,petr,С-101,\n'
+    '"Kim, Anna",4712,,anna,С-101,7\n'
+)
+
+
+@pytest.fixture
+def roster(tmp_path):
+    """A roster of some text."""
+
+    def made(content: str, encoding: str = "utf-8"):
+        path = tmp_path / "список.csv"
+        path.write_bytes(content.encode(encoding))
+        return read_roster(path)
+
+    return made
+
+
+def row(who: str = "", name: str = "", **more) -> Row:
+    """A student's work."""
+    return Row(f"{who or name}.html", "1" * 64, who=who, id=who.partition(":")[2], name=name, **more)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251"])
+def test_moodle(roster, encoding):
+    """Its worksheet gives numbers, names, groups, assigned variants and when a work came."""
+    found = roster(MOODLE, encoding)
+    assert found.system == "moodle" and [one.id for one in found.students] == ["512", "513", "514"]
+    first = found.students[0]
+    assert (first.name, first.email, first.group, first.variant) == ("Иванов Пётр", "p@x.ru", "С-101", 3)
+    assert first.at.startswith("Friday") and found.head[found.mark] == "Grade"
+
+
+def test_canvas(roster):
+    """Its gradebook gives numbers and names; the line of maximal points is no student."""
+    found = roster(CANVAS)
+    assert found.system == "canvas" and [one.name for one in found.students] == ["Ivanov, Petr", "Kim, Anna"]
+    assert found.head[found.mark] == "Лаба 3 (991)" and found.feedback == -1
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "Student,ID\nx,1\n", CANVAS.replace("Лаба 3 (991)", "А,Б")])
+def test_other_tables(roster, content):
+    """What is neither is refused in one line, and so is a gradebook that does not say which column to fill in."""
+    with pytest.raises(LabkitError) as error:
+        roster(content)
+    assert "список.csv" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_who_is_absent_and_who_did_another_variant(roster):
+    """By number, or by name where no folder gives numbers; a stranger is told."""
+    found = roster(MOODLE)
+    rows = [
+        row("moodle:512", "Иванов Пётр", variant=4),
+        Row("б.html", student="анна ким", variant=1),
+        row(name="Чужой"),
+    ]
+    checked = [found.checked(one) for one in rows]
+    assert [remark.text for remark in checked[0].remarks] == [text("roster.variant", assigned=3, done=4)]
+    assert (checked[1].name, checked[1].id, checked[1].group) == ("Ким Анна", "513", "С-101")
+    assert checked[1].remarks == () and checked[2].remarks[0].text == text("roster.unknown")
+    assert [one.name for one in found.absent(checked)] == ["Ли Ян"]
+
+
+def test_two_of_one_name_are_not_guessed(roster):
+    """A name that two students have says nothing."""
+    found = roster(MOODLE.replace("Ким Анна", "Иванов Пётр"))
+    assert found.student(Row("а.html", student="Пётр Иванов")) is None
+
+
+@pytest.mark.parametrize(
+    "table, who, separator",
+    [(MOODLE, ("moodle:512", "moodle:513"), ","), (CANVAS, ("canvas:4711", "canvas:4712"), ",")],
+)
+def test_the_same_table_back(roster, tmp_path, table, who):
+    """Filled in, it has the system's own columns and lines; what got no mark stays as it was."""
+    found = roster(table)
+    rows = [found.checked(row(who[0], checks=(Check("photos", False, "мало"),))), found.checked(row(who[1]))]
+    out = tmp_path / "grades"
+    gradebook.write_gradebook(Works(tuple(rows)), out, found)
+    page = out / "grades.html"
+    content = page.read_text("utf-8")
+    key = key_of(rows[0].sha256, rows[0].file)
+    block = gradebook.script_json(Marks({key: Mark("8.5", "=хорошо", 1.0)}).record())
+    start = content.index('id="labkit-marks">') + len('id="labkit-marks">')
+    page.write_text(content[:start] + block + content[content.index("</script>", start) :], "utf-8")
+    gradebook.write_gradebook(Works(tuple(rows)), out, found)
+    filled = list(csv.reader(io.StringIO((out / f"grades_{found.system}.csv").read_text("utf-8-sig"))))
+    before = list(csv.reader(io.StringIO(table)))
+    assert filled[0] == before[0] and len(filled) == len(before)
+    line = next(n for n, cells in enumerate(before) if who[0].partition(":")[2] in " ".join(cells))
+    assert filled[line][found.mark] == "8.5"
+    if found.feedback >= 0:
+        assert filled[line][found.feedback] == "'=хорошо"
+    before[line] = filled[line]
+    assert filled == before
+    (feedback,) = (out / "feedback").rglob("feedback.html")
+    assert "8,5" in feedback.read_text("utf-8") and "мало" in feedback.read_text("utf-8")
+    if found.system == "moodle":
+        assert feedback.parent.name == "Иванов Пётр_512_assignsubmission_file_"

@@ -1,0 +1,98 @@
+"""Points from a small file: a mark is suggested for what holds, nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from labkit.grading import rubric as module
+from labkit.grading.rows import Row
+from labkit.grading.rubric import Rubric, moment, read_rubric
+from labkit.io.errors import LabkitError
+from labkit.report.checks import NAMES, Check
+
+ROW = Row(
+    "а.html",
+    checks=tuple(Check(name, name != "objects", "") for name in NAMES),
+    answers=(("Раз?", "Да, видно"), ("Два?", ""), ("Три?", "Нет"), ("Четыре?", "Бывает")),
+    at="2026-03-22T10:00",
+)
+EXAMPLE = module.__doc__.partition("```toml\n")[2].partition("```")[0]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a rubric and reads it."""
+
+    def written(content: str) -> Rubric:
+        path = tmp_path / "баллы.toml"
+        path.write_text(content, "utf-8")
+        return read_rubric(path)
+
+    return written
+
+
+def test_the_example_of_the_docstring(write):
+    """Seven checks of one point, but for the one that fails, two thirds of the answers, two days late."""
+    row = write(EXAMPLE).suggested(ROW)
+    assert row.suggestion == "5.5" and "ответы (3 из 4) 1,5" in row.reckoned and "дней: 2 -2,0" in row.reckoned
+
+
+def test_no_rubric_no_suggestion():
+    """Without points nothing is suggested, and for what was not read neither."""
+    assert Rubric().suggested(ROW) == ROW
+    unread = Row("б.html", problem="пусто")
+    assert Rubric(10, checks={"run": 1}).suggested(unread) == unread
+
+
+def test_bounds_and_single_questions():
+    """The sum stays between minimum and maximum; questions can have points of their own."""
+    assert Rubric(3, checks={"run": 9}).suggested(ROW).suggestion == "3"
+    assert Rubric(10, 2, {"objects": 5}, {}).suggested(ROW).suggestion == "2"
+    assert Rubric(10, questions={"1": 2, "2": 3, "3": 0.5}).suggested(ROW).suggestion == "2.5"
+
+
+def test_late_by_the_name_only():
+    """Where the learning system says only that a file came late, it is a day."""
+    rubric = Rubric(10, checks={"run": 5}, late=1)
+    assert rubric.suggested(ROW).suggestion == "5"
+    assert rubric.suggested(Row("а.html", checks=ROW.checks, late=True)).suggestion == "4"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "maximum = 10\n[checks]\nfoto = 1",
+        "maximum = 'ten'",
+        "maximum = 10\nlate = nan",
+        "не toml",
+        "maximum=1\nbonus=2",
+    ]
+    + ["maximum = 10\ndeadline = 'завтра'", "maximum = 10\n[questions]\nfirst = 1", "maximum=1\nbonus=2"],
+)
+def test_wrong_files(write, content):
+    """What is not known or no number is refused, by name."""
+    with pytest.raises(LabkitError, match=r"баллы\.toml"):
+        write(content)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-03-20T23:59",
+        "Friday, 20 March 2026, 11:59 PM",
+        "пятница, 20 марта 2026, 23:59",
+        "2026-03-20T23:59+03:00",
+    ],
+)
+def test_times(at):
+    """As Moodle writes them, in either language, and as ISO."""
+    assert moment(at) == datetime(2026, 3, 20, 23, 59)
+
+
+@pytest.mark.parametrize("at", ["", "-", "вчера", "32 March 2026, 10:00", "20 Foo 2026, 10:00", "20 марта 2026"])
+def test_no_times(at):
+    """What is none is none."""
+    assert moment(at) is None

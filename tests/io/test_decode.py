@@ -1,0 +1,120 @@
+"""One file to pixels: 16 bits of which few are used, embedded colour profiles, videos by their name."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from labkit.io.decode import Unreadable, decode, upright_size
+
+
+def read(content: bytes):
+    """The pixels and notes of a file."""
+    return decode(io.BytesIO(content), 2048, 10**8)
+
+
+def written(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    """An image as a file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def deep_png(values: np.ndarray) -> bytes:
+    """A PNG of three 16-bit channels, which Pillow does not write."""
+    height, width, _ = values.shape
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 15, 16])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "three channels"])
+def test_range_of_a_camera(bits, kind):
+    """What has 8 to 14 bits in a file of 16 is shown by its own range, and that is said; more is as it is."""
+    ramp = np.linspace(0, 2**bits - 1, 240).astype(np.uint16).reshape(12, 20)
+    if kind == "three channels":
+        found, exact = read(deep_png(ramp[..., None].repeat(3, 2))), 2.0 ** (16 - bits)
+    else:
+        found, exact = read(written(Image.fromarray(ramp), kind)), 1
+    few = bits <= 14
+    assert [values for _, values in found.notes] == ([{"bits": bits}] if few else [])
+    wanted = ramp[..., None].astype(float) * 255 / (2**bits - 1 if few else 65535)
+    assert np.abs(found.pixels - wanted).max() <= (exact if few else 1) + 0.5 or bits == 8  # Pillow keeps 8 of 16
+
+
+def wide_profile(name: str) -> bytes:
+    """An RGB profile whose green is purer than sRGB's, as Display P3's: sRGB's own with other primaries and name."""
+    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (count,) = struct.unpack(">I", made[128:132])
+    primaries = {
+        b"rXYZ": (0.5151, 0.2412, -0.0011),
+        b"gXYZ": (0.2920, 0.6922, 0.0419),
+        b"bXYZ": (0.1571, 0.0666, 0.7841),
+    }
+    for tag in range(count):
+        kind, start, size = struct.unpack(">4sII", made[132 + 12 * tag : 144 + 12 * tag])
+        if kind in primaries:
+            made[start + 8 : start + 20] = struct.pack(">3i", *(round(n * 65536) for n in primaries[kind]))
+    return bytes(made).replace("sRGB".encode("utf-16-be"), name.encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_colours_of_a_phone(kind):
+    """Display P3 becomes sRGB: a muted green is purer than its numbers say; greys, and sRGB's own, stay as they are."""
+    image = Image.new("RGB", (16, 16), (110, 170, 90))
+    wide, plain = (read(written(image, kind, icc_profile=wide_profile(name))).pixels[8, 8] for name in ("Wide", "sRGB"))
+    bare = read(written(image, kind)).pixels[8, 8]
+    assert np.array_equal(plain, bare) and np.abs(bare.astype(int) - (110, 170, 90)).max() <= 3
+    assert wide[0] < bare[0] - 10 and abs(int(wide[1]) - int(bare[1])) <= 4 and wide[2] < bare[2] - 5
+    grey = read(written(Image.new("RGB", (4, 4), "#808080"), icc_profile=wide_profile("Wide"))).pixels
+    assert np.abs(grey.astype(int) - 128).max() <= 1
+
+
+@pytest.mark.parametrize("profile", [b"damaged", bytes(4000)])
+def test_damaged_profile(profile):
+    """It costs the colours, not the photo."""
+    assert read(written(Image.new("RGB", (4, 4), "red"), icc_profile=profile)).pixels[0, 0].tolist() == [255, 0, 0]
+
+
+VIDEOS = {
+    "mp4": b"\0\0\0\x18ftypmp42\0\0\0\0",
+    "mov": b"\0\0\0\x14ftypqt  \0\0\0\0",
+    "older mov": b"\0\0\0\x08wide\0\0\0\0",
+    "3gp": b"\0\0\0\x18ftyp3gp4\0\0\0\0",
+    "avi": b"RIFF\0\0\0\0AVI LIST",
+    "mkv": b"\x1aE\xdf\xa3\x01\0\0\0",
+}
+
+
+@pytest.mark.parametrize("content", VIDEOS.values(), ids=VIDEOS)
+def test_videos(content):
+    """A video is called one, and no HEIC without its package."""
+    with pytest.raises(Unreadable, match="видео"):
+        read(content + bytes(100))
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"])
+def test_photos_in_the_same_container(brand):
+    """HEIC and AVIF begin as videos do and are none."""
+    with pytest.raises(Unreadable) as caught:
+        read(b"\0\0\0\x18ftyp" + brand + bytes(100))
+    assert "видео" not in str(caught.value)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_size_without_decoding(orientation):
+    """As `decode` gives it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = written(Image.new("RGB", (30, 20)), "JPEG", exif=exif)
+    assert upright_size(io.BytesIO(content)) == read(content).pixels.shape[:2]

@@ -1,0 +1,83 @@
+"""Which files of a folder or a zip are photos, and which are masks of photos."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from labkit.io.decode import Unreadable
+from labkit.io.sources import beside, find, read_file
+
+
+def made(folder, *names):
+    """A folder of files with these names, empty ones."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def seen(source):
+    """What is found there: the names of photos, and of what is refused, with why."""
+    photos, refused = [], {}
+    for found in find(source):
+        try:
+            found.open().close()
+            photos.append(found.name)
+        except Unreadable as error:
+            refused[found.name] = str(error)
+    return photos, refused
+
+
+MASKS = [
+    "SegmentationClass/x.png",
+    "SegmentationObject/x.png",
+    "labels/x.png",
+    "masks/x.JPG",
+    "sub/masks/x.png",
+    "x_mask.png",
+]
+MASKS += ["X-MASK.PNG", "x.cat.mask.jpg", "X.CAT.1.MASK.PNG", "x.mask.tif", "x.ids.png", "x.classes.png"]
+MASKS += ["x_mask.png", "masks/x_mask.png", "task-3-annotation-4-by-1-tag-cat-0.png"]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("mask", MASKS)
+def test_masks_of_a_photo(tmp_path, mask, zipped):
+    """Passed over without a word where their photo is there."""
+    folder = made(tmp_path / "a", "x.jpg", mask)
+    source = shutil.make_archive(tmp_path / "a", "zip", folder) if zipped else folder
+    assert seen(source) == (["x.jpg"], {})
+
+
+@pytest.mark.parametrize("photo", ["girl_mask.jpg", "carnival-mask.png", "unmasked.jpg", "mask.jpg", "labels.jpg"])
+def test_photos_that_are_called_masks(tmp_path, photo):
+    """Without a photo of that name a mask in the name is what is shown."""
+    assert seen(made(tmp_path, "x.jpg", photo)) == (sorted(["x.jpg", photo]), {})
+
+
+def test_a_mask_folder_without_photos_of_these_names(tmp_path):
+    """Perhaps a folder of photos of labels: refused by name, with what to do."""
+    photos, refused = seen(made(tmp_path, "x.jpg", "labels/wine.jpg"))
+    assert photos == ["x.jpg"] and "labels" in refused["labels/wine.jpg"]
+    assert seen(tmp_path / "labels") == (["wine.jpg"], {})
+
+
+def test_mask_by_its_own_path(tmp_path):
+    """Refused as a mask where its photo lies beside it."""
+    made(tmp_path, "x.jpg", "x_mask.png", "y_mask.png")
+    assert seen(tmp_path / "x_mask.png")[0] == [] and seen(tmp_path / "y_mask.png")[0] != []
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_files_beside_a_photo(tmp_path, zipped):
+    """Those of its folder alone, also in a zip, each readable up to a limit."""
+    folder = made(tmp_path / "a", "фото/1.json", "фото/2.json", "фото/inner/b.json", "c.json")
+    (folder / "фото" / "2.json").write_text("{}" * 1000)
+    inside = (shutil.make_archive(tmp_path / "a", "zip", folder) and tmp_path / "a.zip") if zipped else folder
+    files = beside(inside / "фото")
+    assert sorted(file.name for file in files) == ["1.json", "2.json"] and beside(inside / "нет") == []
+    assert read_file(inside / "фото/2.json", 1) == b"{}" * 1000 and read_file(inside / "фото/1.json", 1) == b""
+    with pytest.raises(Unreadable):
+        read_file(inside / "фото/2.json", 0.001)

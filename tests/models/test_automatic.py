@@ -1,0 +1,70 @@
+"""SAM's automatic mode: the same numbers and the same masks as segment_anything's, from less work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamAutomaticMaskGenerator
+from segment_anything.build_sam import _build_sam
+
+from labkit.evaluation.metrics import iou
+from labkit.figures import figure, summary
+from labkit.locale import text
+from labkit.models.automatic import decode
+from labkit.models.sam import build
+from labkit.segmentation import load_segmentation
+
+
+def tiny_vit():
+    """segment_anything's own SAM around a tiny ViT."""
+    return _build_sam(encoder_embed_dim=32, encoder_depth=1, encoder_num_heads=2, encoder_global_attn_indexes=[0])
+
+
+@pytest.mark.parametrize("network", [build, lambda: build(former=True), tiny_vit], ids=["ours", "former", "official"])
+@pytest.mark.parametrize("part", [(1, 1), (0.75, 1), (1, 0.59)])
+@torch.inference_mode()
+def test_decoder_is_segment_anything_s(network, part):
+    """Logits and predicted IoU of three points are those of the plain mask decoder, where the photo is."""
+    torch.manual_seed(0)
+    network = network().eval()
+    for parameter in network.mask_decoder.parameters():  # biases too, which begin as zeros
+        parameter.add_(0.05 * torch.randn_like(parameter))
+    side, encoder = network.image_encoder.img_size, network.prompt_encoder
+    channels = network.mask_decoder.transformer_dim + (384 if len(getattr(network.image_encoder, "details", ())) else 0)
+    embedding = torch.randn(1, channels, 64, 64)
+    inner = tuple(round(side * share) for share in part)
+    points = torch.rand(3, 2) * torch.tensor(inner[::-1])
+    prompts = encoder(points=(points[:, None], torch.ones(3, 1)), boxes=None, masks=None)
+    expected, scores = network.mask_decoder(embedding, encoder.get_dense_pe(), *prompts, multimask_output=True)
+    masks, found = decode(network, embedding, points, inner, score_threshold=-1e9)
+    (height, width), scale = masks.shape[1:], side // 256
+    assert (height - 1) * scale < inner[0] <= height * scale and (width - 1) * scale < inner[1] <= width * scale
+    assert torch.allclose(masks, expected.flatten(0, 1)[:, :height, :width], atol=1e-4 * expected.abs().max())
+    assert torch.allclose(found, scores.flatten(), atol=1e-5)
+    some, high = decode(network, embedding, points, inner, score_threshold=float(found.median()))
+    assert torch.equal(high, found[found > found.median()]) and len(some) == len(high)
+
+
+def test_segments_are_segment_anything_s(load, plain, sheep):
+    """The same segments as `SamAutomaticMaskGenerator` finds; small ones lie on top of large ones."""
+    result = load("sam").segment(sheep, points_per_side=3, score_threshold=0.3, stability_threshold=0.5)
+    generator = SamAutomaticMaskGenerator(plain, 3, pred_iou_thresh=0.3, stability_score_thresh=0.5, box_nms_thresh=0.7)
+    expected = sorted(generator.generate(sheep.pixels), key=lambda row: -row["predicted_iou"])
+    assert len(result.segments) == len(expected) > 0
+    for segment, row in zip(result.segments, expected, strict=True):
+        assert segment.score == pytest.approx(row["predicted_iou"], abs=1e-3)
+        assert iou(segment.mask, row["segmentation"]) > 0.99
+    sizes = {segment.id: segment.area for segment in result.segments}
+    for segment in result.segments:
+        assert all(sizes[number] <= segment.area for number in np.unique(result.ids[segment.mask]))
+
+
+def test_nothing_found(load, default_photos, tmp_path):
+    """Where no mask is good enough the result is empty, says so, and goes through the files."""
+    photo = default_photos["cat_kitten"]
+    result = load("sam").segment(photo, points_per_side=2, score_threshold=1.0)
+    assert result.segments == [] and not result.ids.any() and not result.confidence.any()
+    assert text("figures.nothing") in summary([result]) and text("figures.nothing") in figure(result).get_label()
+    again = load_segmentation(result.save(tmp_path)[0], photo)
+    assert again.segments == [] and again.classes is None
