@@ -1,9 +1,9 @@
-"""The one backbone under every embedded model: MobileNetV2 (Sandler et al., 2018), 1.81 M parameters.
+"""The one backbone under the embedded models: MobileNetV2 (Sandler et al., 2018), 1.81 M parameters.
 
 One encoder for all makes the variants comparable: what differs between two reports is the decoder.
 Its features have strides 2, 4, 8, 16, 32 and 16, 24, 32, 96, 320 channels.
 
-The files that travel today are of the former generation, on EfficientNet-Lite0 (Liu, 2020; 16, 24, 40, 112, 320
+SAM and Mask R-CNN still travel on that of the former generation, EfficientNet-Lite0 (Liu, 2020; 16, 24, 40, 112, 320
 channels): a file that does not name its encoder is one of these, and `former=True` builds the network that it fits.
 """
 
