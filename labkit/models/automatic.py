@@ -44,7 +44,7 @@ def everything(
     grid = torch.from_numpy(build_point_grid(points_per_side)).float().to(embedding.device)
     points = grid * torch.tensor([inner[1], inner[0]], device=embedding.device)
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
-    enlarge = _enlarging(inner, scale, min(inner, size)), _enlarging(inner, scale, size)
+    enlarge = _enlarging(inner, scale, min(inner, size)), _enlarging(inner, scale, size)  # to compare, to keep
     low, scores, boxes = [], [], []
     for asked in points.split(points_at_once):
         masks, score = decode(network, embedding, places, asked, inner, score_threshold)
@@ -54,8 +54,8 @@ def everything(
         low.append(masks[stable])
         scores.append(score[stable])
     kept = nms(torch.cat(boxes).float(), torch.cat(scores), nms_threshold)
-    masks = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in torch.cat(low)[kept]]
-    return masks, torch.cat(scores)[kept].tolist()
+    large = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in torch.cat(low)[kept]]
+    return large, torch.cat(scores)[kept].tolist()
 
 
 def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -170,5 +170,5 @@ def _enlarged(
 
 def _transposed(layer: torch.nn.ConvTranspose2d, x: torch.Tensor) -> torch.Tensor:
     """A transposed convolution of kernel and stride 2: `...xc` to `...x2x2xd`."""
-    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    return F.linear(x, weight, layer.bias.repeat(4)).unflatten(-1, (2, 2, -1))
+    product = F.linear(x, layer.weight.permute(2, 3, 1, 0).flatten(0, 2)).unflatten(-1, (2, 2, -1))
+    return product if layer.bias is None else product.add_(layer.bias)
