@@ -103,7 +103,7 @@ def grade(
     if recompute:
         done = done.with_rows(_run_all([tasks[row.file] for row in done.rows], done.rows))
     done = done.with_rows(_compare(done.rows, out))
-    done = done.with_rows([points.suggested(students.checked(row)) for row in done.rows])
+    done = done.with_rows([points.suggested(row) for row in students.checked(done.rows)])
     write_gradebook(done, out, students, points, anonymous)
     return list(done.rows)
 

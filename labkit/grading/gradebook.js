@@ -52,7 +52,8 @@ export const bare = (cell) => cell.replace(GUARDED, "");
 
 /** Rows of cells as the text of a file. */
 export function writeCsv(rows, separator = ";") {
-  const quoted = (cell) => (/[;,\t"\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+  const special = (cell) => cell.includes(separator) || /["\r\n]/.test(cell);
+  const quoted = (cell) => (special(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   return `\ufeff${rows.map((row) => `${row.map(quoted).join(separator)}\r\n`).join("")}`;
 }
 
