@@ -302,7 +302,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
       "tr",
       {},
       make("th", { scope: "row", class: "student" }, toggle, fileOf(row)),
-      cell("group", written(hidden ? "" : row.group)),
+      cell("group", ...(row.group && !hidden ? [written(row.group)] : [])),
       cell("variant", make("b", {}, String(row.variant ?? "")), " ", make("span", { class: "model" }, row.model)),
       cell("date", ...row.shown.split(/ (.*)/s, 2).flatMap((text) => [make("span", {}, text), " "])),
       cell("checks", ...(row.checks.length > 0 ? checksOf(row) : [])),
