@@ -464,6 +464,9 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
     made.addEventListener("click", act);
     return made;
   };
+  const acceptAll = () => {
+    for (const line of lines) line.accept();
+  };
   const openAll = (open) => {
     for (const line of lines) if (!line.hidden) line.open(open);
   };
@@ -656,7 +659,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
           ),
         ]
       : []),
-    ...(rows.some((row) => row.suggestion) ? [button("accept", () => lines.forEach((line) => line.accept()))] : []),
+    ...(rows.some((row) => row.suggestion) ? [button("accept", () => acceptAll())] : []),
     ...(hidden ? [reveal] : []),
     make("label", { class: "button" }, say("load"), file),
     state,
@@ -670,8 +673,17 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
   /** What is no row: lines behind a heading that counts them. */
   function more(name, entries) {
     if (entries.length === 0) return [];
-    const items = entries.map((parts) => make("li", {}, ...parts.filter(Boolean).flatMap((part) => [written(part), " "])));
-    return [make("details", { class: name }, make("summary", {}, say(name, { count: entries.length })), make("ul", {}, ...items))];
+    const items = entries.map((parts) =>
+      make("li", {}, ...parts.filter(Boolean).flatMap((part) => [written(part), " "])),
+    );
+    return [
+      make(
+        "details",
+        { class: name },
+        make("summary", {}, say(name, { count: entries.length })),
+        make("ul", {}, ...items),
+      ),
+    ];
   }
 
   document
@@ -684,7 +696,9 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
       filters,
       table,
       nothing,
-      ...(hidden ? [] : [...more("absent", data.absent), ...more("orphans", data.orphans), ...more("beside", data.beside)]),
+      ...(hidden
+        ? []
+        : [...more("absent", data.absent), ...more("orphans", data.orphans), ...more("beside", data.beside)]),
       make("p", { class: "hint" }, say("iou_legend")),
       make("p", { class: "hint" }, say("hint")),
     );
