@@ -1,6 +1,6 @@
 """One image file to upright RGB pixels, at a cost in memory that is known before a pixel is decoded.
 
-`images` finds the files and says what became of them; the pixels are made here.
+`sources` finds the files, `photos` says what became of them; the pixels are made here.
 """
 
 from __future__ import annotations
