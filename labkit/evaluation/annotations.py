@@ -8,7 +8,6 @@ JSON, which may hold many photos. They belong to the upright photo.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import unicodedata
@@ -175,22 +174,23 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     path = Path(path)
     entries = Entries(path, photo, classes)
     image = entries.image(path, _LOSSLESS)
-    colors, ids = _class_colors(entries), _class_values(entries)
-    if image.mode in ("RGB", "RGBA") or (colors and image.mode == "P"):
-        labels = _by_color(entries, image.convert("RGB"), colors)
+    key = _key(entries)
+    colored = any(isinstance(value, tuple) for value in key)
+    if image.mode in ("RGB", "RGBA") or (colored and image.mode == "P"):
+        labels = _by_color(entries, image.convert("RGB"), key if colored else {})
     elif image.mode in ("1", "L", "LA", "P"):
         labels = np.array(image if image.mode == "P" else image.convert("L"))
-        if ids:
-            labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
+        if key and not colored:
+            labels = np.array([key.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
     values = set(np.unique(labels).tolist())
-    if not (colors or ids):
+    if not key:
         if values <= {0, IGNORE} and IGNORE in values:
             raise entries.refused("binary", stem=_stem(photo))
         if 1 in values <= {0, 1, IGNORE}:
             entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=_stem(photo))))
-    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
+    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if key else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
     if path.parent.name.lower() == "segmentationclass":
@@ -212,7 +212,7 @@ def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> 
     return entries.composed()
 
 
-def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
+def _by_color(entries: Entries, image: Image.Image, colors: dict[Any, int]) -> np.ndarray:
     """Label ids by the colours of classes, without any by VOC's own; what has only greys holds the ids themselves."""
     found, places = np.unique(np.array(image).reshape(-1, 3), axis=0, return_inverse=True)
     known = colors or _voc_colors()
@@ -234,37 +234,26 @@ def _voc_colors() -> dict[tuple[int, ...], int]:
     return colors
 
 
-def _class_colors(entries: Entries) -> dict[tuple[int, ...], int]:
-    """The label id of each colour in CVAT's `labelmap.txt`: a line a class, `label:red,green,blue:parts:actions`."""
-    colors = {}
-    for line in _lines(entries, "labelmap.txt"):
-        label, color, *_ = [*line.split(":"), ""]
-        with entries.entry(0):
-            if not line.startswith("#") and re.fullmatch(r"\d+,\d+,\d+", color):
-                colors[tuple(map(int, color.split(",")))] = _label_or_ignored(entries, label)
-    return colors
+def _key(entries: Entries) -> dict[Any, int]:
+    """The label id of each colour of CVAT's `labelmap.txt`, of each value of Roboflow's `_classes.csv`, here or above.
 
-
-def _class_values(entries: Entries) -> dict[int, int]:
-    """The label id of each pixel value in Roboflow's `_classes.csv`: `value, class`."""
-    ids = {}
-    for row in csv.reader(_lines(entries, "_classes.csv")):
-        if len(row) > 1 and row[0].strip().isdigit():
-            ids[int(row[0])] = _label_or_ignored(entries, row[1])
-    return ids
-
-
-def _label_or_ignored(entries: Entries, label: str) -> int:
-    """A class that the kit does not know is noted and counts as not labelled."""
-    with entries.entry(0):
-        return label_id if (label_id := entries.label(label)[0]) is not None else IGNORE
-    return IGNORE
-
-
-def _lines(entries: Entries, name: str) -> list[str]:
-    around = [*beside(entries.path.parent), *beside(entries.path.parent.parent)]
-    path = next((path for path in around if path.name.lower() == name), None)
-    return decoded(read_file(path, FILE_MB)).splitlines() if path is not None else []
+    A class that the kit does not know is noted and counts as not labelled.
+    """
+    key: dict[Any, int] = {}
+    for path in (*beside(entries.path.parent), *beside(entries.path.parent.parent)):
+        if path.name.lower() in ("labelmap.txt", "_classes.csv"):
+            for line in decoded(read_file(path, FILE_MB)).splitlines():
+                if row := re.match(r"([^#:]+):(\d+),(\d+),(\d+)", line):
+                    label, value = row[1], tuple(map(int, row.groups()[1:]))
+                elif row := re.match(r"\s*(\d+)\s*,([^,]+)", line):
+                    label, value = row[2], int(row[1])
+                else:
+                    continue
+                key[value] = IGNORE
+                with entries.entry(0):
+                    label_id, _ = entries.label(label)
+                    key[value] = IGNORE if label_id is None else label_id
+    return key
 
 
 def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
