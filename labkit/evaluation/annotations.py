@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -23,6 +24,8 @@ from PIL import Image
 
 from labkit.classes import IGNORE, VOC, LabelSet
 from labkit.evaluation.entries import FILE_MB, Entries
+from labkit.io.decode import Unreadable
+from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, some
 from labkit.io.sources import IMAGE_SUFFIXES, MASK_FOLDERS, beside, read_file, state
 from labkit.photos import Photo
@@ -55,12 +58,13 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             return found
     files = [file for _, files in places for file in files]
     for path in files:
-        if path.suffix.lower() == ".json" and _coco_record(path) is not None:
+        if path.suffix.lower() == ".json" and _is_coco(path, strict=path.parent == folder):
             if (found := read_coco(path, photo, classes)) is not None:
                 return found
     for path in files:
-        if _is_foreign(path, _stem(photo)):
-            raise Entries(path, photo).refused("foreign")
+        with suppress(OSError, Unreadable):
+            if _is_foreign(path, _stem(photo)):
+                raise Entries(path, photo).refused("foreign")
     return None
 
 
@@ -315,6 +319,16 @@ def _json(entries: Entries) -> Any:
         raise entries.refused("json", line=error.lineno, column=error.colno) from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
         raise entries.refused("json", line=1, column=1) from error
+
+
+def _is_coco(path: Path, strict: bool) -> bool:
+    """LabkitError where it looks like it and cannot be read, unless it lies so far off that it is perhaps not ours."""
+    try:
+        return _coco_record(path) is not None
+    except LabkitError:
+        if strict:
+            raise
+        return False
 
 
 def _coco_record(path: Path) -> dict[str, Any] | None:
