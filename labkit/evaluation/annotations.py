@@ -37,7 +37,8 @@ _LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
 _EXPORTED = {"images", "jpegimages", "img"}
 """A folder of this name has its masks beside it, not in it."""
 
-_FOREIGN = re.compile(r"annotations\.xml|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
+_INNER = ("annotations", "Annotations", "masks", "SegmentationClass", "labels")
+_FOREIGN = re.compile(r"_?annotations\.(?:xml|csv|txt)|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
 _RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
 """Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
@@ -74,7 +75,7 @@ def _places(folder: Path) -> list[Path]:
     for up, name in ((folder.parent, folder.name), (folder.parent.parent, folder.parent.name)):
         if name.lower() in _EXPORTED:
             roots.append(up)
-    inner = [root / name for root in roots for name in ("annotations", "masks", "SegmentationClass", "labels")]
+    inner = [root / name for root in roots for name in _INNER]
     return [*roots, *inner]
 
 
@@ -352,10 +353,13 @@ def _is_result(path: Path) -> bool:
 
 
 def _is_foreign(path: Path, stem: str) -> bool:
-    """Whether it is an annotation in a format that is not read: CVAT's XML, YOLO's text, Label Studio's own."""
+    """Whether it is an annotation in a format that is not read: XML, YOLO's, Label Studio's, VIA's, Datumaro's own."""
     if path.suffix.lower() == ".json":
+        if _is_coco(path, strict=False):
+            return False
         content = read_file(path, FILE_MB)
-        return b'"annotations"' in content and b'"data"' in content and content.lstrip()[:1] == b"["
+        via = b'"_via_img_metadata"' in content or b'"shape_attributes"' in content
+        return via or (b'"annotations"' in content and (b'"data"' in content or b'"items"' in content))
     if path.stem == stem and path.suffix.lower() == ".txt":
         rows = [line.split() for line in decoded(read_file(path, FILE_MB)).splitlines() if line.strip()]
         return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)
