@@ -425,6 +425,10 @@ def test_names_that_tools_changed(tmp_path):
         ("labels/x.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n"),
         ("project-1-at-2026.json", '[{"annotations": [], "data": {"image": "x.jpg"}}]'),
         ("task-1-annotation-2-by-1-tag-cat-0.png", ""),
+        ("via.json", '{"x.jpg1": {"filename": "x.jpg", "regions": [{"shape_attributes": {}}]}}'),
+        ("annotations/default.json", '{"categories": {}, "items": [{"id": "x", "annotations": []}]}'),
+        ("Annotations/x.xml", "<annotation/>"),
+        ("_annotations.csv", "filename,class,xmin"),
     ],
 )
 def test_formats_that_are_not_read(tmp_path, name, content):
