@@ -98,7 +98,8 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
         key = ("shape", number) if group is None else ("group", str(group), label_id)
         labelled[key] = (label_id, labelled[key][1] | mask if key in labelled else mask)
     annotation = _composed(path, photo, labelled.values(), classes)
-    annotation.made_by["sam"] = any(str(row.get("description")).startswith("SAM") for *_, row in shapes)
+    if any(str(row.get("description")).startswith("SAM") for *_, row in shapes):
+        annotation.made_by["sam"] = True
     return annotation
 
 
