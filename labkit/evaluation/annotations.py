@@ -119,9 +119,8 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
             group = row.get("group_id")
             entries.add(label_id, mask, group if group is not None else f"-{count}" if count else None)
     truth = entries.composed()
-    truth.made_by["sam"] = any(
-        isinstance(row, dict) and str(row.get("description")).startswith("SAM") for row in shapes
-    )
+    if any(isinstance(row, dict) and str(row.get("description")).startswith("SAM") for row in shapes):
+        truth.made_by["sam"] = True
     return truth
 
 
