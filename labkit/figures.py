@@ -34,7 +34,7 @@ __all__ = [
     "display_figures",
     "display_svg",
     "figure",
-    "inline_svg",
+    "in_html",
     "legend_rows",
     "mask_image",
     "named_segments",
@@ -188,7 +188,8 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
         if patches:
             drawn.legend(handles=patches, loc="outside lower left", ncols=3, frameon=False)
         else:
-            drawn.supxlabel(text("figures.nothing"), x=0.01, ha="left", fontsize=9)
+            said = text("figures.nothing" if result.classes is None else "figures.nothing_helps")
+            drawn.supxlabel(said, x=0.01, ha="left", fontsize=9)
         return drawn
 
 
@@ -210,9 +211,8 @@ def svg(drawn: Figure) -> str:
     return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_webp, written)
 
 
-def inline_svg(drawn: Figure) -> str:
-    """A figure as SVG to stand in HTML, never wider than what is around it."""
-    written = svg(drawn)
+def in_html(written: str) -> str:
+    """An SVG to stand in HTML, never wider than what is around it."""
     return written[written.index("<svg") :].replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
 

@@ -160,8 +160,9 @@ def test_long_names_leave_their_neighbours_alone(two_classes):
 
 
 def test_nothing_found():
-    """It is said in words, under the pictures and in the table."""
-    assert words(svg(figure(nothing())))[-1] == "ничего не найдено"
+    """It is said in words, under the pictures, with what may help, and in the table; SAM has no classes to miss."""
+    assert "Помогут другое фото, вариант или веса." in words(svg(figure(nothing())))[-1]
+    assert words(svg(figure(Segmentation.nothing(nothing().photo))))[-1] == "ничего не найдено"
     with use_language("en"):
         assert summary([nothing()]).splitlines()[-1] == "x      nothing found"
 

@@ -45,6 +45,7 @@ def hand_in(
     from IPython.display import display
 
     record = scores.record() if scores is not None else None
+    prompted = [getattr(one, "result", one) for one in prompted if getattr(one, "prompts", True)]
     data = results_data(find_variant(variant), photos, results, student, group, wanted, target, prompted, record)
     facts = HandIn({**data, "digest": digest(data)})
     display(facts)

@@ -13,34 +13,39 @@ from labkit.io.errors import LabkitError
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.viewer.viewer import page_part
 from labkit.viewer.widget import ViewerWidget, display_with_page
 
 __all__ = ["Explorer", "explore"]
 
 
-def explore(model: Any, photos: Sequence[Photo] | Photo) -> Explorer:
+def explore(
+    model: Any, photos: Sequence[Photo | Segmentation] | Photo | Segmentation, start: Photo | None = None
+) -> Explorer:
     """Displays a photo chooser, the settings of the model and its result, which follows them.
 
-    The answer's `result` and `settings` are the last that were shown. In a page without a kernel the first stands.
+    Of results in place of photos none is computed again while the settings are as they were. `start` is the photo that
+    is shown first. The answer's `result` and `settings` are the last that were shown. In a page without a kernel there
+    is nothing: `show` stands there.
     """
-    explorer = Explorer(model, [photos] if isinstance(photos, Photo) else list(photos))
-    display_with_page(explorer.widget, page_part([explorer.result]), repr(explorer))
+    explorer = Explorer(model, [photos] if isinstance(photos, (Photo, Segmentation)) else list(photos), start)
+    display_with_page(explorer.widget, "", repr(explorer))
     return explorer
 
 
 class Explorer:
     """The controls of one model and its result; `wait` until it has followed them."""
 
-    def __init__(self, model: Any, photos: Sequence[Photo]):
+    def __init__(self, model: Any, photos: Sequence[Photo | Segmentation], start: Photo | None = None):
         if not photos:
             raise LabkitError(text("viewer.none"))
-        self.model, self.photos = model, photos
-        names = [(f"{n}. {photo.name}", n - 1) for n, photo in enumerate(photos, start=1)]
-        self.chooser = ipywidgets.Dropdown(options=names, value=0, description=text("viewer.choose"))
+        self.model, self.photos = model, [one.photo if isinstance(one, Segmentation) else one for one in photos]
+        self._known = {id(one.photo): one for one in photos if isinstance(one, Segmentation)}
+        first = next((n for n, photo in enumerate(self.photos) if photo is start), 0)
+        names = [(f"{n}. {photo.name}", n - 1) for n, photo in enumerate(self.photos, start=1)]
+        self.chooser = ipywidgets.Dropdown(options=names, value=first, description=text("viewer.choose"))
         self.controls = {name: _control(name, setting) for name, setting in model.settings.items()}
-        self.result: Segmentation = model.segment(photos[0])
         self.settings: dict[str, Any] = dict(model.defaults)
+        self.result: Segmentation = self._segment(self.photos[first], self.settings)
         self.viewer = ViewerWidget(self.result)
         self.widget = ipywidgets.VBox([self.chooser, *self.controls.values(), self.viewer])
         self._lock = threading.Lock()
@@ -62,6 +67,13 @@ class Explorer:
     def _ipython_display_(self) -> None:
         """Nothing: `explore` has displayed it, also where it stands last in a cell."""
 
+    def _segment(self, photo: Photo, settings: dict[str, Any]) -> Segmentation:
+        """The result that is known already, where its settings were these, else a new one."""
+        known = self._known.get(id(photo))
+        if known is not None and known.made_by.get("settings") == settings:
+            return known
+        return self.model.segment(photo, **settings)
+
     def _changed(self, _change: Any) -> None:
         """Notes what is wanted now; a run that is under way is finished, then only the last wish is run."""
         settings = {name: control.value for name, control in self.controls.items()}
@@ -82,7 +94,7 @@ class Explorer:
             photo, settings = wanted
             message = ""
             try:
-                result = self.model.segment(photo, **settings)
+                result = self._segment(photo, settings)
             except Exception as error:  # a thread's traceback nobody would see
                 result = Segmentation.nothing(photo)
                 message = str(error) or type(error).__name__

@@ -289,7 +289,7 @@ function followTheme(host) {
 }
 
 /**
- * Draws the viewer of `data` (`items`, `texts`, `language`, `css`) into `host`.
+ * Draws the viewer of `data` (`items`, `texts`, `language`, `css`, and `start`, the item shown first) into `host`.
  *
  * Answers `setItems(items)`, which keeps zoom and sliders, `say(message)` and `destroy()`. With `ask` the overlay
  * takes points, boxes and contours, and `ask(prompts)` is called after each.
@@ -298,7 +298,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
   const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   const stopTheme = followTheme(host);
   const state = {
-    index: 0,
+    index: data.start ?? 0,
     mode: "side",
     left: null,
     right: null,
@@ -1064,7 +1064,7 @@ export function mount(host, data, { ask = null, asked = {} } = {}) {
     if (pictures.length) await choose(state.index, true);
   }
 
-  const [width, height] = pictures[0]?.item.size ?? [1, 1];
+  const [width, height] = pictures[state.index]?.item.size ?? [1, 1];
   state.view = { zoom: 1, x: width / 2, y: height / 2 };
   const ready = start();
   return {

@@ -6,12 +6,15 @@ import hashlib
 import html
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.figures import summary
 from labkit.locale import text
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import items_of, module, viewer_data
+
+if TYPE_CHECKING:
+    from labkit.photos import Photo
 
 __all__ = ["MARK", "page_part", "script_json", "show"]
 
@@ -19,20 +22,22 @@ MARK = "data-labkit="
 """What tells the viewer's HTML from any other."""
 
 
-def show(results: Segmentation | Sequence[Segmentation]) -> None:
+def show(results: Segmentation | Sequence[Segmentation], start: Photo | None = None) -> None:
     """Displays results in a notebook, photo, mask and overlay side by side, to be played with.
 
-    Results of several models on the same photos can be compared with the curtain: `show(first + second)`.
+    Results of several models on the same photos can be compared with the curtain: `show(first + second)`. `start` is
+    the photo that is shown first.
     """
     from IPython.display import display
 
     results = [results] if isinstance(results, Segmentation) else list(results)
-    display({"text/html": page_part(results), "text/plain": summary(results)}, raw=True)
+    display({"text/html": page_part(results, start), "text/plain": summary(results)}, raw=True)
 
 
-def page_part(results: Sequence[Segmentation]) -> str:
+def page_part(results: Sequence[Segmentation], start: Photo | None = None) -> str:
     """The viewer of results as HTML: one element and one script, which finds it by a mark made of its contents."""
-    data = script_json({**viewer_data(), "items": items_of(results)})
+    first = next((n for n, result in enumerate(results) if result.photo is start), 0)
+    data = script_json({**viewer_data(), "items": items_of(results), "start": first})
     mark = hashlib.sha256(data.encode()).hexdigest()[:16]
     note = html.escape(text("viewer.static"))
     return (

@@ -18,8 +18,8 @@ __all__ = ["ViewerWidget", "display_with_page"]
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def display_with_page(widget: Any, page: str, plain: str) -> None:
-    """Displays a widget where a kernel runs, and HTML in a page where none does."""
+def display_with_page(widget: Any, page: str, plain: str, kind: str = "text/html") -> None:
+    """Displays a widget where a kernel runs, and HTML, or another `kind`, in a page where none does."""
     from IPython.display import display
 
     if hasattr(widget, "_repr_mimebundle_"):
@@ -27,7 +27,7 @@ def display_with_page(widget: Any, page: str, plain: str) -> None:
     else:  # ipywidgets 7, which would display itself and nothing else
         bundle = {_VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}
     data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    display({**data, "text/html": page, "text/plain": plain}, metadata=metadata, raw=True)
+    display({**data, kind: page, "text/plain": plain}, metadata=metadata, raw=True)
 
 
 class ViewerWidget(anywidget.AnyWidget):

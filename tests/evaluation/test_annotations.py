@@ -642,3 +642,11 @@ def test_many_points_take_no_time(tmp_path, points):
     started = time.process_time()
     read_labelme(path, blank(width=2048, height=1536))
     assert time.process_time() - started < 10
+
+
+def test_the_kits_photos_have_theirs(default_photos, root):
+    """A photo of the kit needs no folder to be named; a copy of it elsewhere is not the kit's."""
+    photo = default_photos["cat_kitten"]
+    own = find_ground_truth(photo)
+    assert np.array_equal(own.labels, find_ground_truth(photo, root / "data" / "outlines").labels)
+    assert find_ground_truth(replace(photo, path=root / "cat_kitten.jpg")) is None

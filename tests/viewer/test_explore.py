@@ -11,7 +11,6 @@ from IPython.utils.capture import capture_output
 from labkit.io.errors import LabkitError
 from labkit.viewer import explore
 from labkit.viewer.explore import Explorer
-from labkit.viewer.viewer import MARK
 
 
 @pytest.fixture
@@ -91,13 +90,27 @@ def test_a_run_that_fails(load, photos):
     assert explorer.viewer.message == "" and explorer.result.segments
 
 
+def test_known_results(load, photos):
+    """Results in place of photos are shown and not computed again, until a setting is moved; `start` comes first."""
+    results = [load(3).segment(photo) for photo in photos]
+    model = Slow(load(3))
+    explorer = Explorer(model, results, photos[1])
+    assert explorer.result is results[1] and model.runs == []
+    explorer.chooser.value = 0
+    explorer.wait(60)
+    assert explorer.result is results[0] and model.runs == []
+    explorer.controls["finest"].value = 16
+    explorer.wait(60)
+    assert explorer.result is not results[0] and model.runs == [16]
+
+
 def test_display(shell, load, photos):
-    """One bundle: the controls, and for a page without a kernel the viewer; a single photo is a list of one."""
+    """One bundle: the controls, and nothing for a page without a kernel; a single photo is a list of one."""
     with capture_output() as captured:
         explorer = explore(load(1), photos[0])
     assert len(explorer.photos) == 1
     (output,) = captured.outputs
-    assert "application/vnd.jupyter.widget-view+json" in output.data and MARK in output.data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in output.data and output.data["text/html"] == ""
 
 
 def test_no_photos(load):

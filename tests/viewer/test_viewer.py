@@ -136,8 +136,9 @@ def test_data_are_whole(results, language):
     """The script gets the words, the language, the style sheet and the item of each result, nothing changed."""
     with use_language(language):
         data = data_of(page_part(results))
-        assert data == {**viewer_data(), "items": items_of(results)}
-    assert data.keys() == {"texts", "language", "css", "items"}
+        assert data == {**viewer_data(), "items": items_of(results), "start": 0}
+        assert data_of(page_part(results, results[1].photo))["start"] == 1
+    assert data.keys() == {"texts", "language", "css", "items", "start"}
 
 
 def test_language(results):
