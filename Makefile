@@ -4,13 +4,14 @@ VARIANT ?= 1
 PHOTOS ?=
 WEIGHTS ?= auto
 STUDENT ?=
+URL ?=
 GROUP ?=
 RUN = .venv/bin/python
 
 DIR ?= handed_in
 PIP = $(RUN) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help report grade test lint install benchmark notebooks clean
+.PHONY: help report grade test lint install benchmark notebooks publish clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 18
@@ -41,6 +42,9 @@ benchmark: .venv/developed  ## speed against the bare library calls, and of the 
 
 notebooks: .venv/installed  ## runs the committed notebooks again, in place
 	$(RUN) -m tools.refresh notebooks/*.ipynb
+
+publish: .venv/installed  ## writes the kit's address and Colab badges: URL=https://github.com/OWNER/REPO
+	$(RUN) -m tools.publish "$(URL)"
 
 install: .venv/installed  ## .venv with what a student needs
 

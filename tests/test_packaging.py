@@ -39,9 +39,10 @@ def test_tested_versions_meet_the_floors(root):
 
 
 def test_what_travels_with_the_package(root):
-    """The weights and the report's template are package data; the ten photos are in the clone."""
+    """The weights, the report's template and the ten photos with their outlines are package data."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     assert "weights/embedded/*" in text and "report/template/*/*" in text
+    assert '"labkit.data" = ["images/*", "outlines/*"]' in text and '"labkit.data"' in (root / "setup.py").read_text()
     files = {path.name for path in (root / "labkit" / "weights" / "embedded").iterdir()}
     assert {f"{name}.safetensors" for name in EMBEDDED} | {"MODEL_CARD.md"} <= files
     photos = sorted((root / "data" / "images").iterdir())

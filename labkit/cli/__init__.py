@@ -236,16 +236,17 @@ def _segment(arguments: argparse.Namespace) -> int:
 
 
 def _in_work(prompts: dict[str, list], photo: Photo) -> dict[str, list]:
-    """Prompts in pixels of the photo's file, checked there, as pixels of the photo in work."""
-    from labkit.models.prompts import check_box, check_points
-
-    scaled, size = dict(prompts), photo.original_size
+    """Prompts in pixels of the photo's file as pixels of the photo in work; of a box what lies in the photo."""
+    (height, width), (scale_x, scale_y) = photo.original_size or (0, 0), photo.scale
+    scaled = dict(prompts)
+    for x, y in prompts.get("points", ()):
+        if not (0 <= x < width and 0 <= y < height):
+            raise LabkitError(text("prompt.outside", x=f"{x:g}", y=f"{y:g}", width=width, height=height))
     if "points" in prompts:
-        points, _ = check_points(prompts["points"], prompts["point_labels"], size)
-        scaled["points"] = [[x * photo.scale[0], y * photo.scale[1]] for x, y in points]
+        scaled["points"] = [[x * scale_x, y * scale_y] for x, y in prompts["points"]]
     if "box" in prompts:
-        box = check_box(prompts["box"], size)
-        scaled["box"] = [n * scale for n, scale in zip(box, photo.scale * 2, strict=True)]
+        x0, y0, x1, y1 = prompts["box"]
+        scaled["box"] = [x0 * scale_x, y0 * scale_y, min(x1, width) * scale_x, min(y1, height) * scale_y]
     return scaled
 
 

@@ -8,12 +8,12 @@ JSON, which may hold many photos. They belong to the upright photo.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -24,6 +24,8 @@ from PIL import Image
 
 from labkit.classes import IGNORE, VOC, LabelSet
 from labkit.evaluation.entries import FILE_MB, Entries
+from labkit.io.decode import Unreadable
+from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, some
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.sources import IMAGE_SUFFIXES, MASK_FOLDERS, beside, read_file, state
@@ -36,7 +38,8 @@ _LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
 _EXPORTED = {"images", "jpegimages", "img"}
 """A folder of this name has its masks beside it, not in it."""
 
-_FOREIGN = re.compile(r"annotations\.xml|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
+_INNER = ("annotations", "Annotations", "masks", "SegmentationClass", "labels")
+_FOREIGN = re.compile(r"_?annotations\.(?:xml|csv|txt)|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
 _RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
 """Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
@@ -58,12 +61,13 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             return found
     files = [file for _, files in places for file in files]
     for path in files:
-        if path.suffix.lower() == ".json" and _coco_record(path) is not None:
+        if path.suffix.lower() == ".json" and _is_coco(path, strict=path.parent == folder):
             if (found := read_coco(path, photo, classes)) is not None:
                 return found
     for path in files:
-        if _is_foreign(path, stem(photo)):
-            raise Entries(path, photo).refused("foreign")
+        with suppress(OSError, Unreadable):
+            if _is_foreign(path, stem(photo)):
+                raise Entries(path, photo).refused("foreign")
     return None
 
 
@@ -73,7 +77,7 @@ def _places(folder: Path) -> list[Path]:
     for up, name in ((folder.parent, folder.name), (folder.parent.parent, folder.parent.name)):
         if name.lower() in _EXPORTED:
             roots.append(up)
-    inner = [root / name for root in roots for name in ("annotations", "masks", "SegmentationClass", "labels")]
+    inner = [root / name for root in roots for name in _INNER]
     return [*roots, *inner]
 
 
@@ -115,9 +119,8 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
             group = row.get("group_id")
             entries.add(label_id, mask, group if group is not None else f"-{count}" if count else None)
     truth = entries.composed()
-    truth.made_by["sam"] = any(
-        isinstance(row, dict) and str(row.get("description")).startswith("SAM") for row in shapes
-    )
+    if any(isinstance(row, dict) and str(row.get("description")).startswith("SAM") for row in shapes):
+        truth.made_by["sam"] = True
     return truth
 
 
@@ -181,22 +184,23 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     path = Path(path)
     entries = Entries(path, photo, classes)
     image = entries.image(path, _LOSSLESS)
-    colors, ids = _class_colors(entries), _class_values(entries)
-    if image.mode in ("RGB", "RGBA") or (colors and image.mode == "P"):
-        labels = _by_color(entries, image.convert("RGB"), colors)
+    key = _key(entries)
+    colored = any(isinstance(value, tuple) for value in key)
+    if image.mode in ("RGB", "RGBA") or (colored and image.mode == "P"):
+        labels = _by_color(entries, image.convert("RGB"), key if colored else {})
     elif image.mode in ("1", "L", "LA", "P"):
         labels = np.array(image if image.mode == "P" else image.convert("L"))
-        if ids:
-            labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
+        if key and not colored:
+            labels = np.array([key.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
     values = set(np.unique(labels).tolist())
-    if not (colors or ids):
+    if not key:
         if values <= {0, IGNORE} and IGNORE in values:
             raise entries.refused("binary", stem=stem(photo))
         if 1 in values <= {0, 1, IGNORE}:
             entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=stem(photo))))
-    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
+    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if key else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
     if path.parent.name.lower() == "segmentationclass":
@@ -218,7 +222,7 @@ def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> 
     return entries.composed()
 
 
-def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
+def _by_color(entries: Entries, image: Image.Image, colors: dict[Any, int]) -> np.ndarray:
     """Label ids by the colours of classes, without any by VOC's own; what has only greys holds the ids themselves."""
     found, places = np.unique(np.array(image).reshape(-1, 3), axis=0, return_inverse=True)
     known = colors or _voc_colors()
@@ -240,37 +244,26 @@ def _voc_colors() -> dict[tuple[int, ...], int]:
     return colors
 
 
-def _class_colors(entries: Entries) -> dict[tuple[int, ...], int]:
-    """The label id of each colour in CVAT's `labelmap.txt`: a line a class, `label:red,green,blue:parts:actions`."""
-    colors = {}
-    for line in _lines(entries, "labelmap.txt"):
-        label, color, *_ = [*line.split(":"), ""]
-        with entries.entry(0):
-            if not line.startswith("#") and re.fullmatch(r"\d+,\d+,\d+", color):
-                colors[tuple(map(int, color.split(",")))] = _label_or_ignored(entries, label)
-    return colors
+def _key(entries: Entries) -> dict[Any, int]:
+    """The label id of each colour of CVAT's `labelmap.txt`, of each value of Roboflow's `_classes.csv`, here or above.
 
-
-def _class_values(entries: Entries) -> dict[int, int]:
-    """The label id of each pixel value in Roboflow's `_classes.csv`: `value, class`."""
-    ids = {}
-    for row in csv.reader(_lines(entries, "_classes.csv")):
-        if len(row) > 1 and row[0].strip().isdigit():
-            ids[int(row[0])] = _label_or_ignored(entries, row[1])
-    return ids
-
-
-def _label_or_ignored(entries: Entries, label: str) -> int:
-    """A class that the kit does not know is noted and counts as not labelled."""
-    with entries.entry(0):
-        return label_id if (label_id := entries.label(label)[0]) is not None else IGNORE
-    return IGNORE
-
-
-def _lines(entries: Entries, name: str) -> list[str]:
-    around = [*beside(entries.path.parent), *beside(entries.path.parent.parent)]
-    path = next((path for path in around if path.name.lower() == name), None)
-    return decoded(read_file(path, FILE_MB)).splitlines() if path is not None else []
+    A class that the kit does not know is noted and counts as not labelled.
+    """
+    key: dict[Any, int] = {}
+    for path in (*beside(entries.path.parent), *beside(entries.path.parent.parent)):
+        if path.name.lower() in ("labelmap.txt", "_classes.csv"):
+            for line in decoded(read_file(path, FILE_MB)).splitlines():
+                if row := re.match(r"([^#:]+):(\d+),(\d+),(\d+)", line):
+                    label, value = row[1], tuple(map(int, row.groups()[1:]))
+                elif row := re.match(r"\s*(\d+)\s*,([^,]+)", line):
+                    label, value = row[2], int(row[1])
+                else:
+                    continue
+                key[value] = IGNORE
+                with entries.entry(0):
+                    label_id, _ = entries.label(label)
+                    key[value] = IGNORE if label_id is None else label_id
+    return key
 
 
 def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
@@ -334,6 +327,16 @@ def _json(entries: Entries) -> Any:
         raise entries.refused("json", line=1, column=1) from error
 
 
+def _is_coco(path: Path, strict: bool) -> bool:
+    """LabkitError where it looks like it and cannot be read, unless it lies so far off that it is perhaps not ours."""
+    try:
+        return _coco_record(path) is not None
+    except LabkitError:
+        if strict:
+            raise
+        return False
+
+
 def _coco_record(path: Path) -> dict[str, Any] | None:
     """What a COCO JSON holds, None for any other file; each is read once as long as it stays the same."""
     return _coco_of(path, state(path))
@@ -355,10 +358,13 @@ def _is_result(path: Path) -> bool:
 
 
 def _is_foreign(path: Path, own: str) -> bool:
-    """Whether it is an annotation in a format that is not read: CVAT's XML, YOLO's text, Label Studio's own."""
+    """Whether it is an annotation in a format that is not read: XML, YOLO's, Label Studio's, VIA's, Datumaro's own."""
     if path.suffix.lower() == ".json":
+        if _is_coco(path, strict=False):
+            return False
         content = read_file(path, FILE_MB)
-        return b'"annotations"' in content and b'"data"' in content and content.lstrip()[:1] == b"["
+        via = b'"_via_img_metadata"' in content or b'"shape_attributes"' in content
+        return via or (b'"annotations"' in content and (b'"data"' in content or b'"items"' in content))
     if path.stem == own and path.suffix.lower() == ".txt":
         rows = [line.split() for line in decoded(read_file(path, FILE_MB)).splitlines() if line.strip()]
         return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)

@@ -153,16 +153,13 @@ class Entries:
             rows = [rows]
         if not any(rows):
             raise self.refused("box", number=number)
-        parts, errors = [], []
+        parts, before = [], len(self.notes)
         for row in filter(None, rows):
-            try:
-                pairs = list(zip(row[::2], row[1::2], strict=True))
-                parts.append(self._drawn(number, self._pairs(number, pairs)))
-            except (*_ODD, LabkitError) as error:
-                errors.append(error if isinstance(error, LabkitError) else self.refused("points", number=number))
+            with self.entry(number):
+                parts.append(self._drawn(number, self._pairs(number, list(zip(row[::2], row[1::2], strict=True)))))
         if not parts:
-            raise errors[0]
-        self.notes += map(str, errors)
+            first, self.notes[before:] = self.notes[before], []
+            raise LabkitError(first)
         return np.logical_or.reduce(parts)
 
     def _pairs(self, number: int, points: Any) -> np.ndarray:

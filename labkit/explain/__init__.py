@@ -1,1 +1,1 @@
-"""The lecture made visible, one file a topic: real tensors of the loaded model, drawn for the student's own photo."""
+"""The lecture made visible: what notebooks draw of what their cells have measured, one file a topic."""

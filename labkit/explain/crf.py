@@ -1,7 +1,7 @@
 """The fully connected CRF that refined the masks of DeepLab V1 and V2: every pixel asks all others, near or alike.
 
-Krähenbühl and Koltun, 2011, arXiv:1210.5644; in DeepLab: Chen et al., 2017, arXiv:1606.00915, section 3.3. The figures
-and sliders for it: `labkit.explain.deeplab`.
+Krähenbühl and Koltun, 2011, arXiv:1210.5644; in DeepLab: Chen et al., 2017, arXiv:1606.00915, section 3.3. Below it the
+sliders of a notebook and the table over its photos.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from labkit.explain.hooks import Trial, on_photo, photo_part, recorded
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.explain.drawing import Sliders, changes, three_colors
+from labkit.explain.measures import boundary_iou, on_photo, photo_part
+from labkit.figures import Drawing, overlay_image, panels, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.io.progress import track
+from labkit.locale import number, text
 from labkit.models.base import Setting
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["CRF_SETTINGS", "DenseCRF", "answers", "refine"]
+__all__ = ["CRF_SETTINGS", "DenseCRF", "answers", "crf_figure", "crf_sliders", "crf_table", "refine"]
 
 CRF_SETTINGS = {
     "appearance": Setting(6.0, 0.0, 20.0),
@@ -37,6 +41,11 @@ CRF_SETTINGS = {
 """
 
 _SIDE, _STEP = 192, 6
+
+
+_WIDTH, _DETAIL = 2.7, 1.9
+_Pair = tuple[Segmentation, Segmentation]
+"""An answer before and after the CRF."""
 
 
 class DenseCRF:
@@ -97,15 +106,16 @@ def answers(model: Any, photo: Photo, *working_sides: int) -> list[tuple[Segment
     """
     usual, found = model.defaults["working_side"], []
     for side in working_sides or (usual, usual // 3):
-        with recorded({"logits": model.network}) as seen:
+        logits: list[torch.Tensor] = []
+        keep = model.network.register_forward_hook(lambda module, given, output, kept=logits: kept.append(output[0]))
+        with keep:
             result = model.segment(photo, working_side=side)
-        logits = seen["logits"][-1][0]
-        found.append((result, on_photo(logits, photo_part(model, result, logits.shape[1:]))))
+        found.append((result, on_photo(logits[-1].float().cpu(), photo_part(model, result))))
     return found
 
 
-def refine(found: Sequence[tuple[Segmentation, torch.Tensor]], **settings: float) -> list[Trial]:
-    """The answers for one photo, before (`full`) and after (`result`) a CRF with `settings` (see `CRF_SETTINGS`).
+def refine(found: Sequence[tuple[Segmentation, torch.Tensor]], **settings: float) -> list[_Pair]:
+    """The answers for one photo, before and after a CRF with `settings` (see `CRF_SETTINGS`).
 
     It runs on a grid whose longest side has 192 pixels; its probabilities, not its labels, are brought to the photo's
     size.
@@ -121,8 +131,73 @@ def refine(found: Sequence[tuple[Segmentation, torch.Tensor]], **settings: float
         labels = label_ids.to(torch.uint8)[place].numpy()
         made_by = {**before.made_by, "crf": crf.settings}
         after = Segmentation.from_labels(before.photo, labels, confidence.numpy(), before.classes, made_by)
-        refined.append(Trial((), before, after))
+        refined.append((before, after))
     return refined
+
+
+def crf_sliders(model: Any, photo: Photo) -> Sliders:
+    """Sliders for the CRF's parameters (`CRF_SETTINGS`) and below them `crf_figure`; the network runs once."""
+    found = answers(model, photo)
+    return Sliders(
+        lambda **settings: crf_figure(refine(found, **settings)),
+        {name: (text(f"explain.crf_{name}"), one.value, one.low, one.high) for name, one in CRF_SETTINGS.items()},
+        photo.name,
+        words_width=20,
+    )
+
+
+def crf_figure(refined: Sequence[_Pair]) -> Drawing:
+    """A row a working side: the answer before, after the CRF, and which pixels of its objects it changed.
+
+    Where the photo has a reference, boundary IoU stands above each mask.
+    """
+    photo, images, titles = refined[0][0].photo, [], []
+    reference = find_ground_truth(photo)
+    for pair in refined:
+        scores = boundary_scores(pair, reference)
+        for n, key in enumerate(("before", "after")):
+            images.append(small(overlay_image(pair[n], 0.5), _DETAIL))
+            score = text("explain.crf_score", score=number(scores[n], 2)) if scores else ""
+            titles.append(f"{text(f'explain.crf_{key}', side=_side(pair))}\n{score}".rstrip())
+        was, now = (one.labels for one in pair)
+        masks = (was == now) & (now > 0), (was > 0) & (now == 0), (was != now) & (now > 0)
+        images.append(changes(photo.pixels, masks, _DETAIL))
+        titles.append(text("explain.crf_share", share=number(100 * float((was != now).mean()), 1)))
+    legend = three_colors([text(f"explain.crf_{key}") for key in ("kept", "lost", "gained")])
+    return panels(images, titles, 3, _WIDTH, legend, photo.name)
+
+
+def _side(pair: _Pair) -> int:
+    return pair[0].made_by["settings"]["working_side"]
+
+
+def boundary_scores(pair: _Pair, reference: Segmentation | None) -> tuple[float, float] | None:
+    """Boundary IoU with the reference before and after, for its largest segment's class; None without a reference."""
+    if reference is None or reference.largest is None:
+        return None
+    label = reference.largest.label
+    known, truth = reference.confidence > 0, reference.mask_of(label)
+    return tuple(boundary_iou(result.mask_of(label) & known, truth) for result in pair)
+
+
+def crf_table(model: Any, photos: Sequence[Photo]) -> str:
+    """Boundary IoU before and after the CRF at each working side, in plain text, and the means over the photos.
+
+    Of all photos that have a reference; where none has, that is said.
+    """
+    head, rows, scores = [], [], []
+    for photo in track(photos, text("explain.crf_progress")):
+        reference = find_ground_truth(photo)
+        if reference is not None and reference.largest:
+            refined = refine(answers(model, photo))
+            head = [text(f"explain.crf_{key}", side=_side(pair)) for pair in refined for key in ("before", "after")]
+            scores.append([score for pair in refined for score in boundary_scores(pair, reference)])
+            name = f"{photo.name}, {reference.classes.label(reference.largest.label_id)}"
+            rows.append([name, *(number(x, 2) for x in scores[-1])])
+    if not rows:
+        return text("explain.crf_no_reference")
+    rows.append([text("explain.crf_mean"), *(number(x, 2) for x in np.mean(scores, axis=0))])
+    return f"{text('explain.crf_boundary')}\n{plain_table([['', *head], *rows])}"
 
 
 def _gaussian(length: int, width: float) -> torch.Tensor:

@@ -1,4 +1,7 @@
-"""What several lectures draw alike: a map's cells over the photo, what was kept, lost and gained, sliders."""
+"""What several lectures draw alike: maps over the photo, masks against another mask, sliders above a figure.
+
+A map is what a network has at some size, an array or a tensor; titles come from the cell that has measured.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,38 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets
+import matplotlib
 import numpy as np
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from labkit.figures import AGREED, EXTRA, LOST, in_html, painted, svg
+from labkit.explain.measures import window
+from labkit.figures import AGREED, EXTRA, LOST, STYLE, Drawing, in_html, painted, panels, small, svg
 from labkit.io.errors import LabkitError
-from labkit.locale import keep_language
+from labkit.locale import keep_language, number, text
+from labkit.photos import Photo
 from labkit.viewer.widget import display_with_page
 
-__all__ = ["OPACITY", "Sliders", "cells", "cells_over", "changes", "compared", "three_colors"]
+__all__ = [
+    "Sliders",
+    "array",
+    "cells",
+    "cells_over",
+    "changes",
+    "maps_figure",
+    "masks_figure",
+    "scale_of",
+    "three_colors",
+]
 
-OPACITY = 0.65
-"""Of a map's cells over the photo."""
+_OPACITY = 0.65
+
+
+def array(values: Any) -> np.ndarray:
+    """A tensor, wherever it is, or an array as float32 on the CPU."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, np.float32)
 
 
 def cells(values: np.ndarray, scale: ScalarMappable) -> Image.Image:
@@ -28,8 +49,14 @@ def cells(values: np.ndarray, scale: ScalarMappable) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(scale.to_rgba(values, bytes=True)[..., :3]))
 
 
+def scale_of(values: np.ndarray, limits: tuple[float, float] | None = None, colors: str = "cividis") -> ScalarMappable:
+    """Colours from the least to the largest value, or between `limits`."""
+    low, high = limits or (float(values.min()), float(values.max()))
+    return ScalarMappable(Normalize(low, high if high > low else low + 1), colors)
+
+
 def cells_over(
-    photo: Image.Image, values: np.ndarray, part: tuple[float, float], scale: ScalarMappable, opacity: float = OPACITY
+    photo: Image.Image, values: np.ndarray, part: tuple[float, float], scale: ScalarMappable, opacity: float = _OPACITY
 ) -> Image.Image:
     """The grey photo under a map (`RxK`) in the colours of a scale, cell by cell; the photo is `part` of its sides."""
     sides = zip((photo.height, photo.width), part, values.shape, strict=True)
@@ -39,14 +66,51 @@ def cells_over(
     return Image.fromarray(np.uint8(255 * (opacity * heat + (1 - opacity) * grey)))
 
 
+@matplotlib.rc_context(STYLE)
+def maps_figure(
+    photo: Photo,
+    maps: Mapping[str, Any],
+    part: tuple[float, float] = (1.0, 1.0),
+    limits: tuple[float, float] | None = None,
+    colors: str = "cividis",
+    bar: str = "",
+    columns: int = 4,
+    width: float = 2.2,
+) -> Drawing:
+    """Maps (`RxK`, by title) over the photo, which is `part` of their height and width.
+
+    Each has colours from its least to its largest value; with `limits` all have one scale, and `bar` names it.
+    """
+    below, images = small(photo.pixels, 0.75 * width), []
+    for values in maps.values():
+        values = array(values)
+        images.append(cells_over(below, values, part, scale_of(values, limits, colors)))
+    drawn = panels(images, list(maps), min(columns, len(images)), width, name=photo.name)
+    if limits and bar:
+        scale = scale_of(np.zeros(1), limits, colors)
+        ticks = [limits[0], sum(limits) / 2, limits[1]]
+        side = drawn.colorbar(scale, ax=drawn.axes, alpha=_OPACITY, shrink=0.9, aspect=18, pad=0.01, ticks=ticks)
+        side.ax.set_yticklabels([number(tick, 1).replace("-", "−") for tick in ticks])
+        side.set_label(bar)
+    return drawn
+
+
+def masks_figure(
+    photo: Photo, masks: Mapping[str, np.ndarray], truth: np.ndarray, columns: int = 3, width: float = 2.2
+) -> Drawing:
+    """Masks (by title) against one of them, the truth, all `HxW` bool: what agrees, what is lost, what is extra."""
+    part = window(np.logical_or.reduce([truth, *masks.values()]))
+    images = [
+        changes(photo.pixels[part], [region[part] for region in (mask & truth, truth & ~mask, mask & ~truth)], width)
+        for mask in masks.values()
+    ]
+    legend = three_colors([text(f"explain.{key}") for key in ("agreed", "lost", "extra")])
+    return panels(images, list(masks), min(columns, len(images)), width, legend, photo.name)
+
+
 def changes(pixels: np.ndarray, masks: Sequence[np.ndarray], width: float) -> Image.Image:
     """The grey photo with what was kept, lost and gained (`masks`, `HxW` bool), for a panel of `width` inches."""
     return painted(pixels, list(zip(masks, (AGREED, LOST, EXTRA), strict=True)), width)
-
-
-def compared(pixels: np.ndarray, mask: np.ndarray, truth: np.ndarray, width: float) -> Image.Image:
-    """`changes` from one mask, the truth, to another."""
-    return changes(pixels, (mask & truth, truth & ~mask, mask & ~truth), width)
 
 
 def three_colors(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -77,7 +141,7 @@ class Sliders(ipywidgets.VBox):
                 value, min=low, max=high, step=step, description=words, continuous_update=False, style=style
             )
             sliders[name].layout = ipywidgets.Layout(max_width="100%", **layout)
-        shown = ipywidgets.HTML()
+        self.first, shown = svg(draw(**{name: row[1] for name, row in settings.items()})), ipywidgets.HTML()
 
         def follow(_change: Any = None) -> None:
             try:
@@ -85,11 +149,11 @@ class Sliders(ipywidgets.VBox):
             except LabkitError as error:
                 shown.value = f"<p>{html.escape(str(error))}</p>"
 
-        follow()
         for slider in sliders.values():
             slider.observe(keep_language(follow), names="value")
+        shown.value = in_html(self.first)
         super().__init__([*sliders.values(), shown])
         self.plain = plain
 
     def _ipython_display_(self) -> None:
-        display_with_page(self, self.children[-1].value, self.plain)
+        display_with_page(self, self.first, self.plain, "image/svg+xml")

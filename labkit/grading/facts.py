@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,17 +80,14 @@ def made_by(data: dict[str, Any]) -> dict[str, Any]:
     return common
 
 
-def strict(data: dict[str, Any], alike: Callable[[str, str], bool] = lambda one, two: False) -> dict[str, Any]:
+def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, Any]:
     """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for.
 
-    `alike` says of two photos, by name, whether they look the same.
+    `repeated` are the names of photos that look as others of the report do.
     """
     asked = asked_by(data["variant_number"])
-    photos: list[dict[str, Any]] = []
-    for photo in data["photos"]:
-        known = (one for one in photos if one["sha256"] == photo["sha256"] or alike(one["name"], photo["name"]))
-        if next(known, None) is None:
-            photos.append(photo)
+    first = {photo["sha256"]: photo for photo in reversed(data["photos"])}
+    photos = [one for one in data["photos"] if one is first[one["sha256"]] and one["name"] not in repeated]
     names = {photo["name"] for photo in photos}
     said: set[str] = set()
     answers = []

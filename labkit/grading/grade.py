@@ -19,13 +19,14 @@ from labkit.classes import LABEL_SETS, label_set
 from labkit.grading.facts import sections_gone, strict, unseen
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, chosen, kept, secret, unwritable
+from labkit.grading.looks import alike, look
 from labkit.grading.people import works
 from labkit.grading.roster import Roster, read_roster
 from labkit.grading.rows import MIN_IOU, PhotoRow, Remark, Row, floored
 from labkit.grading.rubric import Rubric, read_rubric
-from labkit.grading.similarity import compared, same_look
+from labkit.grading.similarity import compared
 from labkit.grading.submissions import Source, Submission, content, distinct, find_sources, members, read
-from labkit.grading.thumbnails import look, thumbnail
+from labkit.grading.thumbnails import thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
 from labkit.io.files import safe_name, some, write_whole
@@ -103,7 +104,7 @@ def grade(
     if recompute:
         done = done.with_rows(_run_all([tasks[row.file] for row in done.rows], done.rows))
     done = done.with_rows(_compare(done.rows, out))
-    done = done.with_rows([points.suggested(students.checked(row)) for row in done.rows])
+    done = done.with_rows([points.suggested(row) for row in students.checked(done.rows)])
     write_gradebook(done, out, students, points, anonymous)
     return list(done.rows)
 
@@ -172,7 +173,7 @@ def _made(task: _Task, raw: bytes, digest: str) -> Row:
 
 def _checked(submission: Submission, digest: str, task: _Task) -> Row:
     looks = {name: _look(jpeg) for name, jpeg in list(submission.jpegs.items())[:_PICTURES]}
-    data = strict(submission.data, lambda one, two: same_look(looks.get(one), looks.get(two)))
+    data = strict(submission.data, _repeated(looks))
     differs = disagreements(submission.data, submission.items, submission.page)
     differs += unseen(submission.data, submission.prose)
     remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
@@ -204,6 +205,12 @@ def _checked(submission: Submission, digest: str, task: _Task) -> Row:
         answers=tuple(answers),
         conclusions=_cut(data["conclusions"], _ANSWER),
     )
+
+
+def _repeated(looks: dict[str, str | None]) -> set[str]:
+    """The photos of a report that another one of it, before them, looks like."""
+    names = list(looks)
+    return {names[later] for _, later in alike([looks[name] for name in names], names)}
 
 
 def _target(task: _Task, data: dict[str, Any]) -> str:

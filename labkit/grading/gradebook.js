@@ -52,7 +52,8 @@ export const bare = (cell) => cell.replace(GUARDED, "");
 
 /** Rows of cells as the text of a file. */
 export function writeCsv(rows, separator = ";") {
-  const quoted = (cell) => (/[;,\t"\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+  const special = (cell) => cell.includes(separator) || /["\r\n]/.test(cell);
+  const quoted = (cell) => (special(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   return `\ufeff${rows.map((row) => `${row.map(quoted).join(separator)}\r\n`).join("")}`;
 }
 
@@ -301,7 +302,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
       "tr",
       {},
       make("th", { scope: "row", class: "student" }, toggle, fileOf(row)),
-      cell("group", written(hidden ? "" : row.group)),
+      cell("group", ...(row.group && !hidden ? [written(row.group)] : [])),
       cell("variant", make("b", {}, String(row.variant ?? "")), " ", make("span", { class: "model" }, row.model)),
       cell("date", ...row.shown.split(/ (.*)/s, 2).flatMap((text) => [make("span", {}, text), " "])),
       cell("checks", ...(row.checks.length > 0 ? checksOf(row) : [])),
@@ -462,6 +463,9 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
     const made = make("button", { type: "button", class: name }, say(key));
     made.addEventListener("click", act);
     return made;
+  };
+  const acceptAll = () => {
+    for (const line of lines) line.accept();
   };
   const openAll = (open) => {
     for (const line of lines) if (!line.hidden) line.open(open);
@@ -655,7 +659,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
           ),
         ]
       : []),
-    ...(rows.some((row) => row.suggestion) ? [button("accept", () => lines.forEach((line) => line.accept()))] : []),
+    ...(rows.some((row) => row.suggestion) ? [button("accept", () => acceptAll())] : []),
     ...(hidden ? [reveal] : []),
     make("label", { class: "button" }, say("load"), file),
     state,
@@ -669,8 +673,17 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
   /** What is no row: lines behind a heading that counts them. */
   function more(name, entries) {
     if (entries.length === 0) return [];
-    const items = entries.map((parts) => make("li", {}, ...parts.filter(Boolean).flatMap((part) => [written(part), " "])));
-    return [make("details", { class: name }, make("summary", {}, say(name, { count: entries.length })), make("ul", {}, ...items))];
+    const items = entries.map((parts) =>
+      make("li", {}, ...parts.filter(Boolean).flatMap((part) => [written(part), " "])),
+    );
+    return [
+      make(
+        "details",
+        { class: name },
+        make("summary", {}, say(name, { count: entries.length })),
+        make("ul", {}, ...items),
+      ),
+    ];
   }
 
   document
@@ -683,7 +696,9 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
       filters,
       table,
       nothing,
-      ...(hidden ? [] : [...more("absent", data.absent), ...more("orphans", data.orphans), ...more("beside", data.beside)]),
+      ...(hidden
+        ? []
+        : [...more("absent", data.absent), ...more("orphans", data.orphans), ...more("beside", data.beside)]),
       make("p", { class: "hint" }, say("iou_legend")),
       make("p", { class: "hint" }, say("hint")),
     );

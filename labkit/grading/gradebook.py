@@ -131,7 +131,7 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
     """All that the page shows but the marks, and the tables that it saves with them."""
     words = {key.removeprefix("gradebook."): word for key, word in texts(language()).items() if "gradebook." in key}
     head, cells = _cells(works.rows)
-    places = {student.line: n for n, row in enumerate(works.rows) if (student := roster.student(row))}
+    places = roster.places(works.rows)
     orphans = {key: asdict(marks.given[key]) for key in marks.orphans}
     return {
         "language": language(),

@@ -7,7 +7,6 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,36 +55,41 @@ class Roster:
     mark: int = -1
     feedback: int = -1
 
-    @cached_property
-    def _known(self) -> dict[str, Student]:
-        """By id, else by name where no two have it."""
+    def places(self, rows: Sequence[Row]) -> dict[int, int]:
+        """Which row is whose: the row's number by the student's line. What a report says of itself counts only where it
+        is not in the learning system's folders, and where nobody else says the same.
+        """
+        by_id = {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
+        found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
         names = [folded(one.name) for one in self.students]
-        known = {name: one for name, one in zip(names, self.students, strict=True) if names.count(name) == 1}
-        return known | {f"{self.system}:{one.id}": one for one in self.students if one.id}
+        said = [folded(row.name or row.student) if row.who not in by_id else "" for row in rows]
+        for student, name in zip(self.students, names, strict=True):
+            if name and student.line not in found and names.count(name) == said.count(name) == 1:
+                found[student.line] = said.index(name)
+        return found
 
-    def student(self, row: Row) -> Student | None:
-        """Whose work a row is; None for nobody's in the table."""
-        if row.who.startswith(f"{self.system}:"):
-            return self._known.get(row.who)
-        return self._known.get(folded(row.name or row.student))
-
-    def checked(self, row: Row) -> Row:
-        """The row with what the table knows: name, group, and a remark where it is another variant or nobody's work."""
+    def checked(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
         if not self.system:
-            return row
-        student = self.student(row)
-        if student is None:
-            return row.with_remarks(Remark("person", text("roster.unknown")))
-        row = replace(row, name=student.name, id=student.id, at=student.at, group=row.group or student.group)
-        if student.variant and row.variant and student.variant != row.variant:
-            told = text("roster.variant", assigned=student.variant, done=row.variant)
-            row = row.with_remarks(Remark("person", told))
-        return row
+            return list(rows)
+        whose = {n: line for line, n in self.places(rows).items()}
+        known = {one.line: one for one in self.students}
+        return [_known(row, known.get(whose.get(n, -1))) for n, row in enumerate(rows)]
 
     def absent(self, rows: Sequence[Row]) -> list[Student]:
         """Who has handed nothing in."""
-        there = {student.line for row in rows if (student := self.student(row))}
+        there = self.places(rows)
         return [student for student in self.students if student.line not in there]
+
+
+def _known(row: Row, student: Student | None) -> Row:
+    if student is None:
+        return row.with_remarks(Remark("person", text("roster.unknown")))
+    row = replace(row, name=student.name, id=student.id, at=student.at, group=row.group or student.group)
+    if student.variant and row.variant and student.variant != row.variant:
+        told = text("roster.variant", assigned=student.variant, done=row.variant)
+        row = row.with_remarks(Remark("person", told))
+    return row
 
 
 def read_csv(content: bytes) -> list[list[str]]:

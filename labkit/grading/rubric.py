@@ -92,8 +92,10 @@ def read_rubric(path: Path) -> Rubric:
     wrong += [name for name in table if name not in ("maximum", "minimum", "deadline", "late")]
     values = {**table, **points["checks"], **points["questions"]}
     deadline = table.get("deadline")
+    if isinstance(deadline, str):
+        deadline = moment(deadline)
     wrong += [name for name, value in values.items() if name != "deadline" and not _points(value)]
-    if wrong or "maximum" not in table or not (deadline is None or isinstance(deadline, datetime)):
+    if wrong or "maximum" not in table or ("deadline" in table and not isinstance(deadline, datetime)):
         valid = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
         raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=valid))
     return Rubric(**{**table, "deadline": deadline and deadline.replace(tzinfo=None)}, **points)

@@ -10,23 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
-import numpy as np
 from rapidfuzz.distance import LCSseq
 
+from labkit.grading.looks import alike
 from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
 from labkit.io.files import some
 from labkit.locale import plural, text
 
-__all__ = ["NEAR", "SAME", "compared", "same_look"]
-
-NEAR = 5
-"""Two photos whose looks differ in at most so many of 64 bits are one, saved again; so they are if one is mirrored.
-
-Of the 1554 photos of the training data seven pairs lie so near, and each is one photo twice; mirrored, none does. Of
-photos that were scaled to 0.3 to 1.6 of their side and saved at qualities of 40 to 90, mirrored or not, 99 in a hundred
-do.
-"""
+__all__ = ["SAME", "compared"]
 
 SAME = 0.6
 """Texts with so many of their five-word phrases in common (Jaccard), or of their words in one order, are not each its
@@ -56,11 +48,6 @@ def compared(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -
     return remarks
 
 
-def same_look(one: str | None, other: str | None) -> bool:
-    """Whether two photos look the same."""
-    return bool(one and other and _near(_hashes([one]), _hashes([other])[0])[0])
-
-
 @dataclass
 class _Common:
     """What a report has in common with another: names of its photos, the part of its text in [0, 1], answers."""
@@ -74,41 +61,27 @@ def _photos(
     rows: Sequence[Row], kit: Mapping[str, str | None], common: list[dict[int, _Common]]
 ) -> dict[int, list[str]]:
     """Fills `common` in; returns the names of the kit's own photos by row."""
+    photos = [(n, photo.name, photo.sha256, photo.look) for n, row in enumerate(rows) for photo in row.photos]
+    owners: list[int] = [n for n, *_ in photos] + [-1] * len(kit)
+    pairs = alike([one for *_, one in photos] + list(kit.values()), owners)
     of_kit: dict[int, list[str]] = defaultdict(list)
-    known = _hashes([look for look in kit.values() if look])
-    photos: list[tuple[int, str, str]] = []
-    looks: list[str] = []
-    for n, row in enumerate(rows):
-        for photo in row.photos:
-            if photo.sha256 in kit or (photo.look and _near(known, _hashes([photo.look])[0]).any()):
-                of_kit[n].append(photo.name)
-            else:
-                photos.append((n, photo.name, photo.sha256))
-                looks.append(photo.look or "0" * 32)
-    owners, hashes = np.array([row[0] for row in photos]), _hashes(looks)
-    bits = np.array([int(own).bit_count() for own in hashes[:, 0]])
-    distinctive = (bits >= 8) & (bits <= 56)  # of an even picture most bits are the same
+    taken = {one for one, other in pairs if owners[other] < 0}
+    taken |= {place for place, (*_, digest, _) in enumerate(photos) if digest in kit}
     by_hash: dict[str, set[int]] = defaultdict(set)
-    for n, _, digest in photos:
-        by_hash[digest].add(n)
-    for place, (n, name, digest) in enumerate(photos):
-        others = set(by_hash[digest])
-        if distinctive[place]:
-            others |= set(owners[distinctive & _near(hashes, hashes[place])].tolist())
-        for other in others - {n}:
+    for place, (n, name, digest, _) in enumerate(photos):
+        if place in taken:
+            of_kit[n].append(name)
+        else:
+            by_hash[digest].add(n)
+    others = [set(by_hash[digest]) - {n} for n, _, digest, _ in photos]
+    for one, other in pairs:
+        if owners[other] >= 0:
+            others[one].add(owners[other])
+            others[other].add(owners[one])
+    for place, (n, name, *_) in enumerate(photos):
+        for other in others[place] if place not in taken else ():
             common[n][other].photos += (name,)
     return of_kit
-
-
-def _hashes(looks: Sequence[str]) -> np.ndarray:
-    """The hashes of photos and of their mirror images, `Nx2` uint64."""
-    return np.array([[int(look[:16], 16), int(look[16:], 16)] for look in looks], np.uint64).reshape(-1, 2)
-
-
-def _near(hashes: np.ndarray, one: np.ndarray) -> np.ndarray:
-    """Which of the photos (`Nx2`) look as one does (its 2 hashes), or as its mirror image: `N` bool."""
-    differing = np.ascontiguousarray(hashes[:, [0, 0, 1]] ^ one[[0, 1, 0]])
-    return (np.unpackbits(differing.view(np.uint8).reshape(-1, 3, 8), axis=2).sum(2) <= NEAR).any(1)
 
 
 def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:

@@ -1,4 +1,4 @@
-"""Small pictures of our own for the table of grades, and what a photo looks like in 64 bits."""
+"""Small pictures of our own for the table of grades."""
 
 from __future__ import annotations
 
@@ -11,33 +11,15 @@ from PIL import Image
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
+from labkit.grading.looks import open_jpeg
 from labkit.io.rle import decode_mask
 from labkit.photos import Photo
-from labkit.report.consistency import opened
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["SIDE", "look", "open_jpeg", "thumbnail"]
+__all__ = ["SIDE", "thumbnail"]
 
 SIDE = 96
 """The longest side of a thumbnail, in pixels."""
-
-
-def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = SIDE) -> Image.Image:
-    """A JPEG of at most `MAX_PIXELS`, decoded at no less than `side` pixels a side (or whole, if it has fewer).
-
-    ValueError for anything else.
-    """
-    with opened(jpeg, "JPEG") as image:
-        image.draft(mode, (side, side))  # the decoder itself halves it, once or more
-        return image.convert(mode)
-
-
-def look(jpeg: bytes) -> str:
-    """The difference hash of a photo, then that of its mirror image: whether each of 8x8 cells is darker than its right
-    neighbour, as 16 hexadecimal digits each. Another size, quality or brightness changes few of the bits.
-    """
-    grey = np.asarray(open_jpeg(jpeg, "L").resize((9, 8), Image.Resampling.BOX), np.int16)
-    return "".join(np.packbits(cells[:, :-1] < cells[:, 1:]).tobytes().hex() for cells in (grey, grey[:, ::-1]))
 
 
 def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | None = None) -> str:

@@ -22,7 +22,7 @@ def in_colab() -> bool:
 
 
 def use_drive(folder: str = "labkit") -> None:
-    """In Colab: mounts the Drive and goes on in `folder` there, so that what is made there outlives the session.
+    """In Colab: mounts the Drive and goes on in `folder` there, so that photos, prompts and reports outlive a session.
 
     Elsewhere it only says that there is nothing to do.
     """

@@ -1,6 +1,6 @@
 """One image file to upright RGB pixels, at a cost in memory that is known before a pixel is decoded.
 
-`images` finds the files and says what became of them; the pixels are made here.
+`sources` finds the files, `photos` says what became of them; the pixels are made here.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _in_srgb(rgb: Image.Image, image: Image.Image) -> Image.Image:
         if profile.profile.xcolor_space.strip() != "RGB" or "srgb" in name.lower():
             return rgb
         return ImageCms.profileToProfile(rgb, profile, ImageCms.createProfile("sRGB")) or rgb
-    except (ImageCms.PyCMSError, OSError):  # a damaged profile costs the colours and not the photo
+    except (ImageCms.PyCMSError, ImportError, OSError):  # a damaged profile costs the colours and not the photo
         return rgb
 
 

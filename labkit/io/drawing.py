@@ -131,10 +131,11 @@ def panels(
         ax.autoscale(False)
         ax.set_title(title, fontsize=9, parse_math=False)
     if legend:
-        frames = [
-            {"facecolor": color, "edgecolor": "#444444"} if color else {"facecolor": "none"} for color, _ in legend
+        edges = ["#444444" if color else "none" for color, _ in legend]
+        handles = [
+            Patch(facecolor=color or "none", edgecolor=edge, label=words)
+            for edge, (color, words) in zip(edges, legend, strict=True)
         ]
-        handles = [Patch(**frame, label=words) for frame, (_, words) in zip(frames, legend, strict=True)]
         drawn.legend(handles=handles, loc="outside lower left", ncols=in_a_row, frameon=False)
     return drawn
 

@@ -28,6 +28,7 @@ __all__ = ["decode", "everything"]
 def everything(
     network: Sam,
     embedding: torch.Tensor,
+    places: torch.Tensor,
     inner: tuple[int, int],
     size: tuple[int, int],
     points_at_once: int,
@@ -38,23 +39,23 @@ def everything(
 ) -> tuple[list[np.ndarray], list[float]]:
     """The masks (`HxW` bool, of `size`) that a grid of points finds, and their predicted IoU, best first.
 
-    `embedding` is the image encoder's of a photo that fills `inner` (HxW) of its input.
+    `embedding` is the image encoder's of a photo that fills `inner` (HxW) of its input, `places` their codes.
     """
     grid = torch.from_numpy(build_point_grid(points_per_side)).float().to(embedding.device)
     points = grid * torch.tensor([inner[1], inner[0]], device=embedding.device)
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
-    enlarge = _enlarging(inner, scale, min(inner, size)), _enlarging(inner, scale, size)
+    enlarge = _enlarging(inner, scale, min(inner, size)), _enlarging(inner, scale, size)  # to compare, to keep
     low, scores, boxes = [], [], []
     for asked in points.split(points_at_once):
-        masks, score = decode(network, embedding, asked, inner, score_threshold)
+        masks, score = decode(network, embedding, places, asked, inner, score_threshold)
         logits = enlarge[0](masks)
         stable = calculate_stability_score(logits, network.mask_threshold, 1.0) >= stability_threshold
         boxes.append(batched_mask_to_box(logits[stable] > network.mask_threshold))
         low.append(masks[stable])
         scores.append(score[stable])
     kept = nms(torch.cat(boxes).float(), torch.cat(scores), nms_threshold)
-    masks = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in torch.cat(low)[kept]]
-    return masks, torch.cat(scores)[kept].tolist()
+    large = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in torch.cat(low)[kept]]
+    return large, torch.cat(scores)[kept].tolist()
 
 
 def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -72,7 +73,12 @@ def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Cal
 
 
 def decode(
-    network: Sam, embedding: torch.Tensor, points: torch.Tensor, inner: tuple[int, int], score_threshold: float
+    network: Sam,
+    embedding: torch.Tensor,
+    places: torch.Tensor,
+    points: torch.Tensor,
+    inner: tuple[int, int],
+    score_threshold: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The decoder's masks for points (`Px2`, pixels of its input), each alone, whose predicted IoU passes.
 
@@ -84,7 +90,7 @@ def decode(
     own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
     tokens = torch.cat([own.expand(len(points), -1, -1), sparse], 1)
     image = (embedding[:, :channels] + dense).permute(0, 2, 3, 1).flatten(1, 2).contiguous()
-    places = network.prompt_encoder.get_dense_pe().permute(0, 2, 3, 1).flatten(1, 2)
+    places = places.permute(0, 2, 3, 1).flatten(1, 2)
     tokens, image = _two_way(decoder.transformer, tokens, image, places)
     scores = decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
     passed = scores > score_threshold
@@ -93,8 +99,7 @@ def decode(
     rows, columns = (math.ceil(side / stride) for side in inner)
     image = image[some].unflatten(1, (across, across))[:, :rows, :columns]
     masks = _enlarged(decoder, image, tokens[some], details_of(embedding[..., :rows, :columns], channels))
-    quarters = (math.ceil(4 * side / stride) for side in inner)
-    height, width = quarters
+    height, width = (math.ceil(4 * side / stride) for side in inner)
     return masks[passed[some]][:, :height, :width], scores[passed]
 
 
@@ -165,5 +170,5 @@ def _enlarged(
 
 def _transposed(layer: torch.nn.ConvTranspose2d, x: torch.Tensor) -> torch.Tensor:
     """A transposed convolution of kernel and stride 2: `...xc` to `...x2x2xd`."""
-    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    return F.linear(x, weight, layer.bias.repeat(4)).unflatten(-1, (2, 2, -1))
+    product = F.linear(x, layer.weight.permute(2, 3, 1, 0).flatten(0, 2)).unflatten(-1, (2, 2, -1))
+    return product if layer.bias is None else product.add_(layer.bias)

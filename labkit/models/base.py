@@ -73,7 +73,7 @@ class Model(ABC):
         if weights.release:
             self.classes = label_set(weights.release.classes) if weights.release.classes else None
         network = fold_batchnorm(network.eval()).requires_grad_(False)
-        self.network = network.to(device, memory_format=torch.channels_last)
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.precision = torch.float16 if self.half and device.type == "cuda" else torch.float32
 
     @property

@@ -34,11 +34,12 @@ _CPU_POINTS, _GPU_POINTS, _POINT_MEGABYTES = 4, 256, 100
 
 @dataclass(frozen=True)
 class _Embedded:
-    """A photo, the HxW of the input that it fills, and its image embedding."""
+    """A photo, the HxW of the input that it fills, its image embedding and the code of each of its places."""
 
     photo: Photo
     inner: tuple[int, int]
     embedding: torch.Tensor
+    places: torch.Tensor
 
 
 class PromptedModel(Model):
@@ -86,9 +87,9 @@ class PromptedModel(Model):
     ) -> list[Segmentation]:
         results = []
         for photo in photos:
-            inner, embedding = (embedded := self._embed(photo)).inner, embedded.embedding
-            size = photo.pixels.shape[:2]
-            masks, scores = everything(self.network, embedding, inner, size, self.points_at_once, **settings)
+            embedded, size = self._embed(photo), photo.pixels.shape[:2]
+            given = self.network, embedded.embedding, embedded.places, embedded.inner, size, self.points_at_once
+            masks, scores = everything(*given, **settings)
             results.append(_result(photo, masks, scores, scores, dict(made_by), small_on_top=True))
         return results
 
@@ -103,7 +104,8 @@ class PromptedModel(Model):
         small = Image.fromarray(photo.pixels).resize((width, height), Image.Resampling.BILINEAR)
         x = torch.from_numpy(np.array(small)).permute(2, 0, 1)
         x = self.network.preprocess(x[None].to(self.device)).contiguous(memory_format=torch.channels_last)
-        return _Embedded(photo, (height, width), self.network.image_encoder(x))
+        places = self.network.prompt_encoder.get_dense_pe()
+        return _Embedded(photo, (height, width), self.network.image_encoder(x), places)
 
     @torch.inference_mode()
     def prompt(
@@ -165,10 +167,8 @@ class PromptedModel(Model):
             small = F.interpolate(torch.from_numpy(mask)[None, None].float(), inner, mode="area")
             small = F.pad(small, (0, side - inner[1], 0, side - inner[0]))
             dense = ((small * 2 - 1) * OUTLINE_LOGIT).to(self.device)
-        prompts = encoder(points=points, boxes=boxes, masks=dense)
-        low, scores = self.network.mask_decoder(
-            self._set.embedding, encoder.get_dense_pe(), *prompts, multimask_output=answers == 3
-        )
+        given = self._set.embedding, self._set.places, *encoder(points=points, boxes=boxes, masks=dense)
+        low, scores = self.network.mask_decoder(*given, multimask_output=answers == 3)
         logits = self.network.postprocess_masks(low, self._set.inner, size)
         return logits[0].cpu().numpy(), scores[0].cpu().numpy()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -425,6 +426,10 @@ def test_names_that_tools_changed(tmp_path):
         ("labels/x.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n"),
         ("project-1-at-2026.json", '[{"annotations": [], "data": {"image": "x.jpg"}}]'),
         ("task-1-annotation-2-by-1-tag-cat-0.png", ""),
+        ("via.json", '{"x.jpg1": {"filename": "x.jpg", "regions": [{"shape_attributes": {}}]}}'),
+        ("annotations/default.json", '{"categories": {}, "items": [{"id": "x", "annotations": []}]}'),
+        ("Annotations/x.xml", "<annotation/>"),
+        ("_annotations.csv", "filename,class,xmin"),
     ],
 )
 def test_formats_that_are_not_read(tmp_path, name, content):
@@ -455,3 +460,11 @@ def test_unknown_class_in_a_labelmap(tmp_path):
     (tmp_path / "labelmap.txt").write_text("background:0,0,0::\nтигр:250,50,83::\n", encoding="cp1251")
     truth = find_ground_truth(blank(path=path))
     assert truth.segments == [] and np.array_equal(truth.confidence == 0, CAT) and "тигр" in truth.made_by["notes"][0]
+
+
+def test_the_kits_photos_have_theirs(default_photos, root):
+    """A photo of the kit needs no folder to be named; a copy of it elsewhere is not the kit's."""
+    photo = default_photos["cat_kitten"]
+    own = find_ground_truth(photo)
+    assert np.array_equal(own.labels, find_ground_truth(photo, root / "data" / "outlines").labels)
+    assert find_ground_truth(replace(photo, path=root / "cat_kitten.jpg")) is None

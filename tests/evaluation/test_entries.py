@@ -142,6 +142,8 @@ def test_large_files(tmp_path):
         file.truncate(10**9)
     with pytest.raises(LabkitError, match=r"x\.json.*32"):
         find_ground_truth(blank(), tmp_path)
+    (tmp_path / "images").mkdir()
+    assert find_ground_truth(blank(path=tmp_path / "images" / "y.jpg")) is None  # what lies above is perhaps not ours
 
 
 @pytest.mark.parametrize("name", ["x.mask.png", "x.cat.mask.png"])

@@ -310,6 +310,12 @@ def test_classes_beyond_voc(tmp_path):
     assert [(row.names[0], row.iou) for row in sam.rows] == [("зебра", 1)]
     voc = scores([made("x")], tmp_path)
     assert not voc.rows and "zebra" in voc.notes[0] and "x.json" in scores_table(voc)
+    rows.append({"label": "cat", "shape_type": "rectangle", "points": [[40, 0], [79, 59]]})
+    (tmp_path / "x.json").write_text(json.dumps(record))
+    partly = scores([made("x", ("cat", block(40, 0, 80, 60)))], tmp_path)
+    assert [row.names[1] for row in partly.rows] == ["background", "cat"] and "zebra" in scores_table(partly)
+    streets = scores([made("x", ("road", block(0, 0, 80, 60)), classes=label_set("Cityscapes"))], tmp_path)
+    assert [row.names[1] for row in streets.rows] == ["background", "cat"]  # VOC's classes count under every model
 
 
 def test_reference_next_to_the_photo_or_in_a_folder(tmp_path):

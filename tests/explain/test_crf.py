@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,22 @@ from official import random_official
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import iou
-from labkit.explain.crf import CRF_SETTINGS, DenseCRF, answers, refine
-from labkit.explain.hooks import boundary_iou
+from labkit.explain.crf import (
+    CRF_SETTINGS,
+    DenseCRF,
+    answers,
+    boundary_scores,
+    crf_figure,
+    crf_sliders,
+    crf_table,
+    refine,
+)
+from labkit.explain.measures import boundary_iou
+from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.locale import use_language
 from labkit.photos import Photo
+from labkit.segmentation import Segmentation
 
 SETTINGS = {"appearance": 4.0, "alpha": 5.0, "beta": 30.0, "smoothness": 2.0, "gamma": 1.2, "iterations": 4}
 
@@ -144,7 +158,7 @@ def measured(load, default_photos, root):
             continue
         truth = reference.mask_of(reference.segments[0].label)
         masks = [
-            [result.mask_of(reference.segments[0].label) for result in (one.full, one.result)]
+            [result.mask_of(reference.segments[0].label) for result in one]
             for one in refine(answers(load("deeplab"), photo))
         ]
         rows.append([[(iou(mask, truth), boundary_iou(mask, truth)) for mask in pair] for pair in masks])
@@ -163,18 +177,24 @@ def test_outlined_photos(measured):
     assert not third[third[:, 0, 0] == 0, 1].any() and coarse_border[0] < border[0] and coarse_whole[0] < whole[0]
 
 
+def moved(pair) -> float:
+    """The share of the pixels whose class the CRF changed."""
+    return float((pair[0].labels != pair[1].labels).mean())
+
+
 def test_refined_results(load, default_photos):
     """Both are results of the photo's size; after says with which settings; without weights the labels stay."""
     model, photo = load("deeplab"), default_photos["officer"]  # with padding at the right
+    side = model.defaults["working_side"]
     usual, third = refine(answers(model, photo))
-    assert [one.full.made_by["settings"]["working_side"] for one in (usual, third)] == [384, 128]
-    assert np.array_equal(usual.full.labels, model.segment(photo).labels)
-    assert np.array_equal(third.full.labels, model.segment(photo, working_side=128).labels)
-    assert usual.result.ids.shape == photo.pixels.shape[:2] and 0 <= usual.result.confidence.min() <= 1
-    assert usual.result.made_by["crf"] == {name: setting.value for name, setting in CRF_SETTINGS.items()}
-    assert "crf" not in usual.full.made_by and 0 < usual.share < 0.2
-    (same,) = refine(answers(model, photo, 384), appearance=0.0, smoothness=0.0)
-    assert same.share < 0.02  # what a grid of 192 pixels loses
+    assert [one[0].made_by["settings"]["working_side"] for one in (usual, third)] == [side, side // 3]
+    assert np.array_equal(usual[0].labels, model.segment(photo).labels)
+    assert np.array_equal(third[0].labels, model.segment(photo, working_side=side // 3).labels)
+    assert usual[1].ids.shape == photo.pixels.shape[:2] and 0 <= usual[1].confidence.min() <= 1
+    assert usual[1].made_by["crf"] == {name: setting.value for name, setting in CRF_SETTINGS.items()}
+    assert "crf" not in usual[0].made_by and 0 < moved(usual) < 0.2
+    (same,) = refine(answers(model, photo, side), appearance=0.0, smoothness=0.0)
+    assert moved(same) < 0.02  # what a grid of 192 pixels loses
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 600), (300, 200)])
@@ -182,20 +202,20 @@ def test_tiny_narrow_and_empty_photos(load, size):
     """Any shape of photo; where nothing was found, the CRF finds nothing."""
     photo = Photo.from_pixels("x", np.full((*size, 3), 120, np.uint8))
     found = refine(answers(load("deeplab"), photo))
-    assert not found[0].full.segments
+    assert not found[0][0].segments
     for one in found:
-        assert one.result.ids.shape == size and (one.full.segments or not one.result.segments)
+        assert one[1].ids.shape == size and (one[0].segments or not one[1].segments)
 
 
 def test_official(default_photos):
     """The official networks get no padding; their working side is a third too."""
     model = random_official("deeplabv3_mobilenet_v3_large", 192)
     usual, third = refine(answers(model, default_photos["cat_chelsea"]))
-    assert [one.full.made_by["settings"]["working_side"] for one in (usual, third)] == [192, 64]
-    assert usual.result.ids.shape == default_photos["cat_chelsea"].pixels.shape[:2]
+    assert [one[0].made_by["settings"]["working_side"] for one in (usual, third)] == [192, 64]
+    assert usual[1].ids.shape == default_photos["cat_chelsea"].pixels.shape[:2]
 
 
-def test_refused():
+def test_refused_settings():
     """A setting that there is not, and values that are out of range, are named with what is valid."""
     pixels = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(LabkitError, match="theta.*appearance, alpha, beta"):
@@ -204,3 +224,106 @@ def test_refused():
         DenseCRF(pixels, beta=0)
     with pytest.raises(LabkitError, match=r"iterations = 2\.5"):
         DenseCRF(pixels, iterations=2.5)
+
+
+@pytest.fixture(scope="module")
+def bird(default_photos):
+    """A photo."""
+    return default_photos["bird_kingfisher"]
+
+
+@pytest.fixture(scope="module")
+def outline(bird):
+    """Its reference."""
+    return find_ground_truth(bird)
+
+
+@pytest.fixture(scope="module")
+def side(load):
+    """The usual working side."""
+    return load("deeplab").defaults["working_side"]
+
+
+@pytest.fixture(scope="module")
+def refined(load, bird):
+    """Its masks before and after."""
+    return refine(answers(load("deeplab"), bird))
+
+
+def test_scores_are_of_the_outlined_class(refined, outline, bird):
+    """Boundary IoU before and after; what nobody labelled does not count; None without a reference."""
+    truth = outline.mask_of("bird")
+    expected = [boundary_iou(result.mask_of("bird"), truth) for result in refined[0]]
+    assert boundary_scores(refined[0], outline) == tuple(expected) and expected[1] > expected[0]
+    assert boundary_scores(refined[0], None) is None
+    unknown = outline.labels.copy()
+    unknown[refined[0][1].mask_of("bird") & ~truth] = 255
+    known = Segmentation.from_labels(bird, unknown, (unknown != 255).astype(np.float32))
+    assert boundary_scores(refined[0], known)[1] > expected[1]
+
+
+def test_figure(refined, outline, side):
+    """Two rows of three; numbers only where there is a reference; both languages."""
+    drawn = crf_figure(refined)
+    words = svg(drawn)
+    assert [len(ax.images) for ax in drawn.axes] == [1] * 6 and len(words) < 90_000
+    after = f"{boundary_scores(refined[0], outline)[1]:.2f}"
+    ours = f"граничный IoU {after}".replace(".", ",")
+    for said in (f"вход {side}: сеть", f"вход {side}: с CRF", f"вход {side // 3}: с CRF", ours, "стало фоном"):
+        assert said in words
+    share = f"{100 * moved(refined[0]):.1f}".replace(".", ",")
+    assert f"{share} % пикселей" in words
+    with use_language("en"):
+        assert f"boundary IoU {after}" in svg(crf_figure(refined))
+
+
+def test_what_changed_is_painted(refined):
+    """The third panel: blue where an object stayed, orange where it is gone, yellow where its class is new."""
+    pixels = np.asarray(crf_figure(refined).axes[2].images[0].get_array(), int)[..., :3]
+    was, now = (result.labels for result in refined[0])
+    rows, columns = (np.arange(n) * m // n for n, m in zip(pixels.shape[:2], was.shape, strict=True))
+    was, now = was[np.ix_(rows, columns)], now[np.ix_(rows, columns)]
+    means = [
+        pixels[part].mean(0) for part in ((was == now) & (now > 0), (was > 0) & (now == 0), (was != now) & (now > 0))
+    ]
+    assert means[0].argmax() == 2 and means[1].argmax() == 0 and means[1][1] < 0.8 * means[1][0]
+    assert means[2].argmin() == 2 and means[2][1] > 0.8 * means[2][0]
+
+
+def test_sliders_run_the_crf_again(load, bird, outline):
+    """Each parameter has a slider; moved, the figure is that of the new settings, and the network ran only at first."""
+    model = load("deeplab")
+    runs = []
+    hook = model.network.register_forward_hook(lambda *_: runs.append(1))
+    *sliders, shown = crf_sliders(model, bird).children
+    assert [type(s) for s in sliders] == [ipywidgets.FloatSlider] * 5 + [ipywidgets.IntSlider]
+    assert [s.value for s in sliders] == [setting.value for setting in CRF_SETTINGS.values()]
+    assert all(s.min <= s.value <= s.max and s.description and not s.continuous_update for s in sliders)
+    before = shown.value
+    assert len(runs) == 2 and before.startswith("<svg") and "граничный IoU" in before
+    sliders[0].value = sliders[3].value = 0.0
+    hook.remove()
+    assert len(runs) == 2 and shown.value != before
+    (none, _) = refine(answers(model, bird), appearance=0.0, smoothness=0.0)
+    numbers = [f"граничный IoU {x:.2f}".replace(".", ",") for x in boundary_scores(none, outline)]
+    assert all(number in shown.value for number in numbers)
+
+
+def test_table_of_a_set(load, bird, refined, outline, side):
+    """Photos that have a reference and their means; where none has, it says so."""
+    model = load("deeplab")
+    other = Photo.from_pixels("без эталона", np.full((60, 80, 3), 90, np.uint8))
+    rows = [re.split(r"\s{2,}", line.strip()) for line in crf_table(model, [other, bird]).splitlines()[1:]]
+    assert rows[0] == [f"вход {n}: {key}" for n in (side, side // 3) for key in ("сеть", "с CRF")]
+    expected = [f"{x:.2f}".replace(".", ",") for one in refined for x in boundary_scores(one, outline)]
+    assert rows[2:] == [["bird_kingfisher, птица", *expected], ["в среднем", *expected]]
+    with use_language("en"):
+        assert "mean" in crf_table(model, [bird])
+    assert "ИМЯ.json" in crf_table(model, [other])
+
+
+def test_nothing_found_crf_figures(load):
+    """A figure of a photo on which nothing is found."""
+    photo = Photo.from_pixels("серое", np.full((300, 200, 3), 120, np.uint8))
+    drawn = crf_figure(refine(answers(load("deeplab"), photo)))
+    assert "0,0 % пикселей" in svg(drawn) and "серое: вход" in drawn.get_label()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from IPython.utils.capture import capture_output
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from PIL import Image
 
-from labkit.explain.drawing import Sliders, cells, cells_over, compared, three_colors
-from labkit.figures import AGREED, EXTRA, LOST, note
+from labkit.explain.drawing import Sliders, cells, cells_over, maps_figure, masks_figure, three_colors
+from labkit.figures import AGREED, EXTRA, LOST, note, svg
 from labkit.io.errors import LabkitError
 from labkit.locale import use_language
+from labkit.photos import Photo
 
 GREY = ScalarMappable(Normalize(0, 1), "gray")
 
@@ -30,13 +33,38 @@ def test_cells_over_a_part():
     assert np.asarray(cells_over(photo, np.ones((1, 1)), (1, 1), GREY))[0, 0, 0] == pytest.approx(0.65 * 255, abs=1)
 
 
-def test_compared():
-    """Blue where both are, orange where only the truth is, yellow where only the other is."""
-    pixels, columns = np.full((40, 90, 3), 120, np.uint8), np.arange(90)[None].repeat(40, 0)
-    image = np.asarray(compared(pixels, columns >= 30, columns < 60, 2.0)).astype(int)
-    lost, agreed, extra = (image[20, x] for x in (10, 45, 80))
+def colors_at(image, *columns: int) -> list[np.ndarray]:
+    """Pixels of a picture's middle row."""
+    pixels = np.asarray(image.get_array(), int)[..., :3]
+    return [pixels[len(pixels) // 2, column * pixels.shape[1] // 100] for column in columns]
+
+
+def test_masks_figure():
+    """Blue where both are, orange where only the truth is, yellow where only the mask is; a panel and title a mask."""
+    photo, columns = Photo.from_pixels("x", np.full((40, 90, 3), 120, np.uint8)), np.arange(90)[None].repeat(40, 0)
+    truth = columns < 60
+    drawn = masks_figure(photo, {"one": columns >= 30, "same": truth}, truth)
+    lost, agreed, extra = colors_at(drawn.axes[0].images[0], 10, 50, 90)
     assert agreed.argmax() == 2 and lost.argmax() == 0 and extra.argmin() == 2 and lost[1] < extra[1]
+    assert [ax.get_title() for ax in drawn.axes] == ["one", "same"]
+    words = svg(drawn)
+    assert "совпало" in words and "потеряно" in words and "лишнее" in words
     assert three_colors(["a", "b", "c"]) == [(AGREED, "a"), (LOST, "b"), (EXTRA, "c")]
+
+
+def test_maps_figure():
+    """Each map has its own colours, or all have one scale, whose words stand beside it; tensors are as good."""
+    photo, maps = Photo.from_pixels("x", np.zeros((40, 80, 3), np.uint8)), [torch.tensor([[0.0, n]]) for n in (1, 4)]
+    named = dict(zip("ab", maps, strict=True))
+    alone, together = maps_figure(photo, named), maps_figure(photo, named, limits=(0, 4), bar="сила")
+    ends = [[colors_at(ax.images[0], 90)[0].tolist() for ax in drawn.axes[:2]] for drawn in (alone, together)]
+    assert ends[0][0] == ends[0][1] == ends[1][1] != ends[1][0]
+    assert "сила" in svg(together) and len(together.axes) == 3 and len(alone.axes) == 2
+
+
+def test_constant_map():
+    """A map without any contrast is drawn, and divided by nothing."""
+    assert svg(maps_figure(Photo.from_pixels("x", np.zeros((9, 9, 3), np.uint8)), {"a": np.ones((3, 3))}))
 
 
 def test_sliders_follow_and_say_what_is_wrong():
@@ -55,3 +83,13 @@ def test_sliders_follow_and_say_what_is_wrong():
     assert shown.value.startswith("<svg") and "2 1.5" in shown.value
     count.value = 4
     assert shown.value == "<p>&lt;3&gt;</p>"
+
+
+def test_a_page_without_a_kernel(shell):
+    """There the first figure stands as a picture, which needs no script."""
+    from IPython.display import display
+
+    with capture_output() as captured:
+        display(Sliders(lambda count: note(f"n = {count}"), {"count": ("n", 1, 0, 5)}, "plain"))
+    (data,) = (output.data for output in captured.outputs)
+    assert "n = 1" in data["image/svg+xml"] and data["text/plain"] == "plain" and "text/html" not in data

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
@@ -21,6 +22,7 @@ from labkit.grading import grade as grading
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU, Row
+from labkit.grading.submissions import Source
 from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
 from labkit.locale import text
@@ -117,7 +119,7 @@ def test_good_report(graded, sample):  # noqa: F811
         "../%D1%85%D0%BE%D1%80%D0%BE%D1%88%D0%B8%D0%B9.html",
     )
     assert [(p.name, p.sha256, p.found) for p in row.photos] == [(p.name, p.sha256, True) for p in sample.photos]
-    assert all(1000 < len(p.thumbnail) < 6000 and len(p.look) == 32 for p in row.photos)
+    assert all(1000 < len(p.thumbnail) < 6000 and len(p.look) == 5464 for p in row.photos)
     assert row.conclusions == CONCLUSIONS and len(row.answers) == 7
     assert not {"edited", "differs", "incomplete"} & kinds(row) and row.suggestion == ""
     (book,) = row.beside
@@ -254,6 +256,20 @@ def slow_row(task):
     while task.source.file == "а.html":
         pass
     return grading._made(task, task.source.path.read_bytes(), "0" * 64)
+
+
+def test_a_row_is_small_whatever_a_report_holds(sample):  # noqa: F811
+    """Of texts without end, of many photos and long names a row has a part, so that sixty of them fit into memory."""
+
+    def endless(data):
+        data["answers"] = [{"question": f"{n} " + "в" * 40_000, "answer": f"{n} " + "о" * 40_000} for n in range(180)]
+        data["photos"] += [{**data["photos"][0], "name": f"{n}" + "ф" * 400, "sha256": f"{n:064x}"} for n in range(400)]
+
+    page = resealed(sample.page, endless).encode()
+    task = grading._Task(Source("а.html", Path("а.html")), Path("таблица"))
+    row = grading._made(task, page, "0" * 64)
+    assert row.problem is None and len(page) > 20_000_000 / 2
+    assert len(json.dumps(asdict(row), ensure_ascii=False)) < 2_000_000
 
 
 def test_wrong_calls(tmp_path, capsys):

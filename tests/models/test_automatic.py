@@ -36,13 +36,14 @@ def test_decoder_is_segment_anything_s(network, part):
     inner = tuple(round(side * share) for share in part)
     points = torch.rand(3, 2) * torch.tensor(inner[::-1])
     prompts = encoder(points=(points[:, None], torch.ones(3, 1)), boxes=None, masks=None)
-    expected, scores = network.mask_decoder(embedding, encoder.get_dense_pe(), *prompts, multimask_output=True)
-    masks, found = decode(network, embedding, points, inner, score_threshold=-1e9)
+    places = encoder.get_dense_pe()
+    expected, scores = network.mask_decoder(embedding, places, *prompts, multimask_output=True)
+    masks, found = decode(network, embedding, places, points, inner, score_threshold=-1e9)
     (height, width), scale = masks.shape[1:], side // 256
     assert (height - 1) * scale < inner[0] <= height * scale and (width - 1) * scale < inner[1] <= width * scale
     assert torch.allclose(masks, expected.flatten(0, 1)[:, :height, :width], atol=1e-4 * expected.abs().max())
     assert torch.allclose(found, scores.flatten(), atol=1e-5)
-    some, high = decode(network, embedding, points, inner, score_threshold=float(found.median()))
+    some, high = decode(network, embedding, places, points, inner, score_threshold=float(found.median()))
     assert torch.equal(high, found[found > found.median()]) and len(some) == len(high)
 
 

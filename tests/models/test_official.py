@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import http.server
-import threading
+import io
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ import segment_anything
 import torch
 from official import recorded
 from PIL import Image
+from server import Answer, Server, serve
 from torchvision.models import get_model_builder, get_model_weights
 from torchvision.models._api import WeightsEnum
 
@@ -205,72 +205,53 @@ def test_prompts_are_segment_anything_s(default_photos):
     assert model.defaults["points_per_side"] == 32 and model.defaults["score_threshold"] == 0.88
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A folder, and the address of a server on this machine that serves it."""
-    folder = tmp_path_factory.mktemp("site")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-def publish(name: str, site, tmp_path, monkeypatch) -> None:
-    """Puts a checkpoint with random values on the server in its real format, and the catalogue's row on it."""
-    folder, address = site
-    release = OFFICIAL[name]
-    state = recorded(name, "cpu")
-    path = folder / release.file
-    torch.save({"state_dict": state, "epoch": 3} if name == "unet_people" else state, path)
-    algorithm, _, digits = release.hash.partition(":")
-    if algorithm:
-        digest = hashlib.file_digest if hasattr(hashlib, "file_digest") else None
-        whole = digest(path.open("rb"), algorithm) if digest else hashlib.new(algorithm, path.read_bytes())
-        digits = whole.hexdigest()[: len(digits)]
-    if release.url.endswith(".zip"):
-        archive = folder / release.url.rsplit("/", 1)[1]
-        with zipfile.ZipFile(archive, "w") as zipped:
-            zipped.write(path, release.file)
-        path.unlink()
-        path = archive
-    row = dataclasses.replace(
-        release, url=f"{address}/{path.name}", hash=f"{algorithm}:{digits}" if algorithm else "", megabytes=1
-    )
-    monkeypatch.setitem(catalogue.OFFICIAL, name, row)
+@pytest.fixture
+def publish(tmp_path, monkeypatch):
+    """Puts a checkpoint with random values on a server on this machine in its real format, and the catalogue's row."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     for variable in ("LABKIT_OFFLINE", "LABKIT_MIRROR"):
         monkeypatch.delenv(variable, raising=False)
+    with serve() as server:
+
+        def put(name: str) -> Server:
+            release, state, body = OFFICIAL[name], recorded(name, "cpu"), io.BytesIO()
+            torch.save({"state_dict": state, "epoch": 3} if name == "unet_people" else state, body)
+            digest = body.getvalue()
+            algorithm, _, digits = release.hash.partition(":")
+            if algorithm:
+                digits = hashlib.new(algorithm, digest).hexdigest()[: len(digits)]
+            if release.url.endswith(".zip"):
+                body = io.BytesIO()
+                with zipfile.ZipFile(body, "w") as zipped:
+                    zipped.writestr(release.file, digest)
+            url = server.put(f"/{release.url.rsplit('/', 1)[1]}", Answer(body.getvalue()))
+            row = {"url": url, "hash": f"{algorithm}:{digits}" if algorithm else "", "megabytes": 1}
+            monkeypatch.setitem(catalogue.OFFICIAL, name, dataclasses.replace(release, **row))
+            return server
+
+        yield put
 
 
 @pytest.mark.parametrize("name", SMALLEST)
-def test_from_server_to_mask(name, site, tmp_path, default_photos, monkeypatch):
+def test_from_server_to_mask(name, publish, tmp_path, default_photos):
     """Downloaded, verified, loaded, one photo segmented: the whole way of each family, with files in their format."""
-    publish(name, site, tmp_path, monkeypatch)
-    release = catalogue.OFFICIAL[name]
+    server, release = publish(name), catalogue.OFFICIAL[name]
     model = load_model(release.variant, f"official/{name}", "cpu")
     cached = model.weights.path
     assert cached.is_relative_to(tmp_path / "кэш") and cached.name == release.file
-    photo = default_photos["cat_kitten"]
-    small = Photo.from_pixels("kitten", np.array(Image.fromarray(photo.pixels).resize((120, 80))))
+    small = Image.fromarray(default_photos["cat_kitten"].pixels).resize((120, 80))
+    photo = Photo.from_pixels("kitten", np.array(small))
     if release.variant == "sam":
-        model.set_photo(small)
+        model.set_photo(photo)
         result = model.prompt(points=[(60, 40)])
     else:
-        result = model.segment(small, working_side=128)
+        result = model.segment(photo, working_side=128)
     assert result.ids.shape == (80, 120) and result.made_by["weights"] == f"official/{name}"
     assert result.made_by["sha256"] == hashlib.sha256(cached.read_bytes()).hexdigest()
     assert (result.classes.name if result.classes else "") == release.classes
-    (site[0] / release.url.rsplit("/", 1)[1]).unlink()
-    assert load_model(release.variant, f"official/{name}", "cpu").weights.sha256 == model.weights.sha256, (
-        "from the cache"
-    )
-    cached.unlink()
+    server.answers.clear()
+    again = load_model(release.variant, f"official/{name}", "cpu")
+    assert again.weights.sha256 == model.weights.sha256, "from the cache"
 
 
 def test_code_in_a_file_is_not_run(tmp_path):

@@ -1,4 +1,4 @@
-"""Colab: what it ships stays as it is, and a notebook that arrives there alone fetches the kit and runs."""
+"""Colab: what it ships stays as it is, and a notebook that arrives there alone installs the kit and runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import types
 import venv
 from importlib.metadata import requires, version
 from pathlib import Path
@@ -32,7 +31,10 @@ COLAB = {
     "sys_platform": "linux",
 }
 NEEDED = ("torch", "torchvision", "numpy", "ipywidgets")
-FIND_SPEC = importlib.util.find_spec
+STACK = ("ipykernel==6.17.1", "ipython==7.34.0", "ipywidgets==7.7.1", "jupyter-client==7.4.9")
+"""What a kernel of Colab is made of, years older than what JupyterLab installs."""
+VIEW = "application/vnd.jupyter.widget-view+json"
+NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 def asked_for(package: str, extras: set[str]) -> list[Requirement]:
@@ -62,166 +64,92 @@ def test_nothing_that_colab_ships_is_moved(root):
     assert asked == shipped.keys() and asked.issuperset(NEEDED)
 
 
+def setup_cell(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The first code cell, which installs the kit."""
+    return next(cell for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_one_short_setup_cell(root):
+    """It is the same in all notebooks, of about eight lines, and says where to install from."""
+    found = {setup_cell(nbformat.read(root / "notebooks" / f"{name}.ipynb", 4)).source for name in NOTEBOOKS}
+    (source,) = found
+    lines = [line for line in source.splitlines() if line]
+    assert len(lines) <= 10 and lines[0].startswith("LABKIT = ") and lines[1].startswith("USE_DRIVE = False")
+
+
 @pytest.fixture(scope="module")
-def setup(root):
-    """The setup cell, the same in all notebooks."""
-    found = set()
-    for path in (root / "notebooks").glob("*.ipynb"):
-        cells = nbformat.read(path, 4).cells
-        found.add(next(c.source for c in cells if c.cell_type == "code" and "LABKIT_URL" in c.source))
-    assert len(found) == 1
-    return found.pop()
-
-
-@pytest.fixture
-def alone(tmp_path, monkeypatch):
-    """An empty folder to stand in, on a machine that seems to have no labkit."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "labkit" else FIND_SPEC(name))
-    monkeypatch.setenv("GIT_TERMINAL_PROMPT", "0")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    return tmp_path
-
-
-@pytest.fixture
-def git():
-    """git, which a machine may lack."""
+def repository(root, tmp_path_factory) -> str:
+    """The address of a git repository that holds the working tree as it is, for pip."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
-    return ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "core.compression=0"]
-
-
-def with_url(setup: str, url: str) -> str:
-    """The cell with the address that a student has written into it."""
-    assert 'LABKIT_URL = ""' in setup
-    return setup.replace('LABKIT_URL = ""', f'LABKIT_URL = "{url}"')
-
-
-def test_what_the_setup_runs(setup, alone, monkeypatch):
-    """One clone and one pip that upgrades nothing and holds on to what must stay; a second run clones no more."""
-    commands = []
-
-    def run(command, **_):
-        commands.append(command)
-        if command[0] == "git":
-            Path(command[-1], "labkit").mkdir(parents=True)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    for _ in range(2):
-        exec(with_url(setup, "https://example.org/kit.git"), {})
-    clone, pip, again = commands
-    assert clone[:2] == ["git", "clone"] and clone[-2:] == ["https://example.org/kit.git", "labkit-kit"]
-    assert pip == again and pip[:4] == [sys.executable, "-m", "pip", "install"]
-    assert pip[4:] == ["--quiet", "./labkit-kit", *(f"{name}=={version(name)}" for name in NEEDED)]
-
-
-@pytest.mark.parametrize("asked", [False, True])
-def test_drive_only_if_asked(setup, tmp_path, monkeypatch, capsys, asked):
-    """In Colab the Drive is mounted where `USE_DRIVE` says so, and the path to write is shown; else it is let be."""
-    mounted = []
-    colab = types.ModuleType("google.colab")
-    colab.drive = types.SimpleNamespace(mount=mounted.append)
-    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
-    monkeypatch.setitem(sys.modules, "google.colab", colab)
-    monkeypatch.chdir(tmp_path)
-    assert "USE_DRIVE = False" in setup
-    exec(setup.replace("USE_DRIVE = False", f"USE_DRIVE = {asked}"), {})
-    assert mounted == (["/content/drive"] if asked else [])
-    assert ('photos_path = "/content/drive/MyDrive/' in capsys.readouterr().out) == asked
-
-
-def test_drive_away_from_colab(setup, tmp_path, monkeypatch):
-    """Elsewhere `USE_DRIVE` does nothing."""
-    monkeypatch.chdir(tmp_path)
-    exec(setup.replace("USE_DRIVE = False", "USE_DRIVE = True"), {})
-
-
-def test_clone_fails(setup, alone, git, capsys):
-    """A wrong address: git's own words, then what to do; nothing is left, so that the next run starts afresh."""
-    with pytest.raises(SystemExit, match="Проверьте LABKIT_URL") as stop:
-        exec(with_url(setup, (alone / "nothing").as_uri()), {})
-    assert stop.value.__suppress_context__ and "does not" in capsys.readouterr().out
-    assert not (alone / "labkit-kit").exists()
-
-
-def test_no_git(setup, alone, monkeypatch):
-    """A machine without git gets the same sentence, not a traceback."""
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(SystemExit, match="Не удалось скачать набор"):
-        exec(with_url(setup, "https://example.org/kit.git"), {})
-
-
-def test_install_fails(setup, alone, git, monkeypatch, capsys):
-    """A repository that is no package: pip's own words, then what to do."""
-    (alone / "kit").mkdir()
-    (alone / "kit" / "notes.txt").write_text("no package")
-    for command in (["init", "--quiet"], ["add", "-A"], ["commit", "--quiet", "-m", "kit"]):
-        subprocess.run([*git, *command], cwd=alone / "kit", check=True)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(SystemExit, match="Не удалось установить labkit"):
-        exec(with_url(setup, (alone / "kit").as_uri()), {})
-    assert "labkit-kit" in capsys.readouterr().out
-
-
-@pytest.fixture
-def repository(root, alone, git):
-    """The address of a git repository that holds the working tree as it is; of the weights, for speed, only FCN's."""
-    kit = alone / "kit.git"
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "core.compression=0"]
+    kit = tmp_path_factory.mktemp("kit") / "kit.git"
     subprocess.run([*git, "init", "--quiet", "--bare", kit], check=True)
-    subprocess.run([*git, f"--git-dir={kit}", "config", "core.compression", "0"], check=True)
-    files = [".", ":!labkit/weights/embedded/*.safetensors"], ["labkit/weights/embedded/fcn.safetensors"]
-    for command in (*(["add", *some] for some in files), ["commit", "--quiet", "-m", "kit"]):
-        tree = [f"--git-dir={kit}", f"--work-tree={root}", "-c", "core.bare=false"]
+    tree = [f"--git-dir={kit}", f"--work-tree={root}", "-c", "core.bare=false"]
+    for command in (["add", "."], ["commit", "--quiet", "-m", "kit"]):
         subprocess.run([*git, *tree, *command], cwd=root, check=True)
-    return kit.as_uri()
+    return f"git+{kit.as_uri()}"
 
 
-@pytest.fixture
-def kernel(alone, monkeypatch):
-    """A kernel of an environment of its own that sees all packages installed here but labkit; answers its folder."""
-    if FIND_SPEC("pip") is None or Version(version("setuptools")) < Version("77"):
+@pytest.fixture(scope="module", params=["installed", "colab"])
+def kernel(request, tmp_path_factory):
+    """A kernel of an environment of its own that sees all packages installed here but labkit; answers its packages.
+
+    "colab" has besides Colab's old kernel and widgets, which must come from the network.
+    """
+    if importlib.util.find_spec("pip") is None or Version(version("setuptools")) < Version("77"):
         pytest.skip("pip and setuptools 77 or newer are needed to install without a network")
     packages = [path for path in sys.path if path.endswith("-packages")]
     if any(Path(path, "labkit").exists() for path in packages):
         pytest.skip("labkit itself is among the installed packages; install it with `pip install -e .`")
-    folder = alone / "environment"
+    place = tmp_path_factory.mktemp(request.param)
+    folder = place / "environment"
     venv.create(folder, symlinks=os.name != "nt")
     (own,) = folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages")
     (own / "shared.pth").write_text("\n".join(packages))  # the .pth files in there, an editable labkit's too, stay shut
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if request.param == "colab":
+        if not os.environ.get("LABKIT_NETWORK"):
+            pytest.skip("Colab's old kernel is not here; LABKIT_NETWORK=1 lets pip fetch it")
+        install = [python, "-m", "pip", "install", "--quiet", "--ignore-installed", *STACK]
+        subprocess.run(install, check=True)
     spec = {"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "alone"}
-    kernels = alone / "jupyter" / "kernels" / "alone"
+    kernels = place / "jupyter" / "kernels" / "alone"
     kernels.mkdir(parents=True)
     (kernels / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(alone / "jupyter"))
-    monkeypatch.delenv("PYTHONPATH", raising=False)
-    for name in ("PYTHONNOUSERSITE", "PIP_NO_INDEX", "PIP_NO_DEPS", "PIP_NO_COMPILE"):
-        monkeypatch.setenv(name, "1")
-    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip takes this variable for the value of `build_isolation`
-    return own
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(place / "jupyter"))
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.delenv("PYTHONPATH", raising=False)
+        for name in ("PYTHONNOUSERSITE", "PIP_NO_INDEX", "PIP_NO_DEPS", "PIP_NO_COMPILE"):
+            patch.setenv(name, "1")
+        patch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip takes this variable for the value of `build_isolation`
+        yield own
 
 
-def test_a_notebook_alone(root, alone, setup, repository, kernel):
-    """In a folder that holds nothing else a notebook fetches the kit, installs it, and runs to its end; no restart."""
-    notebook = nbformat.read(root / "notebooks" / "variant_3_fcn.ipynb", 4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    at = next(n for n, cell in enumerate(notebook.cells) if cell.source == setup)
-    notebook.cells[at].source = with_url(setup, repository)
-    notebook.cells.insert(at + 1, nbformat.v4.new_code_cell(notebook.cells[at].source))
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_alone(root, tmp_path, repository, kernel, name):
+    """In an empty folder a notebook installs the kit, takes its photos, and runs to its end; every widget has a state.
+
+    A page like Colab's draws a widget from this state alone.
+    """
+    notebook = nbformat.read(root / "notebooks" / f"{name}.ipynb", 4)
+    setup = setup_cell(notebook)
+    setup.source = setup.source.replace('LABKIT = ".."', f'LABKIT = "{repository}"')
     parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    two = ["../data/images/cat_kitten.jpg", "../data/images/horses.jpg"]
-    parameters.source += f'\nphotos_path, weights, device = {two}, "embedded", "cpu"'
-    shown = "print(labkit.__file__)\nprint([photo.photo.name for photo in results])"
-    notebook.cells.append(nbformat.v4.new_code_cell(shown))
-    folder = alone / "folder"
-    folder.mkdir()
-    resources = {"metadata": {"path": str(folder)}}
+    parameters.source += '\nweights, device = "embedded", "cpu"'
+    few = 'photos_path = [str(path) for path in sorted(KIT_IMAGES.iterdir()) if "kitten" in path.name]'
+    chosen = nbformat.v4.new_code_cell(f"from labkit.io.kit import KIT_IMAGES\n{few}")
+    notebook.cells.insert(notebook.cells.index(parameters) + 1, chosen)
+    notebook.cells.append(nbformat.v4.new_code_cell("print(labkit.__file__, KIT_IMAGES)"))
+    resources = {"metadata": {"path": str(tmp_path)}}
     quiet = ["--log-level=40"]  # the kernel warns of its own loopback port
     NotebookClient(notebook, timeout=300, kernel_name="alone", resources=resources, extra_arguments=quiet).execute()
-    installed, found = notebook.cells[-1].outputs[0].text.splitlines()
-    assert Path(installed) == kernel / "labkit" / "__init__.py" and found == "['cat_kitten', 'horses']"
-    assert [path.name for path in folder.iterdir()] == ["labkit-kit"]
-    table = next(cell for cell in notebook.cells if "labkit.summary(results)" in cell.source)
-    assert "кошка" in table.outputs[0].text and "лошадь" in table.outputs[0].text
+    installed, photos = map(Path, notebook.cells[-1].outputs[0].text.split())
+    assert installed == kernel / "labkit" / "__init__.py" and photos == kernel / "labkit" / "data" / "images"
+    assert list(tmp_path.iterdir()) == []
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = {data[VIEW]["model_id"] for data in outputs if VIEW in data}
+    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    assert shown and shown <= state.keys()
+    assert all(model["state"]["_esm"] for model in state.values() if model["model_module"] == "anywidget")

@@ -1,4 +1,4 @@
-"""Hooks, the photo that tells most and boundary IoU: what is recorded is what flowed, what is measured is counted."""
+"""The photo that tells most, the part of a map that is the photo, boundary IoU: what is measured is counted."""
 
 from __future__ import annotations
 
@@ -7,71 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from official import random_official
 from torch.nn import functional as F
 
 from labkit.evaluation.metrics import iou
-from labkit.explain.hooks import (
-    Trial,
-    boundary,
-    boundary_iou,
-    changed,
-    on_photo,
-    photo_part,
-    recorded,
-    telling,
-    window,
-)
+from labkit.explain.measures import boundary, boundary_iou, on_photo, photo_part, telling, window
 from labkit.io.errors import LabkitError
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-
-
-class Parts(nn.Module):
-    """Two convolutions and a dict of both, one of them called twice."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.second = nn.Conv2d(1, 1, 1), nn.Identity()
-
-    def forward(self, x):
-        a = self.first(x)
-        return {"sum": self.second(a) + self.first(x), "both": (a, [a])}
-
-
-def test_recorded_calls_in_order():
-    """Each call is kept, as a copy that does not hold the graph."""
-    net, x = Parts(), torch.rand(1, 1, 2, 2)
-    with recorded({"first": net.first, "all": net}) as seen:
-        out = net(x)
-    assert len(seen["first"]) == 2 and len(seen["all"]) == 1
-    assert torch.equal(seen["first"][0], out["both"][0]) and not seen["first"][0].requires_grad
-    assert torch.equal(seen["all"][0]["both"][1][0], out["both"][0])
-    out["both"][0].detach().zero_()
-    assert seen["first"][0].abs().sum() > 0
-
-
-def test_half_precision_is_recorded_as_float():
-    """What flowed in half precision is kept as float32."""
-    net = nn.Identity()
-    with recorded({"it": net}) as seen:
-        net(torch.ones(2, dtype=torch.bfloat16))
-    assert seen["it"][0].dtype == torch.float32
-
-
-def test_changed_and_back():
-    """A part switched off takes its share away while the block runs, also where the block fails."""
-    net, x = Parts(), torch.rand(1, 1, 2, 2)
-    before = net(x)["sum"]
-    with changed(net.second, torch.zeros_like):
-        assert torch.allclose(net(x)["sum"], before / 2)
-    try:
-        with changed(net.second, torch.zeros_like), recorded({"it": net.first}):
-            raise KeyError
-    except KeyError:
-        pass
-    assert torch.equal(net(x)["sum"], before)
-    assert not net.second._forward_hooks and not net.first._forward_hooks
 
 
 def found(name: str, share: float) -> Segmentation:
@@ -89,8 +32,12 @@ def test_neither_a_speck_nor_all():
     assert telling(results[:1]).photo.name == "empty"
 
 
-def test_no_results():
-    """Without results the message says so."""
+def test_the_one_that_is_named():
+    """A photo's name chooses it; another one is refused with those that there are."""
+    results = [found("third", 0.3), found("all", 1.0)]
+    assert telling(results, "all").photo.name == "all"
+    with pytest.raises(LabkitError, match="кот.*third, all"):
+        telling(results, "кот")
     with pytest.raises(LabkitError, match="ни одного результата"):
         telling([])
 
@@ -162,11 +109,16 @@ def test_refused(share):
 
 
 def test_photo_part(load, default_photos):
-    """328 of 352 columns are the photo's: the rest is padding."""
-    model = load("deeplab")
-    part = photo_part(model, model.segment(default_photos["officer"]), (384, 352))
-    assert part == (1, 328 / 352)
-    assert on_photo(np.zeros((5, 24, 22)), part).shape == (5, 24, 21) and on_photo(np.eye(6), (1, 1)).shape == (6, 6)
+    """What of the padded input is the photo's, by hand; the official network of the same photo gets no padding."""
+    model, photo = load("deeplab"), default_photos["officer"]
+    side, (height, width) = model.defaults["working_side"], photo.pixels.shape[:2]
+    across = round(width * side / height)
+    part = photo_part(model, model.segment(photo))
+    assert part == (side / (-(-side // 32) * 32), across / (-(-across // 32) * 32)) and part[1] < 1
+    official = random_official("deeplabv3_mobilenet_v3_large", 96)
+    assert photo_part(official, official.segment(photo)) == (1, 1)
+    assert on_photo(np.zeros((5, 24, 22)), (1, 328 / 352)).shape == (5, 24, 21)
+    assert on_photo(np.eye(6), (1, 1)).shape == (6, 6)
 
 
 def test_window():
@@ -175,22 +127,3 @@ def test_window():
     assert mask[window(mask)].shape == mask.shape
     mask[20:68, 2:10] = True
     assert window(mask) == (slice(16, 72), slice(0, 14))
-
-
-def found_pixels(*rows: list[int]) -> Segmentation:
-    """An answer with these label ids."""
-    labels = np.array(rows, np.uint8)
-    return Segmentation.from_labels(Photo.from_pixels("x", np.zeros((*labels.shape, 3), np.uint8)), labels)
-
-
-def test_trial_by_count():
-    """The largest class before and after, by its own mask or by another truth, where something is known."""
-    full, result = found_pixels([8, 8, 8, 0], [8, 8, 12, 0]), found_pixels([8, 8, 0, 0], [8, 12, 12, 8])
-    trial = Trial((1,), full, result)
-    assert trial.share == 3 / 8 and trial.iou == 3 / 6 and trial.label == "кошка"
-    assert Trial((), full, full).iou == Trial((), full, full).boundary_iou == 1
-    truth = result.labels == 8
-    assert Trial((), full, result, truth).iou == 1
-    assert Trial((), full, result, truth & False, np.zeros((2, 4), bool)).iou == 1
-    nothing = found_pixels([0, 0], [0, 0])
-    assert Trial((), nothing, nothing).label == "фон" and Trial((), nothing, nothing).iou == 1

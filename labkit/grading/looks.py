@@ -1,0 +1,145 @@
+"""Whether two photos are one: cropped, turned, mirrored, inverted, framed or saved again.
+
+Two steps. Coarse: 16x16 pixels of one photo's crops against the other one in its eight positions, all pairs at once, by
+their correlation. Fine: what is left of 64x64 pixels without their slow changes, turned and scaled a little, shifted
+against each other by phase (the correlation theorem); other photos of like make do not agree in that.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from PIL import Image
+from scipy import fft, ndimage
+
+from labkit.report.consistency import opened
+
+__all__ = ["alike", "look", "open_jpeg"]
+
+SIDE = 64
+_COARSE_SIDE = 16
+_CUTS = ((0, 0), (0, 0.15), (0.15, 0), (0.075, 0.075))
+"""What may be cut off at the two ends of a side; a step between is within what a correlation bears."""
+
+_WINDOWS = [(x0, y0, 1 - x1, 1 - y1) for (x0, x1), (y0, y1) in product(_CUTS, repeat=2)]
+_WARPS = sorted(product((-3, 0, 3), (0.95, 1, 1.05), (0.95, 1, 1.05)), key=lambda warp: warp != (0, 1, 1))
+"""Degrees, and the scales of both sides; first as it is."""
+
+_COARSE, _HOPELESS, _FINE = 0.75, 0.2, 0.78
+"""Correlations from which on a pair is looked at closely, is not given up at the first look, and is one photo.
+
+Of 25 photos, each turned by 3 degrees, cropped by up to 15 % or framed, and saved at a quality of 60, 99 in a hundred
+lie above 0.79. Of 1500 photos of the training data two pairs do: one photo twice, and two of one moment.
+"""
+
+_CLOSE = 8
+"""Pairs of one photo that are looked at closely, the most promising ones."""
+
+_EVEN = 6.0
+"""The deviation of grey values below which a line is a frame's, and a picture shows nothing."""
+
+
+def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = 96) -> Image.Image:
+    """A JPEG of at most `MAX_PIXELS`, decoded at no less than `side` pixels a side (or whole, if it has fewer).
+
+    ValueError for anything else.
+    """
+    with opened(jpeg, "JPEG") as image:
+        image.draft(mode, (side, side))  # the decoder itself halves it, once or more
+        return image.convert(mode)
+
+
+def look(jpeg: bytes) -> str:
+    """A photo's grey values without its frame, 64x64 bytes in base64. ValueError for what is no JPEG."""
+    grey = open_jpeg(jpeg, "L", 3 * SIDE).resize((3 * SIDE, 3 * SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(grey, np.float32)
+    for _ in range(2):
+        lively = np.flatnonzero(pixels.std(1) >= _EVEN)
+        if len(lively) > SIDE:
+            pixels = pixels[lively[0] : lively[-1] + 1]
+        pixels = pixels.T
+    small = Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BOX)
+    return base64.b64encode(np.asarray(small).round().clip(0, 255).astype(np.uint8).tobytes()).decode()
+
+
+def alike(looks: Sequence[str | None], owners: Sequence[Hashable]) -> set[tuple[int, int]]:
+    """The pairs (smaller place first) of photos that are one, among those of different owners."""
+    places = [n for n, one in enumerate(looks) if one and _pixels(one).std() >= _EVEN]
+    if not places:
+        return set()
+    turned = np.concatenate([_positions(looks[n]) for n in places]).T
+    owner = np.array([hash(owners[n]) for n in places])
+    pairs = set()
+    for row, place in enumerate(places):
+        scores = np.abs(_crops(looks[place]) @ turned).reshape(len(_WINDOWS), len(places), 8)
+        best = scores.max((0, 2)) * (owner != owner[row])
+        for other in best.argsort()[::-1][:_CLOSE]:
+            if best[other] < _COARSE:
+                break
+            window, turn = np.unravel_index(scores[:, other].argmax(), (len(_WINDOWS), 8))
+            if _agree(looks[place], looks[places[other]], int(window), int(turn)) >= _FINE:
+                pairs.add((min(place, places[other]), max(place, places[other])))
+    return pairs
+
+
+def _agree(one: str, other: str, window: int, turn: int) -> float:
+    """How far the details of a photo's crop are those of another photo in one of its positions, in [0, 1]."""
+    ours = _details(_window(_pixels(one), window, SIDE))
+    theirs, best = _turns(_pixels(other))[turn], 0.0
+    for warp in _WARPS:
+        shifts = fft.irfft2(ours * _details(_warped(theirs, *warp)).conj(), s=(SIDE, SIDE))
+        best = max(best, float(np.abs(np.roll(shifts, (5, 5), (0, 1))[:11, :11]).max()))
+        if best < _HOPELESS:
+            break
+    return best
+
+
+def _details(pixels: np.ndarray) -> np.ndarray:
+    fine = ndimage.gaussian_filter(pixels - ndimage.gaussian_filter(pixels, 4, mode="nearest"), 0.7)
+    fine = np.sign(fine) * np.abs(fine) ** 0.3 * _FADE  # or a single strong edge would make two portraits one
+    fine -= fine.mean()
+    return fft.rfft2(fine / max(np.linalg.norm(fine), 1e-6))
+
+
+_FADE = np.sqrt(np.outer(*[np.hanning(SIDE + 2)[1:-1]] * 2)).astype(np.float32)
+
+
+def _warped(pixels: np.ndarray, degrees: float, across: float, down: float) -> np.ndarray:
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix, middle = np.array([[cos * down, -sin], [sin, cos * across]]), np.full(2, SIDE / 2 - 0.5)
+    return ndimage.affine_transform(pixels, matrix, middle - matrix @ middle, order=1, mode="nearest")
+
+
+def _pixels(one: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(one), np.uint8).reshape(SIDE, SIDE).astype(np.float32)
+
+
+def _window(pixels: np.ndarray, number: int, side: int) -> np.ndarray:
+    box = tuple(SIDE * edge for edge in _WINDOWS[number])
+    how = Image.Resampling.BILINEAR if side == SIDE else Image.Resampling.BOX
+    return np.asarray(Image.fromarray(pixels).resize((side, side), how, box=box))
+
+
+def _turns(pixels: np.ndarray) -> list[np.ndarray]:
+    quarters = [np.rot90(pixels, quarter) for quarter in range(4)]
+    return [one for quarter in quarters for one in (quarter, quarter[:, ::-1])]
+
+
+@lru_cache(10_000)
+def _positions(one: str) -> np.ndarray:
+    return _units(_turns(_window(_pixels(one), 0, _COARSE_SIDE)))
+
+
+@lru_cache(10_000)
+def _crops(one: str) -> np.ndarray:
+    return _units([_window(_pixels(one), number, _COARSE_SIDE) for number in range(len(_WINDOWS))])
+
+
+def _units(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    rows = np.stack([picture.ravel() for picture in pictures]).astype(np.float32)
+    rows -= rows.mean(1, keepdims=True)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)

@@ -1,0 +1,95 @@
+"""The lecture's cells with the official networks, whose parts are other classes' (nbval runs them with ours)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from IPython.utils.capture import capture_output
+from official import random_official
+
+import labkit
+from labkit.models import build_release
+from labkit.models.instance import InstanceModel
+from labkit.photos import Photo
+from labkit.variants import find_variant
+from labkit.weights.catalogue import OFFICIAL
+from labkit.weights.find import Weights
+
+RELEASES = {1: "deeplabv3_mobilenet_v3_large", 3: "fcn_resnet50", 5: "pspnet_resnetd101b_voc"}
+
+
+def instance_model() -> InstanceModel:
+    """Torchvision's Mask R-CNN with random weights, so tamed that its boxes stay in the photo."""
+    release = OFFICIAL["maskrcnn_resnet50_fpn"]
+    torch.manual_seed(0)
+    network = build_release(release)
+    for name, parameter in network.named_parameters():
+        if name.endswith("bbox_pred.weight"):
+            torch.nn.init.normal_(parameter, std=1e-4)
+    weights = Weights(find_variant(6), "official/test", Path("none"), "0", "test", release)
+    return InstanceModel(network, weights, torch.device("cpu"))
+
+
+def run(root, shell, number: int, **names) -> str:
+    """The cells from the photo that is shown to the last of the lecture, in one namespace; what they print."""
+    cells = nbformat.read(root / "notebooks" / find_variant(number).notebook, 4).cells
+    shell.user_ns.update({"labkit": labkit, "device": "cpu", **names})
+    with capture_output() as captured:
+        for cell in cells:
+            if cell.cell_type == "code" and (cell.id.startswith("lecture-") or cell.id == "chosen"):
+                result = shell.run_cell(cell.source)
+                assert result.success, f"{cell.id}: {result.error_in_exec or result.error_before_exec}"
+    return captured.stdout
+
+
+@pytest.mark.parametrize("number", RELEASES)
+def test_semantic(root, shell, number, default_photos):
+    """Branches, levels and class maps of the libraries' own networks are found, silenced and drawn."""
+    model = random_official(RELEASES[number], 96)
+    photos = [default_photos["cat_kitten"]]
+    said = run(root, shell, number, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    assert {1: "rate  ", 3: "FCN-32s – FCN-16s", 5: "без всей пирамиды"}[number] in said
+
+
+def test_instances(root, shell, default_photos):
+    """Torchvision's detector, sure of nothing: five levels, and a figure of what was found."""
+    model = instance_model()
+    photos = [default_photos["cat_kitten"]]
+    settings = {"working_side": 192, "score_threshold": 0.0, "max_detections": 4}
+    type(model).defaults = property(lambda self: {**{n: s.value for n, s in self.settings.items()}, **settings})
+    try:
+        said = run(root, shell, 6, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    finally:
+        del type(model).defaults
+    assert "уровней 5" in said and "P6" in said
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
+def test_a_photo_without_any_object(root, shell, load, number):
+    """Where nothing is found the cells run to their end all the same."""
+    model, photos = load(number), [Photo.from_pixels("серое", np.full((120, 160, 3), 127, np.uint8))]
+    run(root, shell, number, model=model, photos=photos, results=[model.segment(one) for one in photos])
+
+
+def test_proposals_are_the_network_s_own(root, shell, load, default_photos):
+    """What the cell leaves after NMS, level by level, are the boxes that the network's RPN hands to its heads."""
+    model, photos = load(6), [default_photos["cat_kitten"]]
+    run(root, shell, 6, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    proposals = shell.user_ns["proposals"]
+    assert torch.allclose(shell.user_ns["steps"]["после NMS"][: len(proposals)], proposals, atol=1e-3)
+
+
+def test_branches_add_up(root, shell, load, default_photos):
+    """What the cell says that each branch adds is, all together and with the bias, what ASPP's convolution gives."""
+    model, photos = load(1), [default_photos["cat_kitten"]]
+    run(root, shell, 1, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    names = shell.user_ns
+    project, outputs = names["aspp"].project[0], names["outputs"].values()
+    parts = [torch.conv2d(x, w) for x, w in zip(outputs, names["weights_of"], strict=True)]
+    whole = project(torch.cat(list(outputs), 1))
+    bias = 0 if project.bias is None else project.bias[:, None, None]
+    assert torch.allclose(sum(parts) + bias, whole, atol=1e-3)
