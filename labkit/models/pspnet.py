@@ -25,20 +25,30 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.widen = _layer(channels, _WIDTH)
-        self.pools = nn.ModuleList(_layer(channels, _WIDTH) for _ in _SIZES)
-        self.join = _layer(_WIDTH * (1 + len(_SIZES)), _WIDTH)
+        self.widen = nn.Sequential(*_layer(channels, _WIDTH))
+        self.pools = nn.ModuleList(PSPBlock(channels, size) for size in _SIZES)
+        self.join = nn.Sequential(*_layer(_WIDTH * (1 + len(_SIZES)), _WIDTH))
         self.dropout = nn.Dropout2d(0.1)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
         x = features[-1]
-        maps = [pool(F.adaptive_avg_pool2d(x, size)) for pool, size in zip(self.pools, _SIZES, strict=True)]
-        maps = [F.interpolate(one, x.shape[2:], mode="bilinear") for one in maps]
-        return self.dropout(self.join(torch.cat([self.widen(x), *maps], 1)))
+        return self.dropout(self.join(torch.cat([self.widen(x), *(pool(x) for pool in self.pools)], 1)))
 
 
-def _layer(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+class PSPBlock(nn.Module):
+    """A level of the pyramid: the means of `pool_size` x `pool_size` parts of the map, and back to its size."""
+
+    def __init__(self, channels: int, pool_size: int):
+        super().__init__()
+        self.pool_size = pool_size
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(pool_size), *_layer(channels, _WIDTH))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(self.pool(x), x.shape[2:], mode="bilinear")
+
+
+def _layer(channels: int, width: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
 
 
 def build(classes: int = 21) -> nn.Module:

@@ -107,9 +107,9 @@ def start_heads(networks: dict[str, nn.Module], state: dict[str, torch.Tensor]) 
     if "pspnet" in networks:
         pyramid, head = networks["pspnet"].decoder, networks["pspnet"].segmentation_head[0]
         _set(*pyramid.widen[:2], *each)
-        _set(*pyramid.pools[0][:2], *pooled)
+        _set(*pyramid.pools[0].pool[1:3], *pooled)
         for finer in pyramid.pools[1:]:
-            _pass_through(finer[1], 0.0)
+            _pass_through(finer.pool[2], 0.0)
         weight = torch.zeros_like(pyramid.join[0].weight)
         weight[:, :width], weight[:, width : 2 * width] = of_each, of_mean
         _set(*pyramid.join[:2], weight, joined[1])
