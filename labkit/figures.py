@@ -238,8 +238,9 @@ def display_comparison(results: Sequence[Segmentation], titles: Sequence[str]) -
         return
     with matplotlib.rc_context(STYLE):
         height, width = results[0].ids.shape
-        drawn = Figure(figsize=(PANEL * len(results), PANEL * min(height / width, 1.6) + 0.3), layout="constrained")
-        drawn.set_label(f"{results[0].photo.name}: {', '.join(titles)}")
+        above = 0.3 + 0.2 * max(title.count("\n") for title in titles)
+        drawn = Figure(figsize=(PANEL * len(results), PANEL * min(height / width, 1.6) + above), layout="constrained")
+        drawn.set_label(f"{results[0].photo.name}: {', '.join(titles)}".replace("\n", " "))
         for ax, result, title in zip(drawn.subplots(1, len(results), squeeze=False)[0], results, titles, strict=True):
             ax.imshow(small(overlay_image(result, 0.6)), interpolation="none")
             ax.set_title(title, fontsize=10, parse_math=False)
