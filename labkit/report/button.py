@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -141,9 +142,10 @@ class HandIn(Provenance):
         before, end = path.stat().st_mtime_ns, time.monotonic() + _SAVE_SECONDS
         saver.send({"save": True})
         while time.monotonic() < end:
-            if path.exists() and path.stat().st_mtime_ns != before:
-                return True
             time.sleep(0.05)
+            with suppress(LabkitError, OSError):  # Jupyter empties the file before it writes it
+                if path.stat().st_mtime_ns != before and _read(path):
+                    return True
         return False
 
 

@@ -253,7 +253,9 @@ def write_and_report(page, folder) -> dict:
     assert "Кошка" not in (folder / "live.ipynb").read_text(encoding="utf-8")
     cell = cell_of(page, "labkit.hand_in(")
     cell.locator("button", has_text="Записать отчёт").click()
-    said = until(lambda: [text for text in (cell.inner_text(),) if "тетрад" in text.partition("Записать")[2]])[0]
+    said = until(lambda: [text for text in (cell.inner_text(),) if "тетрадь" in text.partition("Записать")[2].lower()])[
+        0
+    ]
     assert "Отчёт записан" in said and "сохранённая сейчас" in said and "«Кошка выделена хорошо.»" in said
     report = (folder / "variant_3.html").read_text(encoding="utf-8")
     assert "Подсказок пока нет" not in report
