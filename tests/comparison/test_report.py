@@ -20,6 +20,7 @@ from labkit.variants import VARIANTS
 from labkit.weights.find import embedded_path
 
 TITLES = [row.title for row in VARIANTS]
+TITLE = "document.querySelector('[data-labkit]').shadowRoot.querySelector('.title').textContent"
 KEYS = {"left": "select[name=left]", "right": "select[name=right]"}
 
 
@@ -108,10 +109,7 @@ def curtain(shown: View, left: str, right: str) -> np.ndarray:
 def go_to(shown: View, name: str) -> None:
     """A click on a photo's thumbnail."""
     shown.find(f".thumb[title={name}]").click()
-    shown.page.wait_for_function(
-        "name => document.querySelector('[data-labkit]').shadowRoot.querySelector('.title').textContent.includes(name)",
-        arg=name,
-    )
+    shown.page.wait_for_function(f"name => {TITLE}.includes(name)", arg=name)
     shown.settle()
 
 
@@ -155,7 +153,7 @@ def test_through_the_models(view):
     seen = [shown.title]
     for _ in range(6):
         shown.press("next")
-        shown.settle()
+        shown.page.wait_for_function(f"before => {TITLE} !== before", arg=seen[-1])
         seen.append(shown.title)
     assert seen == [
         *(f"{n}/60. astronaut · {title}" for n, title in enumerate(TITLES, 1)),

@@ -70,7 +70,7 @@ def students_photos(folder: Path, source: Path, names: Sequence[str], turned: bo
     for number, name in enumerate(names):
         with Image.open(source / f"{name}.jpg") as image:
             width, height = image.size
-            part = image.convert("RGB").crop((width // 9, height // 11, width - 1, height - height // 13))
+            part = image.convert("RGB").crop((width // 4, height // 5, width - 1, height - height // 12))
             part.thumbnail((512, 512))
             if turned:
                 part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
