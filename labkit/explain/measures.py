@@ -11,6 +11,7 @@ import numpy as np
 from labkit.evaluation.metrics import eroded, iou
 from labkit.io.errors import LabkitError
 from labkit.locale import text
+from labkit.models.semantic import pad
 from labkit.segmentation import Segmentation
 
 __all__ = ["boundary", "boundary_iou", "largest_label", "on_photo", "photo_part", "telling", "window"]
@@ -39,7 +40,7 @@ def largest_label(result: Segmentation) -> int:
 def photo_part(model: Any, result: Segmentation) -> tuple[float, float]:
     """The photo's share of the height and width of a semantic network's input: the rest is padding."""
     x = model._input(result.photo.pixels, result.made_by["settings"]["working_side"])
-    padded = model._pad(x)
+    padded = pad(x) if model._padded else x
     return x.shape[1] / padded.shape[1], x.shape[2] / padded.shape[2]
 
 

@@ -157,22 +157,34 @@ class SharedEncoder(nn.Module):
 
 
 class Details(SharedEncoder):
-    """U-Net's two finest levels, which no cached features train, while everything below them stays still."""
+    """U-Net's two finest levels, which no cached features train, while everything below them stays still.
 
-    def __init__(self, networks: dict[str, nn.Module], encoder: nn.Module, frozen_stages: int):
-        super().__init__(networks, encoder, frozen_stages)
-        self.steady += self.decoders["unet"].blocks[:3]
+    They learn from the labels and from the score of stride 4 below them, so that no class is lost on the way up.
+    """
+
+    def __init__(self, shared: SharedEncoder, network: nn.Module, frozen_stages: int):
+        super().__init__({"unet": network}, shared.encoder, frozen_stages)
+        self.steady += network.decoder.blocks[:3]
+        self.scores.load_state_dict(shared.scores.state_dict())
 
     def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
         """As of `SharedEncoder`; what stays still does so for longer than the run."""
         decoder, rate = self.decoders["unet"], recipe.decoder_rate
-        still = [
-            (self.encoder, 0.0, 2.0),
-            (decoder.center, 0.0, 2.0),
-            (decoder.blocks[:3], 0.0, 2.0),
-            (self.scores, 0.0, 2.0),
-        ]
-        return [*still, (decoder.blocks[3:], rate, 0.0), (self.heads, rate, 0.0)]
+        below = (self.encoder, decoder.center, decoder.blocks[:3], self.scores)
+        return [*((part, 0.0, 2.0) for part in below), (decoder.blocks[3:], rate, 0.0), (self.heads, rate, 0.0)]
+
+    def losses(
+        self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Four tenths of the labels' loss, and the cross entropy against the score below."""
+        device = next(self.parameters()).device
+        pixels, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
+        outputs = self(pixels)
+        row, column = torch.randint(2, (2,), generator=rng).tolist()
+        labels = labels[:, row::2, column::2].long()
+        own, below = (_at(outputs[name], labels.shape[1:], row, column) for name in ("unet", "unet-2"))
+        taught = -(below.detach().softmax(1) * own.log_softmax(1)).sum(1).mean()
+        return {"labels": 0.4 * loss(own, labels, recipe.dice, recipe.smoothing), "below": recipe.distil * taught}
 
 
 def still(part: nn.Module) -> None:

@@ -34,12 +34,12 @@ FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
 
 EMBEDDED: dict[str, str] = {
-    "deeplab": "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
-    "unet": "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
-    "fcn": "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
+    "deeplab": "4fa633ae83dbfd8737b23ef36aedd9624fa5649b4617772261519fb0cf1bb1b1",
+    "unet": "e935b50f542ea092832be5580f9f5c2215e09a51d53ead46cc5cce341cb76cef",
+    "fcn": "542b2d0bc012bfaba6305695ec4d9e110ac2e298b4724f4cfda17ee0162f1a9a",
     "mask_rcnn": "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
     "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
-    "pspnet": "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
+    "pspnet": "342ff894e8253352c1119e7411f21b4ad5360bad898b500b8ba5c56ba109f809",
 }
 """The sha256 of each variant's embedded file."""
 

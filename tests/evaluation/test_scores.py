@@ -419,7 +419,7 @@ def test_a_sentence_where_there_is_nothing_to_draw(prompted, outlines):
 def test_table(measured):
     """A row a photo and class, the photo named once, and all photos at the end, in both languages."""
     lines = scores_table(measured).splitlines()
-    assert lines[0].split() == ["фото", "класс", "IoU", "Dice", "точность"]
+    assert lines[0].split() == ["фото", "класс", "IoU", "Dice", "полнота"]
     assert len(lines) == 2 + len(measured.rows) + len(measured.totals) + 3
     assert sum("cat_yarn" in line for line in lines) == 1 and "horses" in lines[-1]
     cat = next(row for row in measured.totals if row.names[1] == "cat")

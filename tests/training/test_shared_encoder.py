@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from labkit.classes import IGNORE, VOC
 from labkit.models import SEMANTIC, build_network
 from labkit.models.backbone import MEAN, STD
-from labkit.training.shared_encoder import SharedEncoder, loss
+from labkit.training.loop import Recipe
+from labkit.training.shared_encoder import Details, SharedEncoder, loss
 
 
 def test_loss_against_plain_formulas():
@@ -93,3 +94,20 @@ def test_the_teacher_speaks_where_labels_are_missing():
     (loss(logits, labels, 0.0, 0.0, teacher, 1.0) - loss(logits, labels, 0.0, 0.0)).backward()
     unlabelled, labelled, weak = logits.grad[0, 8, 0].abs().tolist()
     assert unlabelled == pytest.approx(2 * labelled) and labelled > 0 and weak == 0
+
+
+def test_details_move_alone():
+    """U-Net's two finest levels and its head learn, from the labels and from the score below; nothing else does."""
+    network = build_network("unet")
+    shared = SharedEncoder({"unet": network}, build_network("deeplab").encoder, 3)
+    learner = Details(shared, network, 3).train()
+    for part, _, still in learner.rates(Recipe()):
+        part.requires_grad_(not still)
+    batch = [(torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8), torch.full((64, 64), 8, dtype=torch.uint8))] * 2
+    losses = learner.losses(batch, Recipe(distil=1.0), torch.Generator().manual_seed(0))
+    assert losses.keys() == {"labels", "below"}
+    sum(losses.values()).backward()
+    moved = {name for name, p in learner.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert moved and all(
+        name.startswith(("decoders.unet.blocks.3", "decoders.unet.blocks.4", "heads")) for name in moved
+    )

@@ -10,10 +10,11 @@ import safetensors.torch
 import torch
 
 from labkit.io.errors import LabkitError
-from labkit.models import load_model
+from labkit.models import build_network, load_model
 from labkit.models.sam import SIDE
 from labkit.training import RECIPES, recipe_for, train_variants
 from labkit.training.loop import Recipe
+from labkit.training.teacher import load_encoder, read_teacher
 from labkit.weights.find import embedded_path, read_header, sha256_of
 
 SHORT = Recipe(minutes=0.03, batch=2, side=64)
@@ -102,3 +103,15 @@ def test_recipe_of_a_kind():
     assert recipe_for("6", 0.5) == replace(RECIPES["instance"], minutes=0.5)
     assert recipe_for("sam", 7) == replace(RECIPES["prompted"], minutes=7)
     assert RECIPES["prompted"].side == SIDE, "SAM's encoder takes photos of one size only"
+
+
+def test_starts_from_a_teacher(tiny_dataset, tmp_path, teacher_file):
+    """The decoders learn, the teacher's encoder comes out as it went in, the same in both files; no cache is left."""
+    paths = train_variants(["pspnet", "unet"], tiny_dataset, tmp_path / "w", SHORT, start=str(teacher_file), say=print)
+    first, second = (safetensors.torch.load_file(path) for path in paths)
+    late = "encoder.model.blocks.6.0.conv_pw.weight"
+    encoder = build_network("unet").encoder
+    load_encoder(encoder, read_teacher(teacher_file))
+    assert torch.equal(first[late], encoder.state_dict()[late.removeprefix("encoder.")].half())
+    assert torch.equal(first[late], second[late])
+    assert {path.name for path in tmp_path.glob("w*")} == {"w", "w.checkpoint", "w.details"}
