@@ -376,12 +376,16 @@ def test_worst_regions_of_the_photos(measured, semantic, outlines):
 
 def test_figures(measured):
     """Both are SVG with the names in them as text, the same at every run, and small enough for a report."""
-    for make, words in ((confusion_figure, ("собака", "модель")), (worst_figure, ("разметка: собака, модель: кошка",))):
+    worst = measured.worst[0].true_id, measured.worst[0].predicted_id
+    true, given = map(measured.classes.label, worst)
+    mistake = f"разметка: {true}, модель: {given}"
+    for make, words in ((confusion_figure, ("собака", "модель")), (worst_figure, (mistake,))):
         first, second = svg(make(measured)), svg(make(measured))
         ElementTree.fromstring(first)
         assert first == second and len(first) < 300_000 and all(word in first for word in words)
     with use_language("en"):
-        assert "annotation: dog, model: cat" in worst_figure(measured).get_label()
+        true, given = map(measured.classes.label, worst)
+        assert f"annotation: {true}, model: {given}" in worst_figure(measured).get_label()
         assert [t.get_text() for t in confusion_figure(measured).axes[0].get_yticklabels()] == [
             row.names[1] for row in measured.totals
         ]

@@ -121,7 +121,13 @@ def start(release, code, **environment):
     """Another Python process that has `release` and can `say` a line."""
     command = [sys.executable, "-c", FETCH + code, json.dumps(asdict(release))]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
+    )
 
 
 def test_good_download(server, good, cache, capfd):
