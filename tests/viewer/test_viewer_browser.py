@@ -36,8 +36,8 @@ FOCUSED = """() => {
 
 @pytest.fixture(scope="session")
 def horses(load, default_photos) -> Segmentation:
-    """DeepLab's two classes, horse and cow, on the horses."""
-    return load(1).segment(default_photos["horses"])
+    """U-Net's two classes, horse and cow, on the horses."""
+    return load(2).segment(default_photos["horses"])
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +74,7 @@ def answers(load, default_photos) -> Segmentation:
 
 @pytest.fixture(scope="session")
 def semantic(horses, cat, person) -> str:
-    """The viewer of three photos by DeepLab."""
+    """The viewer of three photos."""
     return page_part([horses, cat, person])
 
 
@@ -815,7 +815,7 @@ def test_no_results(view, language, words):
     """So does an empty list."""
     with use_language(language):
         shown = view(page_part([]))
-    assert words in shown.find("style + p").inner_text() and shown.find("canvas, button").count() == 0
+    assert words in shown.find("style + p").last.inner_text() and shown.find("canvas, button").count() == 0
 
 
 def test_the_same_viewer_twice(open_page, cat):

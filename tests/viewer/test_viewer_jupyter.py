@@ -28,7 +28,7 @@ CELLS = [
     "          if photo.name in ('cat_kitten', 'horses')]\n"
     "hand = labkit.prompt(labkit.load_model(4, 'embedded', 'cpu'), photos[0])",
     "explorer = labkit.explore(labkit.load_model(3, 'embedded', 'cpu'), photos)",
-    "labkit.show(explorer.result)\nlabkit.figures.display_figures([explorer.result])",
+    "labkit.show(explorer.result)\nlabkit.figures.figures([explorer.result])",
     "model = labkit.load_model(3, 'embedded', 'cpu')\n"
     "labkit.hand_in(3, photos, [model.segment(photo) for photo in photos], 'Ли', wanted=2, prompted=[hand])",
 ]
