@@ -60,7 +60,14 @@ def test_nothing_that_colab_ships_is_moved(root):
             installed.add(name)
             waiting += [(name, further) for further in asked_for(name, requirement.extras)]
     scoring, grading = {"lightning-utilities", "torchmetrics"}, {"pebble", "rapidfuzz"}
-    assert installed == {"papermill", "pytorchcv", "segment-anything", "segmentation-models-pytorch", *scoring, *grading}
+    assert installed == {
+        "papermill",
+        "pytorchcv",
+        "segment-anything",
+        "segmentation-models-pytorch",
+        *scoring,
+        *grading,
+    }
     assert asked == shipped.keys() and asked.issuperset(NEEDED)
 
 
