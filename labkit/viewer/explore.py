@@ -63,13 +63,6 @@ class Explorer:
     def _ipython_display_(self) -> None:
         """Nothing: `explore` has displayed it, also where it stands last in a cell."""
 
-    def _segment(self, photo: Photo, settings: dict[str, Any]) -> Segmentation:
-        """The result that is known already, where its settings were these, else a new one."""
-        known = self._known.get(id(photo))
-        if known is not None and known.made_by.get("settings") == settings:
-            return known
-        return self.model.segment(photo, **settings)
-
     def _changed(self, _change: Any) -> None:
         self._turn += 1
         self._last = self._runs.submit(copy_context().run, self._follow, self._turn)
