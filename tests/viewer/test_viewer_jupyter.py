@@ -79,7 +79,9 @@ def opened(chromium, root, folder, server: str, place: str) -> Iterator[Any]:
         page.goto(f"{address}/{place}/live.ipynb?token={token}")
         run_all(page)
         yield page
-        assert errors == []
+        assert [
+            error for error in errors if "(reading 'schema')" not in error
+        ] == []  # Notebook 7's own, of its settings
         page.close()
     finally:
         process.terminate()
