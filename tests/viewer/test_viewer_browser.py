@@ -174,7 +174,7 @@ def go_to(view: View, number: int, of: int) -> None:
 def test_whole_tour(view, compared):
     """Everything is pressed once, in both languages: nothing is asked of a network and no error is written."""
     shown = view(compared)
-    assert shown.find("canvas").count() == 3 and shown.title == "1/3. horses · DeepLabV3+"
+    assert shown.find("canvas").count() == 3 and shown.title == "1/3. horses · U-Net"
     for _ in range(2):
         for name in ("zoom_in", "zoom_out", "whole", "curtain", "zoom_in", "side", "next", "next", "previous"):
             shown.press(name)
