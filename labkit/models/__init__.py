@@ -36,7 +36,6 @@ __all__ = [
     "load_model",
     "load_weights",
     "network_for",
-    "of_former_generation",
     "pick_device",
 ]
 
@@ -103,12 +102,7 @@ def build_network(variant: int | str | Variant, former: bool = False) -> nn.Modu
 
 def network_for(path: Path, variant: int | str | Variant) -> nn.Module:
     """The network, with random weights, that one of the kit's own files fits."""
-    return build_network(variant, of_former_generation(path))
-
-
-def of_former_generation(path: Path) -> bool:
-    """Whether one of the kit's own files does not name its encoder."""
-    return "encoder" not in read_header(path)
+    return build_network(variant, former="encoder" not in read_header(path))
 
 
 def pick_device(device: str = "auto") -> torch.device:

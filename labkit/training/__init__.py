@@ -16,7 +16,7 @@ from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
 from labkit.locale import text
-from labkit.models import SEMANTIC, build_network, load_weights, network_for, of_former_generation, pick_device
+from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device
 from labkit.models.backbone import ENCODER
 from labkit.training.cached import CachedFeatures, CachedHeads
 from labkit.training.crops import Crops
@@ -86,8 +86,7 @@ def train_variants(
         for name, network in networks.items():
             load_weights(network, paths[name])
     else:
-        former = start == "encoder" and of_former_generation(find_weights("unet", "embedded").path)
-        networks = {name: build_network(name, former) for name in names}
+        networks = {name: build_network(name) for name in names}
     data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
     place = pick_device(device).type
     if names[0] in SEMANTIC:
@@ -106,28 +105,28 @@ def train_variants(
 def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say) -> None:
     dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
     encoder = dilated[0] if dilated else build_network("deeplab").encoder
-    if start == "embedded":
-        encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
-    else:
-        _start_encoder(encoder, start)
-    if not ("deeplab" in networks and len(networks) > 1 and start != "encoder"):
-        recipe = replace(recipe, distil=0.0)  # nobody knows more than the labels
-    if start == "embedded":  # several go on with their decoders alone, so that their encoder stays one
-        recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=1.0 if len(networks) > 1 else 0.0)
     learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
     if start not in STARTS:
-        _train_heads(learner, networks, data, recipe, start, checkpoint, resume, place, say)
+        _train_heads(learner, networks, data, recipe, read_teacher(start), checkpoint, resume, place, say)
     else:
-        if start == "embedded":  # decoders that have learned keep their statistics too
-            learner.steady.append(learner)
+        if start == "embedded":
+            encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
+            learner.steady.append(learner)  # decoders that have learned keep their statistics too
+            several = len(networks) > 1  # they go on with their decoders alone, so that their encoder stays one
+            recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=1.0 if several else 0.0)
+        else:
+            _start_encoder(encoder, start)
+        if not (start == "embedded" and several and "deeplab" in networks):
+            recipe = replace(recipe, distil=0.0)  # nobody knows more than the labels
         train(learner, _crops(data, recipe), recipe, checkpoint, resume, place, say)
     for network in networks.values():  # their decoders are the learner's own
         network.encoder.load_state_dict(encoder.state_dict())
 
 
-def _train_heads(learner, networks, data, recipe, start, checkpoint, resume, place, say) -> None:
+def _train_heads(learner, networks, data, recipe, state, checkpoint, resume, place, say) -> None:
     """Decoders from a teacher, whose encoder stays as it is."""
-    state, folder = read_teacher(start), checkpoint.with_suffix(".features")
+    folder = checkpoint.with_suffix(".features")
+    load_encoder(learner.encoder, state)
     start_heads(networks, state)
     details = replace(_DETAILS, minutes=recipe.minutes * (_DETAILS_SHARE if "unet" in networks else 0))
     heads = replace(_HEADS, minutes=recipe.minutes - details.minutes)
@@ -170,7 +169,7 @@ def _start_encoder(encoder: nn.Module, start: str) -> None:
         load_encoder(encoder, read_teacher(start))
         return
     path = find_weights("unet", "embedded").path
-    unet = network_for(path, "unet")
+    unet = build_network("unet")
     load_weights(unet, path)
     encoder.load_state_dict(unet.encoder.state_dict())
 

@@ -19,7 +19,7 @@ from labkit.evaluation.dataset import Dataset
 from labkit.models.backbone import WORKING_SIDE
 from labkit.models.semantic import network_input
 from labkit.training.loop import Recipe
-from labkit.training.shared_encoder import SharedEncoder, loss, still
+from labkit.training.shared_encoder import SharedEncoder, at, loss, still
 from labkit.training.teacher import MAP_SIDE, Teacher
 
 __all__ = ["CachedFeatures", "CachedHeads"]
@@ -145,9 +145,7 @@ class CachedHeads(nn.Module):
         losses = {}
         for name, logits in outputs.items():
             target, teacher = window if name in inside else whole
-            if logits.shape[-1] > target.shape[-1]:
-                logits = logits[:, :, row::2, column::2]
-            logits = F.interpolate(logits.float(), target.shape[1:], mode="bilinear")
+            logits = at(logits.float(), target.shape[1:], row, column)
             value = loss(logits, target, recipe.dice, recipe.smoothing, teacher, recipe.distil)
             losses[name] = self.shared.weight(name) * value
         return losses

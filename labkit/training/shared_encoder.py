@@ -20,7 +20,7 @@ from labkit.classes import IGNORE, VOC
 from labkit.models.backbone import MEAN, STD
 from labkit.training.loop import Recipe, freeze_stages
 
-__all__ = ["Details", "SharedEncoder", "loss", "still"]
+__all__ = ["Details", "SharedEncoder", "at", "loss", "still"]
 
 _WEAK = ("bottle", "chair", "pottedplant", "sofa")
 """Classes of which the true masks know more than the teacher."""
@@ -132,6 +132,17 @@ class SharedEncoder(nn.Module):
         """What an output's loss counts: the extra ones carry three tenths."""
         return 1.0 if name in self.decoders else 0.3
 
+    def _quarter(
+        self, batch: list[tuple[torch.Tensor, torch.Tensor]], rng: torch.Generator
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """The outputs on a batch of crops and its labels, at the quarter of the pixels that carries the loss."""
+        device = next(self.parameters()).device
+        pixels, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
+        outputs = self(pixels)
+        row, column = torch.randint(2, (2,), generator=rng).tolist()
+        labels = labels[:, row::2, column::2].long()
+        return {name: at(logits, labels.shape[1:], row, column) for name, logits in outputs.items()}, labels
+
     def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
         """The parts, their learning rates, and how long they stay still."""
         rest = (self.scores, self.decoders, self.heads)
@@ -141,12 +152,7 @@ class SharedEncoder(nn.Module):
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
     ) -> dict[str, torch.Tensor]:
         """The loss of each output on a batch of crops."""
-        device = next(self.parameters()).device
-        pixels, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
-        outputs = self(pixels)
-        row, column = torch.randint(2, (2,), generator=rng).tolist()  # a quarter of the pixels carries the loss
-        labels = labels[:, row::2, column::2].long()
-        outputs = {name: _at(logits, labels.shape[1:], row, column) for name, logits in outputs.items()}
+        outputs, labels = self._quarter(batch, rng)
         teacher = outputs["deeplab"].detach().softmax(1) if recipe.distil else None
         losses = {}
         for name, logits in outputs.items():
@@ -177,12 +183,8 @@ class Details(SharedEncoder):
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
     ) -> dict[str, torch.Tensor]:
         """Four tenths of the labels' loss, and the cross entropy against the score below."""
-        device = next(self.parameters()).device
-        pixels, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
-        outputs = self(pixels)
-        row, column = torch.randint(2, (2,), generator=rng).tolist()
-        labels = labels[:, row::2, column::2].long()
-        own, below = (_at(outputs[name], labels.shape[1:], row, column) for name in ("unet", "unet-2"))
+        outputs, labels = self._quarter(batch, rng)
+        own, below = outputs["unet"], outputs["unet-2"]
         taught = -(below.detach().softmax(1) * own.log_softmax(1)).sum(1).mean()
         return {"labels": 0.4 * loss(own, labels, recipe.dice, recipe.smoothing), "below": recipe.distil * taught}
 
@@ -194,7 +196,7 @@ def still(part: nn.Module) -> None:
             module.eval()
 
 
-def _at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.Tensor:
+def at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.Tensor:
     """Logits of any stride at every second pixel."""
     if logits.shape[-2] > size[0]:
         return logits[:, :, row::2, column::2]

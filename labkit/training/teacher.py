@@ -71,7 +71,7 @@ def _pass_through(norm: nn.BatchNorm2d, bias: torch.Tensor | float) -> None:
 
 @torch.no_grad()
 def start_heads(networks: dict[str, nn.Module], state: dict[str, torch.Tensor]) -> None:
-    """Puts the teacher's head into our decoders, as far as each can hold it.
+    """Puts the teacher's head into our decoders, as far as each can hold it; U-Net's, which cannot, stays as it is.
 
     Its hidden layers are a 1x1 convolution of each place and one of the mean of all places, then both joined. DeepLab
     has these in its ASPP, PSPNet in its pyramid (the atrous branches, the finer pools and the stride-4 features start
@@ -79,61 +79,72 @@ def start_heads(networks: dict[str, nn.Module], state: dict[str, torch.Tensor]) 
     its first pixel and is enlarged around its middle: the first 3x3 kernel after the head starts as that step of half a
     cell.
     """
-    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD)
-    width = len(joined[0])
-    of_mean, of_each = joined[0].split(width, 1)
-    if "deeplab" in networks:
-        decoder, head = networks["deeplab"].decoder, networks["deeplab"].segmentation_head[0]
-        aspp, (mixing, norm, _), (fine, fine_norm, _) = decoder.aspp[0], decoder.aspp[1:], decoder.block2
-        for branch, layer in ((aspp.convs[0], each), (aspp.convs[-1], pooled)):
-            _set(*(next(m for m in branch if isinstance(m, kind)) for kind in (nn.Conv2d, nn.BatchNorm2d)), *layer)
-        weight = torch.zeros_like(aspp.project[0].weight)
-        weight[:, :width], weight[:, -width:] = of_each, of_mean
-        _set(*aspp.project[:2], weight, joined[1])
-        signed = torch.cat([scores[0], -scores[0]])  # ReLU keeps a score and its opposite: together they are the score
-        mixing[0].weight.zero_()
-        mixing[0].weight[..., 1:, 1:] = 0.25
-        mixing[1].weight[: len(signed)] = signed
-        _pass_through(norm, torch.cat([scores[1], -scores[1]]))
-        count = len(signed)
-        fine[0].weight[:count] = 0
-        fine[0].weight[:count, :, 1, 1] = 1
-        fine[1].weight[:count] = 0
-        fine[1].weight[:count, :count, 0, 0] = torch.eye(count)
-        _pass_through(fine_norm, 0.0)
-        head.weight.zero_()
-        head.weight[:, :count, 0, 0] = torch.cat([torch.eye(count // 2), -torch.eye(count // 2)], 1)
-        head.bias.zero_()
-    if "pspnet" in networks:
-        pyramid, head = networks["pspnet"].decoder, networks["pspnet"].segmentation_head[0]
-        _set(*pyramid.widen[:2], *each)
-        _set(*pyramid.pools[0].pool[1:3], *pooled)
-        for finer in pyramid.pools[1:]:
-            _pass_through(finer.pool[2], 0.0)
-        weight = torch.zeros_like(pyramid.join[0].weight)
-        weight[:, :width], weight[:, width : 2 * width] = of_each, of_mean
-        _set(*pyramid.join[:2], weight, joined[1])
-        head.weight.zero_()
-        head.weight[..., 1:, 1:] = scores[0] / 4
-        head.bias.copy_(scores[1])
-    if "fcn" in networks:
-        decoder = networks["fcn"].decoder
-        look, fc6, norm6, _, _, fc7, norm7, *_ = decoder.head
-        look.weight.zero_()
-        look.weight[0::2, 0, 3, 3], look.weight[1::2] = 1, 1 / 49
-        fc6.weight[: 2 * width] = 0
-        fc6.weight[:width, 0::2], fc6.weight[width : 2 * width, 1::2] = each[0], pooled[0]
-        _pass_through(norm6, torch.cat([each[1], pooled[1]]))
-        fc7.weight.zero_()
-        fc7.weight[:, :width], fc7.weight[:, width : 2 * width] = of_each, of_mean
-        _pass_through(norm7, joined[1])
-        decoder.score32.weight.copy_(scores[0])
-        decoder.score32.bias.copy_(scores[1])
-        for norm in (decoder.score16[1], decoder.score8[1]):
-            _pass_through(norm, 0.0)
-        step = torch.tensor([0.5, 1.0, 0.5, 0.0])
-        for up in (decoder.up32to16, decoder.up16to8):
-            up.weight.copy_(step[:, None] * step[None])
+    head = tuple((state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD)
+    starts = {"deeplab": _start_deeplab, "pspnet": _start_pspnet, "fcn": _start_fcn}
+    for name in networks.keys() & starts.keys():
+        starts[name](networks[name], *head)
+
+
+_Layer = tuple[torch.Tensor, torch.Tensor]
+"""A convolution's weight and bias."""
+
+
+def _start_deeplab(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer, scores: _Layer) -> None:
+    decoder, head = network.decoder, network.segmentation_head[0]
+    aspp, (mixing, norm, _), (fine, fine_norm, _) = decoder.aspp[0], decoder.aspp[1:], decoder.block2
+    for branch, layer in ((aspp.convs[0], each), (aspp.convs[-1], pooled)):
+        _set(*(next(m for m in branch if isinstance(m, kind)) for kind in (nn.Conv2d, nn.BatchNorm2d)), *layer)
+    weight, width = torch.zeros_like(aspp.project[0].weight), len(joined[0])
+    weight[:, -width:], weight[:, :width] = joined[0].split(width, 1)  # the mean's part is the first, the pool the last
+    _set(*aspp.project[:2], weight, joined[1])
+    signed = torch.cat([scores[0], -scores[0]])  # ReLU keeps a score and its opposite: together they are the score
+    count = len(signed)
+    mixing[0].weight.zero_()
+    mixing[0].weight[..., 1:, 1:] = 0.25
+    mixing[1].weight[:count] = signed
+    _pass_through(norm, torch.cat([scores[1], -scores[1]]))
+    fine[0].weight[:count] = 0
+    fine[0].weight[:count, :, 1, 1] = 1
+    fine[1].weight[:count] = 0
+    fine[1].weight[:count, :count, 0, 0] = torch.eye(count)
+    _pass_through(fine_norm, 0.0)
+    head.weight.zero_()
+    head.weight[:, :count, 0, 0] = torch.cat([torch.eye(count // 2), -torch.eye(count // 2)], 1)
+    head.bias.zero_()
+
+
+def _start_pspnet(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer, scores: _Layer) -> None:
+    pyramid, head = network.decoder, network.segmentation_head[0]
+    _set(*pyramid.widen[:2], *each)
+    _set(*pyramid.pools[0].pool[1:3], *pooled)
+    for finer in pyramid.pools[1:]:
+        _pass_through(finer.pool[2], 0.0)
+    weight, width = torch.zeros_like(pyramid.join[0].weight), len(joined[0])
+    weight[:, width : 2 * width], weight[:, :width] = joined[0].split(width, 1)
+    _set(*pyramid.join[:2], weight, joined[1])
+    head.weight.zero_()
+    head.weight[..., 1:, 1:] = scores[0] / 4
+    head.bias.copy_(scores[1])
+
+
+def _start_fcn(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer, scores: _Layer) -> None:
+    decoder, width = network.decoder, len(joined[0])
+    look, fc6, norm6, _, _, fc7, norm7, *_ = decoder.head
+    look.weight.zero_()
+    look.weight[0::2, 0, 3, 3], look.weight[1::2] = 1, 1 / 49
+    fc6.weight[: 2 * width] = 0
+    fc6.weight[:width, 0::2], fc6.weight[width : 2 * width, 1::2] = each[0], pooled[0]
+    _pass_through(norm6, torch.cat([each[1], pooled[1]]))
+    fc7.weight.zero_()
+    fc7.weight[:, width : 2 * width], fc7.weight[:, :width] = joined[0].split(width, 1)
+    _pass_through(norm7, joined[1])
+    decoder.score32.weight.copy_(scores[0])
+    decoder.score32.bias.copy_(scores[1])
+    for norm in (decoder.score16[1], decoder.score8[1]):
+        _pass_through(norm, 0.0)
+    step = torch.tensor([0.5, 1.0, 0.5, 0.0])
+    for up in (decoder.up32to16, decoder.up16to8):
+        up.weight.copy_(step[:, None] * step[None])
 
 
 def _set(convolution: nn.Conv2d, norm: nn.BatchNorm2d, weight: torch.Tensor, bias: torch.Tensor) -> None:
