@@ -9,6 +9,7 @@ import base64
 import html
 import io
 import json
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from labkit.classes import VOC, label_set
+from labkit.classes import VOC, LabelSet, label_set
 from labkit.evaluation.annotations import read_labelme, stem
+from labkit.evaluation.entries import joint
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
@@ -31,6 +33,9 @@ from labkit.viewer.viewer import page_part
 from labkit.viewer.widget import awake, display_with_page
 
 __all__ = ["Annotator", "annotate"]
+
+_CLASSES = joint(VOC, label_set("COCO"))
+"""What an object may be called: as the scores will read it."""
 
 
 def annotate(photo: Photo, label: str = "", model: Any = None, folder: str | Path | None = None) -> Annotator:
@@ -115,11 +120,11 @@ class Annotator(Prompter):
         if mask is None:
             return saved
         number = max((segment.id for segment in saved.segments), default=0) + 1
-        classes = saved.classes or VOC
+        classes: LabelSet | None = _CLASSES
         try:
-            label_id = classes.id(self._name.value)
+            label_id = _CLASSES.id(self._name.value)
         except ValueError:
-            classes = classes if saved.segments and not self._name.value else None  # no name yet: numbers
+            classes = _CLASSES if saved.segments and not self._name.value else None  # no name yet: numbers
             label_id = 0
         segment = Segment(number, label_id, self._name.value, 1.0, mask)
         segments = [*saved.segments, segment]
@@ -131,7 +136,7 @@ class Annotator(Prompter):
         self._saved = Segmentation.nothing(photo)
         if not self.path.exists():
             return
-        self._saved = _read(self.path, photo)
+        self._saved = read_labelme(self.path, photo, _CLASSES)
         self._record = json.loads(self.path.read_text(encoding="utf-8-sig"))
 
     def _write_record(self) -> None:
@@ -157,21 +162,11 @@ def _sam() -> Any:
 
 def _known(name: str) -> str:
     """The name, if VOC or COCO have it; LabkitError names the valid ones."""
-    for classes in (VOC, label_set("COCO")):
-        try:
-            if classes.id(name):
-                return name.strip()
-        except ValueError:
-            continue
+    with suppress(ValueError):
+        if _CLASSES.id(name):
+            return name.strip()
     valid = ", ".join((VOC.names_ru if language() == "ru" else VOC.names)[1:])
     raise LabkitError(text("annotate.unknown", name=name, valid=valid))
-
-
-def _read(path: Path, photo: Photo) -> Segmentation:
-    try:
-        return read_labelme(path, photo, VOC)
-    except LabkitError:
-        return read_labelme(path, photo, label_set("COCO"))
 
 
 def _new_record(photo: Photo) -> dict[str, Any]:

@@ -66,6 +66,18 @@ def test_going_on_and_taking_back(load, photo):
     assert second.objects == [] and not second.path.exists() and len(second.result.segments) == 0
 
 
+def test_classes_of_both_sets_side_by_side(load, photo):
+    """An object of COCO's beside one of VOC's: both stand in the file, and both are shown again."""
+    hand = Annotator(photo, "собака", load(4))
+    for name, asked in (("собака", MIDDLE), ("жираф", {"box": [20, 20, 120, 200]})):
+        hand._name.value = name
+        click(hand, **asked)
+        hand.add()
+    again = Annotator(photo, "", load(4))
+    assert again.objects == ["собака", "жираф"]
+    assert [segment.label for segment in again.result.segments] == ["dog", "giraffe"]
+
+
 def test_objects_of_labelme_stay(load, photo, tmp_path):
     """What a person drew in labelme is kept as it is, beside what SAM adds."""
     shape = {"label": "cat", "points": [[10, 10], [90, 10], [90, 90]], "shape_type": "polygon", "group_id": 3}
