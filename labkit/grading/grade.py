@@ -30,6 +30,7 @@ from labkit.grading.thumbnails import thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
 from labkit.io.files import safe_name, some, write_whole
+from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import IMAGE_SUFFIXES
 from labkit.locale import language, plural, text
 from labkit.report.checks import Check, checks, found_on
@@ -353,7 +354,7 @@ def _printable(letter: str) -> str:
 def _kit_photos() -> dict[str, str | None]:
     """The sha256 and the look of the photos that travel with the kit, where they are there."""
     rows: dict[str, str | None] = {}
-    for path in sorted((Path(__file__).parents[2] / "data" / "images").glob("*")):
+    for path in sorted(KIT_IMAGES.glob("*")):
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
             raw = path.read_bytes()
             rows[hashlib.sha256(raw).hexdigest()] = _look(raw)

@@ -17,6 +17,7 @@ import ipywidgets
 import nbformat
 from jinja2 import Environment
 
+from labkit.io.colab import in_colab
 from labkit.io.errors import LabkitError
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
@@ -93,7 +94,7 @@ class HandIn(Provenance):
         is not found, or was not saved after this run.
         """
         variant = find_variant(self.data["variant_number"])
-        colab = notebook is None and _in_colab()
+        colab = notebook is None and in_colab()
         source = None if colab else Path(notebook) if notebook is not None else _path(variant)
         saved = _colab_notebook() if source is None else _read(source)
         found = report_data(saved)
@@ -136,8 +137,8 @@ class HandIn(Provenance):
 
     def _save(self, saver: anywidget.AnyWidget) -> bool:
         """Asks the page to save the notebook; whether it has. Only a Jupyter server's pages can be asked."""
-        if not os.environ.get("JPY_SESSION_NAME") or _in_colab():
-            return _in_colab()
+        if not os.environ.get("JPY_SESSION_NAME") or in_colab():
+            return in_colab()
         path = _path(find_variant(self.data["variant_number"]))
         before, end = path.stat().st_mtime_ns, time.monotonic() + _SAVE_SECONDS
         saver.send({"save": True})
@@ -190,14 +191,6 @@ def _path(variant: Variant) -> Path:
     raise LabkitError(text("hand_in.not_found", name=variant.notebook, variant=variant.number))
 
 
-def _in_colab() -> bool:
-    try:
-        import google.colab  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
 def _colab_notebook() -> nbformat.NotebookNode:
     """The notebook as it stands in Colab's page."""
     from google.colab import _message
@@ -210,7 +203,7 @@ def _colab_notebook() -> nbformat.NotebookNode:
 
 def _download(path: Path) -> None:
     """In Colab the file lies on a machine that will be gone: the browser gets it."""
-    if _in_colab():
+    if in_colab():
         from google.colab import files
 
         files.download(str(path))
