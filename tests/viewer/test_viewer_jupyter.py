@@ -79,9 +79,9 @@ def opened(chromium, root, folder, server: str, place: str) -> Iterator[Any]:
         page.goto(f"{address}/{place}/live.ipynb?token={token}")
         run_all(page)
         yield page
-        assert [
-            error for error in errors if "(reading 'schema')" not in error
-        ] == []  # Notebook 7's own, of its settings
+        if server == "notebook":  # its own settings may fail as they are read
+            errors = [error for error in errors if "(reading 'schema')" not in error]
+        assert errors == []
         page.close()
     finally:
         process.terminate()
