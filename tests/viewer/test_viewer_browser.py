@@ -508,11 +508,11 @@ def test_curtain_of_two_models(view, compared):
     go_to(shown, 1, 3)
     sides(shown, "overlay", "item 1")
     options = shown.find("select[name=right] option").all_inner_texts()
-    assert options == ["фото", "маска", "DeepLabV3+", "Mask R-CNN"]
+    assert options == ["фото", "маска", "U-Net", "Mask R-CNN"]
     both = shown.pixels("curtain")
-    deeplab, mask_rcnn = sides(shown, "overlay", "overlay"), sides(shown, "item 1", "item 1")
+    unet, mask_rcnn = sides(shown, "overlay", "overlay"), sides(shown, "item 1", "item 1")
     middle = both.shape[1] // 2
-    assert np.array_equal(both[:, : middle - 8], deeplab[:, : middle - 8])
+    assert np.array_equal(both[:, : middle - 8], unet[:, : middle - 8])
     assert np.array_equal(both[:, middle + 8 :], mask_rcnn[:, middle + 8 :])
     assert np.abs(deeplab - mask_rcnn).mean() > 2
     shown.press("next")
