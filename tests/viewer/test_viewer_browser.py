@@ -514,7 +514,7 @@ def test_curtain_of_two_models(view, compared):
     middle = both.shape[1] // 2
     assert np.array_equal(both[:, : middle - 8], unet[:, : middle - 8])
     assert np.array_equal(both[:, middle + 8 :], mask_rcnn[:, middle + 8 :])
-    assert np.abs(deeplab - mask_rcnn).mean() > 2
+    assert np.abs(unet - mask_rcnn).mean() > 2
     shown.press("next")
     go_to(shown, 2, 3)
     assert shown.title == "2/3. horses · Mask R-CNN"
