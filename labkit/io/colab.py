@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 from labkit.locale import text
@@ -15,6 +16,8 @@ DRIVE = Path("/content/drive")
 
 def in_colab() -> bool:
     """Whether this Python runs in Colab."""
+    if "google.colab" in sys.modules:
+        return True
     try:
         return importlib.util.find_spec("google.colab") is not None
     except ModuleNotFoundError:
