@@ -2,23 +2,47 @@
 
 At every level of the expanding path the features are doubled in size, joined with the features of the same
 size from the contracting path (the skip connection) and mixed by two 3x3 convolutions.
+At the bottom, between the paths, each place hears of the whole photo; the paper has two 3x3 convolutions there.
 """
 
 from __future__ import annotations
 
 import segmentation_models_pytorch as smp
+import torch
 from torch import nn
 
 from labkit.models.backbone import encoder_settings
 
-__all__ = ["build"]
+__all__ = ["Bottom", "build"]
+
+_WIDTH = 256
+
+
+class Bottom(nn.Module):
+    """`BxCxhxw` to `BxCxhxw`: each place joined with the mean of all (ParseNet: Liu et al., 2015, section 3.1)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.each = nn.Sequential(*_layer(channels, _WIDTH))
+        self.mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), *_layer(channels, _WIDTH))
+        self.join = nn.Sequential(*_layer(2 * _WIDTH, channels))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        each = self.each(x)
+        return self.join(torch.cat([each, self.mean(x).expand_as(each)], 1))
+
+
+def _layer(channels: int, width: int) -> list[nn.Module]:
+    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
 
 
 def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
-    return smp.Unet(
+    network = smp.Unet(
         **encoder_settings(),
         encoder_weights=None,
-        decoder_channels=(160, 64, 48, 24, 16),
+        decoder_channels=(160, 64, 48, 32, 16),
         classes=classes,
     )
+    network.decoder.center = Bottom(network.encoder.out_channels[-1])
+    return network

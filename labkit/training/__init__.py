@@ -43,7 +43,7 @@ RECIPES = {
 }
 """How each kind of variant is trained from embedded weights or their encoder; the semantic ones from a teacher so:"""
 
-_HEADS = Recipe(batch=16, decoder_rate=1.5e-3, weight_decay=2e-2, dice=0.3, distil=0.7, ema=0.995)
+_HEADS = Recipe(batch=16, decoder_rate=5e-4, weight_decay=1e-2, dice=0.3, distil=0.7, ema=0.99)
 _DETAILS = Recipe(side=320, batch=6, decoder_rate=2e-3, dice=0.1, smoothing=0.0, distil=1.0, ema=0.98)
 _DETAILS_SHARE = 0.25
 """The heads learn on cached features of the still encoder, then U-Net's finest levels over this share of the run. To
@@ -127,7 +127,7 @@ def _train_heads(learner, networks, data, recipe, state, checkpoint, resume, pla
     """Decoders from a teacher, whose encoder stays as it is."""
     folder = checkpoint.with_suffix(".features")
     load_encoder(learner.encoder, state)
-    start_heads(networks, state)
+    start_heads(networks, state, learner.scores)
     details = replace(_DETAILS, minutes=recipe.minutes * (_DETAILS_SHARE if "unet" in networks else 0))
     heads = replace(_HEADS, minutes=recipe.minutes - details.minutes)
     cached = CachedFeatures(data, Teacher(state), folder, recipe.seed, say)

@@ -111,21 +111,18 @@ class CachedHeads(nn.Module):
     def __init__(self, shared: SharedEncoder):
         super().__init__()
         self.shared = shared
-        self._taught = [name for name in shared.decoders if name != "unet"]
 
     def train(self, mode: bool = True):
         """Heads that start as the teacher's have its BatchNorms, which claim mean 0 and variance 1: these stay."""
         super().train(mode)
-        for name in self._taught:
-            still(self.shared.decoders[name])
+        still(self)
         return self
 
     def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """What starts as the teacher at a third of the rate of U-Net, which starts from nothing; the encoder stays."""
-        shared, rate = self.shared, recipe.decoder_rate
-        taught = [(part[name], rate / 3, 0.0) for part in (shared.decoders, shared.heads) for name in self._taught]
-        new = [shared.scores, *(part["unet"] for part in (shared.decoders, shared.heads) if "unet" in part)]
-        return [(shared.encoder, 0.0, 2.0), *taught, *((part, rate, 0.0) for part in new)]
+        """The decoders and what looks at them; the encoder stays."""
+        shared = self.shared
+        rest = (shared.scores, shared.decoders, shared.heads)
+        return [(shared.encoder, 0.0, 2.0), *((part, recipe.decoder_rate, 0.0) for part in rest)]
 
     def losses(self, batch: list[Sample], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The loss of each output, at a quarter of the cells of stride 4."""

@@ -109,7 +109,7 @@ class SharedEncoder(nn.Module):
                     outputs[name] = self.heads[name][0](decoder.block2(high))
                     inside.add(name)
                 elif name == "unet":
-                    x = decoder.center(cut(self._undilated(dilated)[-1], 32))
+                    x = cut(decoder.center(self._undilated(dilated)[-1]), 32)
                     for block, skip, stride in zip(decoder.blocks, (at16, at8, at4), (16, 8, 4), strict=False):
                         x = block(x, side * 16 // stride, side * 16 // stride, skip_connection=cut(skip, stride))
                 elif name == "fcn":

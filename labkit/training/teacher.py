@@ -8,6 +8,7 @@ Needed for training from the start only (`labkit train --start TEACHER.npz`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -29,6 +30,9 @@ MAP_SIDE = 48
 
 _SIDE = 513
 """The side, in pixels, that the teacher was made for."""
+
+_LIFT = 8.0
+"""Added to all scores, so that a ReLU lets pass what is above its opposite."""
 
 _HEAD = (62, 63, 67, 68)
 
@@ -70,19 +74,24 @@ def _pass_through(norm: nn.BatchNorm2d, bias: torch.Tensor | float) -> None:
 
 
 @torch.no_grad()
-def start_heads(networks: dict[str, nn.Module], state: dict[str, torch.Tensor]) -> None:
-    """Puts the teacher's head into our decoders, as far as each can hold it; U-Net's, which cannot, stays as it is.
+def start_heads(
+    networks: dict[str, nn.Module], state: dict[str, torch.Tensor], scores: Mapping[str, nn.Conv2d] | None = None
+) -> None:
+    """Puts the teacher's head into our decoders, as far as each can hold it; `scores` look at U-Net's on the way up.
 
     Its hidden layers are a 1x1 convolution of each place and one of the mean of all places, then both joined. DeepLab
-    has these in its ASPP, PSPNet in its pyramid (the atrous branches, the finer pools and the stride-4 features start
-    with no say); the 7x7 kernels of FCN see half a photo for the mean. A cell of stride 16 describes the photo around
-    its first pixel and is enlarged around its middle: the first 3x3 kernel after the head starts as that step of half a
-    cell.
+    has these in its ASPP, PSPNet in its pyramid, U-Net at its bottom (the atrous branches, the finer pools and the skip
+    connections start with no say); the 7x7 kernels of FCN see half a photo for the mean. U-Net carries the scores up to
+    stride 2. A cell of stride 16 describes the photo around its first pixel and is enlarged around its middle: the 3x3
+    kernels after the head start as that step of half a cell.
     """
     head = tuple((state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD)
-    starts = {"deeplab": _start_deeplab, "pspnet": _start_pspnet, "fcn": _start_fcn}
+    starts = {"deeplab": _start_deeplab, "pspnet": _start_pspnet, "fcn": _start_fcn, "unet": _start_unet}
     for name in networks.keys() & starts.keys():
         starts[name](networks[name], *head)
+    for score in (scores or {}).values():
+        score.weight.copy_(torch.eye(*score.weight.shape[:2])[..., None, None])
+        score.bias.zero_()
 
 
 _Layer = tuple[torch.Tensor, torch.Tensor]
@@ -145,6 +154,24 @@ def _start_fcn(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer,
     step = torch.tensor([0.5, 1.0, 0.5, 0.0])
     for up in (decoder.up32to16, decoder.up16to8):
         up.weight.copy_(step[:, None] * step[None])
+
+
+def _start_unet(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer, scores: _Layer) -> None:
+    bottom, width, count = network.decoder.center, len(joined[0]), len(scores[1])
+    _set(*bottom.each[:2], *each)
+    _set(*bottom.mean[1:3], *pooled)
+    bottom.join[0].weight[:width, width:], bottom.join[0].weight[:width, :width] = joined[0].split(width, 1)
+    _pass_through(bottom.join[1], joined[1])
+    between, pick = torch.tensor([0.0, 0.5, 0.5]), torch.eye(count)[..., None, None]
+    between = between[:, None] * between  # a cell of the coarser features is its first pixel: the second is half-way
+    scored, bias = scores[0] * between, scores[1] + _LIFT
+    for block in network.decoder.blocks[:4]:
+        for convolution, norm, _ in (block.conv1, block.conv2):
+            convolution.weight[:count] = 0
+            convolution.weight[:count, : scored.shape[1]] = scored
+            _pass_through(norm, bias)
+            scored, bias = F.pad(pick, (1, 1, 1, 1)), torch.tensor(0.0)
+        scored = pick * between
 
 
 def _set(convolution: nn.Conv2d, norm: nn.BatchNorm2d, weight: torch.Tensor, bias: torch.Tensor) -> None:

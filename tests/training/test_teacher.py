@@ -63,6 +63,27 @@ def test_decoders_start_as_the_teacher(file, name, stride, far):
     assert (middle - wanted).abs().max() < far * wanted.abs().max()
 
 
+@torch.inference_mode()
+def test_unet_carries_the_scores_of_the_teacher_up(file):
+    """Down to stride 4 its first 21 channels are the teacher's scores, lifted, at places that the encoder has kept."""
+    state, network = read_teacher(file), build_network("unet").eval()
+    start_heads({"unet": network}, state)
+    load_encoder(network.encoder, state)
+    x, seen = torch.rand(1, 3, 128, 128) * 2 - 1, []
+    for block in network.decoder.blocks[:3]:
+        block.register_forward_hook(lambda _module, _inputs, output: seen.append(output[:, :21]))
+    network(x)
+    features = network.encoder(x)[-1]
+    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in (62, 63, 67, 68))
+    mean = F.conv2d(features.mean((2, 3), keepdim=True), *pooled).relu().expand(-1, -1, *features.shape[2:])
+    both = torch.cat([mean, F.conv2d(features, *each).relu()], 1)
+    wanted = F.conv2d(F.conv2d(both, *joined).relu(), *scores)
+    for level, carried in enumerate(seen, 1):
+        ours = carried[:, :, :: 2**level, :: 2**level]
+        difference = (ours - ours.mean(1, keepdim=True)) - (wanted - wanted.mean(1, keepdim=True))
+        assert difference[..., :-1, :-1].abs().max() < 0.02 * wanted.abs().max()
+
+
 def test_maps_are_probabilities_on_the_square(file):
     """A photo of any shape gives 21 maps of 48 x 48 cells, each cell's summing to one."""
     maps = Teacher(read_teacher(file)).maps(np.full((40, 90, 3), 90, np.uint8))
