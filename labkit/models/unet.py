@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import segmentation_models_pytorch as smp
 import torch
+from segmentation_models_pytorch.base import SegmentationHead
 from torch import nn
 
 from labkit.models.backbone import encoder_settings
@@ -16,6 +17,7 @@ from labkit.models.backbone import encoder_settings
 __all__ = ["Bottom", "build"]
 
 _WIDTH = 256
+_CHANNELS = (160, 64, 48, 24, 21)
 
 
 class Bottom(nn.Module):
@@ -41,8 +43,9 @@ def build(classes: int = 21) -> nn.Module:
     network = smp.Unet(
         **encoder_settings(),
         encoder_weights=None,
-        decoder_channels=(160, 64, 48, 32, 16),
+        decoder_channels=_CHANNELS,
         classes=classes,
     )
+    network.segmentation_head = SegmentationHead(_CHANNELS[-1], classes, kernel_size=1)  # as in the paper
     network.decoder.center = Bottom(network.encoder.out_channels[-1])
     return network

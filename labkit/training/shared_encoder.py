@@ -170,7 +170,7 @@ class Details(SharedEncoder):
 
     def __init__(self, shared: SharedEncoder, network: nn.Module, frozen_stages: int):
         super().__init__({"unet": network}, shared.encoder, frozen_stages)
-        self.steady += network.decoder.blocks[:3]
+        self.steady.append(network.decoder)
         self.scores.load_state_dict(shared.scores.state_dict())
 
     def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:

@@ -31,7 +31,7 @@ MAP_SIDE = 48
 _SIDE = 513
 """The side, in pixels, that the teacher was made for."""
 
-_LIFT = 8.0
+_LIFT = 12.0
 """Added to all scores, so that a ReLU lets pass what is above its opposite."""
 
 _HEAD = (62, 63, 67, 68)
@@ -81,8 +81,8 @@ def start_heads(
 
     Its hidden layers are a 1x1 convolution of each place and one of the mean of all places, then both joined. DeepLab
     has these in its ASPP, PSPNet in its pyramid, U-Net at its bottom (the atrous branches, the finer pools and the skip
-    connections start with no say); the 7x7 kernels of FCN see half a photo for the mean. U-Net carries the scores up to
-    stride 2. A cell of stride 16 describes the photo around its first pixel and is enlarged around its middle: the 3x3
+    connections start with no say); the 7x7 kernels of FCN see half a photo for the mean. U-Net carries the scores up. A
+    cell of stride 16 describes the photo around its first pixel and is enlarged around its middle: the 3x3
     kernels after the head start as that step of half a cell.
     """
     head = tuple((state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD)
@@ -165,13 +165,15 @@ def _start_unet(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer
     between, pick = torch.tensor([0.0, 0.5, 0.5]), torch.eye(count)[..., None, None]
     between = between[:, None] * between  # a cell of the coarser features is its first pixel: the second is half-way
     scored, bias = scores[0] * between, scores[1] + _LIFT
-    for block in network.decoder.blocks[:4]:
+    for block in network.decoder.blocks:
         for convolution, norm, _ in (block.conv1, block.conv2):
             convolution.weight[:count] = 0
             convolution.weight[:count, : scored.shape[1]] = scored
             _pass_through(norm, bias)
             scored, bias = F.pad(pick, (1, 1, 1, 1)), torch.tensor(0.0)
         scored = pick * between
+    network.segmentation_head[0].weight.copy_(pick)
+    network.segmentation_head[0].bias.zero_()
 
 
 def _set(convolution: nn.Conv2d, norm: nn.BatchNorm2d, weight: torch.Tensor, bias: torch.Tensor) -> None:
