@@ -18,17 +18,7 @@ from labkit.variants import Variant, find_variant
 from labkit.weights import download
 from labkit.weights.catalogue import Release, find_release, releases_of
 
-__all__ = [
-    "EMBEDDED",
-    "FORMAT",
-    "FORMER",
-    "Weights",
-    "embedded_path",
-    "find_weights",
-    "is_former",
-    "read_header",
-    "sha256_of",
-]
+__all__ = ["EMBEDDED", "FORMAT", "Weights", "embedded_path", "find_weights", "is_former", "read_header", "sha256_of"]
 
 FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
@@ -181,8 +171,5 @@ def read_header(path: Path) -> dict[str, str]:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
