@@ -14,7 +14,7 @@ import numpy as np
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.dataset import Dataset, Instance
-from labkit.evaluation.metrics import class_iou, confusion, innermost, iou, mask_ap, mean_iou, pixel_accuracy
+from labkit.evaluation.metrics import class_scores, confusion, innermost, iou, mask_ap, mean_iou, pixel_accuracy
 from labkit.io.errors import LabkitError
 from labkit.io.progress import track
 from labkit.locale import text
@@ -72,7 +72,7 @@ def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any])
         truth = data.semantic(name)
         matrix += confusion(model.segment(_photo(data, name), **settings).labels, truth, len(names))
         photos += np.isin(np.arange(len(names)), truth)
-    scores = class_iou(matrix)
+    scores, *_ = class_scores(matrix)
     return {
         "mean_iou": round(mean_iou(matrix), 4),
         "mean_iou_all": round(float(np.nan_to_num(scores).mean()), 4),

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import (
-    class_iou,
+    class_scores,
     confusion,
     dice,
     innermost,
@@ -96,8 +96,8 @@ def test_scores_of_a_set(labels):
     matrix = confusion(predicted, truth, 5)
     known = truth != IGNORE
     true, given = truth[known], predicted[known]
-    assert class_iou(matrix)[:4] == pytest.approx(jaccard_score(true, given, average=None))
-    assert np.isnan(class_iou(matrix)[4])
+    assert class_scores(matrix)[0][:4] == pytest.approx(jaccard_score(true, given, average=None))
+    assert np.isnan(class_scores(matrix)[0][4])
     assert mean_iou(matrix) == pytest.approx(jaccard_score(true, given, average="macro"))
     assert pixel_accuracy(matrix) == pytest.approx(accuracy_score(true, given))
 
@@ -107,7 +107,7 @@ def test_class_invented_by_the_model():
     truth, predicted = np.zeros((2, 10, 10), np.uint8)
     predicted[0] = 1
     matrix = confusion(predicted, truth, 3)
-    assert class_iou(matrix)[:2].tolist() == [0.9, 0] and mean_iou(matrix) == pytest.approx(0.45)
+    assert class_scores(matrix)[0][:2].tolist() == [0.9, 0] and mean_iou(matrix) == pytest.approx(0.45)
 
 
 def test_nothing_labelled():
@@ -115,7 +115,7 @@ def test_nothing_labelled():
     matrix = confusion(np.zeros((4, 5), np.uint8), np.full((4, 5), IGNORE, np.uint8), len(VOC))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isnan(class_iou(matrix)).all() and np.isnan(mean_iou(matrix)) and np.isnan(pixel_accuracy(matrix))
+        assert np.isnan(class_scores(matrix)).all() and np.isnan(mean_iou(matrix)) and np.isnan(pixel_accuracy(matrix))
 
 
 def _square(label_id: int, x: int, y: int, side: int, score: float = 1.0) -> Segment:
