@@ -187,14 +187,6 @@ def test_regions_by_flooding(share, shape):
     assert [len(region) for region in mine] == sorted(map(len, mine), reverse=True)
 
 
-def test_regions_that_wind():
-    """A spiral is one region, its gap another; corners do not connect."""
-    spiral = np.zeros((9, 9), bool)
-    spiral[0], spiral[:, 8], spiral[8], spiral[2:, 0], spiral[2, :7], spiral[2:7, 6], spiral[6, 2:7] = [True] * 7
-    assert regions(spiral).max() == 1 and regions(~spiral).max() == len(flooded(~spiral))
-    assert regions(np.eye(3, dtype=bool)).max() == 3
-
-
 def test_innermost():
     """The middle of a square; the thick end of a club; a pixel of the mask itself where it is a ring or a dot."""
     mask = np.zeros((60, 90), bool)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from executed import executed, handed_in
 
-from labkit.io.rle import encode_mask
+from labkit.io.rle import decode_mask, encode_mask
+from labkit.photos import Photo
 from labkit.report.answers import complete, outputs_text
 from labkit.report.consistency import carried_photos, disagreements, read_image, viewer_items
+from labkit.segmentation import Segmentation
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +37,6 @@ def test_agree(shown):
 
 def test_all_kinds_of_models(default_photos, load):
     """Objects over one another, and none at all, agree too."""
-    from labkit.photos import Photo
-    from labkit.segmentation import Segmentation
-
     photo = default_photos["horses"]
     empty = Segmentation.nothing(Photo("пусто", photo.pixels))
     results = [load(6).segment(photo), empty]
@@ -47,40 +46,24 @@ def test_all_kinds_of_models(default_photos, load):
     assert carried_photos(handed.data, viewer_items(page)) == {}  # not loaded for a report: none is exact
 
 
-def score(data):
-    data["results"][0]["segments"][0]["score"] = 0.999
-
-
-def area(data):
-    data["results"][0]["segments"][0]["area"] += 10
-
-
-def removed(data):
-    data["results"][0]["segments"].pop()
-
-
 def moved(data):
     """The mask moves by a pixel: the area stays."""
-    from labkit.io.rle import decode_mask
-
-    segment = data["results"][0]["segments"][0]
-    mask = np.roll(decode_mask(segment["rle"], tuple(data["results"][0]["size"])), 1, axis=1)
-    segment["rle"] = encode_mask(mask)
+    segment, size = data["results"][0]["segments"][0], data["results"][0]["size"]
+    segment["rle"] = encode_mask(np.roll(decode_mask(segment["rle"], tuple(size)), 1, axis=1))
 
 
-def broken(data):
-    data["results"][0]["segments"][0]["rle"]["counts"] = "zzz0"
+CHANGES = {
+    "score": lambda data: data["results"][0]["segments"][0].update(score=0.999),
+    "area": lambda data: data["results"][0]["segments"][0].update(area=10),
+    "removed": lambda data: data["results"][0]["segments"].pop(),
+    "moved": moved,
+    "broken": lambda data: data["results"][0]["segments"][0]["rle"].update(counts="zzz0"),
+    "renamed": lambda data: data["results"][0].update(photo="cat_yarn"),
+    "other size": lambda data: data["results"][0].update(size=[10, 10]),
+}
 
 
-def renamed(data):
-    data["results"][0]["photo"] = "cat_yarn"
-
-
-def other_size(data):
-    data["results"][0]["size"] = [10, 10]
-
-
-@pytest.mark.parametrize("change", [score, area, removed, moved, broken, renamed, other_size])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_changed_data(shown, change):
     """A number or a mask that was changed in the data is not what the viewer shows."""
     page, data = shown[0], copy.deepcopy(shown[1])
@@ -111,18 +94,13 @@ def test_carried_photos(shown, report_photos):
 
 
 @pytest.mark.parametrize(
-    "script",
-    [
-        'mountMarked("0123456789abcdef", {"items": 1});\n</script>',
-        'mountMarked("0123456789abcdef", {"items": [1, null]});\n</script>',
-        'mountMarked("0123456789abcdef", {"items": [{]});\n</script>',
-        'mountMarked("0123456789abcdef", {"no": []});\n</script>',
-        'mountMarked("0123456789abcdef", {"items": ' + "[" * 100_000 + ");\n</script>",
-        'mountMarked("0123456789abcdef", {' * 1000,
-    ],
+    "data",
+    ['{"items": 1}', '{"items": [1, null]}', '{"items": [{]}', '{"no": []}', '{"items": ' + "[" * 100_000, None],
 )
-def test_hostile_viewers(script, shown):
+def test_hostile_viewers(data, shown):
     """What is no viewer's data is passed over."""
+    mount = 'mountMarked("0123456789abcdef", '
+    script = f"{mount}{data});\n</script>" if data else f"{mount}{{" * 1000
     assert viewer_items(script) == []
     assert viewer_items(shown[0] + script) == viewer_items(shown[0])
 
