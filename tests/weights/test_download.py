@@ -12,12 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-import zipfile
 from dataclasses import asdict, replace
 
 import nbformat
 import pytest
 import torch
+from handed_in import zip_of
 from nbclient import NotebookClient
 from server import Answer, serve
 
@@ -36,15 +36,6 @@ def checkpoint(side: int) -> bytes:
     """The bytes of a real checkpoint, of `4 * side**2` bytes and a little."""
     file = io.BytesIO()
     torch.save({"conv.weight": torch.rand(side, side, generator=torch.manual_seed(side))}, file)
-    return file.getvalue()
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    """A zip as publishers make them."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
     return file.getvalue()
 
 
@@ -80,7 +71,7 @@ def server(running):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An empty cache, no waiting; after each test nothing bad lies in it: no half file, nothing on its way."""
+    """An empty cache, no waiting; after each test only good files lie in it, what is known of them, and locks."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     for name in (*proxies, *map(str.upper, proxies), "LABKIT_MIRROR", "LABKIT_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
@@ -88,18 +79,13 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "PAUSE", 0.01)
     monkeypatch.setattr(download, "TIMEOUT", (1.0, 0.3))
     yield tmp_path / "кэш"
-    assert_clean(cache_folder())
-
-
-def assert_clean(cache):
-    """Under a final name lies only a good file, beside it what is known of it; of downloads only the locks remain."""
-    for path in filter(os.path.isfile, cache.glob("**/*")):
+    for path in filter(os.path.isfile, cache_folder().glob("**/*")):
         if path.parent.name == "incoming":
             assert path.suffix == ".lock"
         elif path.suffix == ".json":
             assert json.loads(path.read_text())["sha256"] == digest(path.with_suffix("").read_bytes())
         elif path.suffix != ".zip":
-            assert path.parent == cache
+            assert path.parent == cache_folder()
             torch.load(path, weights_only=True)
 
 
@@ -162,16 +148,15 @@ def test_other_hash_in_a_newer_catalogue(server, good):
     """A file that was good for an older edition is not good for one that expects another hash."""
     fetch(good)
     newer = checkpoint(201)
-    server.put("/fcn.pth", Answer(newer))
-    assert cached(release_at(good.url, newer)) is None
-    assert fetch(release_at(good.url, newer)).sha256 == digest(newer)
+    release = release_at(server.put("/fcn.pth", Answer(newer)), newer)
+    assert cached(release) is None and fetch(release).sha256 == digest(newer)
 
 
 @pytest.mark.parametrize("hashed", [True, False])
 def test_published_zip(server, cache, hashed):
     """The weights are taken out of the zip around them; the published hash is theirs."""
     members = {"a/": b"", "a/fcn.pth": GOOD, "a/README.md": b"text", "__MACOSX/a/._fcn.pth": b"icon"}
-    url = server.put("/fcn.pth.zip", Answer(zipped(members)))
+    url = server.put("/fcn.pth.zip", Answer(zip_of(members)))
     found = fetch(release_at(url, hash=f"sha1:{digest(GOOD, 'sha1')}" if hashed else ""))
     assert found.path.read_bytes() == GOOD and found.sha256 == SHA256
     assert {path.suffix for path in cache.iterdir() if path.is_file()} == {".pth", ".json"}
@@ -180,13 +165,13 @@ def test_published_zip(server, cache, hashed):
 @pytest.mark.parametrize(
     "body, said",
     [
-        (zipped({"a.pth": GOOD, "b.pth": GOOD}), "файлов с весами: 2"),
-        (zipped({"a.pth": bytes(3_000_000)}), "подозрительно велик"),
-        (zipped({"a.pth": GOOD + bytes(len(GOOD))}), f"{2 * len(GOOD)} байт"),
-        (zipped({}), "файлов с весами: 0"),
-        (zipped({"a.pth": GOOD})[:-30], "не файл весов"),
-        (flipped(zipped({"a.pth": GOOD})), "архив zip повреждён"),
-        (zipped({"readme.txt": b"no weights"}), "не файл весов"),
+        (zip_of({"a.pth": GOOD, "b.pth": GOOD}), "файлов с весами: 2"),
+        (zip_of({"a.pth": bytes(3_000_000)}), "подозрительно велик"),
+        (zip_of({"a.pth": GOOD + bytes(len(GOOD))}), f"{2 * len(GOOD)} байт"),
+        (zip_of({}), "файлов с весами: 0"),
+        (zip_of({"a.pth": GOOD})[:-30], "не файл весов"),
+        (flipped(zip_of({"a.pth": GOOD})), "архив zip повреждён"),
+        (zip_of({"readme.txt": b"no weights"}), "не файл весов"),
         (b"", "не файл весов"),
     ],
 )
@@ -362,11 +347,11 @@ def test_zip_brought_by_hand(server, cache, monkeypatch):
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
     release = release_at(f"{server.url}/v1/fcn.pth.zip", file="fcn.pth")
     cache.mkdir()
-    (cache / "fcn.pth.zip").write_bytes(zipped({"fcn.pth": GOOD[:-1]}))
+    (cache / "fcn.pth.zip").write_bytes(zip_of({"fcn.pth": GOOD[:-1]}))
     assert cached(release) is None
     with pytest.raises(LabkitError, match="fcn.pth.zip не годится"):
         fetch(release)
-    (cache / "fcn.pth.zip").write_bytes(zipped({"fcn.pth": GOOD}))
+    (cache / "fcn.pth.zip").write_bytes(zip_of({"fcn.pth": GOOD}))
     assert fetch(release).path.read_bytes() == GOOD and (cache / "fcn.pth.zip").exists()
     (cache / "fcn.pth").write_bytes(b"broken")
     assert cached(release).sha256 == SHA256 and server.asked == []
@@ -441,7 +426,7 @@ def test_too_little_space(server, good, tmp_path):
 def test_disk_full_in_the_middle(server, cache, name, length, room):
     """A file system that takes no more: with and without an announced length, and where only the zip has room."""
     pytest.importorskip("resource")
-    body = zipped({"fcn.pth": GOOD}) if name.endswith("zip") else GOOD
+    body = zip_of({"fcn.pth": GOOD}) if name.endswith("zip") else GOOD
     release = release_at(server.put(f"/{name}", Answer(body, length=length)), megabytes=0.1)
     assert len(body) < room * len(GOOD) or not name.endswith("zip")
     limit = round(room * len(GOOD))
