@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -121,14 +121,12 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
                 entered.append(name)
         folders[:] = entered
         for name in files:
-            if not _silent((name,)):
-                zipped = _refusal("photos.nested_zip") if _is_zip(name) else None
-                found[*inside, name] = zipped or partial(_open, Path(root, name))
-    masks = _masks(found)
-    for parts in sorted(found, key=lambda parts: [natural(part) for part in parts]):
-        if (of := masks.get(parts)) != "":
-            opener = _refusal("photos.mask_alone", folder=of) if of else found[parts]
-            yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
+            found[*inside, name] = partial(_open, Path(root, name))
+    verdicts = _verdicts(found)
+    for parts in sorted(verdicts, key=lambda parts: [natural(part) for part in parts]):
+        refusal = verdicts[parts]
+        opener = partial(_raise, refusal) if refusal is not None else found[parts]
+        yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -144,8 +142,9 @@ def _open(path: Path) -> BinaryIO:
 def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(path) as archive:
-            masks = _masks([_inside(member) for member in walk(archive, lambda member: 0)])
-            for member in walk(archive, partial(_allowed, masks), ZIP_TOTAL_MB):
+            verdicts = _verdicts([_inside(member) for member in walk(archive, lambda member: 0)])
+            allowed: dict[Any, Any] = {parts: refusal or ZIP_MEMBER_MB for parts, refusal in verdicts.items()}
+            for member in walk(archive, lambda member: allowed.get(_inside(member)), ZIP_TOTAL_MB):
                 parts, refusal = _inside(member), member.refusal
                 opener = partial(_open_member, archive, member.info) if refusal is None else partial(_raise, refusal)
                 yield Found(shown("/".join(parts)), path.joinpath(*parts), opener)
@@ -155,13 +154,15 @@ def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
         yield Found(name, path, _refusal("photos.bad_zip", error=error))
 
 
-def _allowed(masks: dict[tuple[str, ...], str], member: Member) -> int | Unreadable | None:
-    parts = _inside(member)
-    if not parts or _silent(parts) or masks.get(parts) == "":
-        return None
-    if parts in masks:
-        return Unreadable("photos.mask_alone", folder=masks[parts])
-    return Unreadable("photos.nested_zip") if _is_zip(parts[-1]) else ZIP_MEMBER_MB
+def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unreadable | None]:
+    """Of these files all but those that are passed over in silence, each with why it is no photo, if that is known."""
+    masks = _masks(paths)
+    verdicts: dict[tuple[str, ...], Unreadable | None] = {}
+    for parts in paths:
+        if parts and not _silent(parts) and (of := masks.get(parts)) != "":
+            zipped = Unreadable("photos.nested_zip") if _is_zip(parts[-1]) else None
+            verdicts[parts] = Unreadable("photos.mask_alone", folder=of) if of else zipped
+    return verdicts
 
 
 def _inside(member: Member) -> tuple[str, ...]:

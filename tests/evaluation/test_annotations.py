@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 
 from labkit.classes import COCO, VOC
 from labkit.evaluation.annotations import find_ground_truth, read_coco, read_labelme, read_mask
-from labkit.evaluation.metrics import eroded, iou
+from labkit.evaluation.metrics import eroded
 from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
 from labkit.photos import load_photos
@@ -51,15 +51,6 @@ def test_no_outline(default_photos, root):
     """The horses have none, and a photo from an array has no place where one could lie."""
     assert find_ground_truth(default_photos["horses"], root / "data" / "outlines") is None
     assert find_ground_truth(blank()) is None
-
-
-def test_outline_is_scaled(root):
-    """A photo that was made smaller while it was read has its outline at the same place."""
-    path = root / "data" / "outlines" / "cat_kitten.json"
-    photos = [load_photos(root / "data" / "images" / "cat_kitten.jpg", max_side=s, quiet=True)[0] for s in (900, 300)]
-    large, small = (read_labelme(path, photo).segments[0].mask for photo in photos)
-    assert small.shape == (225, 300)
-    assert iou(small, large[1::3, 1::3]) > 0.97
 
 
 def test_overlapping_outlines(tmp_path):
@@ -139,30 +130,6 @@ def test_places_that_do_not_count_and_holes(tmp_path):
     assert np.array_equal(truth.mask_of("cat"), block(0, 0, 50, 50) & ~hole)
     assert np.array_equal(truth.ids > 0, block(0, 0, 50, 50) & ~hole)
     assert np.array_equal(truth.confidence == 0, unknown)
-
-
-@pytest.mark.parametrize("kind", ["polygon", "compressed", "uncompressed"])
-def test_coco_of_the_outlines(default_photos, root, tmp_path, kind):
-    """The nine outlines written as COCO in each of its forms are the nine outlines."""
-    folder = root / "data" / "outlines"
-    images, annotations = [], []
-    for number, name in enumerate(OUTLINED):
-        labelme = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        photo = default_photos[name]
-        height, width = photo.pixels.shape[:2]
-        images.append({"id": number, "file_name": f"train/{name}.jpg", "width": width, "height": height})
-        mask = find_ground_truth(photo, folder).segments[0].mask
-        flat = [float(x) for point in labelme["shapes"][0]["points"] for x in point]
-        forms = {"polygon": [flat], "compressed": encode_mask(mask), "uncompressed": runs_of(mask)}
-        annotations.append({"image_id": number, "category_id": VOC.id(OUTLINED[name]), "segmentation": forms[kind]})
-    categories = [{"id": n, "name": name} for n, name in enumerate(VOC.names)]
-    record = {"images": images, "annotations": annotations, "categories": categories}
-    (tmp_path / "instances.json").write_text(json.dumps(record))
-    for name, label in OUTLINED.items():
-        (found,) = find_ground_truth(default_photos[name], tmp_path).segments
-        (drawn,) = find_ground_truth(default_photos[name], folder).segments
-        assert found.label == label and np.array_equal(found.mask, drawn.mask)
-    assert find_ground_truth(default_photos["horses"], tmp_path) is None
 
 
 def test_run_lengths_against_pycocotools(tmp_path):
