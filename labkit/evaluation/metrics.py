@@ -16,18 +16,7 @@ from labkit.classes import IGNORE
 from labkit.io.rle import encode_mask
 from labkit.segmentation import Segment
 
-__all__ = [
-    "class_scores",
-    "confusion",
-    "dice",
-    "eroded",
-    "innermost",
-    "iou",
-    "mask_ap",
-    "mean_iou",
-    "pixel_accuracy",
-    "regions",
-]
+__all__ = ["class_scores", "confusion", "dice", "eroded", "innermost", "iou", "mask_ap", "overall_scores", "regions"]
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -119,17 +108,14 @@ def class_scores(matrix: np.ndarray) -> list[np.ndarray]:
     return [np.divide(part, whole, out=np.full(len(hits), np.nan), where=whole > 0) for part, whole in shares]
 
 
-def mean_iou(matrix: np.ndarray) -> float:
-    """The mean IoU of all classes; one that the ground truth does not show counts 0 if it was predicted.
+def overall_scores(matrix: np.ndarray) -> tuple[float, float]:
+    """The mean IoU of all classes, and the share of labelled pixels that were given their class.
 
-    NaN where no pixel counts.
+    A class that the ground truth does not show counts 0 in the mean if it was predicted. NaN where no pixel counts.
     """
-    return float(np.nanmean(class_scores(matrix)[0])) if matrix.sum() else float("nan")
-
-
-def pixel_accuracy(matrix: np.ndarray) -> float:
-    """The share of labelled pixels that were given their class; NaN where there is none."""
-    return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
+    if not matrix.any():
+        return np.nan, np.nan
+    return float(np.nanmean(class_scores(matrix)[0])), float(np.trace(matrix) / matrix.sum())
 
 
 def mask_ap(

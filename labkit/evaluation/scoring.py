@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from labkit.classes import IGNORE, LabelSet
-from labkit.evaluation.metrics import class_scores, confusion, dice, iou, mask_ap, pixel_accuracy, regions
+from labkit.evaluation.metrics import class_scores, confusion, dice, iou, mask_ap, overall_scores, regions
 from labkit.figures import named_segments
 from labkit.locale import in_each_language
 from labkit.segmentation import Segmentation
@@ -112,7 +112,7 @@ def classified(pairs: Sequence[Pair], classes: LabelSet) -> dict[str, Any]:
         "rows": rows,
         "totals": totals,
         "mean_iou": mean([row.iou for row in totals]),
-        "pixel_accuracy": pixel_accuracy(matrix) if matrix.any() else None,
+        "pixel_accuracy": overall_scores(matrix)[1] if matrix.any() else None,
         "confusion": matrix,
         "worst": _largest(worst),
     }

@@ -18,8 +18,7 @@ from labkit.evaluation.metrics import (
     innermost,
     iou,
     mask_ap,
-    mean_iou,
-    pixel_accuracy,
+    overall_scores,
     regions,
 )
 from labkit.segmentation import Segment
@@ -98,8 +97,8 @@ def test_scores_of_a_set(labels):
     true, given = truth[known], predicted[known]
     assert class_scores(matrix)[0][:4] == pytest.approx(jaccard_score(true, given, average=None))
     assert np.isnan(class_scores(matrix)[0][4])
-    assert mean_iou(matrix) == pytest.approx(jaccard_score(true, given, average="macro"))
-    assert pixel_accuracy(matrix) == pytest.approx(accuracy_score(true, given))
+    expected = jaccard_score(true, given, average="macro"), accuracy_score(true, given)
+    assert overall_scores(matrix) == pytest.approx(expected)
 
 
 def test_class_invented_by_the_model():
@@ -107,7 +106,7 @@ def test_class_invented_by_the_model():
     truth, predicted = np.zeros((2, 10, 10), np.uint8)
     predicted[0] = 1
     matrix = confusion(predicted, truth, 3)
-    assert class_scores(matrix)[0][:2].tolist() == [0.9, 0] and mean_iou(matrix) == pytest.approx(0.45)
+    assert class_scores(matrix)[0][:2].tolist() == [0.9, 0] and overall_scores(matrix)[0] == pytest.approx(0.45)
 
 
 def test_nothing_labelled():
@@ -115,7 +114,7 @@ def test_nothing_labelled():
     matrix = confusion(np.zeros((4, 5), np.uint8), np.full((4, 5), IGNORE, np.uint8), len(VOC))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert np.isnan(class_scores(matrix)).all() and np.isnan(mean_iou(matrix)) and np.isnan(pixel_accuracy(matrix))
+        assert np.isnan(class_scores(matrix)).all() and np.isnan(overall_scores(matrix)).all()
 
 
 def _square(label_id: int, x: int, y: int, side: int, score: float = 1.0) -> Segment:
