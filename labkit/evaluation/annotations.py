@@ -235,12 +235,11 @@ def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...]
 
 def _voc_colors() -> dict[tuple[int, ...], int]:
     """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
-    return {
-        tuple(
-            sum((label_id >> 3 * place + channel & 1) << 7 - place for place in range(3)) for channel in range(3)
-        ): label_id
-        for label_id in (*VOC.ids, IGNORE)
-    }
+
+    def channel(label_id: int, lowest: int) -> int:
+        return sum((label_id >> 3 * place + lowest & 1) << 7 - place for place in range(3))
+
+    return {tuple(channel(label_id, n) for n in range(3)): label_id for label_id in (*VOC.ids, IGNORE)}
 
 
 def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
