@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import nbformat
 import pytest
-from executed import ANSWER, CONCLUSIONS, executed, handed_in
+from executed import ANSWER, CONCLUSIONS
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit.report.answers import complete, outputs_text, report_data, words
@@ -62,10 +64,9 @@ def test_words():
     assert words("Кошка выделена на 95 %, снято_вчера") == 6
 
 
-def test_run(report_photos, report_results):
+def test_run(handed, notebook):
     """All cells in their order; one left out, one run again, one failed."""
-    handed = handed_in(3, report_photos, report_results)
-    notebook = executed(handed, report_results)
+    notebook = copy.deepcopy(notebook)
     assert complete({}, notebook)["run"] == {"cells": 3, "executed": 3, "in_order": True, "error": None}
     assert report_data(notebook) == handed.data
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -78,10 +79,8 @@ def test_run(report_photos, report_results):
     assert complete({}, notebook, "остановлено")["run"]["error"] == "остановлено"
 
 
-def test_texts_of_a_whole_notebook(report_photos, report_results):
+def test_texts_of_a_whole_notebook(notebook, data):
     """Answer and conclusions as written; the outputs' text has the table; one that was not run has no data."""
-    notebook = executed(handed_in(3, report_photos, report_results), report_results)
-    data = complete({}, notebook)
     assert data["answers"][0]["answer"] == ANSWER and data["conclusions"] == CONCLUSIONS
     assert "cat_kitten" in outputs_text(notebook) and "mountMarked" in outputs_text(notebook)
     assert report_data(new_notebook(cells=[new_code_cell("1")])) is None

@@ -20,18 +20,6 @@ from labkit.report.data import BLOCK, MIME, digest, parse
 from labkit.viewer.prompt_widget import Prompter
 
 
-@pytest.fixture(scope="module")
-def handed(report_photos, report_results):
-    """What the last cell displays."""
-    return handed_in(3, report_photos, report_results, student="Ли")
-
-
-@pytest.fixture(scope="module")
-def notebook(handed, report_results):
-    """The notebook around it."""
-    return executed(handed, report_results)
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Where the notebook is run: nothing says where its file lies."""
@@ -79,7 +67,7 @@ def test_writes_what_was_saved(handed, notebook, folder):
     saved(notebook, folder / "моя работа.ipynb")
     path, checks, *_ = handed.write(folder / "моя работа.ipynb")
     assert path == folder / "variant_3.html" and external_links(path.read_text(encoding="utf-8")) == []
-    assert data_of(path)["student"] == "Ли" and all(check.ok for check in checks)
+    assert data_of(path)["student"] == handed.data["student"] and all(check.ok for check in checks)
 
 
 @pytest.mark.parametrize("how", ["server", "code", "name"])
@@ -146,7 +134,7 @@ def test_colab(handed, notebook, folder, monkeypatch):
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)
     path, checks, *_ = handed.write()  # the page has dropped the data of a type that it does not know
-    assert data_of(path)["student"] == "Ли" and all(check.ok for check in checks)
+    assert data_of(path)["student"] == handed.data["student"] and all(check.ok for check in checks)
     colab._message.blocking_request = lambda kind, timeout_sec: None
     with pytest.raises(LabkitError, match="Ctrl"):
         handed.write()
