@@ -170,7 +170,7 @@ def test_coco_crowd(tmp_path):
 
 
 def test_coco_finds_its_photo(tmp_path):
-    """By the stem in whatever folder and spelling; by the whole name where two pictures share the stem."""
+    """By the stem in whatever folder and spelling; by the whole name where two pictures share it; None without any."""
     mask = runs_of(block(0, 0, 50, 80))
     names = {"кот й.jpg": ["C:\\my photos\\кот и\u0306.JPG"], "x.jpg": ["x.png", "x.jpg"], "set.jpg": ["a/set.jpeg"]}
     for file, listed in names.items():
@@ -178,6 +178,7 @@ def test_coco_finds_its_photo(tmp_path):
         photo = blank(path=tmp_path / file)
         truth = find_ground_truth(photo)
         assert [s.label for s in truth.segments] == ([] if file == "x.jpg" else ["cat"])
+    assert find_ground_truth(blank(path=tmp_path / "nobody.jpg")) is None
     twice = write_coco(tmp_path / "all.json", (0, mask, {}), files=["train/x.jpg", "val/x.jpg"])
     with pytest.raises(LabkitError, match="all.json.*train/x.jpg.*несколько"):
         read_coco(twice, blank(path=tmp_path / "x.jpg"))

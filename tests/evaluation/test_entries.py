@@ -179,11 +179,10 @@ def test_broken_masks(tmp_path, name):
             find_ground_truth(blank(), tmp_path)
 
 
-@pytest.mark.parametrize("points", [30_000, 5_000])
-def test_many_points_take_no_time(tmp_path, points):
+def test_many_points_take_no_time(tmp_path):
     """As many as are read, over a photo of the largest size."""
     random = np.random.default_rng(0)
-    corners = (random.random((points, 2)) * (2048, 1536)).tolist()
+    corners = (random.random((30_000, 2)) * (2048, 1536)).tolist()
     path = write_outline(tmp_path / "x.json", corners, size=(2048, 1536))
     started = time.process_time()
     read_labelme(path, blank(width=2048, height=1536))
