@@ -122,8 +122,8 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     if width * height > max_pixels:
         megapixels, limit = (number(n / 1e6, 0 if n >= 10_000_000 else 2) for n in (width * height, max_pixels))
         raise Unreadable("photos.too_large", width=width, height=height, megapixels=megapixels, limit=limit)
-    scale = min(1, max_side / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    longest = max(width, height, max_side)
+    size = max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
     # An MPO is how phones write an ordinary photo with a depth map or preview behind it.
     frames = image.format != "MPO" and getattr(image, "is_animated", False)
     deep = ";16" in str(getattr(image, "tile", ""))
