@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import unicodedata
 import warnings
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from annotated import header
 from PIL import Image
 
-from labkit.io import zips
 from labkit.io.errors import LabkitError
 from labkit.locale import text, use_language
 from labkit.photos import MAX_SIDE, Photo, PhotoSet, load_photos
@@ -57,52 +55,26 @@ def close(pixels: np.ndarray, expected: np.ndarray | tuple, tolerance: int = 6) 
     return np.abs(pixels.astype(int) - np.asarray(expected, int)).max() <= tolerance
 
 
-def bare_png(path: Path, width: int, height: int) -> Path:
-    """A PNG that claims a size and holds almost no data."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-    return path
-
-
 # Photo
 
 
 def test_photo_from_pixels():
-    """An array becomes a photo of its own copy, with the size and the digest of its pixels."""
+    """An array becomes a photo of its own copy, under a safe name, with the size and the digest of its pixels."""
     pixels = np.zeros((4, 6, 3), np.uint8)
-    photo = Photo.from_pixels("кот", pixels)
+    photo = Photo.from_pixels("к/о\\т\n", pixels)
     pixels[:] = 9
-    assert photo.pixels.max() == 0 and photo.pixels.flags.c_contiguous
+    assert photo.pixels.max() == 0 and photo.pixels.flags.c_contiguous and repr(photo) == "Photo('к_о_т_', 6x4)"
     assert photo.original_size == (4, 6) and photo.path is None and photo.notes == ()
     assert len(photo.sha256) == 64 and photo.sha256 != Photo.from_pixels("кот", pixels).sha256
-    assert repr(photo) == "Photo('кот', 6x4)"
 
 
 @pytest.mark.parametrize(
-    "pixels",
-    [
-        np.zeros((4, 6), np.uint8),
-        np.zeros((4, 6, 3)),
-        np.zeros((4, 6, 4), np.uint8),
-        np.zeros((0, 6, 3), np.uint8),
-        [1],
-    ],
+    "shape, dtype", [((4, 6), "u1"), ((4, 6, 3), "f8"), ((4, 6, 4), "u1"), ((0, 6, 3), "u1"), (3, None)]
 )
-def test_photo_from_wrong_pixels(pixels):
+def test_photo_from_wrong_pixels(shape, dtype):
     """Anything but HxWx3 uint8 is refused with what was given and how to mend it."""
-    with pytest.raises(ValueError, match="uint8") as caught:
-        Photo.from_pixels("кот", pixels)
-    assert isinstance(caught.value, LabkitError)
-
-
-def test_photo_name_is_safe():
-    """A name made by hand can be saved under, as one from a file can."""
-    assert Photo.from_pixels("a/b\\c:d\n", np.zeros((1, 1, 3), np.uint8)).name == "a_b_c_d_"
+    with pytest.raises(LabkitError, match="uint8"):
+        Photo.from_pixels("кот", np.zeros(shape, dtype) if dtype else [1])
 
 
 # Pixels
@@ -112,16 +84,18 @@ def test_photo_name_is_safe():
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(tmp_path, orientation, suffix):
     """All eight orientations come out upright, and so does original_size."""
-    back = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    stored = scene().transpose(back[orientation]) if orientation in back else scene()
+    turns = [
+        None,
+        "FLIP_LEFT_RIGHT",
+        "ROTATE_180",
+        "FLIP_TOP_BOTTOM",
+        "TRANSPOSE",
+        "ROTATE_90",
+        "TRANSVERSE",
+        "ROTATE_270",
+    ]
+    turn = turns[orientation - 1]
+    stored = scene().transpose(Image.Transpose[turn]) if turn else scene()
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     options = {"quality": 95, "subsampling": 0} if suffix == ".jpg" else {}
@@ -164,20 +138,15 @@ def test_modes(tmp_path, mode, suffix, color, expected):
     assert close(photo.pixels, expected), photo.pixels[0, 0]
 
 
-def test_palette_with_transparency(tmp_path):
-    """A palette's colours are kept, and its transparent index is white."""
+def test_transparent_colour(tmp_path):
+    """A palette's colours are kept; its transparent index, and the transparent colour of an RGB PNG, are white."""
     image = Image.new("P", (4, 2), 0)
     image.putpalette([255, 0, 0, 0, 0, 255])
     image.paste(1, (2, 0, 4, 2))
     assert close(one(save(tmp_path / "a.png", image)).pixels[0], [RED, RED, BLUE, BLUE], 0)
-    assert close(one(save(tmp_path / "b.png", image, transparency=0)).pixels[0], [WHITE, WHITE, BLUE, BLUE], 0)
-    assert close(one(save(tmp_path / "c.gif", image, transparency=0)).pixels[0], [WHITE, WHITE, BLUE, BLUE], 0)
-
-
-def test_rgb_with_a_transparent_colour(tmp_path):
-    """The one transparent colour of an RGB PNG is white as well."""
-    photo = one(save(tmp_path / "a.png", transparency=RED))
-    assert close(photo.pixels[2, 2], WHITE, 0) and close(photo.pixels[30, 2], BLUE, 0)
+    for name, whole in (("b.png", image), ("c.gif", image), ("d.png", image.convert("RGB"))):
+        clear = RED if whole is not image else 0
+        assert close(one(save(tmp_path / name, whole, transparency=clear)).pixels[0], [WHITE, WHITE, BLUE, BLUE], 0)
 
 
 def test_float_is_stretched(tmp_path):
@@ -188,27 +157,13 @@ def test_float_is_stretched(tmp_path):
     assert pixels[0, 0, 0] == 0 and pixels[-1, -1, 0] == 255 and pixels[0, 2, 0] == 255
 
 
-def test_sixteen_bits_are_not_clipped(tmp_path):
-    """A 16-bit ramp stays a ramp."""
-    ramp = np.linspace(0, 65535, 256).round().astype(np.uint16)[None].repeat(4, 0)
-    pixels = one(save(tmp_path / "a.png", Image.fromarray(ramp))).pixels
-    assert np.array_equal(pixels[0, :, 0], np.arange(256))
-
-
-@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
-def test_first_frame(tmp_path, suffix):
-    """Of an animation or of pages the first is taken, and that is said."""
-    frames = [Image.new("RGB", (16, 12), GREEN), Image.new("RGB", (16, 12), RED)]
-    path = save(tmp_path / f"a{suffix}", frames[0], save_all=True, append_images=frames[1:])
+@pytest.mark.parametrize("kind", ["GIF", "WebP", "PNG", "TIFF", "MPO"])
+def test_first_frame(tmp_path, kind):
+    """Of an animation or of pages the first is taken, and that is said; a phone's JPEG with a preview is neither."""
+    path, frames = tmp_path / "a.xyz", [Image.new("RGB", (16, 12), color) for color in (GREEN, RED)]
+    frames[0].save(path, kind, save_all=True, append_images=frames[1:])
     photo = one(path)
-    assert close(photo.pixels, GREEN) and photo.notes == (text("photos.frames"),)
-
-
-def test_phone_mpo_is_an_ordinary_photo(tmp_path):
-    """The second picture inside a phone's JPEG (MPO) is no animation."""
-    path = tmp_path / "a.jpg"
-    scene().save(path, format="MPO", save_all=True, append_images=[scene()])
-    assert one(path).notes == ()
+    assert close(photo.pixels, GREEN) and photo.notes == ((text("photos.frames"),) if kind != "MPO" else ())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (1, 5000), (4097, 1), (2049, 2048)])
@@ -272,7 +227,7 @@ def test_too_many_pixels(tmp_path, capfd):
     """A decompression bomb is refused before it is decoded; Pillow's own limit is as it was, and nobody is warned."""
     before = Image.MAX_IMAGE_PIXELS
     save(tmp_path / "ok.png")
-    bare_png(tmp_path / "bomb.png", 60_000, 60_000)
+    header(60_000, 60_000, tmp_path / "bomb.png")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         photos = load_photos(tmp_path, quiet=True)
@@ -282,17 +237,12 @@ def test_too_many_pixels(tmp_path, capfd):
         load_photos(tmp_path / "ok.png", max_pixels=100)
 
 
-def test_heic(tmp_path):
-    """A HEIC opens where pillow-heif is installed, upright."""
+def test_heic(tmp_path, monkeypatch):
+    """A HEIC opens where pillow-heif is installed, upright; where it is not, the reason says what to install."""
     heif = pytest.importorskip("pillow_heif")
     heif.from_pillow(scene(64, 48)).save(tmp_path / "a.heic", quality=95)
     photo = one(tmp_path / "a.heic")
     assert photo.pixels.shape == (48, 64, 3) and close(photo.pixels[8, 8], RED, 30)
-
-
-def test_heic_without_its_package(tmp_path, monkeypatch):
-    """Without pillow-heif the reason says what to install."""
-    (tmp_path / "a.heic").write_bytes(struct.pack(">I", 24) + b"ftypheic" + bytes(12))
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     with pytest.raises(LabkitError, match="pip install pillow-heif"):
@@ -304,13 +254,10 @@ def test_heic_without_its_package(tmp_path, monkeypatch):
 
 def test_bad_files_are_named(tmp_path, capfd):
     """Each kind of bad file is skipped with its own reason, the good one is loaded, and stderr stays silent."""
-    good = save(tmp_path / "good.jpg", scene(200, 200))
-    data = good.read_bytes()
-    (tmp_path / "cut.jpg").write_bytes(data[: len(data) // 2])
-    png = save(tmp_path / "cut.png", Image.effect_noise((200, 200), 50)).read_bytes()
-    (tmp_path / "cut.png").write_bytes(png[: len(png) // 2])
-    tif = save(tmp_path / "cut.tif", Image.effect_noise((200, 200), 50), compression="tiff_lzw").read_bytes()
-    (tmp_path / "cut.tif").write_bytes(tif[: len(tif) // 2])
+    save(tmp_path / "good.jpg", scene(200, 200))
+    for name, options in (("cut.jpg", {}), ("cut.png", {}), ("cut.tif", {"compression": "tiff_lzw"})):
+        path = save(tmp_path / name, Image.effect_noise((200, 200), 50), **options)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "text.jpg").write_text("привет", encoding="utf-8")
     (tmp_path / "report.docx").write_bytes(b"PK\x03\x04 and so on")
@@ -319,29 +266,22 @@ def test_bad_files_are_named(tmp_path, capfd):
     photos = load_photos(tmp_path, quiet=True)
     assert [photo.name for photo in photos] == ["good"]
     found = reasons(photos)
-    assert found["cut.jpg"] == text("photos.truncated") and found["empty.jpg"] == text("photos.empty")
-    assert found["text.jpg"] == found["report.docx"] == text("photos.not_image")
-    assert found["more.zip"] == text("photos.nested_zip") and found["folder.jpg"] == text("photos.folder")
-    assert {"cut.png", "cut.tif"} < set(found) and len(found) == 8
+    told = {"cut.jpg": "truncated", "empty.jpg": "empty", "text.jpg": "not_image", "report.docx": "not_image"}
+    told |= {"more.zip": "nested_zip", "folder.jpg": "folder"}
+    assert found == {name: text(f"photos.{key}") for name, key in told.items()} | {
+        name: found[name] for name in ("cut.png", "cut.tif")
+    }
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links and pipes of Unix")
-def test_links_and_pipes(tmp_path):
-    """A broken link and a pipe are named; a link in a circle does not go on for ever."""
+def test_links_and_pipes(tmp_path, monkeypatch):
+    """A broken link, a pipe and what may not be read are named; a link in a circle does not go on for ever."""
     save(tmp_path / "good.png")
+    save(tmp_path / "secret.png")
     (tmp_path / "broken.jpg").symlink_to("nowhere")
     (tmp_path / "circle").symlink_to(tmp_path, target_is_directory=True)
     os.mkfifo(tmp_path / "pipe.jpg")
-    photos = load_photos(tmp_path, quiet=True)
-    assert len(photos) == 1
-    assert reasons(photos) == {"broken.jpg": text("photos.broken_link"), "pipe.jpg": text("photos.not_file")}
-
-
-def test_no_permission(tmp_path, monkeypatch):
-    """A file that may not be read is named so."""
-    save(tmp_path / "good.png")
-    save(tmp_path / "secret.png")
     opened = Path.open
 
     def guarded(path, *arguments, **options):
@@ -350,18 +290,16 @@ def test_no_permission(tmp_path, monkeypatch):
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", guarded)
-    assert reasons(load_photos(tmp_path, quiet=True)) == {"secret.png": text("photos.no_permission")}
+    photos = load_photos(tmp_path, quiet=True)
+    told = {"broken.jpg": "broken_link", "pipe.jpg": "not_file", "secret.png": "no_permission"}
+    assert len(photos) == 1 and reasons(photos) == {name: text(f"photos.{key}") for name, key in told.items()}
 
 
 def test_silent_files(tmp_path):
     """Masks, notes, hidden and system files are neither photos nor worth a word."""
-    save(tmp_path / "cat.png")
-    save(tmp_path / "cat.ids.png")
-    save(tmp_path / "cat.classes.png")
-    save(tmp_path / ".hidden.png")
-    save(tmp_path / ".ipynb_checkpoints" / "a.png")
-    save(tmp_path / "__MACOSX" / "a.png")
-    save(tmp_path / "masks" / "cat.png")
+    hidden = (".hidden.png", ".ipynb_checkpoints/a.png", "__MACOSX/a.png")
+    for name in ("cat.png", "cat.ids.png", "cat.classes.png", "masks/cat.png", *hidden):
+        save(tmp_path / name)
     for name in ("notes.txt", "README.md", "Thumbs.db", ".DS_Store", "other.json"):
         (tmp_path / name).write_text("{}")
     photos = load_photos(tmp_path, quiet=True)
@@ -371,26 +309,22 @@ def test_silent_files(tmp_path):
 # Names and order
 
 
-def test_natural_order_and_subfolders(tmp_path):
-    """Photos come in natural order, by folder, the same on every system."""
-    for name in ("img10.png", "img2.png", "Img1.png", "b/2.png", "b/10.png", "a.png"):
-        save(tmp_path / name)
-    names = [photo.path.relative_to(tmp_path).as_posix() for photo in load_photos(tmp_path, quiet=True)]
-    assert names == ["a.png", "b/2.png", "b/10.png", "Img1.png", "img2.png", "img10.png"]
-
-
-def test_unique_names(tmp_path):
-    """Equal stems get the folder before them, then a number; case alone does not make a name."""
-    root = tmp_path / "фото"
-    for name in ("cat.jpg", "cat.png", "cat.webp", "мои коты/Cat.jpg"):
-        save(root / name)
-    assert [photo.name for photo in load_photos(root, quiet=True)] == ["cat", "фото_cat", "фото_cat_2", "мои коты_Cat"]
-
-
-def test_names_are_nfc(tmp_path):
-    """A decomposed й (as macOS writes it) is composed."""
-    save(tmp_path / (unicodedata.normalize("NFD", "чай ёлка") + ".png"))
-    assert load_photos(tmp_path, quiet=True)[0].name == unicodedata.normalize("NFC", "чай ёлка")
+def test_names_and_order(tmp_path):
+    """Natural order, by folder; equal stems get the folder, then a number; case, or й in two letters, makes no name."""
+    names = {
+        "cat.jpg": "cat",
+        "cat.png": "фото_cat",
+        "cat.webp": "фото_cat_2",
+        "IMG2.png": "IMG2",
+        "img10.png": "img10",
+        "мои коты/2.png": "2",
+        "мои коты/10.png": "10",
+        "мои коты/Cat.jpg": "мои коты_Cat",
+        unicodedata.normalize("NFD", "чай ёлка.png"): unicodedata.normalize("NFC", "чай ёлка"),
+    }
+    for name in reversed(names):
+        save(tmp_path / "фото" / name)
+    assert [photo.name for photo in load_photos(tmp_path / "фото", quiet=True)] == list(names.values())
 
 
 def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
@@ -451,17 +385,14 @@ def test_zip_encrypted_member(tmp_path):
     assert [photo.name for photo in photos] == ["a"] and reasons(photos) == {"b.png": text("photos.zip_encrypted")}
 
 
-def test_zip_bombs(tmp_path, monkeypatch):
-    """What a zip's walk refuses is named, a member or the whole; the rest is read."""
+def test_zip_bombs(tmp_path):
+    """What a zip's walk refuses is named; the rest is read."""
     path = tmp_path / "z.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(save(tmp_path / "a.png"), "a.png")
         archive.writestr("b.bmp", bytes(11_000_000))
     photos = load_photos(path, quiet=True)
     assert [photo.name for photo in photos] == ["a"] and "сжат" in reasons(photos)["b.bmp"]
-    monkeypatch.setattr(zips, "MAX_MEMBERS", 1)
-    with pytest.raises(LabkitError, match="файлов в архиве: 2"):
-        load_photos(path)
 
 
 @pytest.mark.parametrize("data", [b"", b"Rar!", b"PK\x05\x06" + bytes(30)])
@@ -495,15 +426,12 @@ def test_summary_is_printed_once(tmp_path, capsys):
 
 def test_nothing_to_load(tmp_path):
     """An empty folder, a missing path, an address and a folder of bad files say what was given and what to do."""
-    with pytest.raises(LabkitError, match="Файлов с фото там нет") as caught:
-        load_photos(tmp_path)
-    assert str(tmp_path) in str(caught.value) and isinstance(caught.value, ValueError)
-    with pytest.raises(LabkitError, match="такого файла или папки нет"):
-        load_photos(tmp_path / "нет.jpg")
-    with pytest.raises(LabkitError, match="адрес"):
-        load_photos("https://example.org/cat.jpg")
-    with pytest.raises(LabkitError, match="маска"):
-        load_photos(save(tmp_path / "cat.mask.png"))
+    given = {tmp_path: "Файлов с фото там нет", tmp_path / "нет.jpg": "такого файла или папки нет"}
+    given |= {"https://example.org/cat.jpg": "адрес", save(tmp_path / "cat.mask.png"): "маска"}
+    for source, said in given.items():
+        with pytest.raises(LabkitError, match=said) as caught:
+            load_photos(source)
+    assert "cat.mask.png" in str(caught.value)
     for number in range(15):
         (tmp_path / f"{number}.jpg").touch()
     with pytest.raises(LabkitError) as caught, use_language("en"):

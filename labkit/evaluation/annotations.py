@@ -51,17 +51,18 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
     one class are told apart, `made_by["notes"]` what could not be read. LabkitError (a ValueError), naming the file,
     where one is there and nothing of it can be read.
     """
-    if folder is None and photo.path is None:
-        return None
     if folder is None:
+        if photo.path is None:
+            return None
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
-    places = [(place, beside(place)) for place in _places(Path(folder))]
-    for place, files in places:
+    folder = Path(folder)
+    places = {place: beside(place) for place in _places(folder)}
+    for place, files in places.items():
         if (found := _own(photo, place, files, classes)) is not None:
             return found
-    files = [file for _, files in places for file in files]
+    files = [file for of_place in places.values() for file in of_place]
     for path in files:
-        if path.suffix.lower() == ".json" and _is_coco(path, strict=path.parent == folder):
+        if path.suffix.lower() == ".json" and _coco_record(path, strict=path.parent == folder):
             if (found := read_coco(path, photo, classes)) is not None:
                 return found
     for path in files:
@@ -73,12 +74,8 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
 
 def _places(folder: Path) -> list[Path]:
     """The folder, and those of masks in it; of an exported folder of images also what lies around it."""
-    roots = [folder]
-    for up, name in ((folder.parent, folder.name), (folder.parent.parent, folder.parent.name)):
-        if name.lower() in _EXPORTED:
-            roots.append(up)
-    inner = [root / name for root in roots for name in _INNER]
-    return [*roots, *inner]
+    roots = [folder, *(up.parent for up in (folder, folder.parent) if up.name.lower() in _EXPORTED)]
+    return [*roots, *(root / name for root in roots for name in _INNER)]
 
 
 def _own(photo: Photo, place: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
@@ -144,12 +141,11 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     if len(images) > 1:
         raise entries.refused("twice", photo=images[0]["file_name"])
     every = [row for row in record["annotations"] if isinstance(row, dict)]
-    known, wanted = Counter(_id(row.get("id")) for row in pictures), _id(images[0].get("id"))
-    rows = [row for row in every if _id(row.get("image_id")) == wanted]
-    lost = sum(_id(row.get("image_id")) not in known for row in every) + len(record["annotations"]) - len(every)
+    known, wanted = Counter(_id(row, "id") for row in pictures), _id(images[0], "id")
+    rows = [row for row in every if _id(row, "image_id") == wanted]
     if rows and known[wanted] > 1:
         raise entries.refused("same_ids", id=wanted, photo=images[0]["file_name"])
-    if lost:
+    if lost := len(record["annotations"]) - sum(_id(row, "image_id") in known for row in every):
         entries.notes.append(str(entries.refused("lost", lost)))
     outlines = [row["segmentation"] for row in rows if _has_list(row, "segmentation")]
     entries.limit(len(rows), sum(len(flat) if isinstance(flat, list) else 1 for row in outlines for flat in row) // 2)
@@ -157,19 +153,23 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         entries.sized(images[0].get("width"), images[0].get("height"))
     names: dict[str, set[str]] = {}
     for row in (row for row in record["categories"] if isinstance(row, dict) and "name" in row):
-        names.setdefault(_id(row.get("id")), set()).add(str(row["name"]))
-    crowds = [_id(row.get("iscrowd")) in ("1", "True") for row in every]
+        names.setdefault(_id(row, "id"), set()).add(str(row["name"]))
+    means_nothing = all(map(_is_crowd, every))
     for number, row in enumerate(rows, start=1):
         with entries.entry(number):
-            label_id, category = None, names.get(_id(row.get("category_id")), set())
-            if _id(row.get("iscrowd")) not in ("1", "True") or "attributes" in row or all(crowds):
+            label_id, category = None, names.get(_id(row, "category_id"), set())
+            if not _is_crowd(row) or "attributes" in row or means_nothing:
                 if len(category) != 1:
                     raise entries.refused("category", number=number, id=str(row.get("category_id"))[:40])
-                label_id, _ = entries.label(next(iter(category)))
+                label_id, _ = entries.label(*category)
             outline = row.get("segmentation") or []
             mask = (entries.polygons if isinstance(outline, list) else entries.runs)(number, outline)
             entries.add(label_id, mask)
     return entries.composed()
+
+
+def _is_crowd(row: dict[str, Any]) -> bool:
+    return _id(row, "iscrowd") in ("1", "True")
 
 
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
@@ -184,23 +184,22 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     path = Path(path)
     entries = Entries(path, photo, classes)
     image = entries.image(path, _LOSSLESS)
-    key = _key(entries)
-    colored = any(isinstance(value, tuple) for value in key)
-    if image.mode in ("RGB", "RGBA") or (colored and image.mode == "P"):
-        labels = _by_color(entries, image.convert("RGB"), key if colored else {})
+    colors, ids = _key(entries)
+    if image.mode in ("RGB", "RGBA") or (colors and image.mode == "P"):
+        labels = _by_color(entries, image.convert("RGB"), colors)
     elif image.mode in ("1", "L", "LA", "P"):
         labels = np.array(image if image.mode == "P" else image.convert("L"))
-        if key and not colored:
-            labels = np.array([key.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
+        if ids:
+            labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
     values = set(np.unique(labels).tolist())
-    if not key:
-        if values <= {0, IGNORE} and IGNORE in values:
+    if not colors and not ids:
+        if {IGNORE} <= values <= {0, IGNORE}:
             raise entries.refused("binary", stem=stem(photo))
         if 1 in values <= {0, 1, IGNORE}:
             entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=stem(photo))))
-    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if key else classes
+    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
     if path.parent.name.lower() == "segmentationclass":
@@ -222,14 +221,13 @@ def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> 
     return entries.composed()
 
 
-def _by_color(entries: Entries, image: Image.Image, colors: dict[Any, int]) -> np.ndarray:
+def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
     """Label ids by the colours of classes, without any by VOC's own; what has only greys holds the ids themselves."""
     found, places = np.unique(np.array(image).reshape(-1, 3), axis=0, return_inverse=True)
     known = colors or _voc_colors()
-    unknown = [color for color in map(tuple, found.tolist()) if color not in known]
-    if unknown and not colors and (found == found[:, :1]).all():
-        return np.array(image)[..., 0]
-    if unknown:
+    if unknown := [color for color in map(tuple, found.tolist()) if color not in known]:
+        if not colors and (found == found[:, :1]).all():
+            return np.array(image)[..., 0]
         raise entries.refused("colors", found=some(list(map(str, unknown)), 3))
     ids = np.array([known[tuple(color)] for color in found.tolist()], np.uint8)
     return ids[places].reshape(image.size[::-1])
@@ -237,33 +235,30 @@ def _by_color(entries: Entries, image: Image.Image, colors: dict[Any, int]) -> n
 
 def _voc_colors() -> dict[tuple[int, ...], int]:
     """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
-    colors = {}
-    for label_id in (*VOC.ids, IGNORE):
-        bits = [[label_id >> 3 * place + channel & 1 for place in range(3)] for channel in range(3)]
-        colors[tuple(sum(bit << 7 - place for place, bit in enumerate(one)) for one in bits)] = label_id
-    return colors
+
+    def channel(label_id: int, lowest: int) -> int:
+        return sum((label_id >> 3 * place + lowest & 1) << 7 - place for place in range(3))
+
+    return {tuple(channel(label_id, n) for n in range(3)): label_id for label_id in (*VOC.ids, IGNORE)}
 
 
-def _key(entries: Entries) -> dict[Any, int]:
-    """The label id of each colour of CVAT's `labelmap.txt`, of each value of Roboflow's `_classes.csv`, here or above.
+def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
+    """The label ids of colours by CVAT's `labelmap.txt`, and of values by Roboflow's `_classes.csv`, here or above.
 
     A class that the kit does not know is noted and counts as not labelled.
     """
-    key: dict[Any, int] = {}
+    key: dict[tuple[int, ...], int] = {}
     for path in (*beside(entries.path.parent), *beside(entries.path.parent.parent)):
         if path.name.lower() in ("labelmap.txt", "_classes.csv"):
             for line in decoded(read_file(path, FILE_MB)).splitlines():
-                if row := re.match(r"([^#:]+):(\d+),(\d+),(\d+)", line):
-                    label, value = row[1], tuple(map(int, row.groups()[1:]))
-                elif row := re.match(r"\s*(\d+)\s*,([^,]+)", line):
-                    label, value = row[2], int(row[1])
-                else:
-                    continue
-                key[value] = IGNORE
-                with entries.entry(0):
-                    label_id, _ = entries.label(label)
-                    key[value] = IGNORE if label_id is None else label_id
-    return key
+                row = re.match(r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)", line)
+                if row := row or re.match(r"\s*(?P<value>\d+)\s*,(?P<label>[^,]+)", line):
+                    value = tuple(map(int, row["value"].split(",")))
+                    key[value] = IGNORE
+                    with entries.entry(0):
+                        label_id, _ = entries.label(row["label"])
+                        key[value] = IGNORE if label_id is None else label_id
+    return {k: n for k, n in key.items() if len(k) == 3}, {k[0]: n for k, n in key.items() if len(k) == 1}
 
 
 def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
@@ -309,8 +304,9 @@ def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
     return [rows[n] for n in whole or same]
 
 
-def _id(given: Any) -> str:
+def _id(row: dict[str, Any], key: str) -> str:
     """Some tools write an id as a word, some with a point and a zero."""
+    given = row.get(key)
     return str(int(given) if isinstance(given, float) and given.is_integer() else given).strip()
 
 
@@ -327,19 +323,17 @@ def _json(entries: Entries) -> Any:
         raise entries.refused("json", line=1, column=1) from error
 
 
-def _is_coco(path: Path, strict: bool) -> bool:
-    """LabkitError where it looks like it and cannot be read, unless it lies so far off that it is perhaps not ours."""
+def _coco_record(path: Path, strict: bool = True) -> dict[str, Any] | None:
+    """What a COCO JSON holds, None for any other file; each is read once as long as it stays the same.
+
+    LabkitError where it looks like it and cannot be read, unless it lies so far off that it is perhaps not ours.
+    """
     try:
-        return _coco_record(path) is not None
+        return _coco_of(path, state(path))
     except LabkitError:
         if strict:
             raise
-        return False
-
-
-def _coco_record(path: Path) -> dict[str, Any] | None:
-    """What a COCO JSON holds, None for any other file; each is read once as long as it stays the same."""
-    return _coco_of(path, state(path))
+        return None
 
 
 @lru_cache(maxsize=4096)
@@ -360,7 +354,7 @@ def _is_result(path: Path) -> bool:
 def _is_foreign(path: Path, own: str) -> bool:
     """Whether it is an annotation in a format that is not read: XML, YOLO's, Label Studio's, VIA's, Datumaro's own."""
     if path.suffix.lower() == ".json":
-        if _is_coco(path, strict=False):
+        if _coco_record(path, strict=False):
             return False
         content = read_file(path, FILE_MB)
         via = b'"_via_img_metadata"' in content or b'"shape_attributes"' in content

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from labkit.classes import IGNORE, VOC
-from labkit.evaluation.dataset import Dataset, Instance
-from labkit.evaluation.metrics import class_iou, confusion, innermost, iou, mask_ap, mean_iou, pixel_accuracy
+from labkit.evaluation.dataset import Dataset
+from labkit.evaluation.metrics import class_scores, confusion, innermost, iou, mask_ap, overall_scores
 from labkit.io.errors import LabkitError
 from labkit.io.progress import track
 from labkit.locale import text
@@ -72,11 +72,11 @@ def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any])
         truth = data.semantic(name)
         matrix += confusion(model.segment(_photo(data, name), **settings).labels, truth, len(names))
         photos += np.isin(np.arange(len(names)), truth)
-    scores = class_iou(matrix)
+    (scores, *_), (mean_iou, accuracy) = class_scores(matrix), overall_scores(matrix)
     return {
-        "mean_iou": round(mean_iou(matrix), 4),
+        "mean_iou": round(mean_iou, 4),
         "mean_iou_all": round(float(np.nan_to_num(scores).mean()), 4),
-        "pixel_accuracy": round(pixel_accuracy(matrix), 4),
+        "pixel_accuracy": round(accuracy, 4),
         "iou": {n: None if np.isnan(s) else round(s, 4) for n, s in zip(names, scores.tolist(), strict=True)},
         "photos_with_class": dict(zip(names, photos.tolist(), strict=True)),
     }
@@ -121,13 +121,13 @@ def prompt_scores(
             masks = [s.mask & valid for s in model.segment(photo, **settings).segments]
             hits += [any(iou(mask, s.mask) >= _FOUND for mask in masks) for s in large]
     groups = {"all": rows, "large": [row for row in rows if row["share"] >= _SHARE]}
-    keys = ("box", "point", "best", "points")
+    means = {
+        name: {key: round(float(np.mean([row[key] for row in group])), 4) for key in ("box", "point", "best", "points")}
+        for name, group in groups.items()
+        if group
+    }
     return {
-        "iou": {
-            name: {key: round(float(np.mean([row[key] for row in group])), 4) for key in keys}
-            for name, group in groups.items()
-            if group
-        },
+        "iou": means,
         "objects": {name: len(group) for name, group in groups.items()},
         "automatic": round(float(np.mean(hits)), 4) if hits else None,
         "automatic_objects": len(hits),
@@ -157,14 +157,10 @@ def _answers(model: PromptedModel, target: Segment, valid: np.ndarray) -> dict[s
 
 def objects_of(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]]]:
     """Each photo with its instance numbers and its objects."""
-    objects: dict[str, list[Instance]] = {name: [] for name in data.names}
-    for instance in data.instances():
-        objects[instance.name].append(instance)
+    instances = data.instances()
     for name in track(data.names, text("model.progress")):
-        numbers = data.instance_numbers(name)
-        segments = [
-            Segment(i.number, i.label_id, VOC.names[i.label_id], 1.0, numbers == i.number) for i in objects[name]
-        ]
+        numbers, label_ids = data.instance_numbers(name), {i.number: i.label_id for i in instances if i.name == name}
+        segments = [Segment(n, label_id, VOC.names[label_id], 1.0, numbers == n) for n, label_id in label_ids.items()]
         yield _photo(data, name), numbers, [s for s in segments if s.mask.any()]
 
 

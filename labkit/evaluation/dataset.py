@@ -94,25 +94,21 @@ class Dataset:
         LabkitError for other ids or a size that is not the photo's, and where the masks of the whole split have only 0
         and 255: what is white there is meant as an object, and would count as not labelled.
         """
-        labels = self._mask("semantic", name)
+        labels, path = self._mask("semantic", name), self.root / "semantic"
         if unknown := sorted(set(np.unique(labels).tolist()) - {*range(len(VOC)), IGNORE}):
-            path = self.root / "semantic" / f"{name}.png"
-            raise LabkitError(text("dataset.labels", path=path, found=unknown[:5], last=len(VOC) - 1))
+            raise LabkitError(text("dataset.labels", path=path / f"{name}.png", found=unknown[:5], last=len(VOC) - 1))
         if not self._checked:
-            self._check_values()
+            values: set[int] = set()
+            for one in self.names:
+                values |= set(np.unique(self._mask("semantic", one)).tolist())
+                if values - {0, 1, IGNORE}:
+                    break
+            if values == {0, IGNORE}:
+                raise LabkitError(text("dataset.binary", path=path))
+            if 1 in values <= {0, 1, IGNORE}:
+                print(text("dataset.taken_for", path=path, label=VOC.label(1)), file=sys.stderr)
+            self._checked = True
         return labels
-
-    def _check_values(self) -> None:
-        values: set[int] = set()
-        for name in self.names:
-            values |= set(np.unique(self._mask("semantic", name)).tolist())
-            if values - {0, 1, IGNORE}:
-                break
-        if values == {0, IGNORE}:
-            raise LabkitError(text("dataset.binary", path=self.root / "semantic"))
-        if 1 in values <= {0, 1, IGNORE}:
-            print(text("dataset.taken_for", path=self.root / "semantic", label=VOC.label(1)), file=sys.stderr)
-        self._checked = True
 
     def instance_numbers(self, name: str) -> np.ndarray:
         """The instance number of each pixel, `HxW` uint8, 0 where there is none, 255 where nobody labelled."""

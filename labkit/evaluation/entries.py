@@ -7,10 +7,9 @@ that cannot be read is named in `notes` and costs only itself, unless it is all 
 from __future__ import annotations
 
 import base64
-import io
+import math
 import re
-import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from labkit.classes import VOC, LabelSet
-from labkit.io.decode import Unreadable
+from labkit.io.decode import Unreadable, opened
 from labkit.io.errors import LabkitError
 from labkit.io.files import some
 from labkit.io.rle import run_lengths
@@ -31,7 +30,7 @@ from labkit.segmentation import Segment, Segmentation
 __all__ = ["FILE_MB", "Entries", "joint"]
 
 FILE_MB = 32
-_MAX_SIDE, _MAX_OBJECTS, _MAX_POINTS = 100_000, 200, 30_000
+_MAX_SIDE, _MAX_PIXELS, _MAX_OBJECTS, _MAX_POINTS = 100_000, 89_000_000, 200, 30_000
 """What is larger is refused: hostile, or no mask of a photo in work."""
 
 _UNKNOWN = "__ignore__"
@@ -46,12 +45,13 @@ _STRETCH = 0.02
 _ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
-def joint(*sets: LabelSet) -> LabelSet:
-    """The classes of the first set and, after them, those that the others have besides, by key."""
+def joint(*sets: LabelSet, named: Container[str] | None = None) -> LabelSet:
+    """The classes of the first set and, after them, those that the others have besides, by key: all or the `named`."""
     rows: dict[str, tuple[str, ...]] = {}
     for labels in sets:
         for key, *row in zip(labels.keys, labels.names, labels.names_ru, labels.colors, strict=True):
-            rows.setdefault(key, tuple(row))
+            if labels is sets[0] or named is None or key in named:
+                rows.setdefault(key, tuple(row))
     return sets[0] if len(rows) == len(sets[0]) else LabelSet(f"{sets[0].name}+", *zip(*rows.values(), strict=True))
 
 
@@ -91,8 +91,8 @@ class Entries:
     def limit(self, objects: int, points: int = 0) -> None:
         """LabkitError where there is more to draw than a photo can need."""
         if objects > _MAX_OBJECTS or points > _MAX_POINTS:
-            most = {"most_objects": _MAX_OBJECTS, "most_points": _MAX_POINTS}
-            raise self.refused("many", objects=objects, points=points, **most)
+            limits = {"most_objects": _MAX_OBJECTS, "most_points": _MAX_POINTS}
+            raise self.refused("many", objects=objects, points=points, **limits)
 
     def sized(self, width: Any, height: Any) -> None:
         """Takes the size of what was annotated; where the file does not say it, the photo's file has it."""
@@ -193,11 +193,11 @@ class Entries:
             raise self.refused("shape", number=number, kind="mask", count=len(corners))
         (left, top), (right, bottom) = corners.astype(int)
         try:
-            with _picture(io.BytesIO(base64.b64decode(encoded, validate=True)), ["PNG"]) as image:
+            with opened(base64.b64decode(encoded, validate=True), ["PNG"], _MAX_PIXELS) as image:
                 if image.size != (right - left + 1, bottom - top + 1):
                     raise ValueError
                 part = np.array(image.convert("I")) != 0
-        except Exception as error:  # Pillow raises nearly every kind for a damaged file
+        except _ODD as error:
             raise self.refused("part", number=number) from error
         x, y = self._seen()
         x, y = x - left, y - top
@@ -218,24 +218,22 @@ class Entries:
     def _seen(self) -> tuple[np.ndarray, np.ndarray]:
         """The columns and the rows of what was annotated at which the photo has pixels."""
         height, width = self.photo.pixels.shape[:2]
-        x, y = (
-            ((np.arange(n) + 0.5) * of / n).astype(np.int64) for n, of in zip((width, height), self.size, strict=True)
-        )
+        sides = zip((width, height), self.size, strict=True)
+        x, y = (((np.arange(n) + 0.5) * of / n).astype(np.int64) for n, of in sides)
         return x, y
 
     def image(self, path: Path, formats: list[str]) -> Image.Image:
         """A mask at the photo's working size, with no value that it did not have."""
         named = Entries(path, self.photo)
         try:
-            with _picture(io.BytesIO(named.content()), formats) as image:
+            with opened(named.content(), formats, math.inf) as image:
+                if image.width * image.height > _MAX_PIXELS:
+                    raise named.refused("pixels", limit=_MAX_PIXELS // 1_000_000)
                 named.sized(*image.size)
-                height, width = self.photo.pixels.shape[:2]
-                return image.resize((width, height), Image.Resampling.NEAREST)
+                return image.resize(self.photo.pixels.shape[1::-1], Image.Resampling.NEAREST)
         except LabkitError:
             raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise named.refused("pixels", limit=(Image.MAX_IMAGE_PIXELS or 0) // 1_000_000) from error
-        except Exception as error:  # Pillow raises nearly every kind for a damaged file
+        except ValueError as error:
             raise named.refused("png", formats=", ".join(formats)) from error
 
     def composed(self, objects: bool = True) -> Segmentation:
@@ -266,11 +264,3 @@ class Entries:
     def made_by(self, objects: bool) -> dict[str, Any]:
         """What the ground truth says of itself."""
         return {"annotation": self.path.name, "objects": objects, "notes": self.notes}
-
-
-@contextmanager
-def _picture(file: io.BytesIO, formats: list[str]) -> Iterator[Image.Image]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file, formats=formats) as image:
-            yield image

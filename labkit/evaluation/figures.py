@@ -6,7 +6,8 @@ import matplotlib
 import numpy as np
 
 from labkit.evaluation.metrics import eroded
-from labkit.evaluation.scores import Region, Scores
+from labkit.evaluation.scores import Scores
+from labkit.evaluation.scoring import Region
 from labkit.figures import AGREED, EXTRA, LOST, PANEL, STYLE, Drawing, cut, note, painted, panels
 from labkit.locale import number, text
 

@@ -16,20 +16,7 @@ from labkit.classes import IGNORE
 from labkit.io.rle import encode_mask
 from labkit.segmentation import Segment
 
-__all__ = [
-    "class_accuracy",
-    "class_dice",
-    "class_iou",
-    "confusion",
-    "dice",
-    "eroded",
-    "innermost",
-    "iou",
-    "mask_ap",
-    "mean_iou",
-    "pixel_accuracy",
-    "regions",
-]
+__all__ = ["class_scores", "confusion", "dice", "eroded", "innermost", "iou", "mask_ap", "overall_scores", "regions"]
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -51,10 +38,14 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
 
 
 def _counts(mask: np.ndarray, truth: np.ndarray) -> tuple[int, int]:
-    if mask.shape != truth.shape:
-        raise ValueError(f"the mask is {mask.shape}, the ground truth {truth.shape}: they must be of one size")
+    _check_shapes(mask, truth)
     mask, truth = mask.astype(bool), truth.astype(bool)
     return int(np.count_nonzero(mask & truth)), int(np.count_nonzero(mask | truth))
+
+
+def _check_shapes(given: np.ndarray, truth: np.ndarray) -> None:
+    if given.shape != truth.shape:
+        raise ValueError(f"the mask is {given.shape}, the ground truth {truth.shape}: they must be of one size")
 
 
 def eroded(mask: np.ndarray, distance: int) -> np.ndarray:
@@ -96,52 +87,35 @@ def confusion(labels: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray
     Both are `HxW` label ids; pixels where the ground truth is 255 do not count. The matrices of photos add up.
     Raises ValueError where the shapes differ or a label that counts is not in 0 to `classes` - 1.
     """
-    if labels.shape != truth.shape:
-        raise ValueError(f"the labels are {labels.shape}, the ground truth {truth.shape}: they must be of one size")
-    for name, ids in (("labels", labels), ("ground truth", truth)):
-        counted = ids[truth != IGNORE]
-        if counted.size and not 0 <= counted.min() <= counted.max() < classes:
-            raise ValueError(
-                f"the {name} have the ids {counted.min()} to {counted.max()}; {classes} classes have 0 to {classes - 1}"
-            )
-    import torch
-    from torchmetrics.functional.classification import multiclass_confusion_matrix
-
-    given, true = (torch.from_numpy(ids.astype(np.int64)) for ids in (labels, truth))
-    return multiclass_confusion_matrix(given, true, classes, ignore_index=IGNORE).numpy()
+    _check_shapes(labels, truth)
+    counted = truth != IGNORE
+    true, given = truth[counted].astype(np.int64), labels[counted]
+    for name, ids in (("labels", given), ("ground truth", true)):
+        if ids.size and not 0 <= ids.min() <= ids.max() < classes:
+            found = f"the {name} have the ids {ids.min()} to {ids.max()}"
+            raise ValueError(f"{found}; {classes} classes have 0 to {classes - 1}")
+    return np.bincount(true * classes + given, minlength=classes**2).reshape(classes, classes)
 
 
-def class_iou(matrix: np.ndarray) -> np.ndarray:
-    """IoU of each class over all pixels of a set (as PASCAL VOC counts), NaN where a class occurs nowhere."""
-    hits = np.diag(matrix)
-    return _share(hits, matrix.sum(0) + matrix.sum(1) - hits)
+def class_scores(matrix: np.ndarray) -> list[np.ndarray]:
+    """IoU (as PASCAL VOC counts it), Dice 2|A∩B| / (|A| + |B|) and accuracy of each class over all pixels of a set.
 
-
-def class_dice(matrix: np.ndarray) -> np.ndarray:
-    """Dice coefficient 2|A∩B| / (|A| + |B|) of each class over all pixels, NaN where a class occurs nowhere."""
-    return _share(2 * np.diag(matrix), matrix.sum(0) + matrix.sum(1))
-
-
-def class_accuracy(matrix: np.ndarray) -> np.ndarray:
-    """The share of each class's pixels that were given it, n_ii / t_i (Long et al., 2015, section 5), else NaN."""
-    return _share(np.diag(matrix), matrix.sum(1))
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-
-
-def mean_iou(matrix: np.ndarray) -> float:
-    """The mean of `class_iou` over all classes; one that the ground truth does not show counts 0 if it was predicted.
-
-    NaN where no pixel counts.
+    The accuracy is n_ii / t_i (Long et al., 2015, section 5). NaN where a class occurs nowhere; where only the model
+    has it, the accuracy alone is.
     """
-    return float(np.nanmean(class_iou(matrix))) if matrix.sum() else float("nan")
+    hits, given, true = np.diag(matrix), matrix.sum(0), matrix.sum(1)
+    shares = ((hits, given + true - hits), (2 * hits, given + true), (hits, true))
+    return [np.divide(part, whole, out=np.full(len(hits), np.nan), where=whole > 0) for part, whole in shares]
 
 
-def pixel_accuracy(matrix: np.ndarray) -> float:
-    """The share of labelled pixels that were given their class; NaN where there is none."""
-    return float(np.trace(matrix) / matrix.sum()) if matrix.sum() else float("nan")
+def overall_scores(matrix: np.ndarray) -> tuple[float, float]:
+    """The mean IoU of all classes, and the share of labelled pixels that were given their class.
+
+    A class that the ground truth does not show counts 0 in the mean if it was predicted. NaN where no pixel counts.
+    """
+    if not matrix.any():
+        return np.nan, np.nan
+    return float(np.nanmean(class_scores(matrix)[0])), float(np.trace(matrix) / matrix.sum())
 
 
 def mask_ap(
@@ -154,23 +128,18 @@ def mask_ap(
     Computed by pycocotools, with at most 100 segments a photo.
     """
     labels = sorted({segment.label_id for photo in objects for segment in photo})
-    annotations: list[dict[str, Any]] = []
-    detections = []
+    images, annotations, detections = [], [], []
     for photo, (segments, true, unknown) in enumerate(zip(predicted, objects, ignored, strict=True), start=1):
-        crowds = [(label_id, unknown) for label_id in labels if unknown.any()]
-        for n, (label_id, mask) in enumerate([*((o.label_id, o.mask) for o in true), *crowds]):
+        images.append({"id": photo, "height": unknown.shape[0], "width": unknown.shape[1]})
+        crowds = [(label_id, unknown, 1) for label_id in labels if unknown.any()]
+        for label_id, mask, crowd in [*((s.label_id, s.mask, 0) for s in true), *crowds]:
             row = _coco_row(photo, label_id, mask)
-            annotations.append({**row, "id": len(annotations) + 1, "iscrowd": int(n >= len(true))})
+            annotations.append({**row, "id": len(annotations) + 1, "iscrowd": crowd})
         detections += [{**_coco_row(photo, s.label_id, s.mask), "score": s.score} for s in segments]
     if not detections:
         return dict.fromkeys(labels, (0.0, 0.0))
-    truth = COCO()
-    truth.dataset = {
-        "info": {},
-        "images": [{"id": n, "height": m.shape[0], "width": m.shape[1]} for n, m in enumerate(ignored, start=1)],
-        "annotations": annotations,
-        "categories": [{"id": label_id} for label_id in labels],
-    }
+    truth, categories = COCO(), [{"id": label_id} for label_id in labels]
+    truth.dataset = {"info": {}, "images": images, "annotations": annotations, "categories": categories}
     with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
         truth.createIndex()
         scoring = COCOeval(truth, truth.loadRes(detections), "segm")
@@ -182,5 +151,5 @@ def mask_ap(
 
 
 def _coco_row(photo: int, label_id: int, mask: np.ndarray) -> dict[str, Any]:
-    row = {"image_id": photo, "category_id": label_id, "segmentation": encode_mask(mask)}
-    return {**row, "area": int(np.count_nonzero(mask))}
+    area, rle = int(np.count_nonzero(mask)), encode_mask(mask)
+    return {"image_id": photo, "category_id": label_id, "segmentation": rle, "area": area}

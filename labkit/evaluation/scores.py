@@ -8,7 +8,7 @@ names; every other class of the model counts as background, since nobody was ask
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from labkit.classes import VOC, LabelSet, label_set
 from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.entries import joint
 from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted, rounded
 from labkit.figures import plain_table
 from labkit.io.decode import why
@@ -24,7 +25,7 @@ from labkit.locale import LANGUAGES, language, number, text
 from labkit.segmentation import Segmentation
 from labkit.variants import VARIANTS
 
-__all__ = ["ObjectScore", "Region", "Score", "Scores", "scores", "scores_table"]
+__all__ = ["Scores", "scores", "scores_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,31 +108,38 @@ def scores(
         else:
             pairs.append((result, annotation))
             notes += [f"{result.photo.name} — {note}" for note in annotation.made_by.get("notes", ())]
+    said: dict[str, Any] = {"without": without, "notes": notes}
     if not pairs:
-        return Scores(kind, without=without, notes=notes)
-    classes = _joint([annotation for _, annotation in pairs])
-    measured = prompted(pairs, classes) if kind == "prompted" else classified(pairs, classes)
+        return Scores(kind, **said)
+    named = {one.classes.keys[segment.label_id] for _, one in pairs for segment in one.segments}
+    classes = joint(VOC, *(annotation.classes for _, annotation in pairs), named=named)
+    known = {classes.keys[0], *(key for result, _ in pairs if result.classes for key in result.classes.keys)}
+    pairs = [(_within(classes, result), _within(classes, annotation)) for result, annotation in pairs]
+    said |= prompted(pairs) if kind == "prompted" else classified(pairs, classes)
+    if kind != "prompted":
+        lost = [n for n in np.flatnonzero(said["confusion"].sum(1)) if classes.keys[n] not in known]
+        said["foreign"] = sorted((classes.names_ru[n], classes.names[n]) for n in lost)
     if kind == "instance":
         whole = [pair for pair in pairs if pair[1].made_by.get("objects")]
-        measured["flat"] = [pair[0].photo.name for pair in pairs if pair not in whole]
-        measured["objects"] = object_scores(whole, classes) if whole else []
+        said["flat"] = [result.photo.name for result, annotation in pairs if not annotation.made_by.get("objects")]
+        said["objects"] = object_scores(whole, classes) if whole else []
     sam = [result.photo.name for result, annotation in pairs if annotation.made_by.get("sam")]
-    return Scores(kind, classes, without=without, notes=notes, sam=sam, **measured)
+    return Scores(kind, classes, sam=sam, **said)
 
 
 def scores_table(measured: Scores) -> str:
     """The scores in plain text: a row a photo and class, then all photos, objects, and what was left out."""
     if not measured.rows:
         return "\n".join([text("scores.no_masks"), *_remarks(measured)])
-    place, sam = LANGUAGES.index(language()), measured.kind == "prompted"
-    table, before = [[text("figures.photo"), text("scores.object" if sam else "scores.class"), "IoU", "Dice"]], ""
-    table[0].append(text("scores.accuracy"))
+    place, kind = LANGUAGES.index(language()), "object" if measured.kind == "prompted" else "class"
+    table = [[text("figures.photo"), text(f"scores.{kind}"), "IoU", "Dice", text("scores.accuracy")]]
+    before = ""
     for row in [*measured.rows, *measured.totals]:
         photo = row.photo if row.photo is not None else text("scores.all")
         table.append([photo if photo != before else "", row.names[place], *_shown(row.iou, row.dice, row.accuracy)])
         before = photo
     average, share = _shown(measured.mean_iou, measured.pixel_accuracy)
-    said = "scores.mean_objects" if sam else "scores.mean"
+    said = "scores.mean_objects" if kind == "object" else "scores.mean"
     lines = [plain_table(table), "", text(said, mean=average, accuracy=share, count=len(measured.rows))]
     lines += _remarks(measured)
     if measured.objects:
@@ -149,14 +157,9 @@ def _shown(*values: float | None) -> list[str]:
 
 
 def _remarks(measured: Scores) -> list[str]:
-    place = LANGUAGES.index(language())
-    foreign = [names[place] for names in measured.foreign]
-    named = {
-        "foreign": foreign,
-        "flat": measured.flat,
-        "sam": measured.sam,
-        "without": measured.without if measured.rows else [],
-    }
+    foreign = [names[LANGUAGES.index(language())] for names in measured.foreign]
+    without = measured.without if measured.rows else []
+    named = {"foreign": foreign, "flat": measured.flat, "sam": measured.sam, "without": without}
     lines = [text(f"scores.{key}", names=", ".join(names)) for key, names in named.items() if names]
     return [*lines, *(text("scores.broken", note=note) for note in measured.notes)]
 
@@ -175,20 +178,18 @@ def _ground_truth(
 
     Its classes are VOC's and the model's; for SAM, which has none, COCO's.
     """
-    folder, annotation = annotations, None
-    if isinstance(annotations, Mapping):
-        folder, annotation = None, annotations.get(result.photo.name)
+    given, folder = (annotations, None) if isinstance(annotations, Mapping) else ({}, annotations)
+    annotation = given.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
         if annotation is None:
             annotation = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
     return annotation
 
 
-def _joint(annotations: Sequence[Segmentation]) -> LabelSet:
-    """VOC's classes and, after them, those that the annotations name besides."""
-    rows = dict(zip(VOC.keys, zip(VOC.names, VOC.names_ru, VOC.colors, strict=True), strict=True))
-    for annotation in annotations:
-        for segment in annotation.segments:
-            names, place = annotation.classes, segment.label_id
-            rows.setdefault(names.keys[place], (names.names[place], names.names_ru[place], names.colors[place]))
-    return LabelSet("VOC+", *zip(*rows.values(), strict=True))
+def _within(classes: LabelSet, one: Segmentation) -> Segmentation:
+    """A result with the label ids of `classes`, 0 for what these do not have; SAM's as it is."""
+    if one.classes is None:
+        return one
+    ids = {key: label_id for label_id, key in enumerate(classes.keys)}
+    segments = [replace(s, label_id=ids.get(one.classes.keys[s.label_id], 0)) for s in one.segments]
+    return replace(one, segments=segments, classes=classes)

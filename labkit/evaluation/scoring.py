@@ -1,29 +1,19 @@
 """The arithmetic of `scores`: which pixels are asked about, and what the libraries answer.
 
-Overlap comes from `metrics`, as in `labkit evaluate`; panoptic quality is torchmetrics'. torch is imported only when
-something is measured.
+Overlap comes from `metrics`, as in `labkit evaluate`; panoptic quality is torchmetrics', and torch is imported for it
+alone. A result and its ground truth have one label set here, 0 being all that is not asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from labkit.classes import IGNORE, LabelSet
-from labkit.evaluation.metrics import (
-    class_accuracy,
-    class_dice,
-    class_iou,
-    confusion,
-    dice,
-    iou,
-    mask_ap,
-    pixel_accuracy,
-    regions,
-)
+from labkit.evaluation.metrics import class_scores, confusion, dice, iou, mask_ap, overall_scores, regions
 from labkit.figures import named_segments
 from labkit.locale import in_each_language
 from labkit.segmentation import Segmentation
@@ -105,34 +95,32 @@ def classified(pairs: Sequence[Pair], classes: LabelSet) -> dict[str, Any]:
     rows, worst = [], []
     matrix = np.zeros((len(classes), len(classes)), np.int64)
     for result, annotation in pairs:
-        truth, predicted = _truth(annotation, classes), _labels(result, classes)
+        predicted, truth = result.labels, _truth(annotation)
         of_photo = confusion(predicted, truth, len(classes))
         matrix += of_photo
         rows += _rows(of_photo, result.photo.name, classes)
-        worst += _worst_region(result, truth, predicted)
-    totals, accuracy = _rows(matrix, None, classes), pixel_accuracy(matrix)
-    known = {key for result, _ in pairs for key in result.classes.keys} | {classes.keys[0]}
-    foreign = [n for n in np.flatnonzero(matrix.sum(1)) if classes.keys[n] not in known]
+        confused = np.where((truth != predicted) & (truth != IGNORE), truth.astype(int) * 256 + predicted, -1)
+        wrongs = []
+        for code, count in zip(*np.unique(confused, return_counts=True), strict=True):
+            if code >= 0 and count >= _MIN_REGION * truth.size:
+                ids = true_id, given_id = divmod(int(code), 256)
+                masks = truth == (true_id or given_id), predicted == (true_id or given_id)
+                wrongs.append(Region(result, *masks, regions(confused == code) == 1, *ids))
+        worst += _largest(wrongs)[:1]
+    totals = _rows(matrix, None, classes)
     return {
         "rows": rows,
         "totals": totals,
         "mean_iou": mean([row.iou for row in totals]),
-        "pixel_accuracy": None if np.isnan(accuracy) else accuracy,
+        "pixel_accuracy": overall_scores(matrix)[1] if matrix.any() else None,
         "confusion": matrix,
-        "worst": _largest_first(worst),
-        "foreign": sorted((classes.names_ru[n], classes.names[n]) for n in foreign),
+        "worst": _largest(worst),
     }
 
 
 def object_scores(pairs: Sequence[Pair], classes: LabelSet) -> list[ObjectScore]:
     """AP50 and PQ of each class that is there or that the model found."""
-    found, objects = (
-        [
-            [replace(s, label_id=n) for s in one.segments if (n := int(_label_ids(one, classes)[s.label_id]))]
-            for one in of_all
-        ]
-        for of_all in zip(*pairs, strict=True)
-    )
+    found, objects = ([[s for s in one.segments if s.label_id] for one in side] for side in zip(*pairs, strict=True))
     things = sorted({s.label_id for of_photo in (*found, *objects) for s in of_photo})
     if not things:
         return []
@@ -143,9 +131,10 @@ def object_scores(pairs: Sequence[Pair], classes: LabelSet) -> list[ObjectScore]
     # The background is "stuff": where it were nothing at all, what is found on it would not count as wrong.
     quality = PanopticQuality(set(things), {0}, return_sq_and_rq=True, return_per_class=True)
     for result, annotation in pairs:
-        sides = [(_labels(result, classes), result.ids), (_truth(annotation, classes), annotation.ids)]
-        either = (sides[0][0] > 0) | ((sides[1][0] > 0) & (sides[1][0] != IGNORE))
+        predicted, truth = result.labels, _truth(annotation)
+        either = (predicted > 0) | ((truth > 0) & (truth != IGNORE))
         if either.any():  # pixels that are in no object of either change no object's score, and cost most of the time
+            sides = (predicted, result.ids), (truth, annotation.ids)
             panoptic = (np.stack([labels[either], ids[either]], -1).astype(np.int32) for labels, ids in sides)
             quality.update(*(torch.from_numpy(side)[None] for side in panoptic))
     counted = (quality.true_positives + quality.false_positives + quality.false_negatives).tolist()
@@ -159,7 +148,7 @@ def object_scores(pairs: Sequence[Pair], classes: LabelSet) -> list[ObjectScore]
     return rows
 
 
-def prompted(pairs: Sequence[Pair], classes: LabelSet) -> dict[str, Any]:
+def prompted(pairs: Sequence[Pair]) -> dict[str, Any]:
     """What `Scores` says of results without classes: each object that is there, by the segment that fits it best."""
     rows: list[Score] = []
     worst: list[Region] = []
@@ -177,56 +166,28 @@ def prompted(pairs: Sequence[Pair], classes: LabelSet) -> dict[str, Any]:
                 answer = np.zeros_like(mask)
             accuracy = np.count_nonzero(answer & mask) / np.count_nonzero(mask)
             rows.append(Score(result.photo.name, (russian, english), iou(answer, mask), dice(answer, mask), accuracy))
-            label_id = int(_label_ids(annotation, classes)[segment.label_id])
-            for wrong, ids in ((mask & ~answer, (label_id, None)), (answer & ~mask, (None, label_id))):
+            for wrong, ids in ((mask & ~answer, (segment.label_id, None)), (answer & ~mask, (None, segment.label_id))):
                 wrongs.append(Region(result, mask, answer, regions(wrong) == 1, *ids))
-        worst += _largest_first(wrongs)[:1]
-    large = [region for region in worst if region.share >= _MIN_REGION]
-    return {"rows": rows, "mean_iou": mean([row.iou for row in rows]), "worst": _largest_first(large)}
+        worst += _largest(wrongs)[:1]
+    return {"rows": rows, "mean_iou": mean([row.iou for row in rows]), "worst": _largest(worst)}
 
 
-def _largest_first(found: Sequence[Region]) -> list[Region]:
-    return sorted(found, key=lambda region: -region.share)
+def _truth(annotation: Segmentation) -> np.ndarray:
+    """The annotation's labels, `HxW` uint8, 255 where it says nothing."""
+    return np.where(annotation.confidence > 0, annotation.labels, np.uint8(IGNORE))
+
+
+def _largest(found: Sequence[Region]) -> list[Region]:
+    """Those that are worth showing, the largest first."""
+    return sorted((one for one in found if one.share >= _MIN_REGION), key=lambda region: -region.share)
 
 
 def _rows(matrix: np.ndarray, photo: str | None, classes: LabelSet) -> list[Score]:
     """The scores of the classes that are there, from a confusion matrix."""
-    numbers = zip(class_iou(matrix).tolist(), class_dice(matrix).tolist(), class_accuracy(matrix).tolist(), strict=True)
-    names = zip(classes.names_ru, classes.names, strict=True)
-    return [Score(photo, *row) for row in zip(names, *zip(*numbers, strict=True), strict=True) if not np.isnan(row[-1])]
-
-
-def _worst_region(result: Segmentation, truth: np.ndarray, predicted: np.ndarray) -> list[Region]:
-    """The largest connected region that is of one class and that the model gives to one other, if any is large."""
-    confused = np.where((truth != predicted) & (truth != IGNORE), truth * 256 + predicted, -1)
-    codes, counts = np.unique(confused[confused >= 0], return_counts=True)
-    best: list[Region] = []
-    size = _MIN_REGION * truth.size
-    for place in np.argsort(-counts, kind="stable").tolist():
-        if counts[place] < size:
-            break
-        wrong = regions(confused == codes[place]) == 1
-        if np.count_nonzero(wrong) >= size:
-            size = np.count_nonzero(wrong) + 1
-            true_id, given_id = divmod(int(codes[place]), 256)
-            label_id = true_id or given_id
-            best = [Region(result, truth == label_id, predicted == label_id, wrong, true_id, given_id)]
-    return best
-
-
-def _label_ids(result: Segmentation, classes: LabelSet) -> np.ndarray:
-    """The label id in `classes` of each label id of a result's own set: 0 where it is none of them."""
-    ids = {key: label_id for label_id, key in enumerate(classes.keys)}
-    return np.array([ids.get(key, 0) for key in result.classes.keys])
-
-
-def _labels(result: Segmentation, classes: LabelSet) -> np.ndarray:
-    return _label_ids(result, classes)[result.labels]
-
-
-def _truth(annotation: Segmentation, classes: LabelSet) -> np.ndarray:
-    """The annotation's labels, `HxW`, 255 where it says nothing."""
-    return np.where(annotation.confidence > 0, _labels(annotation, classes), IGNORE)
+    rows = zip(
+        zip(classes.names_ru, classes.names, strict=True), *map(np.ndarray.tolist, class_scores(matrix)), strict=True
+    )
+    return [Score(photo, *row) for row in rows if not np.isnan(row[-1])]
 
 
 def mean(values: Sequence[float]) -> float | None:

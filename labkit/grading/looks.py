@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
 
-from labkit.report.consistency import opened
+from labkit.io.decode import opened
+from labkit.report.consistency import MAX_PIXELS
 
 __all__ = ["alike", "look", "open_jpeg"]
 
@@ -48,7 +49,7 @@ def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = 96) -> Image.Image:
 
     ValueError for anything else.
     """
-    with opened(jpeg, "JPEG") as image:
+    with opened(jpeg, ["JPEG"], MAX_PIXELS) as image:
         image.draft(mode, (side, side))  # the decoder itself halves it, once or more
         return image.convert(mode)
 

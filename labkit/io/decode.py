@@ -10,34 +10,25 @@ import re
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from labkit.io.errors import one_line
 from labkit.locale import number, text
 
-__all__ = ["Decoded", "Unreadable", "decode", "upright_size", "why"]
+__all__ = ["Decoded", "Unreadable", "decode", "opened", "upright_size", "why"]
 
 # Plugins of other formats stay shut: EPS starts Ghostscript, and some take almost any file for theirs.
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
 _BAND = 4_000_000
 """How many pixels are converted at a time."""
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_ORIENTATION = 0x0112
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 _VIDEO = re.compile(
     rb".{4}(?:ftyp(?!hei|hev|mif|msf|avi|miaf|jp2|jpx|jpm)|moov|mdat|wide|free)|RIFF.{4}AVI |\x1aE\xdf\xa3"
     rb"|\0\0\x01\xba|FLV|\x30\x26\xb2\x75",
@@ -109,18 +100,30 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
 def upright_size(file: BinaryIO) -> tuple[int, int]:
     """(H, W) of an open image file as `decode` would give it; only its header is read."""
     with _our_limits(), Image.open(file, formats=_formats()) as image:
-        return image.size if _orientation(image) in (5, 6, 7, 8) else (image.height, image.width)
+        return image.size if _orientation(image) in _ON_ITS_SIDE else (image.height, image.width)
+
+
+@contextmanager
+def opened(content: bytes, formats: Sequence[str], max_pixels: float) -> Iterator[Image.Image]:
+    """A picture as it is, in one of Pillow's `formats`; ValueError for anything else, also while it is decoded."""
+    try:
+        with _our_limits(), Image.open(io.BytesIO(content), formats=formats) as image:
+            if image.width * image.height > max_pixels:
+                raise ValueError(f"{image.width}x{image.height} pixels, at most {max_pixels}")
+            yield image
+    except (MemoryError, ValueError):
+        raise
+    except Exception as error:  # Pillow raises nearly every kind
+        raise ValueError(str(error)) from error
 
 
 def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     width, height = image.size
-    longest = max(width, height)
     if width * height > max_pixels:
         megapixels, limit = (number(n / 1e6, 0 if n >= 10_000_000 else 2) for n in (width * height, max_pixels))
         raise Unreadable("photos.too_large", width=width, height=height, megapixels=megapixels, limit=limit)
-    size = width, height
-    if longest > max_side:
-        size = max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
+    longest = max(width, height, max_side)
+    size = max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
     # An MPO is how phones write an ordinary photo with a depth map or preview behind it.
     frames = image.format != "MPO" and getattr(image, "is_animated", False)
     deep = ";16" in str(getattr(image, "tile", ""))
@@ -138,9 +141,9 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     rgb = _in_srgb(rgb, image)
     if rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
-    if orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[orientation])
-    if orientation in (5, 6, 7, 8):
+    rgb.getexif()[_ORIENTATION] = orientation
+    rgb = ImageOps.exif_transpose(rgb)
+    if orientation in _ON_ITS_SIDE:
         width, height = height, width
     notes: list[tuple[str, dict[str, object]]] = [("photos.frames", {})] if frames else []
     notes += [("photos.bits", {"bits": bits})] if bits else []

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from labkit.io.jpeg import data_address
 from labkit.locale import text
 
 __all__ = [
@@ -90,9 +91,7 @@ def _as_webp(match: re.Match[str]) -> str:
     image = Image.open(io.BytesIO(base64.b64decode(match[1])))
     if image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
         return match[0]
-    buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, "WEBP", quality=75)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_address(image.convert("RGB"), "WEBP", quality=75)
 
 
 @matplotlib.rc_context(STYLE)
@@ -131,11 +130,7 @@ def panels(
         ax.autoscale(False)
         ax.set_title(title, fontsize=9, parse_math=False)
     if legend:
-        edges = ["#444444" if color else "none" for color, _ in legend]
-        handles = [
-            Patch(facecolor=color or "none", edgecolor=edge, label=words)
-            for edge, (color, words) in zip(edges, legend, strict=True)
-        ]
+        handles = [Patch(fc=color or "none", ec="#444444" if color else "none", label=words) for color, words in legend]
         drawn.legend(handles=handles, loc="outside lower left", ncols=in_a_row, frameon=False)
     return drawn
 

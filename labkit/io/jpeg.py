@@ -1,21 +1,22 @@
-"""A photo as a small JPEG: what a report carries, and what the model then sees, so that its masks can be made again."""
+"""Pictures that travel in a page; photos as small JPEGs, which the model then sees, so that masks can be made again."""
 
 from __future__ import annotations
 
+import base64
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
-__all__ = ["MAX_BYTES", "MAX_REPORT_SIDE", "compact"]
+__all__ = ["MAX_BYTES", "MAX_REPORT_SIDE", "compact", "data_address"]
 
 MAX_BYTES = 80_000
 """Ten photos of this size, in base64, are a third of a report."""
 
 MAX_REPORT_SIDE = 1024
 
-_STEPS = (
+_STEPS = [
     (1.0, 90),
     (1.0, 80),
     (1.0, 72),
@@ -26,7 +27,7 @@ _STEPS = (
     (0.5, 50),
     (0.25, 50),
     (0.1, 30),
-)
+]
 """Part of the side and quality, tried in turn; the models look at 384 to 512 pixels a side."""
 
 
@@ -56,3 +57,10 @@ def _kept(pixels: np.ndarray, file: BinaryIO) -> bytes | None:
     with Image.open(io.BytesIO(kept)) as image:
         same = image.format == "JPEG" and image.mode == "RGB" and not {"exif", "comment", "xmp"} & image.info.keys()
         return kept if same and np.array_equal(np.array(image), pixels) else None
+
+
+def data_address(image: Image.Image, kind: str, **options: Any) -> str:
+    """An image as a `data:` address, in a format of Pillow with its options."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

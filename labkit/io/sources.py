@@ -11,7 +11,7 @@ import os
 import re
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -62,7 +62,6 @@ class Found:
     name: str
     path: Path
     open: _Opener
-    on_disk: bool = True
 
 
 def find(source: object) -> Iterator[Found]:
@@ -85,8 +84,8 @@ def find(source: object) -> Iterator[Found]:
     elif _is_zip(path.name) and os.path.isfile(path):
         yield from _find_in_zip(path, name)
     else:
-        around = beside(path.parent) if _PERHAPS_MASK.fullmatch(path.stem) else []
-        is_mask = (path.name,) in _masks([(path.name,), *((other.name,) for other in around)])
+        around = [path, *(beside(path.parent) if _PERHAPS_MASK.fullmatch(path.stem) else [])]
+        is_mask = (path.name,) in _masks((one.name,) for one in around)
         yield Found(name, path, _refusal("photos.mask") if is_mask else partial(_open, path))
 
 
@@ -102,11 +101,11 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 def _find_in_folder(folder: Path) -> Iterator[Found]:
-    found: list[tuple[tuple[str, ...], _Opener]] = []
+    found: dict[tuple[str, ...], _Opener] = {}
     visited = {os.path.realpath(folder)}
 
     def forbidden(error: OSError) -> None:
-        found.append((Path(error.filename).relative_to(folder).parts or (folder.name,), partial(_raise, error)))
+        found[Path(error.filename).relative_to(folder).parts or (folder.name,)] = partial(_raise, error)
 
     for root, folders, files in os.walk(folder, followlinks=True, onerror=forbidden):
         inside = Path(root).relative_to(folder).parts
@@ -116,20 +115,18 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
             if _silent((name, "")) or real in visited:  # a link may lead back to where it stands
                 continue
             if Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                found.append(((*inside, name), _refusal("photos.folder")))
-                continue
-            visited.add(real)
-            entered.append(name)
+                found[*inside, name] = _refusal("photos.folder")
+            else:
+                visited.add(real)
+                entered.append(name)
         folders[:] = entered
         for name in files:
-            if not _silent((name,)):
-                opener = _refusal("photos.nested_zip") if _is_zip(name) else partial(_open, Path(root, name))
-                found.append(((*inside, name), opener))
-    masks = _masks([parts for parts, _ in found])
-    for parts, opener in sorted(found, key=lambda one: [natural(part) for part in one[0]]):
-        if masks.get(parts) != "":
-            opener = _refusal("photos.mask_alone", folder=masks[parts]) if parts in masks else opener
-            yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
+            found[*inside, name] = partial(_open, Path(root, name))
+    verdicts = _verdicts(found)
+    for parts in sorted(verdicts, key=lambda parts: [natural(part) for part in parts]):
+        refusal = verdicts[parts]
+        opener = partial(_raise, refusal) if refusal is not None else found[parts]
+        yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -145,24 +142,27 @@ def _open(path: Path) -> BinaryIO:
 def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
     try:
         with zipfile.ZipFile(path) as archive:
-            masks = _masks([_inside(member) for member in walk(archive, lambda member: 0)])
-            for member in walk(archive, partial(_allowed, masks), ZIP_TOTAL_MB):
+            verdicts = _verdicts([_inside(member) for member in walk(archive, lambda member: 0)])
+            allowed: dict[Any, Any] = {parts: refusal or ZIP_MEMBER_MB for parts, refusal in verdicts.items()}
+            for member in walk(archive, lambda member: allowed.get(_inside(member)), ZIP_TOTAL_MB):
                 parts, refusal = _inside(member), member.refusal
                 opener = partial(_open_member, archive, member.info) if refusal is None else partial(_raise, refusal)
-                yield Found(shown("/".join(parts)), path.joinpath(*parts), opener, on_disk=False)
+                yield Found(shown("/".join(parts)), path.joinpath(*parts), opener)
     except (PermissionError, Unreadable) as error:
         yield Found(name, path, partial(_raise, error))
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
         yield Found(name, path, _refusal("photos.bad_zip", error=error))
 
 
-def _allowed(masks: dict[tuple[str, ...], str], member: Member) -> int | Unreadable | None:
-    parts = _inside(member)
-    if not parts or _silent(parts) or masks.get(parts) == "":
-        return None
-    if parts in masks:
-        return Unreadable("photos.mask_alone", folder=masks[parts])
-    return Unreadable("photos.nested_zip") if _is_zip(parts[-1]) else ZIP_MEMBER_MB
+def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unreadable | None]:
+    """Of these files all but those that are passed over in silence, each with why it is no photo, if that is known."""
+    masks = _masks(paths)
+    verdicts: dict[tuple[str, ...], Unreadable | None] = {}
+    for parts in paths:
+        if parts and not _silent(parts) and (of := masks.get(parts)) != "":
+            zipped = Unreadable("photos.nested_zip") if _is_zip(parts[-1]) else None
+            verdicts[parts] = Unreadable("photos.mask_alone", folder=of) if of else zipped
+    return verdicts
 
 
 def _inside(member: Member) -> tuple[str, ...]:
@@ -189,12 +189,11 @@ def _is_zip(name: str) -> bool:
 def _silent(parts: tuple[str, ...]) -> bool:
     """Whether a file, by its path, is none that anyone would miss: hidden, a note, the system's own."""
     lowered = [part.lower() for part in parts]
-    return any(part.startswith(".") or part in SILENT_NAMES for part in lowered) or lowered[-1].endswith(
-        _SILENT_SUFFIXES
-    )
+    hidden = any(part.startswith(".") or part in SILENT_NAMES for part in lowered)
+    return hidden or lowered[-1].endswith(_SILENT_SUFFIXES)
 
 
-def _masks(paths: list[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+def _masks(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     """Which of these files are masks: "" by the path of one whose photo is there too, else the folder that says so."""
     masks: dict[tuple[str, ...], str] = {}
     perhaps: dict[tuple[str, ...], tuple[str, str]] = {}

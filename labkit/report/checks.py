@@ -25,6 +25,10 @@ MIN_WORDS = 10
 """Conclusions of fewer words are none."""
 
 
+_Told = tuple[bool, str, dict[str, Any]]
+"""Whether a check holds, and what is said of it: the key of a text and its values."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One check: its name, whether it holds, and why, in a sentence."""
@@ -46,26 +50,22 @@ def checks(
     """
     wanted = data["wanted"]["photos"] if wanted is None else wanted
     target = data["wanted"]["target"] if target is None else target
+    photos, count = len(data["photos"]), words(data["conclusions"])
+    told = (
+        _variant(data),
+        (photos >= wanted, "photos_told", {"count": photos, "wanted": wanted}),
+        _results(data),
+        _objects(data, target),
+        (count >= MIN_WORDS, "conclusions_told", {"count": count, "least": MIN_WORDS}),
+        _answers(data["answers"]),
+        _weights(data["made_by"]),
+        _run(data["run"], disagreements),
+    )
+    return [_check(name, ok, key, **values) for name, (ok, key, values) in zip(NAMES, told, strict=True)]
 
-    def check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), count: int = 0, **values: Any) -> Check:
-        return Check(name, bool(ok), plural(f"checks.{key}", count, names=some(names) or "—", **values))
 
-    return [
-        _variant(data, check),
-        check("photos", len(data["photos"]) >= wanted, "photos_told", count=len(data["photos"]), wanted=wanted),
-        _results(data, check),
-        _objects(data, target, target or text("checks.any_object"), check),
-        check(
-            "conclusions",
-            words(data["conclusions"]) >= MIN_WORDS,
-            "conclusions_told",
-            count=words(data["conclusions"]),
-            least=MIN_WORDS,
-        ),
-        _answers(data, check),
-        _weights(data["made_by"], check),
-        _run(data["run"], disagreements, check),
-    ]
+def _check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), count: int = 0, **values: Any) -> Check:
+    return Check(name, ok, plural(f"checks.{key}", count, names=some(names) or "—", **values))
 
 
 def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
@@ -95,65 +95,64 @@ def _label_id(data: dict[str, Any], target: str) -> int | None:
         return -1
 
 
-def _variant(data: dict[str, Any], check: Any) -> Check:
+def _variant(data: dict[str, Any]) -> _Told:
     try:
         model = find_variant(data["made_by"]["variant"])
     except (KeyError, LabkitError):
-        return check("variant", False, "variant_none")
+        return False, "variant_none", {}
     asked = find_variant(data["variant_number"])
     values = {"model": f"{model.number} {model.title}", "asked": f"{asked.number} {asked.title}"}
-    return check("variant", model == asked, "variant_same" if model == asked else "variant_other", **values)
+    return model == asked, "variant_same" if model == asked else "variant_other", values
 
 
-def _results(data: dict[str, Any], check: Any) -> Check:
+def _results(data: dict[str, Any]) -> _Told:
     done = {result["photo"] for result in data["results"]}
     missing = [photo["name"] for photo in data["photos"] if photo["name"] not in done]
     missing += [one["name"] for one in data["skipped"]]
-    if missing or not done:
-        return check("results", False, "results_missing", names=missing)
-    return check("results", True, "results_all", count=len(done))
+    ok = bool(done) and not missing
+    return ok, "results_all" if ok else "results_missing", {"names": missing, "count": len(done)}
 
 
-def _objects(data: dict[str, Any], target: str, what: str, check: Any) -> Check:
+def _objects(data: dict[str, Any], target: str) -> _Told:
     rows = found_on(data, target)
     missing = [name for name, ok in rows.items() if not ok]
-    if missing or not rows:
-        return check("objects", False, "objects_missing", what=what, names=missing)
-    return check("objects", True, "objects_all", what=what, count=len(rows))
+    ok, what = bool(rows) and not missing, target or text("checks.any_object")
+    return ok, "objects_all" if ok else "objects_missing", {"what": what, "names": missing, "count": len(rows)}
 
 
-def _answers(data: dict[str, Any], check: Any) -> Check:
+def _answers(rows: list[dict[str, str]]) -> _Told:
     """Whether every question has an answer; a sentence that was pasted into several is the answer to one."""
-    rows, given = data["answers"], [" ".join(row["answer"].casefold().split()) for row in data["answers"]]
+    given = [" ".join(row["answer"].casefold().split()) for row in rows]
     again = sum(words(answer) > 2 and answer in given[:n] for n, answer in enumerate(given))
     answered = sum(words(answer) > 0 for answer in given) - again
     key = "answers_again" if again else "answers_told"
-    return check("answers", answered == len(rows) > 0, key, count=answered, total=len(rows), again=again)
+    return answered == len(rows) > 0, key, {"count": answered, "total": len(rows), "again": again}
 
 
-def _weights(made_by: dict[str, Any], check: Any) -> Check:
-    name, digest = made_by.get("weights", ""), made_by.get("sha256", "")
-    if EMBEDDED.get(made_by.get("variant", "")) == digest != "":
-        return check("weights", True, "weights_embedded", name=name)
-    if is_former(made_by.get("variant", ""), digest):
-        return check("weights", True, "weights_former", name=name)
+def _weights(made_by: dict[str, Any]) -> _Told:
+    variant, name, digest = (made_by.get(key, "") for key in ("variant", "weights", "sha256"))
     release = OFFICIAL.get(name.removeprefix("official/"))
-    if release is not None and release.variant == made_by.get("variant"):
-        kind, _, digits = release.hash.partition(":")
-        if kind == "sha256" and digest.startswith(digits):
-            return check("weights", True, "weights_official", name=name)
-        if kind != "sha256":  # published as sha1, or not at all: the name is all that there is
-            return check("weights", True, "weights_unhashed", name=name)
-    return check("weights", False, "weights_unknown", name=name or "—", sha256=digest[:12] or "—")
+    published = release.hash.partition(":") if release is not None and release.variant == variant else None
+    if EMBEDDED.get(variant) == digest != "":
+        key = "embedded"
+    elif is_former(variant, digest):
+        key = "former"
+    elif published and published[0] != "sha256":  # sha1, or no hash at all: the name is all that there is
+        key = "unhashed"
+    elif published and digest.startswith(published[2]):
+        key = "official"
+    else:
+        return False, "weights_unknown", {"name": name or "—", "sha256": digest[:12] or "—"}
+    return True, f"weights_{key}", {"name": name}
 
 
-def _run(run: dict[str, Any], disagreements: Sequence[str], check: Any) -> Check:
+def _run(run: dict[str, Any], disagreements: Sequence[str]) -> _Told:
     if run["error"]:
-        return check("run", False, "run_error", error=run["error"][:300])
+        return False, "run_error", {"error": run["error"][:300]}
     if run["executed"] < run["cells"]:
-        return check("run", False, "run_part", executed=run["executed"], cells=run["cells"])
+        return False, "run_part", {"executed": run["executed"], "cells": run["cells"]}
     if not run["in_order"]:
-        return check("run", False, "run_order")
+        return False, "run_order", {}
     if disagreements:
-        return check("run", False, "run_differs", what="; ".join(disagreements[:5]))
-    return check("run", True, "run_whole", cells=run["cells"])
+        return False, "run_differs", {"what": "; ".join(disagreements[:5])}
+    return True, "run_whole", {"cells": run["cells"]}

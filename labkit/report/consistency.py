@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import html
-import io
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from labkit.io.decode import opened
 from labkit.io.rle import decode_mask
 from labkit.locale import text
 from labkit.viewer.items import DEPTH, shown_size
 
-__all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "opened", "read_image", "viewer_items"]
+__all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "read_image", "viewer_items"]
 
 MAX_PIXELS = 4_200_000
 """Of a picture or mask in a report: those of the largest photo in work."""
@@ -49,26 +48,12 @@ def viewer_items(page: str) -> list[dict[str, Any]]:
     return items[:_MAX_ITEMS]
 
 
-@contextmanager
-def opened(content: bytes, kind: str, pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
-    """A picture of at most `pixels` in a format of Pillow; ValueError for anything else, also while it is decoded."""
-    try:
-        image = Image.open(io.BytesIO(content), formats=[kind])
-        if image.width * image.height > pixels:
-            raise ValueError(f"{image.width}x{image.height} pixels, at most {pixels}")
-        yield image
-    except MemoryError:
-        raise
-    except Exception as error:  # Pillow raises nearly every kind
-        raise ValueError(str(error)) from error
-
-
 def read_image(address: Any, pixels: int = MAX_PIXELS) -> Image.Image:
     """The picture in a `data:` address; ValueError for anything but a whole PNG or JPEG of at most `pixels`."""
     kind = _ADDRESS.match(address) if isinstance(address, str) else None
     if kind is None:
         raise ValueError("no PNG or JPEG")
-    with opened(base64.b64decode(address[kind.end() :], validate=True), kind[1].upper(), pixels) as image:
+    with opened(base64.b64decode(address[kind.end() :], validate=True), [kind[1].upper()], pixels) as image:
         image.load()
         return image
 
@@ -76,20 +61,13 @@ def read_image(address: Any, pixels: int = MAX_PIXELS) -> Image.Image:
 def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
     """The JPEG files of the photos that travel in the page, by name, where they are those that the data name."""
     jpegs: dict[str, bytes] = {}
-    hashes: dict[str, list[str]] = {}
-    for photo in data["photos"]:
-        if photo["jpeg_sha256"]:
-            hashes.setdefault(photo["jpeg_sha256"], []).append(photo["name"])
     for item in items:
-        address = item.get("photo")
-        if not isinstance(address, str) or not address.startswith("data:image/jpeg;base64,"):
-            continue
-        try:
-            jpeg = base64.b64decode(address.partition(",")[2], validate=True)
-        except binascii.Error:
-            continue
-        for name in hashes.get(hashlib.sha256(jpeg).hexdigest(), ()):
-            jpegs[name] = jpeg
+        kind, _, content = str(item.get("photo")).partition(",")
+        if kind == "data:image/jpeg;base64":
+            with suppress(ValueError):
+                jpeg = base64.b64decode(content, validate=True)
+                digest = hashlib.sha256(jpeg).hexdigest()
+                jpegs |= {photo["name"]: jpeg for photo in data["photos"] if photo["jpeg_sha256"] == digest}
     return jpegs
 
 
@@ -98,16 +76,14 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
 
     `items` are the page's `viewer_items`; `page` is its HTML, or the plain text of a notebook's outputs.
     """
-    by_name: dict[str, list[dict[str, Any]]] = {}
-    for item in items:
-        by_name.setdefault(str(item.get("name")), []).append(item)
     sentences = []
     for result in data["results"]:
-        shown = by_name.get(result["photo"], [])
+        shown = [item for item in items if str(item.get("name")) == result["photo"]]
+        of_photo = [one for one in (*data["results"], *data["prompted"]) if one["photo"] == result["photo"]]
         if not shown:
             sentences.append(text("consistency.absent", name=result["photo"]))
         elif not any(_same(result, item) for item in shown) or not all(
-            any(_same(one, item) for one in _of(data, result["photo"])) for item in shown
+            any(_same(one, item) for one in of_photo) for item in shown
         ):
             sentences.append(text("consistency.masks", name=result["photo"]))
     prose = html.unescape(page)
@@ -122,11 +98,6 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
             sentences.append(text("consistency.table", line=" ".join(head.split())))
             break
     return sentences
-
-
-def _of(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """All results on a photo, the answers to prompts too."""
-    return [result for result in (*data["results"], *data["prompted"]) if result["photo"] == name]
 
 
 def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:

@@ -33,10 +33,6 @@ __all__ = ["ReportExporter", "drop_widgets", "render", "write_page"]
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TEMPLATES = Path(__file__).parent / "template"
 _FACTS = ("student", "group", "date", "weights", "device", "target", "settings")
-_LABELS = {
-    **{key: f"report.{key}" for key in ("show_code", "hide_code", "unfinished", "conclusions")},
-    **{"checks": "checks.heading", "ok": "checks.ok", "failed": "checks.failed", "photos": "checks.by_photo"},
-}
 _OFFLINE = ("require_js_url", "mathjax_url", "jquery_url", "mermaid_js_url", "widget_renderer_url")
 
 
@@ -82,13 +78,12 @@ class ReportExporter(HTMLExporter):
 
     def from_notebook_node(self, nb: Any, resources: Any = None, **options: Any) -> tuple[str, dict[str, Any]]:
         """The page, and the resources with the checks in `["labkit"]["found"]`."""
-        notebook = copy.deepcopy(nb)
-        facts = self.facts or report_data(notebook)
-        variant = self.variant
+        notebook, resources = copy.deepcopy(nb), resources or {}
+        facts, variant = self.facts or report_data(notebook), self.variant
         if variant == "":
             variant = find_variant(facts["variant_number"]) if facts else None
         title = f"{text('report.heading')} {variant.number}: {variant.title}" if variant else text("report.comparison")
-        labkit: dict[str, Any] = {"title": title, "error": self.error, "found": [], "photos": [], "conclusions": ""}
+        labkit: dict[str, Any] = {"title": title, "text": text, "error": self.error, "found": [], "css": _css()}
         data = None
         if variant is not None:
             facts = data = complete(facts or results_data(variant, [], []), notebook, self.error)
@@ -96,27 +91,26 @@ class ReportExporter(HTMLExporter):
             items = viewer_items(shown)
             labkit["found"] = checks(data, disagreements(data, items, shown))
             data["checks"] = [asdict(check) for check in labkit["found"]]
-            labkit["photos"] = wall(data, items)
-            labkit["conclusions"] = split_conclusions(notebook)
+            labkit |= {"photos": wall(data, items), "conclusions": split_conclusions(notebook)}
         else:
             kept = (output.get("data", {}).get(FACTS) for output in outputs(notebook))
             facts = facts or next(filter(None, kept), None)
         labkit["rows"] = _rows(facts) if facts else []
-        labkit["checks"] = [{**asdict(check), "title": text(f"checks.{check.name}")} for check in labkit["found"]]
-        labkit["labels"] = {name: text(key) for name, key in _LABELS.items()}
-        css = (_TEMPLATES / "labkit" / "report.css").read_text(encoding="utf-8")
-        css = css.replace("PRINTED", json.dumps(text("report.printed"), ensure_ascii=False))
-        labkit["css"] = f"{css}{HtmlFormatter(style='default').get_style_defs('.highlight')}"
         drop_widgets(notebook)
         name = f"{variant.number}. {variant.title}" if variant else title
-        metadata = {**(resources or {}).get("metadata", {}), "name": name}
-        page, resources = super().from_notebook_node(
-            notebook, {**(resources or {}), "metadata": metadata, "labkit": labkit}, **options
-        )
+        metadata = {**resources.get("metadata", {}), "name": name}
+        resources = {**resources, "metadata": metadata, "labkit": labkit}
+        page, resources = super().from_notebook_node(notebook, resources, **options)
         if data is not None:
             body, end, rest = page.rpartition("</body>")
             page = f"{body}{block(sealed(data, page))}{end}{rest}"
         return page, resources
+
+
+def _css() -> str:
+    css = (_TEMPLATES / "labkit" / "report.css").read_text(encoding="utf-8")
+    css = css.replace("PRINTED", json.dumps(text("report.printed"), ensure_ascii=False))
+    return f"{css}{HtmlFormatter(style='default').get_style_defs('.highlight')}"
 
 
 def _rows(data: dict[str, Any]) -> list[tuple[str, str]]:

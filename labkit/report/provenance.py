@@ -20,7 +20,7 @@ _TABLE = Environment(autoescape=True).from_string(
     '<table class="labkit-facts">'
     "{% for name, value in rows %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>{% endfor %}</table>"
     "<details><summary>{{ title }}: {{ photos | length }}</summary><table>"
-    "{% for name, sha256 in photos %}<tr><td>{{ name }}</td><td><code>{{ sha256 }}</code></td></tr>{% endfor %}"
+    "{% for one in photos %}<tr><td>{{ one.name }}</td><td><code>{{ one.sha256 }}</code></td></tr>{% endfor %}"
     "</table></details>"
 )
 
@@ -52,13 +52,9 @@ class Provenance:
         """Names and values to show, one row a fact."""
         return [(text(f"report.{key}"), str(value or "—")) for key, value in self.values().items()]
 
-    def photo_rows(self) -> list[tuple[str, str]]:
-        """Each photo's name and the sha256 of its file."""
-        return [(photo["name"], photo["sha256"]) for photo in self.data.get("photos", [])]
-
     def to_html(self) -> str:
         """Both tables as HTML; every value is escaped."""
-        return _TABLE.render(rows=self.rows(), photos=self.photo_rows(), title=text("report.photos"))
+        return _TABLE.render(rows=self.rows(), photos=self.data.get("photos", []), title=text("report.photos"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         lines = [f"{name}: {value}" for name, value in self.rows()]

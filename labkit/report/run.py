@@ -81,19 +81,17 @@ def make_report(
 def find_notebook(variant: Variant | str) -> Path:
     """A notebook (a variant's, or by file name) in the clone that this package lies in, or in `notebooks/` here."""
     name = variant if isinstance(variant, str) else variant.notebook
-    places = [Path(__file__).parents[2] / "notebooks", Path.cwd() / "notebooks"]
-    for place in places:
-        if (place / name).is_file():
-            return place / name
+    for place in (Path(__file__).parents[2], Path.cwd()):
+        if (path := place / "notebooks" / name).is_file():
+            return path
     raise LabkitError(text("report.no_notebook", name=name))
 
 
 def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> str | None:
     """Executes a notebook in place, in `folder`; returns None, or where and why it stopped, in one line."""
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    code = [n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
     client = NotebookClient(
         notebook,
         timeout=3600,
@@ -116,9 +114,9 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
         try:
             _execute(client, {**os.environ, "PYTHONPATH": path, "LABKIT_LANGUAGE": language()})
         except CellExecutionError as error:
-            interrupted = error.ename == "KeyboardInterrupt"
-            error_line = f"{error.ename}: {' '.join(str(error.evalue).split())}"
-            reason = text("cli.interrupted") if interrupted else error_line
+            reason = f"{error.ename}: {' '.join(str(error.evalue).split())}"
+            if error.ename == "KeyboardInterrupt":
+                reason = text("cli.interrupted")
         except _Stopped:
             reason = text("cli.interrupted")
         except (CellTimeoutError, DeadKernelError) as error:

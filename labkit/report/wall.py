@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from PIL import Image
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
+from labkit.io.jpeg import data_address
 from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.report.checks import found_on
@@ -50,18 +50,12 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
 
 def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
     """What is on a photo, largest first: the classes with their share of it, or how many objects."""
-    height, width = result["size"]
-    classes = data["made_by"].get("classes")
+    known = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
     counts: Counter[str] = Counter()
     for segment in result["segments"]:
-        if segment["area"] >= MIN_SHARE * height * width:
-            known = classes in LABEL_SETS
-            label = label_set(classes).label(segment["label_id"]) if known else text("checks.object")
-            counts[label] += segment["area"] / (height * width) if known else 1
-    told = [
-        f"{label}: {value:.0%}" if isinstance(value, float) else f"{label}: {value}"
-        for label, value in counts.most_common(_LABELS)
-    ]
+        if (share := segment["area"] / math.prod(result["size"])) >= MIN_SHARE:
+            counts[known.label(segment["label_id"]) if known else text("checks.object")] += share if known else 1
+    told = (f"{label}: {value:{'.0%' if known else 'd'}}" for label, value in counts.most_common(_LABELS))
     return ", ".join(told) or text("figures.nothing")
 
 
@@ -103,6 +97,4 @@ def _overlay(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any])
     except (IndexError, KeyError, TypeError, ValueError):
         return None
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=75)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return data_address(image, "WEBP", quality=75)

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import filelock
@@ -92,18 +94,22 @@ def verify(release: Release) -> Downloaded | None:
     path = cache_folder() / release.file
     if os.path.isfile(path):
         return _note(path, check(path, release), release)
-    try:
+    with _broken(_by_hand(release), release):
         return _look_by_hand(release)
-    except _Refused as error:
-        raise LabkitError(text("download.broken", file=_by_hand(release), reason=error, url=release.url)) from error
 
 
 def check(path: Path, release: Release) -> str:
     """The sha256 of a file anywhere that is the release; LabkitError says what was expected and what it is."""
-    try:
+    with _broken(path, release):
         return _verified(path, release)
+
+
+@contextmanager
+def _broken(file: Path, release: Release) -> Iterator[None]:
+    try:
+        yield
     except _Refused as error:
-        raise LabkitError(text("download.broken", file=path, reason=error, url=release.url)) from error
+        raise LabkitError(text("download.broken", file=file, reason=error, url=release.url)) from error
 
 
 def fetch(release: Release, attempts: int = 4, report: Callable[[str], object] | None = None) -> Downloaded:
@@ -141,11 +147,10 @@ def _by_hand(release: Release) -> Path:
     return cache_folder() / urlsplit(release.url).path.rpartition("/")[2]
 
 
-def _places(release: Release) -> Iterator[str]:
-    if mirror := os.environ.get("LABKIT_MIRROR"):
-        yield f"{mirror.rstrip('/')}/{_by_hand(release).name}"
-    yield release.url
-    yield from release.mirrors
+def _places(release: Release) -> list[str]:
+    mirror = os.environ.get("LABKIT_MIRROR")
+    own = [f"{mirror.rstrip('/')}/{_by_hand(release).name}"] if mirror else []
+    return [*own, release.url, *release.mirrors]
 
 
 @contextmanager
@@ -226,14 +231,16 @@ def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
                 same.update(_validator(headers))
             size = int(headers.get("content-length", 0))
             _check_room(path.parent, size)
-            place = _Output() if in_notebook() else None
-            bar = {"total": have + size, "initial": have, "unit": "B", "unit_scale": True, "leave": False}
-            with path.open("ab" if goes_on else "wb") as sink:
-                with tqdm(desc=label, disable=None, file=place, **bar) as progress:
-                    for block in response.iter_content(_BLOCK):
-                        sink.write(block)
-                        sink.flush()  # a disk may be full here, and this process may be killed
-                        progress.update(len(block))
+            place = _output() if in_notebook() else None
+            bar: Any = {"total": have + size, "initial": have, "unit": "B", "unit_scale": True, "leave": False}
+            with (
+                path.open("ab" if goes_on else "wb") as sink,
+                tqdm(desc=label, disable=None, file=place, **bar) as progress,
+            ):
+                for block in response.iter_content(_BLOCK):
+                    sink.write(block)
+                    sink.flush()  # a disk may be full here, and this process may be killed
+                    progress.update(len(block))
     except (requests.RequestException, ValueError) as error:
         cause: Exception = error  # the innermost says what happened, those around it where in the libraries
         while isinstance(inner := getattr(cause, "reason", None) or (cause.args or (None,))[-1], Exception):
@@ -250,23 +257,17 @@ def _validator(headers: Mapping[str, str]) -> dict[str, str]:
     return {"If-Range": known} if known else {}
 
 
-class _Output:
-    """A place for tqdm's line in a notebook; nothing stays of it but an empty output."""
+def _output() -> Any:
+    """A file for tqdm's line in a notebook; nothing stays of it but an empty output."""
+    from IPython.display import HTML, display
 
-    encoding = "utf-8"
+    handle = display(HTML(""), display_id=True)
 
-    def __init__(self) -> None:
-        from IPython.display import HTML, display
-
-        self._html = HTML
-        self._handle = display(HTML(""), display_id=True)
-
-    def write(self, line: str) -> None:
+    def write(line: str) -> None:
         if line:
-            shown = f"<pre>{html.escape(line.strip())}</pre>" if line.strip() else ""
-            self._handle.update(self._html(shown))
+            handle.update(HTML(f"<pre>{html.escape(line.strip())}</pre>" if line.strip() else ""))
 
-    def flush(self) -> None: ...
+    return SimpleNamespace(write=write, flush=lambda: None, encoding="utf-8")
 
 
 def _look(release: Release) -> Downloaded | None:

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 
 from labkit.classes import COCO, VOC
 from labkit.evaluation.annotations import find_ground_truth, read_coco, read_labelme, read_mask
-from labkit.evaluation.metrics import eroded, iou
+from labkit.evaluation.metrics import eroded
 from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
 from labkit.photos import load_photos
@@ -35,23 +35,16 @@ OUTLINED = {
 
 @pytest.mark.parametrize("name, label", OUTLINED.items())
 def test_the_nine_outlines(default_photos, root, name, label):
-    """One object of the right class, of an area that can be, inside the photo's box."""
-    photo = default_photos[name]
-    (segment,) = find_ground_truth(photo, root / "data" / "outlines").segments
+    """One object of the right class; its mask has the area that the shoelace formula gives, up to its border."""
+    photo, path = default_photos[name], root / "data" / "outlines" / f"{name}.json"
+    (segment,) = find_ground_truth(photo, path.parent).segments
     assert segment.label == label and segment.score == 1.0 and segment.mask.shape == photo.pixels.shape[:2]
-    assert 0.05 < segment.mask.mean() < 0.85
-    mean = [photo.pixels[mask].mean(0) for mask in (segment.mask, ~segment.mask)]
-    assert np.abs(mean[0] - mean[1]).max() > 10  # in colour, too, the object is not its surroundings
-
-
-def test_polygon_area(default_photos, root):
-    """The mask has the area that the shoelace formula gives for the outline, up to its border."""
-    path = root / "data" / "outlines" / "dog_shepherd.json"
     points = np.array(json.loads(path.read_text(encoding="utf-8"))["shapes"][0]["points"])
     following = np.roll(points, -1, axis=0)
     area = abs(np.sum(points[:, 0] * following[:, 1] - following[:, 0] * points[:, 1])) / 2
-    border = np.linalg.norm(points - following, axis=1).sum()
-    assert read_labelme(path, default_photos["dog_shepherd"]).segments[0].area == pytest.approx(area, abs=border)
+    assert segment.area == pytest.approx(area, abs=np.linalg.norm(points - following, axis=1).sum())
+    mean = [photo.pixels[mask].mean(0) for mask in (segment.mask, ~segment.mask)]
+    assert np.abs(mean[0] - mean[1]).max() > 10  # in colour, too, the object is not its surroundings
 
 
 def test_no_outline(default_photos, root):
@@ -60,56 +53,42 @@ def test_no_outline(default_photos, root):
     assert find_ground_truth(blank()) is None
 
 
-def test_outline_is_scaled(root):
-    """A photo that was made smaller while it was read has its outline at the same place."""
-    path = root / "data" / "outlines" / "cat_kitten.json"
-    photos = [load_photos(root / "data" / "images" / "cat_kitten.jpg", max_side=s, quiet=True)[0] for s in (900, 300)]
-    large, small = (read_labelme(path, photo).segments[0].mask for photo in photos)
-    assert small.shape == (225, 300)
-    assert iou(small, large[1::3, 1::3]) > 0.97
-
-
 def test_overlapping_outlines(tmp_path):
     """Each outline keeps its whole mask; in `ids` the later one lies on top."""
-    path = write_outline(tmp_path / "x.json", [[0, 0], [59, 0], [59, 79], [0, 79]])
-    record = json.loads(path.read_text())
-    record["shapes"].append({"label": "собака", "points": [[40, 0], [99, 0], [99, 79], [40, 79]]})
-    path.write_text(json.dumps(record), encoding="utf-8")
+    boxes = [("cat", [[0, 0], [59, 79]]), ("собака", [[40, 0], [99, 79]])]
+    path = write_shapes(tmp_path / "x.json", *(rectangle(*box) for box in boxes))
     cat, dog = (truth := read_labelme(path, blank())).segments
     assert (cat.label, dog.label, cat.area, dog.area) == ("cat", "dog", 4800, 4800)
     assert np.count_nonzero(truth.ids == 1) == 3200 and np.array_equal(truth.ids == 2, dog.mask)
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])
-def test_index_mask(tmp_path, mode):
-    """Label ids as they are, grey or with a palette; 255 is no segment, and nobody is sure of it."""
+@pytest.mark.parametrize("scale", [1, 2])
+def test_index_mask(tmp_path, mode, scale):
+    """Label ids as they are, grey or with a palette, also on a smaller photo; 255 is no segment and not sure."""
     labels = np.zeros((80, 100), np.uint8)
-    labels[:40], labels[40:50] = VOC.id("cat"), 255
+    labels[:40, 30:70], labels[40:50] = VOC.id("cat"), 255
     image = Image.fromarray(labels)
     if mode == "P":
         image.putpalette([0] * 768)
     image.save(tmp_path / "x.mask.png")
-    truth = read_mask(tmp_path / "x.mask.png", blank())
-    assert [(s.label, s.area) for s in truth.segments] == [("cat", 4000)]
+    labels = labels[::scale, ::scale]
+    truth = read_mask(tmp_path / "x.mask.png", blank(width=100 // scale, height=80 // scale))
+    assert [(s.label, s.area) for s in truth.segments] == [("cat", 1600 // scale**2)]
     assert np.array_equal(truth.ids > 0, labels == VOC.id("cat"))
     assert np.array_equal(truth.confidence == 0, labels == 255)
 
 
-def test_index_mask_is_scaled_without_new_labels(tmp_path):
-    """Half as large, the mask still has the labels that it had, at their places."""
-    labels = np.zeros((80, 100), np.uint8)
-    labels[20:60, 30:70] = VOC.id("sofa")
-    Image.fromarray(labels).save(tmp_path / "x.mask.png")
-    assert np.array_equal(read_mask(tmp_path / "x.mask.png", blank(width=50, height=40)).labels, labels[::2, ::2])
+def rectangle(label, points):
+    """A labelme shape between two corners."""
+    return {"label": label, "shape_type": "rectangle", "points": points}
 
 
 def test_rectangle_and_circle(tmp_path):
     """Two points are opposite corners, in whatever order, or a centre and a point of the circle."""
-    shapes = [
-        {"label": "cat", "shape_type": "rectangle", "points": [[39, 49], [20, 10]]},
-        {"label": "dog", "shape_type": "circle", "points": [[70, 40], [70, 60]]},
-    ]
-    cat, dog = read_labelme(write_shapes(tmp_path / "x.json", *shapes), blank()).segments
+    circle = {"label": "dog", "shape_type": "circle", "points": [[70, 40], [70, 60]]}
+    path = write_shapes(tmp_path / "x.json", rectangle("cat", [[39, 49], [20, 10]]), circle)
+    cat, dog = read_labelme(path, blank()).segments
     assert np.array_equal(cat.mask, block(20, 10, 40, 50))
     rows, columns = np.mgrid[:80, :100]
     distance = np.hypot(columns - 70, rows - 40)
@@ -133,58 +112,24 @@ def test_mask_and_oriented_rectangle(tmp_path):
 
 def test_shapes_of_a_group(tmp_path):
     """One `group_id` is one object, in one class; shapes without are objects each."""
-    left, right = ([[x, 10], [x + 10, 10], [x + 10, 30], [x, 30]] for x in (10, 60))
-    cases = [("cat", left, 1), ("cat", right, 1), ("dog", left, 1), ("sheep", left, None), ("sheep", right, None)]
-    shapes = [{"label": label, "points": points, "group_id": group} for label, points, group in cases]
+    cases = [("cat", 10, 1), ("cat", 60, 1), ("dog", 10, 1), ("sheep", 10, None), ("sheep", 60, None)]
+    shapes = [{**rectangle(label, [[x, 10], [x + 10, 30]]), "group_id": group} for label, x, group in cases]
     truth = read_labelme(write_shapes(tmp_path / "x.json", *shapes), blank())
-    assert [(s.label, s.box) for s in truth.segments] == [
-        ("cat", (10, 10, 71, 31)),
-        ("dog", (10, 10, 21, 31)),
-        ("sheep", (10, 10, 21, 31)),
-        ("sheep", (60, 10, 71, 31)),
-    ]
+    alone = (10, 10, 21, 31)
+    told = [("cat", (10, 10, 71, 31)), ("dog", alone), ("sheep", alone), ("sheep", (60, 10, 71, 31))]
+    assert [(s.label, s.box) for s in truth.segments] == told
     assert truth.made_by == {"annotation": "x.json", "objects": True, "notes": []}
 
 
 def test_places_that_do_not_count_and_holes(tmp_path):
     """`__ignore__` is unknown where no object is; an outline of the background cuts what was drawn before."""
-    shapes = [
-        {"label": label, "shape_type": "rectangle", "points": points}
-        for label, points in (
-            ("cat", [[0, 0], [49, 49]]),
-            ("фон", [[10, 10], [19, 19]]),
-            ("__ignore__", [[40, 0], [69, 9]]),
-        )
-    ]
-    truth = read_labelme(write_shapes(tmp_path / "x.json", *shapes), blank())
+    cat, ignored = rectangle("cat", [[0, 0], [49, 49]]), rectangle("__ignore__", [[40, 0], [69, 9]])
+    path = write_shapes(tmp_path / "x.json", cat, rectangle("фон", [[10, 10], [19, 19]]), ignored)
+    truth = read_labelme(path, blank())
     hole, unknown = block(10, 10, 20, 20), block(50, 0, 70, 10)
     assert np.array_equal(truth.mask_of("cat"), block(0, 0, 50, 50) & ~hole)
     assert np.array_equal(truth.ids > 0, block(0, 0, 50, 50) & ~hole)
     assert np.array_equal(truth.confidence == 0, unknown)
-
-
-@pytest.mark.parametrize("kind", ["polygon", "compressed", "uncompressed"])
-def test_coco_of_the_outlines(default_photos, root, tmp_path, kind):
-    """The nine outlines written as COCO in each of its forms are the nine outlines."""
-    folder = root / "data" / "outlines"
-    images, annotations = [], []
-    for number, name in enumerate(OUTLINED):
-        labelme = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        photo = default_photos[name]
-        height, width = photo.pixels.shape[:2]
-        images.append({"id": number, "file_name": f"train/{name}.jpg", "width": width, "height": height})
-        mask = find_ground_truth(photo, folder).segments[0].mask
-        flat = [float(x) for point in labelme["shapes"][0]["points"] for x in point]
-        forms = {"polygon": [flat], "compressed": encode_mask(mask), "uncompressed": runs_of(mask)}
-        annotations.append({"image_id": number, "category_id": VOC.id(OUTLINED[name]), "segmentation": forms[kind]})
-    categories = [{"id": n, "name": name} for n, name in enumerate(VOC.names)]
-    record = {"images": images, "annotations": annotations, "categories": categories}
-    (tmp_path / "instances.json").write_text(json.dumps(record))
-    for name, label in OUTLINED.items():
-        (found,) = find_ground_truth(default_photos[name], tmp_path).segments
-        (drawn,) = find_ground_truth(default_photos[name], folder).segments
-        assert found.label == label and np.array_equal(found.mask, drawn.mask)
-    assert find_ground_truth(default_photos["horses"], tmp_path) is None
 
 
 def test_run_lengths_against_pycocotools(tmp_path):
@@ -225,7 +170,7 @@ def test_coco_crowd(tmp_path):
 
 
 def test_coco_finds_its_photo(tmp_path):
-    """By the stem in whatever folder and spelling; by the whole name where two pictures share the stem."""
+    """By the stem in whatever folder and spelling; by the whole name where two pictures share it; None without any."""
     mask = runs_of(block(0, 0, 50, 80))
     names = {"кот й.jpg": ["C:\\my photos\\кот и\u0306.JPG"], "x.jpg": ["x.png", "x.jpg"], "set.jpg": ["a/set.jpeg"]}
     for file, listed in names.items():
@@ -233,6 +178,7 @@ def test_coco_finds_its_photo(tmp_path):
         photo = blank(path=tmp_path / file)
         truth = find_ground_truth(photo)
         assert [s.label for s in truth.segments] == ([] if file == "x.jpg" else ["cat"])
+    assert find_ground_truth(blank(path=tmp_path / "nobody.jpg")) is None
     twice = write_coco(tmp_path / "all.json", (0, mask, {}), files=["train/x.jpg", "val/x.jpg"])
     with pytest.raises(LabkitError, match="all.json.*train/x.jpg.*несколько"):
         read_coco(twice, blank(path=tmp_path / "x.jpg"))
@@ -338,13 +284,6 @@ def test_other_files_of_the_folder(tmp_path):
         find_ground_truth(blank(), tmp_path)
 
 
-def test_labels_that_no_class_has(tmp_path):
-    """The error says which, and how far the label set goes."""
-    Image.new("L", (100, 80), 21).save(tmp_path / "x.mask.png")
-    with pytest.raises(LabkitError, match=r"x\.mask\.png.*\[21\].*PASCAL VOC.*от 0 до 20"):
-        find_ground_truth(blank(), tmp_path)
-
-
 CAT = block(10, 10, 60, 50)
 
 
@@ -353,35 +292,26 @@ def tool(folder, name):
     colors = np.zeros((80, 100, 3), np.uint8)
     colors[CAT] = (250, 50, 83)
     numbers = np.where(block(10, 10, 30, 50), 1, np.where(CAT, 2, 0)).astype(np.uint8)
-    coco, index = (0, runs_of(CAT), {}), Image.fromarray(CAT.astype(np.uint8))
+    coco = (0, runs_of(CAT), {})
+    grey = {label_id: Image.fromarray(CAT.astype(np.uint8) * label_id) for label_id in (1, 8, 255)}
+    labelmap = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:250,50,83::\n"
+    masks = {"SegmentationClass/x.png": Image.fromarray(colors), "labelmap.txt": labelmap}
+    objects = {"SegmentationClass/x.png": grey[8], "SegmentationObject/x.png": Image.fromarray(numbers)}
+    voc = {"SegmentationClass/x.png": Image.fromarray(CAT[..., None] * np.uint8((64, 0, 0)))}
+    roboflow = {"train/x_mask.png": grey[1], "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cat"}
     photo, files = {
         "CVAT, COCO": ("images/default/x.jpg", {"annotations/instances_default.json": coco}),
         "CVAT, COCO without photos": ("x.jpg", {"annotations/instances_default.json": coco}),
-        "CVAT, masks": (
-            "JPEGImages/x.jpg",
-            {
-                "SegmentationClass/x.png": Image.fromarray(colors),
-                "labelmap.txt": "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:250,50,83::\n",
-            },
-        ),
-        "CVAT, objects": (
-            "JPEGImages/x.jpg",
-            {
-                "SegmentationClass/x.png": Image.fromarray(CAT.astype(np.uint8) * 8),
-                "SegmentationObject/x.png": Image.fromarray(numbers),
-            },
-        ),
-        "VOC's colours": ("x.jpg", {"SegmentationClass/x.png": Image.fromarray(CAT[..., None] * np.uint8((64, 0, 0)))}),
+        "CVAT, masks": ("JPEGImages/x.jpg", masks),
+        "CVAT, objects": ("JPEGImages/x.jpg", objects),
+        "VOC's colours": ("x.jpg", voc),
         "Label Studio": ("images/1a2b3c4d-x.jpg", {"result.json": coco}),
         "Roboflow, COCO": ("train/x_jpg.rf.0a1b.jpg", {"train/_annotations.coco.json": coco}),
-        "Roboflow, masks": (
-            "train/x.jpg",
-            {"train/x_mask.png": index, "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cat"},
-        ),
-        "a folder of masks": ("images/x.jpg", {"masks/x.png": Image.fromarray(CAT.astype(np.uint8) * 8)}),
+        "Roboflow, masks": ("train/x.jpg", roboflow),
+        "a folder of masks": ("images/x.jpg", {"masks/x.png": grey[8]}),
         "upper case": ("x.jpg", {"X.CAT.MASK.PNG": Image.fromarray(CAT)}),
-        "JPEG": ("x.jpg", {"x.cat.mask.jpg": Image.fromarray(CAT.astype(np.uint8) * 255)}),
-        "beside": ("x.jpg", {"x.mask.png": Image.fromarray(CAT.astype(np.uint8) * 8)}),
+        "JPEG": ("x.jpg", {"x.cat.mask.jpg": grey[255]}),
+        "beside": ("x.jpg", {"x.mask.png": grey[8]}),
     }[name]
     for file, content in {photo: Image.new("RGB", (100, 80), "grey"), **files}.items():
         path = folder / file
@@ -443,15 +373,15 @@ def test_formats_that_are_not_read(tmp_path, name, content):
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
 
 
-def test_black_and_white_masks(tmp_path):
-    """0 and 255 alone are no index mask, and the error says how to name the class; 1 is the first class, as is said."""
-    Image.fromarray(CAT.astype(np.uint8) * 255).save(tmp_path / "x.mask.png")
-    with pytest.raises(LabkitError, match=r"x.mask.png.*0 и 255.*x\.кошка\.mask\.png"):
-        find_ground_truth(blank(), tmp_path)
+def test_masks_of_0_and_1(tmp_path):
+    """1 is the first class, as is said; a label that no class has is named, and how far the label set goes."""
     Image.fromarray(CAT.astype(np.uint8)).save(tmp_path / "x.mask.png")
     truth = find_ground_truth(blank(), tmp_path)
     assert truth.segments[0].label == "aeroplane"
     assert "самолёт" in truth.made_by["notes"][0] and "x.КЛАСС.mask.png" in truth.made_by["notes"][0]
+    Image.new("L", (100, 80), 21).save(tmp_path / "x.mask.png")
+    with pytest.raises(LabkitError, match=r"x\.mask\.png.*\[21\].*PASCAL VOC.*от 0 до 20"):
+        find_ground_truth(blank(), tmp_path)
 
 
 def test_unknown_class_in_a_labelmap(tmp_path):

@@ -13,7 +13,7 @@ from labkit.training.crops import Crops
 
 
 def test_reads_the_layout(tiny_dataset):
-    """Photos, label ids, instance numbers and the instances of the asked split."""
+    """Photos, label ids, instance numbers and the instances of the asked split, or of several joined by commas."""
     data = Dataset(tiny_dataset, "train")
     assert len(data) == 4 and data.names[0] == "cat_chelsea"
     image, labels = data.image("cat_chelsea"), data.semantic("cat_chelsea")
@@ -24,26 +24,18 @@ def test_reads_the_layout(tiny_dataset):
     assert instance.label_id == 8 and instance.area == mask.sum()
     assert all(i.name in data.names for i in data.instances())
     assert Dataset(tiny_dataset, tiny_dataset / "val.txt").names == ["officer", "cat_yarn"]
-
-
-def test_without_instances(tiny_dataset):
-    """Instances are optional."""
-    (tiny_dataset / "instances.csv").unlink()
-    assert Dataset(tiny_dataset, "train.txt").instances() == []
+    assert Dataset(tiny_dataset, "val,train.txt").names == ["officer", "cat_yarn", *data.names]
 
 
 def test_what_is_missing_is_named(tmp_path, tiny_dataset):
     """A folder that is no dataset, a split that is not there, a photo that is not there, an empty split."""
-    with pytest.raises(LabkitError, match="images"):
-        Dataset(tmp_path / "nowhere", "train.txt")
-    with pytest.raises(LabkitError, match="test.txt"):
-        Dataset(tiny_dataset, "test")
     (tiny_dataset / "odd.txt").write_text("cat_chelsea nobody")
-    with pytest.raises(LabkitError, match="nobody"):
-        Dataset(tiny_dataset, "odd.txt")
     (tiny_dataset / "empty.txt").write_text("")
-    with pytest.raises(LabkitError, match="empty.txt"):
-        Dataset(tiny_dataset, "empty.txt")
+    wrong = [(tmp_path / "nowhere", "train.txt", "images"), (tiny_dataset, "test", "test.txt")]
+    wrong += [(tiny_dataset, "odd.txt", "nobody"), (tiny_dataset, "empty.txt", "empty.txt")]
+    for folder, split, said in wrong:
+        with pytest.raises(LabkitError, match=said):
+            Dataset(folder, split)
 
 
 def test_labels_are_checked(tiny_dataset):
@@ -57,12 +49,6 @@ def test_labels_are_checked(tiny_dataset):
     good.resize((100, 100), 0).save(path)
     with pytest.raises(LabkitError, match="astronaut"):
         Crops(Dataset(tiny_dataset, "train"))
-
-
-def test_several_splits(tiny_dataset):
-    """Splits joined by commas are read one after the other, with or without their ending."""
-    both = Dataset(tiny_dataset, "val,train.txt")
-    assert both.names == Dataset(tiny_dataset, "val").names + Dataset(tiny_dataset, "train").names
 
 
 def test_partly_labelled_photos(tiny_dataset):

@@ -16,13 +16,19 @@ from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
 
 SIZE = '"imageWidth": 100, "imageHeight": 80'
-FAR = "[[0, 0], [1e9, 0], [5, 1e300]]"
+THREE = "[[0, 0], [1, 1], [5, 0]]"
 
 
-def shape(points, label='"cat"', **more):
+def shape(points, label='"cat"', kind='"polygon"', mask="null"):
     """The text of a labelme file of one shape."""
-    extra = "".join(f', "{key}": {value}' for key, value in more.items())
-    return f'{{"shapes": [{{"label": {label}, "points": {points}{extra}}}], {SIZE}}}'
+    parts = {"label": label, "points": points, "shape_type": kind, "mask": mask}
+    return f'{{"shapes": [{{{", ".join(f"{json.dumps(key)}: {part}" for key, part in parts.items())}}}], {SIZE}}}'
+
+
+def part(points, mask):
+    """The same of a shape of kind `mask`; an array is what labelme would write."""
+    encoded = mask if isinstance(mask, str) else base64_png(np.ones(mask))
+    return shape(points, kind='"mask"', mask=json.dumps(encoded))
 
 
 HUGE = base64.b64encode(header_bytes(1 << 15, 1 << 15)).decode()
@@ -39,25 +45,23 @@ BROKEN = {
     "points missing": shape("null"),
     "two points": shape("[[0, 0], [1, 1]]"),
     "points that are no numbers": shape("[[0, 0], [NaN, 1], [5, Infinity]]"),
-    "points far away": shape(FAR),
-    "a rectangle of three": shape("[[0, 0], [1, 1], [5, 0]]", shape_type='"rectangle"'),
-    "a line": shape("[[0, 0], [1, 1]]", shape_type='"line"'),
-    "a mask of nothing": shape("[[0, 0], [1, 1]]", shape_type='"mask"'),
-    "a mask in words": shape("[[0, 0], [1, 1]]", shape_type='"mask"', mask='"кошка"'),
-    "a mask that is no picture": shape("[[0, 0], [1, 1]]", shape_type='"mask"', mask='"AAAA"'),
-    "a mask of another size": shape("[[0, 0], [1, 1]]", shape_type='"mask"', mask=f'"{base64_png(np.ones((3, 2)))}"'),
-    "a mask far away": shape("[[1e300, 0], [1e300, 1]]", shape_type='"mask"', mask=f'"{base64_png(np.ones((2, 1)))}"'),
-    "a mask of three": shape("[[0, 0], [1, 1], [5, 0]]", shape_type='"mask"', mask=f'"{base64_png(np.ones((2, 2)))}"'),
-    "a mask of a thousand million pixels": shape("[[0, 0], [32767, 32767]]", shape_type='"mask"', mask=f'"{HUGE}"'),
-    "an oriented rectangle of three": shape("[[0, 0], [1, 1], [5, 0]]", shape_type='"oriented_rectangle"'),
-    "a shape of shapes": shape("[[0, 0], [1, 1], [5, 0]]", shape_type="[[]]"),
-    "unknown class": shape("[[0, 0], [1, 1], [5, 0]]", '"tiger"'),
-    "class a number": shape("[[0, 0], [1, 1], [5, 0]]", "8"),
+    "points far away": shape("[[0, 0], [1e9, 0], [5, 1e300]]"),
+    "a rectangle of three": shape(THREE, kind='"rectangle"'),
+    "an oriented rectangle of three": shape(THREE, kind='"oriented_rectangle"'),
+    "a line": shape("[[0, 0], [1, 1]]", kind='"line"'),
+    "a shape of shapes": shape(THREE, kind="[[]]"),
+    "a mask of nothing": shape("[[0, 0], [1, 1]]", kind='"mask"'),
+    "a mask in words": part("[[0, 0], [1, 1]]", "кошка"),
+    "a mask that is no picture": part("[[0, 0], [1, 1]]", "AAAA"),
+    "a mask of another size": part("[[0, 0], [1, 1]]", (3, 2)),
+    "a mask far away": part("[[1e300, 0], [1e300, 1]]", (2, 1)),
+    "a mask of three": part(THREE, (2, 2)),
+    "a mask of a thousand million pixels": part("[[0, 0], [32767, 32767]]", HUGE),
+    "unknown class": shape(THREE, '"tiger"'),
+    "class a number": shape(THREE, "8"),
     "deep": "[" * 200_000,
     "a long number": shape("[[0, 0], [1, 1], [5, " + "9" * 5000 + "]]"),
-    "too many shapes": json.dumps(
-        {"shapes": [{"label": "cat", "points": []}] * 500, "imageWidth": 100, "imageHeight": 80}
-    ),
+    "too many shapes": shape("[]").replace("[{", "[" + "{}, " * 500 + "{", 1),
     "too many points": shape("[" + ",".join(["[1, 1]"] * 200_000) + "]"),
 }
 
@@ -88,18 +92,7 @@ BAD_MASKS = {
     "another size": {**RLE, "size": [100, 80]},
     "a huge size": {**RLE, "size": [10**9, 10**9]},
     "cut": {**RLE, "counts": RLE["counts"][:-2]},
-    "one more": {**RLE, "counts": RLE["counts"] + "1"},
-    "cut in a number": {**RLE, "counts": RLE["counts"] + "o"},
-    "no letters of RLE": {**RLE, "counts": "кошка"},
-    "a number without end": {**RLE, "counts": "o" * 1000 + "0"},
-    "empty": {**RLE, "counts": ""},
-    "negative": {"size": [80, 100], "counts": [-5, 8005]},
     "too long": {"size": [80, 100], "counts": [0, 10**15]},
-    "beyond integers": {"size": [80, 100], "counts": [0, 10**40]},
-    "too short": {"size": [80, 100], "counts": [0, 7999]},
-    "fractions": {"size": [80, 100], "counts": [0.5, 7999.5]},
-    "nested": {"size": [80, 100], "counts": [[0, 8000]]},
-    "no runs": {"size": [80, 100], "counts": []},
 }
 
 
@@ -186,11 +179,10 @@ def test_broken_masks(tmp_path, name):
             find_ground_truth(blank(), tmp_path)
 
 
-@pytest.mark.parametrize("points", [30_000, 5_000])
-def test_many_points_take_no_time(tmp_path, points):
+def test_many_points_take_no_time(tmp_path):
     """As many as are read, over a photo of the largest size."""
     random = np.random.default_rng(0)
-    corners = (random.random((points, 2)) * (2048, 1536)).tolist()
+    corners = (random.random((30_000, 2)) * (2048, 1536)).tolist()
     path = write_outline(tmp_path / "x.json", corners, size=(2048, 1536))
     started = time.process_time()
     read_labelme(path, blank(width=2048, height=1536))

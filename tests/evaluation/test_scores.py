@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -14,11 +15,10 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
 from labkit.classes import COCO, IGNORE, PEOPLE, VOC, label_set
-from labkit.evaluation import scores as evaluation
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.figures import confusion_figure, worst_figure
 from labkit.evaluation.metrics import iou, mask_ap
-from labkit.evaluation.scores import Scores, scores_table
+from labkit.evaluation.scores import Scores, scores, scores_table
 from labkit.figures import svg
 from labkit.locale import use_language
 from labkit.photos import Photo
@@ -65,28 +65,19 @@ def block(left, top, right, bottom):
     return mask
 
 
-TRUTHS: dict[Photo, Segmentation] = {}
-"""The ground truth that `made` was given for a photo."""
+def scored(*pairs):
+    """The scores of results by the ground truth that stands beside each, None where there is none."""
+    return scores([result for result, _ in pairs], {result.photo.name: one for result, one in pairs if one is not None})
 
 
-def scores(results, annotations=None):
-    """The kit's `scores`, given what `made` was given."""
-    known = {result.photo.name: TRUTHS[result.photo] for result in results if result.photo in TRUTHS}
-    return evaluation.scores(results, annotations if annotations is not None else known)
-
-
-def made(name, *found, classes=VOC, annotation=None, unknown=None, **made_by):
-    """A result, or a annotation, of (label, mask) on a grey photo; `unknown` is where a annotation says nothing."""
-    photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
-    if annotation is not None:
-        TRUTHS[photo] = annotation
-    ids = np.zeros(SIZE, np.int32)
-    segments = []
+def made(name, *found, classes=VOC, unknown=None, **made_by):
+    """A result, or ground truth, of (label, mask) on a grey photo; `unknown` is where ground truth says nothing."""
+    ids, segments = np.zeros(SIZE, np.int32), []
     for number, (label, mask) in enumerate(found, start=1):
-        label_id = classes.id(label) if classes is not None else 0
-        segments.append(Segment(number, label_id, label, 0.9, mask))
+        segments.append(Segment(number, classes.id(label) if classes else 0, label, 0.9, mask))
         ids[mask] = number
     confidence = np.ones(SIZE, np.float32) if unknown is None else (~unknown).astype(np.float32)
+    photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
     return Segmentation(photo, ids, confidence, segments, classes, made_by)
 
 
@@ -97,30 +88,30 @@ def truth(*found, unknown=None, objects=True, classes=VOC):
 
 def naive_quality(pairs):
     """PQ, SQ and RQ of each VOC class from its definition, object against object (Kirillov et al., 2019, 4.1)."""
-    sums = {}
+    sums = defaultdict(lambda: [0.0, 0, 0, 0])
     for result, annotation in pairs:
         void = (annotation.confidence == 0) & (annotation.ids == 0)
-        given = [(s.label_id, (result.ids == s.id)) for s in result.segments if (result.ids == s.id).any()]
-        true = [(s.label_id, (annotation.ids == s.id)) for s in annotation.segments if (annotation.ids == s.id).any()]
+        given, true = (
+            [(s.label_id, mask) for s in one.segments if (mask := one.ids == s.id).any()]
+            for one in (result, annotation)
+        )
         matched = set()
         for label_id, mask in true:
-            for place, (other, answer) in enumerate(given):
-                overlap = iou(answer & ~void, mask)
-                if other == label_id and overlap > 0.5:
-                    matched.add(place)
-                    sums.setdefault(label_id, [0.0, 0, 0, 0])
-                    sums[label_id][0] += overlap
-                    sums[label_id][1] += 1
-                    break
+            overlaps = [iou(answer & ~void, mask) * (other == label_id) for other, answer in given]
+            best = max(range(len(given)), key=overlaps.__getitem__, default=None)
+            if best is None or overlaps[best] <= 0.5:
+                sums[label_id][3] += 1
             else:
-                sums.setdefault(label_id, [0.0, 0, 0, 0])[3] += 1
+                matched.add(best)
+                sums[label_id][0] += overlaps[best]
+                sums[label_id][1] += 1
         for place, (label_id, answer) in enumerate(given):
-            if place not in matched and (answer & void).sum() <= 0.5 * answer.sum():
-                sums.setdefault(label_id, [0.0, 0, 0, 0])[2] += 1
+            sums[label_id][2] += place not in matched and (answer & void).sum() <= 0.5 * answer.sum()
     quality = {}
     for label_id, (overlap, hits, extra, missed) in sums.items():
-        sq, rq = overlap / hits if hits else 0.0, hits / (hits + extra / 2 + missed / 2)
-        quality[VOC.names[label_id]] = (sq * rq, sq, rq)
+        if hits + extra + missed:
+            sq, rq = overlap / hits if hits else 0.0, hits / (hits + extra / 2 + missed / 2)
+            quality[VOC.names[label_id]] = (sq * rq, sq, rq)
     return quality
 
 
@@ -178,7 +169,7 @@ def test_objects_of_the_photos(instance, outlines):
 def test_quality_of_many_objects():
     """Random objects of three classes, some of them over places of which nobody knows: the naive count agrees."""
     random = np.random.default_rng(5)
-    results, annotations = [], []
+    pairs = []
     for photo in range(12):
         sides = []
         for _ in range(2):
@@ -188,14 +179,11 @@ def test_quality_of_many_objects():
         given, true = sides
         given[:3] = [(label, np.roll(mask, (photo % 4, 1), (0, 1))) for label, mask in true[:3]]
         drawn = np.logical_or.reduce([mask for _, mask in true])
-        annotation = truth(*true, unknown=block(0, 0, 30, 60) & ~drawn)
-        results.append(made(f"p{photo}", *given, annotation=annotation, variant="mask_rcnn"))
-        annotations.append(annotation)
-    found = scores(results).objects
-    expected = naive_quality(zip(results, annotations, strict=True))
-    assert {row.names[1]: (row.pq, row.sq, row.rq) for row in found} == {
-        name: pytest.approx(numbers) for name, numbers in expected.items()
-    }
+        unknown = block(0, 0, 30, 60) & ~drawn
+        pairs.append((made(f"p{photo}", *given, variant="mask_rcnn"), truth(*true, unknown=unknown)))
+    found = scored(*pairs).objects
+    numbers = {row.names[1]: (row.pq, row.sq, row.rq) for row in found}
+    assert numbers == {name: pytest.approx(numbers) for name, numbers in naive_quality(pairs).items()}
     assert len(found) == 3 and all(0 < row.pq < 1 for row in found)
 
 
@@ -221,7 +209,7 @@ def test_sam_finds_nothing():
     """An object that no segment meets has the score 0; two of a class are numbered; the whole object is wrong."""
     two = truth(("cat", block(0, 0, 20, 20)), ("cat", block(40, 0, 70, 40)))
     for answers in ((), [("object", block(0, 50, 5, 60))]):
-        found = scores([made("x", *answers, classes=None, annotation=two)])
+        found = scored((made("x", *answers, classes=None), two))
         assert [(row.names[0], row.iou, row.dice, row.accuracy) for row in found.rows] == [
             ("кошка 1", 0, 0, 0),
             ("кошка 2", 0, 0, 0),
@@ -237,21 +225,20 @@ def test_places_that_nobody_labelled():
     annotation = truth(("cat", block(0, 0, 20, 60)), unknown=unknown)
     records = []
     for extra in ([], [("dog", unknown)], [("cat", unknown)]):
-        result = made("x", ("cat", block(0, 0, 25, 60)), *extra, annotation=annotation, variant="mask_rcnn")
-        found = scores([result])
+        result = made("x", ("cat", block(0, 0, 25, 60)), *extra, variant="mask_rcnn")
+        found = scored((result, annotation))
         records.append({**found.record(), "confusion": None})
         assert found.rows[1].iou == pytest.approx(20 / 25) and found.pixel_accuracy == pytest.approx(35 / 40)
         assert not (found.worst[0].wrong & unknown).any()
-        sam = scores([made("x", ("a", block(0, 0, 25, 60) | unknown), classes=None, annotation=annotation)])
+        sam = scored((made("x", ("a", block(0, 0, 25, 60) | unknown), classes=None), annotation))
         assert sam.rows[0].iou == pytest.approx(20 / 25)
     assert records[0] == records[1] == records[2]
 
 
 def test_nothing_but_unlabelled():
     """A mask that says nothing at all is as good as none: sentences, and JSON without NaN."""
-    result = made("x", ("cat", block(0, 0, 20, 60)), annotation=truth(unknown=np.ones(SIZE, bool)))
     for kind in ({}, {"variant": "mask_rcnn"}):
-        found = scores([replace(result, made_by=kind)])
+        found = scored((made("x", ("cat", block(0, 0, 20, 60)), **kind), truth(unknown=np.ones(SIZE, bool))))
         assert not found.rows and found.pixel_accuracy is None and not found.worst
         json.dumps(found.record(), allow_nan=False)
         assert "нет маски" in scores_table(found)
@@ -259,11 +246,10 @@ def test_nothing_but_unlabelled():
 
 def test_photo_without_objects():
     """A annotation that shows nothing but background is one: what the model invents there is wrong."""
-    results = [made("x", ("cat", block(0, 0, 20, 60)), annotation=truth(), variant="mask_rcnn")]
-    found = scores(results)
+    found = scored((made("x", ("cat", block(0, 0, 20, 60)), variant="mask_rcnn"), truth()))
     assert [(row.names[1], row.iou) for row in found.rows] == [("background", pytest.approx(0.75))]
     assert [(row.names[1], row.count, row.ap50, row.pq) for row in found.objects] == [("cat", 0, None, 0)]
-    assert scores([made("x", annotation=truth(), variant="mask_rcnn")]).objects == []
+    assert scored((made("x", variant="mask_rcnn"), truth())).objects == []
     json.dumps(found.record(), allow_nan=False)
 
 
@@ -271,18 +257,14 @@ def test_other_label_sets():
     """Classes are matched by key; what VOC and the annotation do not have is background; `foreign` is said."""
     annotation = truth(("sofa", block(0, 0, 40, 60)), ("cat", block(40, 0, 80, 30)))
     mine = [("couch", block(0, 0, 40, 60)), ("zebra", block(40, 30, 80, 60)), ("cat", block(40, 0, 80, 30))]
-    found = scores([made("x", *mine, classes=COCO, annotation=annotation)])
+    found = scored((made("x", *mine, classes=COCO), annotation))
     assert [(row.names[1], row.iou) for row in found.rows] == [("background", 1), ("cat", 1), ("sofa", 1)]
     assert found.foreign == []
-    people = scores([made("x", ("person", block(0, 0, 40, 60)), classes=PEOPLE, annotation=annotation)])
+    people = scored((made("x", ("person", block(0, 0, 40, 60)), classes=PEOPLE), annotation))
     assert people.foreign == [("диван", "sofa"), ("кошка", "cat")]
     assert "не знает" in scores_table(people) and "диван" in scores_table(people)
-    streets = made("x", ("road", block(0, 0, 80, 60)), classes=label_set("Cityscapes"), annotation=annotation)
-    assert {row.names[1]: row.iou for row in scores([streets]).rows} == {
-        "background": pytest.approx(0.25),
-        "cat": 0,
-        "sofa": 0,
-    }
+    streets = scored((made("x", ("road", block(0, 0, 80, 60)), classes=label_set("Cityscapes")), annotation))
+    assert [(row.names[1], row.iou) for row in streets.rows] == [("background", 0.25), ("cat", 0), ("sofa", 0)]
 
 
 def test_translations_change_no_score():
@@ -292,7 +274,7 @@ def test_translations_change_no_score():
     records = []
     for mine, theirs in ((COCO, COCO), (others, COCO), (COCO, others), (others, others)):
         annotation = truth(*((name, np.roll(mask, 5, axis=1)) for name, mask in shown), classes=theirs)
-        found = scores([made("x", *shown, classes=mine, annotation=annotation, variant="mask_rcnn")])
+        found = scored((made("x", *shown, classes=mine, variant="mask_rcnn"), annotation))
         assert [row.names[1] for row in found.rows][-1] == "zebra" and found.objects and found.foreign == []
         records.append(found.record())
     assert all(record == records[0] for record in records)
@@ -341,37 +323,25 @@ def test_masks_that_do_not_tell_objects_apart():
     """Of an index mask nobody knows how many objects it shows: it counts for pixels and not for AP50 and PQ."""
     mask = block(0, 0, 40, 60)
     flat, whole = truth(("cat", mask), objects=False), truth(("cat", mask))
-    results = [made(n, ("cat", mask), annotation=r, variant="mask_rcnn") for n, r in (("a", flat), ("b", whole))]
-    found = scores(results)
+    first, second = (made(name, ("cat", mask), variant="mask_rcnn") for name in "ab")
+    found, alone = scored((first, flat), (second, whole)), scored((first, flat))
     assert found.flat == ["a"] and [row.count for row in found.objects] == [1] and len(found.rows) == 4
-    assert scores(results[:1]).objects == [] and "на этих фото её нет: a" in scores_table(scores(results[:1]))
+    assert alone.objects == [] and "на этих фото её нет: a" in scores_table(alone)
 
 
 def test_the_worst_region():
     """The largest connected region of one confusion, over all photos by its share; small ones are none."""
     annotation = truth(("cat", block(0, 0, 40, 60)))
-    first = made("a", ("cat", block(0, 0, 30, 60)), ("dog", block(60, 0, 75, 60)), annotation=annotation)
-    second = made("b", ("dog", block(0, 0, 40, 60)), annotation=annotation)
-    third = made("c", ("cat", block(0, 0, 40, 60) | block(79, 0, 80, 2)), annotation=annotation)
-    found = scores([first, second, third])
+    first = made("a", ("cat", block(0, 0, 30, 60)), ("dog", block(60, 0, 75, 60)))
+    second = made("b", ("dog", block(0, 0, 40, 60)))
+    third = made("c", ("cat", block(0, 0, 40, 60) | block(79, 0, 80, 2)))
+    found = scored((first, annotation), (second, annotation), (third, annotation))
     assert [(r.result.photo.name, r.true_id, r.predicted_id, r.share) for r in found.worst] == [
         ("b", VOC.id("cat"), VOC.id("dog"), 0.5),
         ("a", 0, VOC.id("dog"), 15 / 80),
     ]
     assert np.array_equal(found.worst[1].wrong, block(60, 0, 75, 60))
     assert np.array_equal(found.worst[0].truth, block(0, 0, 40, 60)) and not found.worst[0].answer.any()
-
-
-def test_worst_regions_of_the_photos(measured, semantic, outlines):
-    """Each is wrong everywhere, of one kind, connected, and larger than any other of its photo may be."""
-    labels = pixels(semantic, outlines)
-    assert len({region.result.photo.name for region in measured.worst}) == len(measured.worst) == 9
-    assert [r.share for r in measured.worst] == sorted((r.share for r in measured.worst), reverse=True)
-    for region in measured.worst:
-        true, given = labels[region.result.photo.name]
-        assert (true[region.wrong.ravel()] == region.true_id).all() and (
-            given[region.wrong.ravel()] == region.predicted_id
-        ).all()
 
 
 def test_figures(measured):
@@ -405,16 +375,14 @@ def test_small_photos_and_regions_at_the_edge():
         ids = np.zeros(size, np.int32)
         ids[:2, :2] = 1
         photo = Photo.from_pixels("x", np.zeros((*size, 3), np.uint8))
-        annotation = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
-        segment = Segment(1, 8, "cat", 1.0, ids > 0)
-        TRUTHS[photo] = annotation
-        result = Segmentation(photo, ids, np.ones(size, np.float32), [segment])
-        ElementTree.fromstring(svg(worst_figure(scores([result]))))
+        result = Segmentation(photo, ids, np.ones(size, np.float32), [Segment(1, 8, "cat", 1.0, ids > 0)])
+        nothing = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
+        ElementTree.fromstring(svg(worst_figure(scored((result, nothing)))))
 
 
 def test_a_sentence_where_there_is_nothing_to_draw(prompted, outlines):
     """No mistakes, no classes, no masks, no results: a sentence says why and what to do."""
-    perfect = scores([made("x", ("cat", block(0, 0, 9, 9)), annotation=truth(("cat", block(0, 0, 9, 9))))])
+    perfect = scored((made("x", ("cat", block(0, 0, 9, 9))), truth(("cat", block(0, 0, 9, 9)))))
     drawn = worst_figure(perfect), confusion_figure(scores(prompted, outlines)), confusion_figure(scores([made("x")]))
     said = [figure.get_label() for figure in (*drawn, worst_figure(scores([])))]
     assert said[2] == said[3] == scores_table(Scores()) and "labelme" in said[2] and len(set(said)) == 3

@@ -35,19 +35,15 @@ def test_titles_of_images():
 
 
 def test_a_cell_that_ends_in_drawings_shows_them(shell):
-    """Each as SVG alone, whatever else knows how to show figures, and the sentence below them."""
+    """Each as SVG alone, whatever else knows how to show figures, and the sentence below; without any, another."""
     with capture_output() as captured:
         display(Drawings([note("Первая"), note("Вторая " + "и ещё немного " * 12)], "Третьей нет."))
     drawn = [output.data for output in captured.outputs]
     assert not any("image/png" in data for data in drawn) and captured.stdout == "Третьей нет.\n"
-    assert ["Первая" in data["image/svg+xml"] for data in drawn] == [True, False]
-
-
-def test_no_drawings(shell):
-    """With nothing to show a sentence says so."""
-    with capture_output() as captured:
+    with capture_output() as empty:
         display(Drawings())
-    assert captured.stdout == "Показывать нечего: нет ни одного результата.\n"
+    assert empty.stdout == "Показывать нечего: нет ни одного результата.\n"
+    assert ["Первая" in data["image/svg+xml"] for data in drawn] == [True, False]
 
 
 def test_plain_table():

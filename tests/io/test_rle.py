@@ -23,20 +23,16 @@ def test_round_trip(share):
         assert np.array_equal(decode_mask({**rle, "counts": counts}, one.shape), one)
 
 
+COUNTS = ["", "o", "кот", "zzz0", "PPPP" * 9, "o" * 1000 + "0", None, [], [1, 2], [-1, 1231], [10**40], [[1230]], [0.5]]
+OTHERS = [None, [], {}, {"size": list(SIZE)}, {"size": None, "counts": "0"}]
+
+
 @pytest.mark.parametrize(
     "rle",
     [
-        None,
-        [],
-        {},
-        {"size": list(SIZE)},
-        {"size": None, "counts": "0"},
+        *OTHERS,
+        *({"size": list(SIZE), "counts": counts} for counts in COUNTS),
         {**encode_mask(np.ones(SIZE, bool)), "size": [41, 30]},
-        *({"size": list(SIZE), "counts": counts} for counts in ("", "o", "кот", "zzz0", "PPPP" * 9, "o" * 1000 + "0")),
-        *(
-            {"size": list(SIZE), "counts": counts}
-            for counts in (None, [], [1, 2], [-1, 1231], [10**40], [[1230]], [0.5])
-        ),
     ],
 )
 def test_hostile(rle):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import nbformat
 import pytest
-from executed import ANSWER, CONCLUSIONS, executed, handed_in
+from executed import ANSWER, CONCLUSIONS
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit.report.answers import complete, outputs_text, report_data, words
@@ -19,34 +21,25 @@ def read(*cells):
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
-def test_untouched_notebooks(root, variant):
-    """In the kit's notebooks every question is found, with nothing for an answer, and no conclusions."""
+def test_the_kits_notebooks(root, variant):
+    """Every question is found and no conclusions; an answer in place of its mark's dots is read whole, and alone."""
     notebook = nbformat.read(root / "notebooks" / variant.notebook, 4)
     data = complete({}, notebook)
     marks = sum(cell.source.count("*Ваш ответ:*") for cell in notebook.cells)
     assert len(data["answers"]) == marks >= 4 and data["conclusions"] == ""
-    assert not any(row["answer"] for row in data["answers"])
-    assert all(row["question"].startswith("**") for row in data["answers"])
-
-
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
-def test_answered_notebooks(root, variant):
-    """An answer in place of each mark's dots is read whole, and no other text of the notebook with it."""
-    notebook = nbformat.read(root / "notebooks" / variant.notebook, 4)
+    assert all(row["question"].startswith("**") and not row["answer"] for row in data["answers"])
     for cell in notebook.cells:
         cell.source = cell.source.replace(":* …", ":* Потому что граница.\n\nИ ещё **строка**.")
-    assert len(complete({}, notebook)["answers"]) == sum(cell.source.count("*Ваш ответ") for cell in notebook.cells)
-    assert {row["answer"] for row in complete({}, notebook)["answers"]} == {"Потому что граница.\n\nИ ещё **строка**."}
+    answers = [row["answer"] for row in complete({}, notebook)["answers"]]
+    assert len(answers) == sum(cell.source.count("*Ваш ответ") for cell in notebook.cells)
+    assert set(answers) == {"Потому что граница.\n\nИ ещё **строка**."}
 
 
 def test_questions_of_one_cell():
     """Each answer ends where the next question or heading begins."""
     cell = "## Вопросы\n\n**1.** Что?\n\n*Ваш ответ:* раз\n\n**2.** Где?\n\n*Ваш ответ:* …\n\n### Дальше\n\nтекст"
-    data = complete({}, new_notebook(cells=[new_markdown_cell(cell)]))
-    assert [(row["question"], row["answer"]) for row in data["answers"]] == [
-        ("**1.** Что?", "раз"),
-        ("**2.** Где?", ""),
-    ]
+    rows = complete({}, new_notebook(cells=[new_markdown_cell(cell)]))["answers"]
+    assert [tuple(row.values()) for row in rows] == [("**1.** Что?", "раз"), ("**2.** Где?", "")]
 
 
 def test_answers_below():
@@ -71,10 +64,9 @@ def test_words():
     assert words("Кошка выделена на 95 %, снято_вчера") == 6
 
 
-def test_run(report_photos, report_results):
+def test_run(handed, notebook):
     """All cells in their order; one left out, one run again, one failed."""
-    handed = handed_in(3, report_photos, report_results)
-    notebook = executed(handed, report_results)
+    notebook = copy.deepcopy(notebook)
     assert complete({}, notebook)["run"] == {"cells": 3, "executed": 3, "in_order": True, "error": None}
     assert report_data(notebook) == handed.data
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -87,14 +79,8 @@ def test_run(report_photos, report_results):
     assert complete({}, notebook, "остановлено")["run"]["error"] == "остановлено"
 
 
-def test_texts_of_a_whole_notebook(report_photos, report_results):
-    """Answer and conclusions as written; the outputs' text has the table."""
-    notebook = executed(handed_in(3, report_photos, report_results), report_results)
-    data = complete({}, notebook)
+def test_texts_of_a_whole_notebook(notebook, data):
+    """Answer and conclusions as written; the outputs' text has the table; one that was not run has no data."""
     assert data["answers"][0]["answer"] == ANSWER and data["conclusions"] == CONCLUSIONS
     assert "cat_kitten" in outputs_text(notebook) and "mountMarked" in outputs_text(notebook)
-
-
-def test_not_handed_in():
-    """A notebook whose last cell was not run has no data."""
     assert report_data(new_notebook(cells=[new_code_cell("1")])) is None

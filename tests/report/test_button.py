@@ -20,18 +20,6 @@ from labkit.report.data import BLOCK, MIME, digest, parse
 from labkit.viewer.prompt_widget import Prompter
 
 
-@pytest.fixture(scope="module")
-def handed(report_photos, report_results):
-    """What the last cell displays."""
-    return handed_in(3, report_photos, report_results, student="Ли")
-
-
-@pytest.fixture(scope="module")
-def notebook(handed, report_results):
-    """The notebook around it."""
-    return executed(handed, report_results)
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Where the notebook is run: nothing says where its file lies."""
@@ -44,6 +32,11 @@ def saved(notebook, path):
     """Saves a notebook."""
     nbformat.write(notebook, path)
     return path
+
+
+def data_of(page):
+    """The data in a report."""
+    return parse(BLOCK.findall(page.read_text(encoding="utf-8"))[0])
 
 
 def test_displays(shell, report_photos, report_results):
@@ -73,9 +66,8 @@ def test_writes_what_was_saved(handed, notebook, folder):
     """The report of the saved notebook, beside it, with its answers; nothing is run."""
     saved(notebook, folder / "моя работа.ipynb")
     path, checks, *_ = handed.write(folder / "моя работа.ipynb")
-    page = path.read_text(encoding="utf-8")
-    assert path == folder / "variant_3.html" and external_links(page) == []
-    assert parse(BLOCK.findall(page)[0])["student"] == "Ли" and all(check.ok for check in checks)
+    assert path == folder / "variant_3.html" and external_links(path.read_text(encoding="utf-8")) == []
+    assert data_of(path)["student"] == handed.data["student"] and all(check.ok for check in checks)
 
 
 @pytest.mark.parametrize("how", ["server", "code", "name"])
@@ -101,8 +93,8 @@ def test_prompts_of_the_moment(report_photos, report_results, load, folder):
     path = saved(notebook, folder / "a.ipynb")
     assert "Подсказок пока нет" in late.write(path).path.read_text(encoding="utf-8")
     hand.viewer.asked = {"points": [[470, 330]], "point_labels": [1], "serial": 1}
-    page = late.write(path).path.read_text(encoding="utf-8")
-    (prompted,) = parse(BLOCK.findall(page)[0])["prompted"]
+    report = late.write(path).path
+    (prompted,), page = data_of(report)["prompted"], report.read_text(encoding="utf-8")
     assert prompted["made_by"]["prompts"]["points"] == [[470, 330]] and len(prompted["segments"]) == 3
     assert "Подсказок пока нет" not in page and page.count("data-labkit-prompts") == 1
 
@@ -128,15 +120,12 @@ def test_not_saved(handed, notebook, report_photos, report_results, folder):
 
 def test_colab(handed, notebook, folder, monkeypatch):
     """In Colab the page gives the notebook, and the browser gets the report."""
-    downloaded = []
-    colab = types.ModuleType("google.colab")
+    downloaded, colab = [], types.ModuleType("google.colab")
     lines = json.loads(nbformat.writes(notebook))  # as in a file, texts are lists of lines
     assert isinstance(lines["cells"][0]["source"], list)
     colab._message = types.SimpleNamespace(blocking_request=lambda kind, timeout_sec: {"ipynb": lines})
     colab.files = types.SimpleNamespace(download=downloaded.append)
-    google = types.ModuleType("google")
-    google.colab = colab
-    monkeypatch.setitem(sys.modules, "google", google)
+    monkeypatch.setitem(sys.modules, "google", types.SimpleNamespace(colab=colab))
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     button = handed.button()
     button.children[1].click()
@@ -145,7 +134,7 @@ def test_colab(handed, notebook, folder, monkeypatch):
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)
     path, checks, *_ = handed.write()  # the page has dropped the data of a type that it does not know
-    assert parse(BLOCK.findall(path.read_text(encoding="utf-8"))[0])["student"] == "Ли" and all(c.ok for c in checks)
+    assert data_of(path)["student"] == handed.data["student"] and all(check.ok for check in checks)
     colab._message.blocking_request = lambda kind, timeout_sec: None
     with pytest.raises(LabkitError, match="Ctrl"):
         handed.write()

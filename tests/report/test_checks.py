@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
-from executed import executed, handed_in
 
 from labkit.locale import use_language
-from labkit.report.answers import complete
 from labkit.report.checks import NAMES, checks, found_on
 from labkit.weights.catalogue import OFFICIAL
-
-
-@pytest.fixture(scope="module")
-def good(report_photos, report_results):
-    """The data of a report in which nothing is missing."""
-    handed = handed_in(3, report_photos, report_results)
-    return complete(handed.data, executed(handed, report_results))
-
-
-@pytest.fixture
-def data(good):
-    """A copy to spoil."""
-    return copy.deepcopy(good)
 
 
 def failed(data, *arguments, **options) -> dict[str, str]:

@@ -90,6 +90,8 @@ def test_header(page, soup, notebook):
     rows = {row.th.text: row.td.text for row in soup.header.table("tr")}
     assert rows["Студент"] == "Иванова <b>" and rows["Группа"] == "ИВТ-21" and not soup.header.b
     assert datetime.strptime(rows["Дата"], "%d.%m.%Y, %H:%M").date() == datetime.now().date()
+    (facts,) = soup.find_all(class_="labkit-facts")  # the whole table stands where the notebook shows it
+    assert facts.find_parent("main") and facts.td.text == "Иванова <b>" and not facts.b
     (first,), (by_photo,) = soup.header(class_="labkit-checks"), soup.header(class_="labkit-wall")
     found = render(notebook, VARIANT)[1]
     told = [" ".join(row.text.split()) for row in first("li")]
@@ -115,12 +117,6 @@ def test_data_inside(page, notebook, handed):
     assert MIME not in page and page.count("labkit-report-1") == 1
 
 
-def test_provenance_follows_the_results(soup):
-    """The table of facts stands where the notebook shows it, after the results, escaped."""
-    (facts,) = soup.find_all(class_="labkit-facts")
-    assert facts.find_parent("main") and facts.td.text == "Иванова <b>" and not facts.b
-
-
 def test_comparison(outlined):
     """A page of all variants has the student but no checks and no data block."""
     facts = new_output("display_data", data=provenance([outlined], "Ли")._repr_mimebundle_())
@@ -141,11 +137,6 @@ def test_code_is_folded_away(soup):
     assert "body.labkit-fold .jp-CodeCell > .jp-Cell-inputWrapper { display: none; }" in str(soup.head)
 
 
-def test_widgets_give_way_to_their_notes(page, soup):
-    """Without a kernel a widget shows nothing: what is left is the sentence in its place."""
-    assert soup.main.find("p", string="записка") and WIDGET not in page and "c0ffee" * 5 not in page
-
-
 def test_error_banner(notebook, soup):
     """A run that stopped says where, at the top and as text; one that did not has no banner."""
     stopped = BeautifulSoup(render(notebook, VARIANT, "ячейка с кодом № 2: ValueError: <b>")[0], "html.parser")
@@ -154,9 +145,10 @@ def test_error_banner(notebook, soup):
     assert not soup.find(class_="labkit-error")
 
 
-@pytest.mark.parametrize("state", [{}, {"state": {}}, {"application/vnd.jupyter.widget-state+json": {}}])
-def test_odd_widget_state(notebook, page, state):
-    """Colab writes widget metadata without `state`, which nbconvert by itself does not survive."""
+@pytest.mark.parametrize("state", [None, {}, {"state": {}}, {"application/vnd.jupyter.widget-state+json": {}}])
+def test_widgets_give_way_to_their_notes(notebook, page, soup, state):
+    """Their sentence stays, whatever metadata there is: Colab's has no `state`, which nbconvert does not survive."""
+    assert soup.main.find("p", string="записка") and WIDGET not in page and "c0ffee" * 5 not in page
     notebook = copy.deepcopy(notebook)
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
     assert BLOCK.sub("", render(notebook, VARIANT)[0]) == BLOCK.sub("", page)

@@ -68,13 +68,18 @@ def header(width, height, path):
 
 def header_bytes(width, height):
     """What is in such a file."""
+    return png_bytes(width, height, 8, 0, b"\0" * 1000)
+
+
+def png_bytes(width, height, bits, color, rows):
+    """A PNG as told, of which Pillow writes few and checks all: `rows` are what would be compressed."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    start = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", start) + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
-    return data + chunk(b"IEND", b"")
+    head = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
+    parts = (b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
 def base64_png(part):

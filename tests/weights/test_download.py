@@ -11,13 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-import zipfile
 from dataclasses import asdict, replace
 
 import nbformat
 import pytest
 import torch
+from handed_in import zip_of
 from nbclient import NotebookClient
 from server import Answer, serve
 
@@ -36,15 +35,6 @@ def checkpoint(side: int) -> bytes:
     """The bytes of a real checkpoint, of `4 * side**2` bytes and a little."""
     file = io.BytesIO()
     torch.save({"conv.weight": torch.rand(side, side, generator=torch.manual_seed(side))}, file)
-    return file.getvalue()
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    """A zip as publishers make them."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
     return file.getvalue()
 
 
@@ -80,28 +70,20 @@ def server(running):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An empty cache, no waiting; after each test nothing bad lies in it: no half file, nothing on its way."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("LABKIT_MIRROR", "LABKIT_OFFLINE"):
+    """An empty cache, no waiting; after each test only good files lie in it, what is known of them, and locks."""
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    for name in (*proxies, *map(str.upper, proxies), "LABKIT_MIRROR", "LABKIT_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(download, "TIMEOUT", (1.0, 0.3))
     yield tmp_path / "кэш"
-    assert_clean(cache_folder())
-
-
-def assert_clean(cache):
-    """Under a final name lies only a good file, beside it what is known of it; of downloads only the locks remain."""
-    for path in filter(os.path.isfile, cache.glob("**/*")):
+    for path in filter(os.path.isfile, cache_folder().glob("**/*")):
         if path.parent.name == "incoming":
             assert path.suffix == ".lock"
         elif path.suffix == ".json":
             assert json.loads(path.read_text())["sha256"] == digest(path.with_suffix("").read_bytes())
         elif path.suffix != ".zip":
-            assert path.parent == cache
+            assert path.parent == cache_folder()
             torch.load(path, weights_only=True)
 
 
@@ -143,12 +125,15 @@ def test_good_download(server, good, cache, capfd):
     assert server.asked == ["/fcn.pth"] and capfd.readouterr() == ("", "")
 
 
-def test_redirect(server, cache):
-    """A publisher's redirect is followed."""
+def test_redirect_and_proxy(server, monkeypatch):
+    """A publisher's redirect is followed; the proxy of the environment is used."""
     server.put("/there.pth", Answer(GOOD))
     url = server.put("/fcn.pth", Answer(status=302, headers={"Location": "/there.pth"}))
     assert fetch(release_at(url)).sha256 == SHA256
-    assert server.asked == ["/fcn.pth", "/there.pth"]
+    monkeypatch.setenv("http_proxy", server.url)
+    server.put("/other.pth", Answer(checkpoint(201)))
+    fetch(release_at("http://weights.example/other.pth", checkpoint(201), file="other.pth"))
+    assert server.asked == ["/fcn.pth", "/there.pth", "http://weights.example/other.pth"]
 
 
 @pytest.mark.parametrize("expected", [f"sha256:{SHA256[:8].upper()}", f"sha1:{digest(GOOD, 'sha1')}", ""])
@@ -161,16 +146,15 @@ def test_other_hash_in_a_newer_catalogue(server, good):
     """A file that was good for an older edition is not good for one that expects another hash."""
     fetch(good)
     newer = checkpoint(201)
-    server.put("/fcn.pth", Answer(newer))
-    assert cached(release_at(good.url, newer)) is None
-    assert fetch(release_at(good.url, newer)).sha256 == digest(newer)
+    release = release_at(server.put("/fcn.pth", Answer(newer)), newer)
+    assert cached(release) is None and fetch(release).sha256 == digest(newer)
 
 
 @pytest.mark.parametrize("hashed", [True, False])
 def test_published_zip(server, cache, hashed):
     """The weights are taken out of the zip around them; the published hash is theirs."""
     members = {"a/": b"", "a/fcn.pth": GOOD, "a/README.md": b"text", "__MACOSX/a/._fcn.pth": b"icon"}
-    url = server.put("/fcn.pth.zip", Answer(zipped(members)))
+    url = server.put("/fcn.pth.zip", Answer(zip_of(members)))
     found = fetch(release_at(url, hash=f"sha1:{digest(GOOD, 'sha1')}" if hashed else ""))
     assert found.path.read_bytes() == GOOD and found.sha256 == SHA256
     assert {path.suffix for path in cache.iterdir() if path.is_file()} == {".pth", ".json"}
@@ -179,28 +163,23 @@ def test_published_zip(server, cache, hashed):
 @pytest.mark.parametrize(
     "body, said",
     [
-        (zipped({"a.pth": GOOD, "b.pth": GOOD}), "файлов с весами: 2"),
-        (zipped({"a.pth": bytes(3_000_000)}), "подозрительно велик"),
-        (zipped({}), "файлов с весами: 0"),
-        (zipped({"a.pth": GOOD})[:-30], "не файл весов"),
-        (flipped(zipped({"a.pth": GOOD})), "архив zip повреждён"),
-        (zipped({"readme.txt": b"no weights"}), "не файл весов"),
+        (zip_of({"a.pth": GOOD, "b.pth": GOOD}), "файлов с весами: 2"),
+        (zip_of({"a.pth": bytes(3_000_000)}), "подозрительно велик"),
+        (zip_of({"a.pth": GOOD + bytes(len(GOOD))}), f"{2 * len(GOOD)} байт"),
+        (zip_of({}), "файлов с весами: 0"),
+        (zip_of({"a.pth": GOOD})[:-30], "не файл весов"),
+        (flipped(zip_of({"a.pth": GOOD})), "архив zip повреждён"),
+        (zip_of({"readme.txt": b"no weights"}), "не файл весов"),
         (b"", "не файл весов"),
     ],
 )
-def test_refused_zips(server, cache, body, said):
-    """Two files, a bomb, none, a cut or damaged zip, one without weights: refused, and why is said."""
+def test_refused_zips(server, cache, body, said, monkeypatch):
+    """Two files, a bomb, more than the limit, none, a cut or damaged zip, one without weights: why is said."""
+    monkeypatch.setattr(download, "ZIP_BYTES", 2 * len(GOOD) - 1)
     release = release_at(server.put("/fcn.pth.zip", Answer(body)), hash="")
     with pytest.raises(LabkitError, match=said):
         fetch(release)
     assert not (cache / release.file).exists() and len(server.asked) == 1
-
-
-def test_size_limit_of_a_zip(server, monkeypatch):
-    """Weights above the limit are refused before they are unpacked."""
-    monkeypatch.setattr(download, "ZIP_BYTES", len(GOOD) - 1)
-    with pytest.raises(LabkitError, match=f"{len(GOOD)} байт"):
-        fetch(release_at(server.put("/fcn.pth.zip", Answer(zipped({"a.pth": GOOD})))))
 
 
 @pytest.mark.parametrize(
@@ -220,10 +199,11 @@ def test_size_limit_of_a_zip(server, monkeypatch):
         (Answer(status=302, headers={"Location": "/fcn.pth"}), "redirects", 1),
     ],
 )
-def test_faults(server, cache, fault, said, times):
+def test_faults(server, cache, fault, said, times, monkeypatch):
     """Each fault is named with its address, and what to do; only what may pass is tried again; a mirror then helps."""
-    release = release_at(server.put("/fcn.pth", fault))
-    lines, started = [], time.monotonic()
+    if fault.gate is not None:
+        monkeypatch.setattr(download, "TIMEOUT", (1.0, 0.3))
+    release, lines = release_at(server.put("/fcn.pth", fault)), []
     with pytest.raises(LabkitError, match=said) as caught:
         fetch(release, report=lines.append)
     for next_step in (release.url, "LABKIT_MIRROR", str(cache / "fcn.pth"), 'weights="embedded"'):
@@ -231,7 +211,6 @@ def test_faults(server, cache, fault, said, times):
     assert len(lines) == times - 1 and all(release.url in line for line in lines)
     if fault.status != 302:
         assert len(server.asked) == times
-    assert time.monotonic() - started < 60  # nothing waits for ever, however busy the machine is
     assert cached(release) is None and not (cache / release.file).exists()
     mirror = server.put("/mirror/fcn.pth", Answer(GOOD))
     assert fetch(replace(release, mirrors=(mirror,)), attempts=1).sha256 == SHA256
@@ -332,14 +311,6 @@ def test_offline(server, good, cache, monkeypatch):
     assert fetch(good).sha256 == SHA256 and server.asked == []
 
 
-def test_proxy(server, monkeypatch):
-    """The proxy of the environment is used."""
-    server.put("/models/fcn.pth", Answer(GOOD))
-    monkeypatch.setenv("http_proxy", server.url)
-    assert fetch(release_at("http://weights.example/models/fcn.pth")).sha256 == SHA256
-    assert server.asked == ["http://weights.example/models/fcn.pth"]
-
-
 def test_file_brought_by_hand(server, good, cache):
     """Verified once, under its final name; a bad one is replaced."""
     cache.mkdir()
@@ -374,11 +345,11 @@ def test_zip_brought_by_hand(server, cache, monkeypatch):
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
     release = release_at(f"{server.url}/v1/fcn.pth.zip", file="fcn.pth")
     cache.mkdir()
-    (cache / "fcn.pth.zip").write_bytes(zipped({"fcn.pth": GOOD[:-1]}))
+    (cache / "fcn.pth.zip").write_bytes(zip_of({"fcn.pth": GOOD[:-1]}))
     assert cached(release) is None
     with pytest.raises(LabkitError, match="fcn.pth.zip не годится"):
         fetch(release)
-    (cache / "fcn.pth.zip").write_bytes(zipped({"fcn.pth": GOOD}))
+    (cache / "fcn.pth.zip").write_bytes(zip_of({"fcn.pth": GOOD}))
     assert fetch(release).path.read_bytes() == GOOD and (cache / "fcn.pth.zip").exists()
     (cache / "fcn.pth").write_bytes(b"broken")
     assert cached(release).sha256 == SHA256 and server.asked == []
@@ -402,18 +373,17 @@ def test_changed_after_the_download(server, good):
     assert fetch(good).sha256 == SHA256
 
 
-@pytest.mark.parametrize("note", ["", "[]", "{", '{"sha256": "' + SHA256 + '"}'])
+@pytest.mark.parametrize("note", ["", "[]", "{", '{"sha256": "' + SHA256 + '"}', None])
 def test_damaged_note(good, note):
-    """A note that was half written is written again."""
+    """A note that was half written is written again; where none can be, the file is good all the same."""
     path = fetch(good).path
-    path.with_name(good.file + ".json").write_text(note)
-    assert cached(good).sha256 == SHA256
-
-
-def test_note_that_cannot_be_written(good, cache):
-    """As in a cache that is only read: the file is good all the same."""
-    (cache / f"{good.file}.json").mkdir(parents=True)
-    assert fetch(good) == cached(good) == verify(good)
+    place = path.with_name(f"{good.file}.json")
+    if note is None:
+        place.unlink()
+        place.mkdir()
+    else:
+        place.write_text(note)
+    assert cached(good).sha256 == SHA256 == verify(good).sha256 == fetch(good).sha256
 
 
 @pytest.mark.parametrize("place", ["file/cache", "file", "/proc/labkit"])
@@ -448,42 +418,20 @@ def test_too_little_space(server, good, tmp_path):
     assert server.asked == ["/huge.pth"]
 
 
-def test_disk_full_in_the_middle(server):
-    """A file system that takes no more."""
-    release = release_at(server.put("/fcn.pth", Answer(GOOD, length=-1)))
-    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-    code += "try: download.fetch(release)\nexcept download.LabkitError as error: print(error)"
+@pytest.mark.parametrize(
+    "name, length, room", [("told.pth", None, 0.5), ("untold.pth", -1, 0.5), ("a.pth.zip", None, 0.97)]
+)
+def test_disk_full_in_the_middle(server, cache, name, length, room):
+    """A file system that takes no more: with and without an announced length, and where only the zip has room."""
     pytest.importorskip("resource")
-    assert "не хватает места" in start(release, code).communicate()[0]
-
-
-def test_small_disk(server, tmp_path, monkeypatch):
-    """A real disk that is full: with and without an announced length, and where only the zip has room."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if (
-        not shutil.which("mount")
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=240k", "tmpfs", str(disk)], capture_output=True
-        ).returncode
-    ):
-        pytest.skip("a disk can be mounted only by root")
-    monkeypatch.setenv("LABKIT_CACHE", str(disk))
-    try:
-        server.put("/told.pth", Answer(checkpoint(300)))
-        server.put("/untold.pth", Answer(checkpoint(300), length=-1))
-        server.put("/fcn.pth.zip", Answer(zipped({"fcn.pth": GOOD})))
-        for name in ("told.pth", "untold.pth", "fcn.pth.zip"):
-            release = release_at(f"{server.url}/{name}", megabytes=0.1)
-            with pytest.raises(LabkitError, match=f"{disk} не хватает места"):
-                fetch(release)
-            assert [path.suffix for path in disk.rglob("*") if path.is_file()] == [".lock"]
-        server.put("/fcn.pth", Answer(GOOD))
-        assert fetch(release_at(f"{server.url}/fcn.pth", megabytes=0.1)).sha256 == SHA256
-        assert_clean(disk)
-    finally:
-        monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
-        subprocess.run(["umount", str(disk)], check=True)
+    body = zip_of({"fcn.pth": GOOD}) if name.endswith("zip") else GOOD
+    release = release_at(server.put(f"/{name}", Answer(body, length=length)), megabytes=0.1)
+    assert len(body) < room * len(GOOD) or not name.endswith("zip")
+    limit = round(room * len(GOOD))
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+    code += "try: download.fetch(release)\nexcept download.LabkitError as error: print(error)"
+    assert f"{cache} не хватает места" in start(release, code).communicate()[0]
+    assert [path.suffix for path in cache.rglob("*") if path.is_file()] == [".lock"]
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
@@ -495,18 +443,14 @@ def test_stopped_in_the_middle(server, cache, name):
     release = release_at(server.put("/fcn.pth", answer, Answer(data)), data)
     half = cache / "incoming" / release.file / "download"
     with start(release, "download.TIMEOUT = (1, 9); say('go'); download.fetch(release)") as process:
-        assert answer.halfway.wait(10) and wait_for(lambda: half.exists() and half.stat().st_size >= 1 << 20)
+        pause = threading.Event()
+        assert answer.halfway.wait(10)
+        assert any((half.exists() and half.stat().st_size >= 1 << 20) or pause.wait(0.02) for _ in range(500))
         process.send_signal(getattr(signal, name))
         process.wait(10)
     gate.set()
     assert half.exists() == (name == "SIGKILL") and not (cache / release.file).exists() and cached(release) is None
     assert fetch(release).sha256 == digest(data) and not half.parent.exists()
-
-
-def wait_for(true, seconds=10.0):
-    """Whether `true()` becomes so in time."""
-    pause = threading.Event()
-    return any(true() or pause.wait(0.02) for _ in range(round(seconds / 0.02)))
 
 
 def test_two_processes(server):
@@ -533,26 +477,20 @@ def test_bar_on_a_terminal(good, monkeypatch):
     assert good.file in terminal.getvalue() and terminal.getvalue().rsplit("\r", 2)[1].strip() == ""
 
 
-class Watched(NotebookClient):
-    """A notebook client that keeps every state of the outputs."""
-
-    def process_message(self, msg, cell, cell_index):
-        if "data" in msg["content"]:
-            states.append(msg["content"]["data"].get("text/html"))
-        return super().process_message(msg, cell, cell_index)
-
-
-states: list[str | None] = []
-
-
-def test_bar_in_a_notebook(good, root):
+def test_bar_in_a_notebook(good, root, monkeypatch):
     """The bar names the file; of it an empty output stays."""
-    states.clear()
+    states, process = [], NotebookClient.process_message
+
+    def watched(client, message, *where):
+        states.append(message["content"].get("data", {}).get("text/html", ""))
+        return process(client, message, *where)
+
+    monkeypatch.setattr(NotebookClient, "process_message", watched)
     code = f"import sys, json; sys.argv = ['', {json.dumps(asdict(good))!r}]; {FETCH}found = download.fetch(release)"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    Watched(notebook, resources={"metadata": {"path": str(root)}}).execute()
+    NotebookClient(notebook, resources={"metadata": {"path": str(root)}}).execute()
     assert [output.data["text/html"] for output in notebook.cells[0].outputs] == [""]
-    assert any(state and state.startswith(f"<pre>{good.file}") for state in states)
+    assert any(state.startswith(f"<pre>{good.file}") for state in states)
 
 
 def test_place_of_the_cache(monkeypatch, tmp_path):

@@ -18,6 +18,8 @@ from labkit.weights import download
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED, embedded_path, find_weights, read_header, sha256_of
 
+WHOLE = embedded_path("fcn").read_bytes()
+
 
 def test_every_variant_has_weights():
     """All six travel with the package, and nothing else does."""
@@ -45,7 +47,7 @@ def test_semantic_variants_share_one_encoder():
 
 def test_changed_embedded_file(tmp_path, monkeypatch):
     """One flipped byte in the package is found, and both hashes are said."""
-    data = bytearray(embedded_path("fcn").read_bytes())
+    data = bytearray(WHOLE)
     data[-1] ^= 1
     (tmp_path / "fcn.safetensors").write_bytes(data)
     monkeypatch.setattr("labkit.weights.find.embedded_path", lambda row: tmp_path / f"{row.name}.safetensors")
@@ -53,25 +55,21 @@ def test_changed_embedded_file(tmp_path, monkeypatch):
         find_weights("fcn")
 
 
-@pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 64, b"<html>404</html>" * 8, struct.pack("<Q", 2) + b"[]"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"abc", b"\xff" * 64, b"<html>404</html>" * 8, struct.pack("<Q", 2) + b"[]", WHOLE[:-1000]],
+    ids=["empty", "short", "random", "html", "no header", "cut off"],
+)
 def test_broken_files(tmp_path, content):
-    """Empty, short, random or HTML in place of weights: named as broken."""
+    """Whatever stands in place of weights is named as broken before torch sees it."""
     path = tmp_path / "w.safetensors"
     path.write_bytes(content)
     with pytest.raises(LabkitError, match="w.safetensors"):
         find_weights("fcn", path)
 
 
-def test_truncated_file(tmp_path):
-    """A file that was cut off is found before torch sees it."""
-    path = tmp_path / "half.safetensors"
-    path.write_bytes(embedded_path("fcn").read_bytes()[:-1000])
-    with pytest.raises(LabkitError, match="half.safetensors"):
-        find_weights("fcn", path)
-
-
 def test_foreign_and_missing(tmp_path):
-    """A safetensors file of somebody else, another variant's, and none at all."""
+    """A safetensors file of somebody else, another variant's, none at all, a published one with other bytes."""
     foreign = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"a": torch.zeros(2)}, foreign)
     with pytest.raises(LabkitError, match="labkit train"):
@@ -80,6 +78,10 @@ def test_foreign_and_missing(tmp_path):
         find_weights("fcn", embedded_path("unet"))
     with pytest.raises(LabkitError, match="nowhere"):
         find_weights("fcn", tmp_path / "nowhere.safetensors")
+    published = tmp_path / "fcn_resnet50_coco-1167a1af.pth"  # by its own name: the catalogue's hash is asked for
+    published.write_bytes(b"not the published bytes")
+    with pytest.raises(LabkitError, match="1167a1af"):
+        find_weights("fcn", published)
 
 
 @pytest.fixture
@@ -118,14 +120,6 @@ def test_auto(fetched, tmp_path):
     assert found.name == "embedded/fcn" and "(сервер не отвечает)" in found.reason
     unet = find_weights("unet", gpu=True)
     assert unet.name == "embedded/unet" and "только" in unet.reason or "лишь" in unet.reason
-
-
-def test_published_file_by_its_path(tmp_path):
-    """A published file that was brought by hand is verified by the catalogue's hash, under its own name."""
-    path = tmp_path / "fcn_resnet50_coco-1167a1af.pth"
-    path.write_bytes(b"not the published bytes")
-    with pytest.raises(LabkitError, match="1167a1af"):
-        find_weights("fcn", path)
 
 
 def test_every_release_is_complete():
