@@ -141,8 +141,7 @@ def load_photos(
             continue
         photo = replace(photo, name=unique_name(found.path, taken))
         if first.setdefault(photo.sha256, photo.name) != photo.name:
-            note = text("photos.duplicate", other=first[photo.sha256])
-            photo = replace(photo, notes=(*photo.notes, note))
+            photo = replace(photo, notes=(*photo.notes, text("photos.duplicate", other=first[photo.sha256])))
         photos.append(photo)
     if not photos:
         skipped = capped([f"  {one.name} — {one.reason}" for one in photos.skipped], _LISTED_IN_ERROR)

@@ -87,10 +87,8 @@ class Model(ABC):
         return {name: setting.value for name, setting in self.settings.items()}
 
     @abstractmethod
-    def _predict(
-        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
-    ) -> list[Segmentation]:
-        """The results of photos of one size; each gets its own copy of `made_by`."""
+    def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
+        """The results of photos of one size; `made_by` is written afterwards."""
 
     def segment(self, photo: Photo, **settings: Any) -> Segmentation:
         """Segments one photo; settings as in `defaults`, LabkitError names the valid ones."""
@@ -105,8 +103,10 @@ class Model(ABC):
         def attempt() -> list[Segmentation]:
             fits = fitting(self, settings)
             with self._mixed():
-                groups = _same_size(photos, self.batch)
-                return [result for group in groups for result in self._predict(group, fits, self._made_by(fits))]
+                results = [r for group in _same_size(photos, self.batch) for r in self._predict(group, fits)]
+            for result in results:
+                result.made_by.update(self._made_by(fits))
+            return results
 
         results = until_it_fits(attempt, self, photos[0].name, settings, len(photos))
         for result in results:
@@ -127,21 +127,22 @@ class Model(ABC):
         """
         self._check(settings)
         results = Results()
+
+        def add(group: list[Photo]) -> None:
+            try:
+                results.extend(self.segment_batch(group, **settings))
+            except Exception as error:  # whatever one photo does, the others are still segmented
+                if len(group) == 1:
+                    results.failed.append((group[0].name, str(error) or type(error).__name__))
+                    return
+                for photo in group:
+                    add([photo])
+
         for group in track(_same_size(photos, self.batch), text("model.progress")):
-            self._segment_group(group, settings, results)
+            add(group)
         for name, reason in results.failed:
             print(text("model.failed", name=name, reason=reason))
         return results
-
-    def _segment_group(self, group: list[Photo], settings: dict[str, Any], results: Results) -> None:
-        try:
-            results += self.segment_batch(group, **settings)
-        except Exception as error:  # whatever one photo does, the others are still segmented
-            if len(group) == 1:
-                results.failed.append((group[0].name, str(error) or type(error).__name__))
-                return
-            for photo in group:
-                self._segment_group([photo], settings, results)
 
     def _check(self, given: dict[str, Any]) -> dict[str, Any]:
         settings = self.settings

@@ -19,8 +19,8 @@ from labkit.segmentation import Segment, Segmentation
 
 __all__ = ["InstanceModel", "paste"]
 
-OFFICIAL_SIDE = 1333
-_SHORTER = 800 / 1333
+_OFFICIAL_SIDE = 1333
+_SHORTER = 800 / _OFFICIAL_SIDE
 """Torchvision's detectors scale a photo's shorter side to 800 pixels, if its longer one then has at most 1333."""
 
 
@@ -42,7 +42,7 @@ class InstanceModel(Model):
         `max_detections`: at most so many objects, the best ones.
         """
         return {
-            "working_side": Setting(OFFICIAL_SIDE if self.weights.release else SIDE, 64, 2048),
+            "working_side": Setting(_OFFICIAL_SIDE if self.weights.release else SIDE, 64, 2048),
             "score_threshold": Setting(0.5),
             "nms_threshold": Setting(0.5),
             "cross_nms_threshold": Setting(0.7),
@@ -50,13 +50,9 @@ class InstanceModel(Model):
             "max_detections": Setting(100, 1, 1000),
         }
 
-    def _predict(
-        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
-    ) -> list[Segmentation]:
+    def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has float16's mantissa
-            found = [self._find(photo, settings) for photo in photos]
-        least = settings["mask_threshold"]
-        return [self._result(photo, one, least, dict(made_by)) for photo, one in zip(photos, found, strict=True)]
+            return [self._result(photo, self._find(photo, settings), settings["mask_threshold"]) for photo in photos]
 
     def _find(self, photo: Photo, settings: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Torchvision's `boxes` (in pixels of the photo), `labels`, `scores` and `masks` (`Nx1xMxM`), best first."""
@@ -73,9 +69,7 @@ class InstanceModel(Model):
         found["boxes"] *= torch.tensor([photo.pixels.shape[1] / width, photo.pixels.shape[0] / height] * 2)
         return found
 
-    def _result(
-        self, photo: Photo, found: dict[str, torch.Tensor], least: float, made_by: dict[str, Any]
-    ) -> Segmentation:
+    def _result(self, photo: Photo, found: dict[str, torch.Tensor], least: float) -> Segmentation:
         """Each mask where its probability is at least `least`; what lies below a better one keeps its whole mask."""
         size = photo.pixels.shape[:2]
         ids, confidence = np.zeros(size, np.int32), np.zeros(size, np.float32)
@@ -92,7 +86,7 @@ class InstanceModel(Model):
             free = inside & (ids[rows, columns] == 0)
             ids[rows, columns][free] = len(segments)
             confidence[rows, columns][free] = score * pasted[free]
-        return Segmentation(photo, ids, confidence, segments, self.classes, made_by)
+        return Segmentation(photo, ids, confidence, segments, self.classes)
 
     def _images(self, photo: Photo, side: int) -> ImageList:
         """The photo as the network wants it; the official ones have torchvision's own transform."""

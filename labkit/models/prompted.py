@@ -82,15 +82,13 @@ class PromptedModel(Model):
         """The photo that was set."""
         return self._set.photo if self._set else None
 
-    def _predict(
-        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
-    ) -> list[Segmentation]:
+    def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         results = []
         for photo in photos:
             embedded, size = self._embed(photo), photo.pixels.shape[:2]
             given = self.network, embedded.embedding, embedded.places, embedded.inner, size, self.points_at_once
             masks, scores = everything(*given, **settings)
-            results.append(_result(photo, masks, scores, scores, dict(made_by), small_on_top=True))
+            results.append(_result(photo, masks, scores, scores, small_on_top=True))
         return results
 
     @torch.inference_mode()
@@ -141,9 +139,9 @@ class PromptedModel(Model):
         order = np.argsort(-scores, kind="stable")[:answers]
         logits, scores = logits[order], scores[order].tolist()
         sure = [np.clip(score, 0, 1) / (1 + np.exp(-one)) for one, score in zip(logits, scores, strict=True)]
-        made_by = {**self._made_by({"answers": answers}), "prompts": asked}
-        result = _result(photo, list(logits > 0), scores, sure, made_by)
-        made_by["seconds"] = round(time.perf_counter() - started, 4)
+        result = _result(photo, list(logits > 0), scores, sure)
+        result.made_by.update(self._made_by({"answers": answers}), prompts=asked)
+        result.made_by["seconds"] = round(time.perf_counter() - started, 4)
         return result
 
     def answer(self, asked: dict[str, Any], mask: np.ndarray | None, answers: int) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +176,6 @@ def _result(
     masks: list[np.ndarray],
     scores: list[float],
     sure: Sequence[np.ndarray | float],
-    made_by: dict[str, Any],
     small_on_top: bool = False,
 ) -> Segmentation:
     """Masks, best first, with the confidence of their pixels, as a result: the better ones on top, or the smaller."""
@@ -192,4 +189,4 @@ def _result(
     for segment in sorted(segments, key=lambda s: -s.area if small_on_top else -s.id):
         ids[segment.mask] = segment.id
         confidence[segment.mask] = confidences[segment.id - 1][segment.mask]
-    return Segmentation(photo, ids, confidence, segments, None, made_by)
+    return Segmentation(photo, ids, confidence, segments, None)

@@ -59,10 +59,10 @@ def test_the_processor_goes_on(default_photos, monkeypatch, capsys):
     expected = model.segment(default_photos["sheep"])
     predict, model.device = model._predict, torch.device("cuda")
 
-    def gpu(photos, settings, made_by):
+    def gpu(photos, settings):
         if model.device.type == "cuda":
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return predict(photos, settings, made_by)
+        return predict(photos, settings)
 
     monkeypatch.setattr(model, "_predict", gpu)
     result = model.segment(default_photos["sheep"])
