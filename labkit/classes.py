@@ -79,6 +79,13 @@ class LabelSet:
         valid = ", ".join(self.names[label_id] for label_id in self.ids)
         raise ValueError(f"no class is called {name!r} in {self.name}; valid are: {valid}")
 
+    def __contains__(self, name: str) -> bool:
+        """Whether `id` knows a class by this name."""
+        try:
+            return self.id(name) >= 0
+        except ValueError:
+            return False
+
     def label(self, label_id: int) -> str:
         """The name of a label id in the language of the context."""
         return (self.names_ru if language() == "ru" else self.names)[label_id]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, combinations_with_replacement
 
 import matplotlib
 import numpy as np
@@ -47,14 +47,11 @@ Results = Mapping[int, Sequence[Segmentation]]
 
 def class_name(target: str) -> str:
     """The name of the sought class, which is given in Russian or English; LabkitError lists the valid ones."""
-    try:
-        label_id = VOC.id(target)
-    except (ValueError, AttributeError):
-        label_id = 0
-    names = [VOC.label(n) for n in range(1, len(VOC))]
+    names = [VOC.label(n) for n in range(len(VOC))]
+    label_id = VOC.id(target) if isinstance(target, str) and target in VOC else 0
     if label_id == 0:  # the background is nothing to look for
-        raise LabkitError(text("comparison.target", given=target, valid=", ".join(names)))
-    return names[label_id - 1]
+        raise LabkitError(text("comparison.target", given=target, valid=", ".join(names[1:])))
+    return names[label_id]
 
 
 def aligned(results: Results) -> dict[int, list[Segmentation]]:
@@ -96,23 +93,20 @@ def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[t
     return found
 
 
-def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: float | None = None) -> Segmentation:
+def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: float = 0.0) -> Segmentation:
     """SAM's best answer to each box joined as the mask of a class; `seconds` is what they took together.
 
     Without answers the mask is empty, and `made_by` too: nothing was asked.
     """
-    mask, confidence = np.zeros(photo.pixels.shape[:2], bool), np.zeros(photo.pixels.shape[:2], np.float32)
+    labels, confidence = np.zeros(photo.pixels.shape[:2], np.uint8), np.zeros(photo.pixels.shape[:2], np.float32)
     for answer in answers:
         for best in answer.segments[:1]:
-            mask |= best.mask
+            labels[best.mask] = VOC.id(target)
             confidence = np.maximum(confidence, np.where(best.mask, answer.confidence, 0))
     made_by = {}
     if answers:
-        asked = {"boxes": [answer.made_by.get("prompts", {}).get("box") for answer in answers]}
-        made_by = {**answers[0].made_by, "prompts": asked}
-        if seconds is not None:
-            made_by["seconds"] = round(seconds, 4)
-    labels = np.where(mask, VOC.id(target), 0).astype(np.uint8)
+        asked = {"boxes": [answer.made_by["prompts"]["box"] for answer in answers]}
+        made_by = {**answers[0].made_by, "prompts": asked, "seconds": round(seconds, 4)}
     return Segmentation.from_labels(photo, labels, confidence, made_by=made_by)
 
 
@@ -128,13 +122,11 @@ def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
     A photo on which both masks are empty is left out (that they do not see what is not there says nothing of their
     masks); one on which only one of them is empty counts 0. NaN where no photo is left.
     """
-    rows = list(masks.values())
-    matrix = np.full((len(rows), len(rows)), np.nan)
-    for i, first in enumerate(rows):
-        for j, second in enumerate(rows[: i + 1]):
-            scores = [iou(a, b) for a, b in zip(first, second, strict=True) if a.any() or b.any()]
-            if scores:
-                matrix[i, j] = matrix[j, i] = np.mean(scores)
+    matrix = np.full((len(masks), len(masks)), np.nan)
+    for (i, first), (j, second) in combinations_with_replacement(enumerate(masks.values()), 2):
+        scores = [iou(a, b) for a, b in zip(first, second, strict=True) if a.any() or b.any()]
+        if scores:
+            matrix[i, j] = matrix[j, i] = np.mean(scores)
     return matrix
 
 
@@ -211,24 +203,21 @@ def agreement_figure(results: Results, target: str) -> Drawing:
     masks = masks_of(results, target)
     matrix = agreement(masks)
     titles = [find_variant(variant).title for variant in masks]
-    count = len(titles)
+    count, middles = len(titles), np.arange(len(titles)) + 0.5
     np.fill_diagonal(matrix, np.nan)
-    known = matrix[np.isfinite(matrix)]
-    low = min(0.9, np.floor(known.min() * 10) / 10) if known.size else 0.0
-    colors = matplotlib.colormaps["cividis"]((matrix - low) / (1 - low))
+    low = min(0.9, np.floor(np.nanmin(matrix, initial=1) * 10) / 10)
     drawn = Drawing(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
     drawn.set_label(f"{text('comparison.agreement')}, {class_name(target)}")
     ax = drawn.subplots()
+    squares = ax.pcolormesh(np.ma.masked_invalid(matrix), cmap="cividis", vmin=low, vmax=1)
     for (row, column), value in np.ndenumerate(matrix):
-        color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
-        ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
         if row != column:
+            dark = np.isfinite(value) and np.dot(squares.to_rgba(value)[:3], (0.2126, 0.7152, 0.0722)) < 0.5
             told = number(value, 2) if np.isfinite(value) else _NONE
-            ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
-            ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
-    ax.set(xlim=(0, count), ylim=(count, 0))
-    ax.set_xticks(np.arange(count) + 0.5, titles, fontsize=8)
-    ax.set_yticks(np.arange(count) + 0.5, titles, fontsize=8)
+            ax.text(middles[column], middles[row], told, ha="center", va="center", color="white" if dark else "black")
+    ax.set(xlim=(0, count), ylim=(count, 0), facecolor="#ededed")
+    ax.set_xticks(middles, titles, fontsize=8)
+    ax.set_yticks(middles, titles, fontsize=8)
     ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     ax.spines[:].set_visible(False)
     return drawn
@@ -244,10 +233,7 @@ def _plain(result: Segmentation, variant: int) -> Segmentation:
 
 def _of_class(result: Segmentation, target: str) -> list[Segment]:
     """The segments of a class; none where the model's label set does not have it (people, street scenes)."""
-    try:
-        label_id = result.classes.id(target) if result.classes else None
-    except ValueError:
-        return []
+    label_id = result.classes.id(target) if result.classes and target in result.classes else None
     return [segment for segment in result.segments if segment.label_id == label_id]
 
 
@@ -268,5 +254,4 @@ def _share(mask: np.ndarray) -> str:
 
 def _seconds(value: float, digits: int) -> str:
     """In tenths it hardly changes from run to run."""
-    least = 10**-digits
-    return number(value, digits) if value > least else f"≤{number(least, digits)}"
+    return number(value, digits) if value > 10**-digits else f"≤{number(10**-digits, digits)}"

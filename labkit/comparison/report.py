@@ -70,8 +70,7 @@ def _had(weights: str, label: str, failed: Callable[[str], object]) -> str:
     if weights.removeprefix("official/") in OFFICIAL:
         fetch(OFFICIAL[weights.removeprefix("official/")])
     elif Path(weights).is_file():
-        _check(Path(weights))
-        return str(Path(weights).resolve())
+        return _checked(Path(weights))
     return weights
 
 
@@ -83,13 +82,12 @@ def _fetched(release: Release, failed: Callable[[str], object]) -> bool:
         return False
 
 
-def _check(path: Path) -> None:
-    """LabkitError where a file of weights is none of any variant's."""
+def _checked(path: Path) -> str:
+    """The whole path of a file of weights; LabkitError where it is none of any variant's."""
     wrong = []
     for row in VARIANTS:
         try:
-            find_weights(row, path)
-            return
+            return str(find_weights(row, path).path.resolve())
         except LabkitError as error:
             wrong.append(error)
     raise wrong[0]

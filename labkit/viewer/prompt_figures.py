@@ -12,27 +12,22 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from labkit.figures import PANEL, STYLE, Drawing, cut, display_svg, painted, panels, small
+from labkit.figures import PANEL, STYLE, Drawing, cut, painted, panels, small
 from labkit.io.errors import LabkitError
 from labkit.io.rle import decode_mask
 from labkit.locale import number, text
 from labkit.segmentation import Segmentation
 
-__all__ = ["display_prompts", "prompt_figure"]
+__all__ = ["prompt_figure"]
 
 _WIDEST = 2.6
 _BOX, _CONTOUR, _ANSWER = "#f0e442", "#56b4e9", "#0072b2"
 _POINTS = ((1, "figures.object_point", "*", "#009e73", 15), (0, "figures.background_point", "X", "#d55e00", 11))
 
 
-def display_prompts(result: Segmentation) -> None:
-    """Shows one result of `model.prompt` in the notebook: the photo with the prompts, then each answer."""
-    display_svg(prompt_figure(result))
-
-
 @matplotlib.rc_context(STYLE)
 def prompt_figure(result: Segmentation) -> Drawing:
-    """The prompts on the photo, whose axes count its pixels, and a panel an answer with the IoU that SAM predicts.
+    """A result of `model.prompt`: the photo with the prompts, its axes in pixels, and a panel an answer with its IoU.
 
     LabkitError for a result that no prompt asked for.
     """

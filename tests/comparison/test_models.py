@@ -169,8 +169,8 @@ def test_one_photo_that_sam_fails_on(seen, load, monkeypatch, capsys):
     monkeypatch.setattr(sam, "set_photo", set_photo, raising=False)
     answered = ask_sam(sam, seen, "кошка")
     assert [result.photo.name for result in answered] == ["horses"]
-    assert answered.failed == [("cat_kitten", "память кончилась")]
+    assert answered.failed == [("cat_kitten", "память кончилась и так далее")]
     results = comparison.aligned({**seen, 4: answered})
     assert [[r.photo.name for r in found] for found in results.values()] == [["horses"]] * 3
     told = capsys.readouterr().out
-    assert "cat_kitten: не обработано: память кончилась\n" in told and "не все модели: cat_kitten." in told
+    assert "cat_kitten: не обработано: память кончилась и так далее\n" in told and "не все модели: cat_kitten." in told
