@@ -22,20 +22,7 @@ from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
 
-__all__ = [
-    "agreement",
-    "agreement_figure",
-    "aligned",
-    "areas",
-    "boxes",
-    "by_photo",
-    "class_name",
-    "joined",
-    "masks_figure",
-    "masks_figures",
-    "masks_of",
-    "table",
-]
+__all__ = ["agreement_figure", "aligned", "areas", "by_photo", "class_name", "masks_figures", "table"]
 
 _PANEL = 1.5
 _SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
@@ -74,12 +61,15 @@ def by_photo(results: Results) -> list[Segmentation]:
 
     A pixel's confidence becomes the score of its segment: one of each pixel, six times a photo, would be megabytes.
     """
-    numbers = sorted(results)
-    return [
-        _plain(result, variant)
-        for of_photo in zip(*(results[variant] for variant in numbers), strict=True)
-        for variant, result in zip(numbers, of_photo, strict=True)
-    ]
+    shown = []
+    for of_photo in zip(*(results[variant] for variant in sorted(results)), strict=True):
+        for variant, result in zip(sorted(results), of_photo, strict=True):
+            confidence = np.zeros(result.ids.shape, np.float32)
+            for segment in result.segments:
+                confidence[result.ids == segment.id] = segment.score
+            made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
+            shown.append(replace(result, confidence=confidence, made_by=made_by))
+    return shown
 
 
 def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[tuple[int, int, int, int]]:
@@ -171,8 +161,10 @@ def areas(results: Results, target: str) -> str:
 @matplotlib.rc_context(STYLE)
 def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str) -> Drawing:
     """One photo: each model's mask over it, under the model's title and the mask's share."""
-    shrunk = Photo(photo.name, np.array(small(photo.pixels, _SHOWN)))
-    images = [Image.fromarray(_overlay(shrunk, mask, target)) for mask in masks.values()]
+    shrunk, label, images = Photo(photo.name, np.array(small(photo.pixels, _SHOWN))), np.uint8(VOC.id(target)), []
+    for mask in masks.values():
+        inside = Image.fromarray(mask).resize(shrunk.pixels.shape[1::-1], Image.Resampling.NEAREST)
+        images.append(Image.fromarray(overlay_image(Segmentation.from_labels(shrunk, np.array(inside) * label), 0.6)))
     titles = [f"{find_variant(variant).title}\n{_share(mask)}" for variant, mask in masks.items()]
     drawn = panels(images, titles, len(images), _PANEL, name=f"{photo.name}, {class_name(target)}")
     drawn.set_figheight(drawn.get_figheight() + 0.3)
@@ -223,14 +215,6 @@ def agreement_figure(results: Results, target: str) -> Drawing:
     return drawn
 
 
-def _plain(result: Segmentation, variant: int) -> Segmentation:
-    scores = np.zeros(max((segment.id for segment in result.segments), default=0) + 1, np.float32)
-    for segment in result.segments:
-        scores[segment.id] = segment.score
-    made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
-    return replace(result, confidence=scores[result.ids], made_by=made_by)
-
-
 def _of_class(result: Segmentation, target: str) -> list[Segment]:
     """The segments of a class; none where the model's label set does not have it (people, street scenes)."""
     label_id = result.classes.id(target) if result.classes and target in result.classes else None
@@ -239,13 +223,6 @@ def _of_class(result: Segmentation, target: str) -> list[Segment]:
 
 def _mask(result: Segmentation, target: str) -> np.ndarray:
     return result.mask_of(target) if _of_class(result, target) else np.zeros(result.ids.shape, bool)
-
-
-def _overlay(photo: Photo, mask: np.ndarray, target: str) -> np.ndarray:
-    """A mask of the full size over the photo of a panel's size, in the class's colour."""
-    shrunk = Image.fromarray(mask).resize(photo.pixels.shape[1::-1], Image.Resampling.NEAREST)
-    labels = np.where(np.array(shrunk), VOC.id(target), 0).astype(np.uint8)
-    return overlay_image(Segmentation.from_labels(photo, labels), 0.6)
 
 
 def _share(mask: np.ndarray) -> str:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from labkit.classes import label_set
 from labkit.comparison import figures as comparison
 from labkit.io.errors import LabkitError, one_line
-from labkit.io.progress import track
 from labkit.locale import text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.variants import VARIANTS, Variant, find_variant
 from labkit.weights import download
@@ -83,27 +83,21 @@ def ask_sam(sam: Model, results: Mapping[int, Sequence[Segmentation]], target: s
 
     The boxes are those of Mask R-CNN's objects, or the one of the first semantic model's mask: `comparison.boxes`.
     """
-    from labkit.models import Results
+    from labkit.models.base import for_each
 
     first = min((number for number in results if number not in (SAM, MASK_RCNN)), default=None)
     detected, semantic = ({r.photo.name: r for r in results.get(number, ())} for number in (MASK_RCNN, first))
-    photos = [result.photo for result in {**semantic, **detected}.values()]
-    answered = Results()
-    for photo in track(photos, text("model.progress")):
+
+    def ask(group: list[Photo]) -> list[Segmentation]:
+        (photo,), started = group, time.perf_counter()
         nothing = Segmentation.nothing(photo)
-        started = time.perf_counter()
-        try:
-            boxes = comparison.boxes(detected.get(photo.name, nothing), semantic.get(photo.name, nothing), target)
-            if boxes:
-                sam.set_photo(photo)  # the image encoder: once a photo
-            answers = [sam.prompt(box=box) for box in boxes]
-        except Exception as error:  # whatever one photo does, the others are still asked
-            answered.failed.append((photo.name, one_line(error)))
-            continue
-        answered.append(comparison.joined(photo, answers, target, time.perf_counter() - started))
-    for name, reason in answered.failed:
-        print(text("model.failed", name=name, reason=reason))
-    return answered
+        boxes = comparison.boxes(detected.get(photo.name, nothing), semantic.get(photo.name, nothing), target)
+        if boxes:
+            sam.set_photo(photo)  # the image encoder: once a photo
+        answers = [sam.prompt(box=box) for box in boxes]
+        return [comparison.joined(photo, answers, target, time.perf_counter() - started)]
+
+    return for_each([[result.photo] for result in {**semantic, **detected}.values()], ask)
 
 
 def _choose(row: Variant, given: str, label: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
 from labkit.models import deeplab, fcn, mask_rcnn, pspnet, sam, unet
 from labkit.models.base import Model, Results
@@ -22,17 +22,7 @@ from labkit.models.semantic import SemanticModel
 from labkit.variants import VARIANTS, Variant, find_variant
 from labkit.weights.find import find_weights, read_header
 
-__all__ = [
-    "SEMANTIC",
-    "Model",
-    "Results",
-    "build_network",
-    "build_release",
-    "load_model",
-    "load_weights",
-    "network_for",
-    "pick_device",
-]
+__all__ = ["SEMANTIC", "Model", "Results", "build_network", "load_model", "load_weights", "network_for", "pick_device"]
 
 SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")
 """The variants that give a class to each pixel."""
@@ -83,8 +73,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     except pickle.UnpicklingError as error:
         raise LabkitError(text("weights.unsafe", path=path)) from error
     except (OSError, RuntimeError, ValueError, EOFError, AttributeError, safetensors.SafetensorError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise LabkitError(text("weights.broken", path=path, error=reason)) from error
+        raise LabkitError(text("weights.broken", path=path, error=one_line(error))) from error
 
 
 def build_network(variant: int | str | Variant, former: bool = False) -> nn.Module:

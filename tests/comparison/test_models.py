@@ -143,6 +143,7 @@ def test_ask_sam(seen, load, capsys):
     kitten, horses = ask_sam(load(4), seen, "кошка")
     box = seen[6][0].segments[0].box
     assert kitten.made_by["prompts"] == {"boxes": [[float(n) for n in box]]} and kitten.made_by["seconds"] > 0
+    assert kitten.record()["made_by"]["sha256"] == load(4).weights.sha256
     load(4).set_photo(kitten.photo)
     assert np.array_equal(kitten.mask_of("cat"), load(4).prompt(box=box).segments[0].mask)
     assert horses.made_by == {} and not horses.mask_of("cat").any()

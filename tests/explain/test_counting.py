@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from detected import words
+from drawn import grey, words
 
 from labkit.classes import VOC, LabelSet
 from labkit.evaluation.metrics import regions
@@ -15,9 +15,7 @@ from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
 SIZE = (60, 100)
-
-
-TABLE = Photo.from_pixels("стол", np.full((*SIZE, 3), 127, np.uint8))
+TABLE = grey(*SIZE, "стол")
 
 
 def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
@@ -84,25 +82,17 @@ def test_doubled(outlined, flip):
     photo = doubled(result)
     if flip:
         mask, pixels = mask[:, ::-1], pixels[:, ::-1]
-    columns = np.flatnonzero(mask.any(0))
-    wide = columns[-1] + 1 - columns[0]
-    across = photo.pixels.shape[1]
-    front = np.zeros(photo.pixels.shape[:2], bool)
+    columns, across = np.flatnonzero(mask.any(0)), photo.pixels.shape[1]
+    front, behind = np.zeros((2, *photo.pixels.shape[:2]), bool)
     front[:, across - mask.shape[1] :] = mask[:, ::-1][:, max(0, mask.shape[1] - across) :]
-    behind = np.zeros_like(front)
     behind[:, : mask.shape[1]] = mask[:, :across]
     assert (front & behind).any() and regions(front | behind).max() == 1
     hidden = np.flatnonzero(behind.any(0))[-1] + 1 - np.flatnonzero(front.any(0))[0]
-    assert hidden == round(wide / 10)
+    assert hidden == round((columns[-1] + 1 - columns[0]) / 10)
     assert np.array_equal(photo.pixels[front], pixels[:, ::-1][mask[:, ::-1]])
     seen = behind & ~front
     assert np.array_equal(photo.pixels[seen], np.pad(pixels, ((0, 0), (0, across), (0, 0)))[:, :across][seen])
     assert photo.name == "кот и отражение"
-
-
-def test_nothing_to_double():
-    """A photo on which nothing was found has no double."""
-    assert doubled(instances()) is None
 
 
 def test_figure():
@@ -122,5 +112,6 @@ def test_figure():
 
 
 def test_empty_answers():
-    """Nothing on either side still makes a figure."""
+    """Nothing on either side still makes a figure, and there is nothing to double."""
+    assert doubled(instances()) is None
     assert "экземпляры, объектов: 0" in words(counts_figure(regions_of(semantic()), instances()))
