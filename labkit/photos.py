@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,8 +75,7 @@ class Photo:
         return f"Photo({self.name!r}, {width}x{height})"
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A file that gave no photo: `name` as the user knows it, `reason` in their language, and the whole `path`."""
 
     name: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,8 +31,7 @@ _CPU_POINTS, _GPU_POINTS, _POINT_MEGABYTES = 4, 256, 100
 """Points that the automatic mode asks at once: few stay in a processor's cache, on a GPU as many as fit."""
 
 
-@dataclass(frozen=True)
-class _Embedded:
+class _Embedded(NamedTuple):
     """A photo, the HxW of the input that it fills, its image embedding and the code of each of its places."""
 
     photo: Photo

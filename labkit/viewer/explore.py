@@ -48,7 +48,7 @@ class Explorer:
         self.result = self._segment(first)
         self.viewer = ViewerWidget(self.result)
         self.widget = awake("labkit.explore", self.chooser, *self.controls.values(), self.viewer)
-        self._runs, self._turn, self._last = ThreadPoolExecutor(1), 0, Future[None]()
+        self._runs, self._last = ThreadPoolExecutor(1), Future[None]()
         self._last.set_result(None)
         for part in (self.chooser, *self.controls.values()):
             part.observe(keep_language(self._changed), names="value")
@@ -64,13 +64,11 @@ class Explorer:
         """Nothing: `explore` has displayed it, also where it stands last in a cell."""
 
     def _changed(self, _change: Any) -> None:
-        self._turn += 1
-        self._last = self._runs.submit(copy_context().run, self._follow, self._turn)
+        self._last.cancel()  # of many wishes only the last is run
+        self._last = self._runs.submit(copy_context().run, self._follow)
 
-    def _follow(self, turn: int) -> None:
-        """Runs what the controls say now, unless they have moved on: of many wishes only the last is run."""
-        if turn != self._turn:
-            return
+    def _follow(self) -> None:
+        """Runs what the controls say now."""
         self.viewer.busy()
         number, message = self.chooser.value, ""
         self.settings = {name: control.value for name, control in self.controls.items()}
