@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import grey, pictures, words
+from drawn import found, grey, pictures, words
 from IPython.utils.capture import capture_output
 from PIL import Image
 from scipy import ndimage
@@ -61,13 +61,10 @@ def two_cats(default_photos):
 
 def objects(labels: list[int], size: tuple[int, int] = (40, 60)) -> Segmentation:
     """An object a label, best first; each begins ten pixels further to the right and lies under the one before."""
-    ids, segments = np.zeros(size, np.int32), []
-    for n, label_id in enumerate(labels, start=1):
-        mask = np.zeros(size, bool)
-        mask[:, 10 * n - 10 : 10 * n + 10] = True
-        ids[mask & (ids == 0)] = n
-        segments.append(Segment(n, label_id, VOC.names[label_id], 1 - n / 1000, mask))
-    return Segmentation(grey(*size), ids, (ids > 0).astype(np.float32), segments)
+    masks = np.zeros((len(labels), *size), bool)
+    for n, mask in enumerate(masks):
+        mask[:, 10 * n : 10 * n + 20] = True
+    return found(masks, labels, size=size)
 
 
 def nothing(name="x", shape=(60, 80)) -> Segmentation:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import grey, words
+from drawn import found, grey, words
 
 from labkit.classes import VOC, label_set
 from labkit.comparison import figures as comparison
@@ -34,9 +34,7 @@ def result(name: str, mask: np.ndarray, label: str = "cat", **made_by) -> Segmen
 
 def objects(name: str, *masks: np.ndarray, label: str = "cat") -> Segmentation:
     """An instance result whose masks may overlap."""
-    segments = [Segment(n, VOC.id(label), label, 0.9, mask) for n, mask in enumerate(masks, start=1)]
-    ids = np.select([*masks, np.ones(SIZE, bool)], [*range(1, len(masks) + 1), 0]).astype(np.int32)
-    return Segmentation(grey(*SIZE, name), ids, (ids > 0).astype(np.float32), segments)
+    return found(masks, [VOC.id(label)] * len(masks), [0.9] * len(masks), size=SIZE, name=name)
 
 
 @pytest.fixture
@@ -102,8 +100,8 @@ NONE, NAN = rows(0, 0), float("nan")
 )
 def test_agreement_by_hand(masks, expected):
     """The mean IoU between each two, as counted by hand."""
-    found = comparison.agreement(dict(enumerate(masks)))
-    np.testing.assert_allclose(found, np.array(expected, float))
+    matrix = comparison.agreement(dict(enumerate(masks)))
+    np.testing.assert_allclose(matrix, np.array(expected, float))
 
 
 def test_agreement_needs_the_same_photos():
@@ -179,8 +177,8 @@ def test_by_photo(three):
     models = ["deeplab", "unet", "sam", "mask_rcnn"]
     assert [(r.photo.name, r.made_by["variant"]) for r in shown[:5]] == [*(("a", m) for m in models), ("b", "deeplab")]
     assert [r.photo.name for r in shown[::4]] == list("abcd") and len(shown) == 16
-    for number, found in three.items():
-        for plain, given in zip(shown[sorted(three).index(number) :: 4], found, strict=True):
+    for number, results in three.items():
+        for plain, given in zip(shown[sorted(three).index(number) :: 4], results, strict=True):
             assert plain.ids is given.ids and plain.segments is given.segments
             for segment in plain.segments:
                 assert (plain.confidence[plain.ids == segment.id] == np.float32(segment.score)).all()
@@ -202,8 +200,8 @@ def test_table(three):
 
 def test_table_in_english_and_to_the_hundredth(three):
     """Points for commas; with two digits the quick ones differ as well."""
-    for found in three[1]:
-        found.made_by["seconds"] = 0.004
+    for one in three[1]:
+        one.made_by["seconds"] = 0.004
     with use_language("en"):
         head, *body = cells(comparison.table(three, "cat", {1: 6_717_218, 2: 0, 6: 0}, digits=2))
     assert head == ["model", "found", "area", "agreement", "s a photo", "weights, MB"]

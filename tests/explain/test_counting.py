@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn import grey, words
+from drawn import found, grey, words
 
-from labkit.classes import VOC, LabelSet
+from labkit.classes import VOC
 from labkit.evaluation.metrics import regions
 from labkit.explain.counting import counts_figure, doubled, objects_of, regions_of
 from labkit.figures import svg
 from labkit.locale import use_language
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 SIZE = (60, 100)
 TABLE = grey(*SIZE, "стол")
@@ -25,14 +25,9 @@ def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     return mask
 
 
-def instances(*objects: tuple[str, np.ndarray], classes: LabelSet = VOC) -> Segmentation:
+def instances(*objects: tuple[str, np.ndarray]) -> Segmentation:
     """An instance result, best first."""
-    ids = np.zeros(SIZE, np.int32)
-    segments = []
-    for number, (name, mask) in enumerate(objects, start=1):
-        ids[mask & (ids == 0)] = number
-        segments.append(Segment(number, classes.id(name), name, 1 - number / 10, mask))
-    return Segmentation(TABLE, ids, np.ones(SIZE, np.float32), segments, classes)
+    return found([mask for _, mask in objects], [VOC.id(name) for name, _ in objects], size=SIZE)
 
 
 def semantic(*parts: tuple[str, np.ndarray]) -> Segmentation:

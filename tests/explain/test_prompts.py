@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn import grey, pictures
+from drawn import found, pictures
 from drawn import words as all_words
 
 from labkit.explain.prompts import prompt_figure
@@ -12,7 +12,7 @@ from labkit.figures import svg
 from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
 from labkit.locale import use_language
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 POINTS = {"points": [[700.0, 20.0], [350.0, 250.0], [10.0, 590.0]], "point_labels": [0, 1, 0]}
 BOX = {"box": [80.0, 60.0, 520.0, 480.0]}
@@ -22,12 +22,8 @@ CONTOUR = {"polygon": [[100.0, 100.0], [700.0, 100.0], [400.0, 500.0]]}
 def answered(prompts: dict | None, *scores: float, shape: tuple[int, int] = (600, 800)) -> Segmentation:
     """A grey photo with an answer a score: the n-th is the left n-th part of the photo."""
     masks = [np.arange(shape[1])[None].repeat(shape[0], 0) < shape[1] / n for n in range(1, len(scores) + 1)]
-    segments = [
-        Segment(n, 0, "object", score, mask) for n, (score, mask) in enumerate(zip(scores, masks, strict=True), start=1)
-    ]
-    ids = (masks[0] if masks else np.zeros(shape)).astype(np.int32)
     made_by = {"variant": "sam", **({"prompts": prompts} if prompts else {})}
-    return Segmentation(grey(*shape), ids, np.ones(shape, np.float32), segments, None, made_by)
+    return found(masks, [0] * len(masks), scores, classes=None, made_by=made_by, size=shape)
 
 
 def words(result: Segmentation) -> list[str]:

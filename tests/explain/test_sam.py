@@ -7,10 +7,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from drawn import grey
+from drawn import found, grey
 from PIL import Image
 
-from labkit.classes import VOC
 from labkit.explain.prompts import draw_prompts
 from labkit.explain.sam import (
     component_colors,
@@ -24,7 +23,7 @@ from labkit.explain.sam import (
 )
 from labkit.figures import panels, svg
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 
 def test_colors():
@@ -116,20 +115,13 @@ def test_ranking_figure():
     assert len(written) < 20_000 and svg(ranking_figure([], []))
 
 
-def found(masks: list[np.ndarray], scores: list[float], classes=None, label_id: int = 0) -> Segmentation:
-    """A result with these masks on a grey photo."""
-    segments = [Segment(n, label_id, "x", s, m) for n, (s, m) in enumerate(zip(scores, masks, strict=True), 1)]
-    ids = np.select(masks[::-1], range(len(masks), 0, -1)).astype(np.int32)
-    return Segmentation(grey(*ids.shape), ids, np.ones(ids.shape, np.float32), segments, classes)
-
-
 def test_stranger():
     """The best of what lies in the background, is large enough and no backdrop."""
     shape = (100, 100)
     known, free, speck, edge, half = np.zeros((5, *shape), bool)
     known[10:40, 10:40] = free[50:80, 50:80] = speck[90:94, 90:94] = True
     edge[60:, 60:] = half[20:50, 20:50] = True
-    semantic = found([known], [0.9], VOC, VOC.id("cat"))
-    result = found([known, speck, edge, half, free], [0.9, 0.8, 0.7, 0.6, 0.5])
+    semantic = found([known])
+    result = found([known, speck, edge, half, free])
     assert stranger(result, semantic).mask is free
-    assert stranger(found([known, speck], [0.9, 0.8]), semantic) is None
+    assert stranger(found([known, speck]), semantic) is None

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn import found
 from PIL import Image
 
 from labkit.classes import VOC
 from labkit.figures import colors_of
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, items_of
 
 CAT, DOG = VOC.id("cat"), VOC.id("dog")
@@ -59,21 +60,10 @@ def check_exact(result: Segmentation, item: dict) -> None:
     json.dumps(item, allow_nan=False)
 
 
-def made(masks: list[np.ndarray], ids=None, labels=None, classes=VOC, made_by=None) -> Segmentation:
+def made(masks: list[np.ndarray], **options) -> Segmentation:
     """A result of these masks, the first on top, with a confidence that differs from pixel to pixel."""
-    shape = masks[0].shape
-    numbers = list(ids) if ids is not None else range(1, len(masks) + 1)
-    labels = labels or [CAT] * len(masks)
-    top = np.zeros(shape, np.int32)
-    for number, mask in zip(numbers, masks, strict=True):
-        top[mask & (top == 0)] = number
-    segments = [
-        Segment(number, label_id, VOC.names[label_id], 1 - n / 100, mask)
-        for n, (number, label_id, mask) in enumerate(zip(numbers, labels, masks, strict=True))
-    ]
-    confidence = np.random.default_rng(1).random(shape, np.float32)
-    photo = Photo.from_pixels("снимок", np.full((*shape, 3), 90, np.uint8))
-    return Segmentation(photo, top, confidence, segments, classes, made_by or {})
+    result = found(masks, name="снимок", **options)
+    return replace(result, confidence=np.random.default_rng(1).random(result.ids.shape, np.float32))
 
 
 def block(shape: tuple[int, int], y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
