@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from labkit.classes import LABEL_SETS, VOC, LabelSet, label_set
 from labkit.io.rle import decode_mask, encode_mask
-
-if TYPE_CHECKING:
-    from labkit.photos import Photo
+from labkit.photos import Photo
 
 __all__ = ["MIN_SHARE", "Segment", "Segmentation", "load_segmentation"]
 

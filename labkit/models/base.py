@@ -59,9 +59,9 @@ def checked(settings: dict[str, Setting], given: dict[str, Any]) -> dict[str, An
 class Results(list[Segmentation]):
     """The segmentations of a set; `failed` has the name and the reason of each photo that could not be done."""
 
-    def __init__(self, results: Sequence[Segmentation] = (), failed: Sequence[tuple[str, str]] = ()):
-        super().__init__(results)
-        self.failed = list(failed)
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: list[tuple[str, str]] = []
 
 
 class Model(ABC):
