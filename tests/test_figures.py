@@ -29,7 +29,7 @@ from labkit.figures import (
 )
 from labkit.locale import use_language
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 CAT, DOG = VOC.id("cat"), VOC.id("dog")
 ORANGE = np.array(rgb(VOC.colors[CAT]))
@@ -45,18 +45,11 @@ def two_classes(default_photos):
 
 
 @pytest.fixture(scope="module")
-def two_cats(default_photos):
+def two_cats():
     """A cat, a dog below it and a larger cat that lies under the first, as Mask R-CNN says it."""
-    photo = default_photos["dog_shepherd"]
-    masks = np.zeros((3, *photo.pixels.shape[:2]), bool)
+    masks = np.zeros((3, 600, 800), bool)
     masks[0, :300, :200], masks[1, 540:], masks[2, :300, :400] = True, True, True
-    segments = [
-        Segment(n, VOC.id(label), label, 1 - n / 8, mask)
-        for n, (label, mask) in enumerate(zip(["cat", "dog", "cat"], masks, strict=True), start=1)
-    ]
-    ids = np.select([*masks], [1, 2, 3]).astype(np.int32)
-    confidence = np.select([*masks], [0.875, 0.75, 0.625]).astype(np.float32)
-    return Segmentation(photo, ids, confidence, segments, made_by={"variant": "mask_rcnn"})
+    return found(masks, [CAT, DOG, CAT], [0.875, 0.75, 0.625], made_by={"variant": "mask_rcnn"})
 
 
 def objects(labels: list[int], size: tuple[int, int] = (40, 60)) -> Segmentation:
@@ -83,12 +76,6 @@ def test_tinted(outlined, opacity):
         assert np.abs(image[cat].astype(int) - np.asarray(expected)[cat]).max() <= 1
         assert np.array_equal(image[~cat], pixels[~cat]) and np.array_equal(pixels, before)
     assert np.array_equal(overlay_image(outlined, opacity, outline=0), image)
-
-
-def test_mask_image(outlined):
-    """The class's colour inside the mask, black outside."""
-    image, cat = mask_image(outlined), outlined.mask_of("cat")
-    assert image.dtype == np.uint8 and (image[cat] == ORANGE).all() and not image[~cat].any()
 
 
 @pytest.mark.parametrize("outline", [1, 2, 5])
@@ -124,13 +111,6 @@ def test_tiny_photos(shape):
     assert np.array_equal(overlay_image(Segmentation.from_labels(photo, labels), 0), expected)
 
 
-def test_no_segments():
-    """Nothing found: a black mask and the photo as it is."""
-    result = nothing()
-    assert colors_of(result) == {} and not mask_image(result).any()
-    assert np.array_equal(overlay_image(result), result.photo.pixels)
-
-
 def test_colors_without_classes():
     """Without classes neighbours in the list differ, the colours start over after the palette's end, none is black."""
     colors = list(colors_of(replace(objects([0] * 42), classes=None)).values())
@@ -159,7 +139,7 @@ def test_more_objects_than_colors(kinds):
 def test_objects_that_overlap_are_drawn_best_first():
     """Where two cats overlap the better one's colour is drawn, and both colours are seen."""
     result = objects([CAT, CAT])
-    one, two = (np.array(rgb(color)) for color in colors_of(result).values())
+    one, two = map(rgb, colors_of(result).values())
     image = mask_image(result)
     assert (image[:, :20] == one).all() and (image[:, 20:30] == two).all() and not image[:, 30:].any()
     overlay = overlay_image(result, 0, outline=1)
@@ -252,7 +232,10 @@ def test_legend_says_what_it_leaves_out():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (2000, 3)])
 def test_nothing_found_on_odd_shapes(shape):
     """A photo of one pixel, of one row or a narrow one still makes a figure, which says that nothing was found."""
-    drawn = svg(figure(nothing(shape=shape)))
+    result = nothing(shape=shape)
+    assert colors_of(result) == {} and not mask_image(result).any()
+    assert np.array_equal(overlay_image(result), result.photo.pixels)
+    drawn = svg(figure(result))
     assert words(drawn)[0] == "x" and "Помогут другое фото, вариант или веса." in words(drawn)[-1] and pictures(drawn)
     assert words(figure(Segmentation.nothing(nothing().photo)))[-1] == "ничего не найдено"
 

@@ -73,23 +73,10 @@ def test_published_checkpoint_fits(name):
     """Every tensor of the published file has its place in the network, of the same shape, and none is left over."""
     with torch.device("meta"):
         network = build_release(OFFICIAL[name])
-    found = torch.nn.Module.load_state_dict(
-        network, published_state(network, recorded(name, "meta")), strict=False, assign=True
-    )
+    state = published_state(network, recorded(name, "meta"))
+    found = torch.nn.Module.load_state_dict(network, state, strict=False, assign=True)
     assert not found.unexpected_keys
     assert all(key.endswith("num_batches_tracked") for key in found.missing_keys)
-
-
-def test_records_are_what_the_libraries_build():
-    """A checkpoint of another shape, or with a tensor missing, would be noticed."""
-    with torch.device("meta"):
-        network = build_release(OFFICIAL["fcn_resnet50"])
-    state = published_state(network, recorded("fcn_resnet50", "meta"))
-    key = "network.classifier.4.weight"
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        network.load_state_dict({**state, key: torch.zeros(20, 512, 1, 1, device="meta")}, strict=False, assign=True)
-    del state[key]
-    assert network.load_state_dict(state, strict=False, assign=True).missing_keys == [key]
 
 
 def library(name: str, state: dict[str, torch.Tensor], monkeypatch) -> torch.nn.Module:
