@@ -64,11 +64,11 @@ def by_photo(results: Results) -> list[Segmentation]:
     shown = []
     for of_photo in zip(*(results[variant] for variant in sorted(results)), strict=True):
         for variant, result in zip(sorted(results), of_photo, strict=True):
-            confidence = np.zeros(result.ids.shape, np.float32)
+            scores = np.zeros(max((segment.id for segment in result.segments), default=0) + 1, np.float32)
             for segment in result.segments:
-                confidence[result.ids == segment.id] = segment.score
+                scores[segment.id] = segment.score
             made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
-            shown.append(replace(result, confidence=confidence, made_by=made_by))
+            shown.append(replace(result, confidence=scores[result.ids], made_by=made_by))
     return shown
 
 
