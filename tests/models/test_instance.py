@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from drawn import grey
 from PIL import Image
 from torchvision.models.detection.roi_heads import paste_masks_in_image
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import iou
 from labkit.models import load_weights, network_for
-from labkit.models.instance import paste
 from labkit.photos import Photo, load_photos
 from labkit.segmentation import Segment
 
@@ -49,28 +49,6 @@ def test_agrees_with_hand_drawn_outlines(model, default_photos, root, name):
     best = model.segment(photo).segments[0]
     assert best.label == reference.label
     assert iou(best.mask, reference.mask) >= FLOORS[name]
-
-
-@pytest.mark.parametrize(
-    "box",
-    {
-        "inside": (30.2, 40.7, 120.9, 99.1),
-        "left and above": (-20.5, -10.2, 40.3, 60.8),
-        "right and below": (150.5, 100.1, 215.3, 170.7),
-        "less than a pixel": (50.2, 50.1, 50.9, 50.4),
-        "all of it": (0, 0, 200, 150),
-        "in the corner": (199.3, 149.2, 199.9, 149.9),
-        "narrow": (60.1, 0.2, 61.4, 149.6),
-    }.values(),
-)
-def test_paste_is_torchvision_s(box):
-    """The mask lies where torchvision puts it, with the same probabilities, and is zero everywhere else."""
-    probabilities = torch.rand(28, 28, generator=torch.Generator().manual_seed(0))
-    expected = paste_masks_in_image(probabilities[None, None], torch.tensor([box], dtype=torch.float32), (150, 200))
-    rows, columns, pasted = paste(probabilities, box, (150, 200))
-    canvas = np.zeros((150, 200), np.float32)
-    canvas[rows, columns] = pasted
-    assert canvas.any() and np.abs(canvas - expected[0, 0].numpy()).max() < 1e-5
 
 
 @pytest.mark.parametrize("name, height", [("astronaut", 512), ("cameraman", 400)])
@@ -123,6 +101,27 @@ def test_many_objects(model, detect, default_photos):
     assert sorted(set(np.unique(result.ids)) - {0}) == [s.id for s in result.segments] == [*range(1, 301)]
     for (x0, y0, x1, y1), segment in zip(boxes, result.segments, strict=True):
         assert segment.box == pytest.approx((x0, y0, x1, y1), abs=1)
+
+
+@pytest.mark.parametrize(
+    "box",
+    {
+        "inside": (30.2, 40.7, 120.9, 99.1),
+        "left and above": (-20.5, -10.2, 40.3, 60.8),
+        "right and below": (150.5, 100.1, 215.3, 170.7),
+        "less than a pixel": (50.2, 50.1, 50.9, 50.4),
+        "all of it": (0, 0, 200, 150),
+        "in the corner": (199.3, 149.2, 199.9, 149.9),
+        "narrow": (60.1, 0.2, 61.4, 149.6),
+    }.values(),
+)
+def test_masks_lie_where_torchvision_puts_them(model, box):
+    """With the same probabilities, wherever the box is, and zero everywhere else."""
+    found = {"boxes": torch.tensor([box], dtype=torch.float32), "scores": torch.ones(1), "labels": torch.tensor([8])}
+    found["masks"] = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    expected = paste_masks_in_image(found["masks"], found["boxes"], (150, 200))[0, 0]
+    result = model._result(grey(150, 200), found, 0.0)
+    assert result.confidence.any() and np.abs(result.confidence - expected.numpy()).max() < 1e-5
 
 
 def test_objects_at_the_border(model, detect, default_photos):
