@@ -15,13 +15,19 @@ from pathlib import Path
 
 from labkit.locale import language
 
-__all__ = ["ADE20K", "CITYSCAPES", "COCO", "IGNORE", "LABEL_SETS", "PEOPLE", "VOC", "LabelSet", "label_set"]
+__all__ = ["IGNORE", "LABEL_SETS", "VOC", "LabelSet", "label_set"]
 
 IGNORE = 255
 """The label of a pixel that nobody labelled; it counts neither in training nor in a score."""
 
 LABEL_SETS = ("PASCAL VOC", "COCO", "ADE20K", "Cityscapes", "people")
-"""The names of all label sets, as they stand in `made_by["classes"]`."""
+"""The names of all label sets, as they stand in `made_by["classes"]`.
+
+VOC's 20 classes and the background in their usual order (Everingham et al., 2010); COCO's 80 objects in torchvision's
+91 ids, ten of which were never used (Lin et al., 2014); the 150 of SceneParse150 by the first of their names (Zhou et
+al., 2017) and the 19 that Cityscapes trains on (Cordts et al., 2016), from 1: 0 occurs in no result; people and the
+rest.
+"""
 
 _KEYS = {
     "airplane": "aeroplane",
@@ -73,6 +79,13 @@ class LabelSet:
         valid = ", ".join(self.names[label_id] for label_id in self.ids)
         raise ValueError(f"no class is called {name!r} in {self.name}; valid are: {valid}")
 
+    def __contains__(self, name: str) -> bool:
+        """Whether `id` knows a class by this name."""
+        try:
+            return self.id(name) >= 0
+        except ValueError:
+            return False
+
     def label(self, label_id: int) -> str:
         """The name of a label id in the language of the context."""
         return (self.names_ru if language() == "ru" else self.names)[label_id]
@@ -82,9 +95,8 @@ class LabelSet:
 def label_set(name: str) -> LabelSet:
     """The label set of a name in `LABEL_SETS`, its file read at the first call; ValueError for another name."""
     if name == "people":
-        voc = label_set("PASCAL VOC")
-        person = (0, voc.id("person"))
-        return LabelSet(name, *(tuple(column[n] for n in person) for column in (voc.names, voc.names_ru, voc.colors)))
+        person = VOC.id("person")
+        return LabelSet(name, *((column[0], column[person]) for column in (VOC.names, VOC.names_ru, VOC.colors)))
     if name not in LABEL_SETS:
         raise ValueError(f"no label set is called {name!r}; valid are: {', '.join(LABEL_SETS)}")
     path = Path(__file__).parent / "labels" / f"{name.lower().replace(' ', '_')}.csv"
@@ -94,23 +106,3 @@ def label_set(name: str) -> LabelSet:
 
 
 VOC = label_set("PASCAL VOC")
-"""The 20 classes of PASCAL VOC 2012 and the background, in their usual order (Everingham et al., 2010)."""
-
-PEOPLE: LabelSet
-"""People and everything else."""
-
-COCO: LabelSet
-"""The 80 objects of COCO and the background in torchvision's 91 ids; ten were never used (Lin et al., 2014)."""
-
-ADE20K: LabelSet
-"""The 150 classes of SceneParse150 by the first of their names; 0 occurs nowhere in a result (Zhou et al., 2017)."""
-
-CITYSCAPES: LabelSet
-"""The 19 classes that are trained on, from 1; 0 occurs nowhere in a result (Cordts et al., 2016)."""
-
-
-def __getattr__(name: str) -> LabelSet:
-    for known in LABEL_SETS:
-        if known.upper() == name:
-            return label_set(known)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,51 +13,25 @@ from PIL import Image
 from scipy import ndimage
 
 from labkit.classes import VOC
-from labkit.io.drawing import (
-    PANEL,
-    STYLE,
-    Drawing,
-    Drawings,
-    cut,
-    display_svg,
-    in_html,
-    note,
-    panels,
-    plain_table,
-    small,
-    svg,
-)
+from labkit.io.drawing import PANEL, STYLE, Drawing, Drawings, cut, in_html, note, panels, plain_table, small, svg  # noqa: F401
 from labkit.locale import number, text
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
-from labkit.variants import VARIANTS
 
 __all__ = [
     "AGREED",
     "EXTRA",
     "LOST",
-    "PANEL",
-    "STYLE",
-    "Drawing",
-    "Drawings",
     "colors_of",
     "compared",
-    "cut",
-    "display_svg",
     "figure",
     "figures",
-    "in_html",
     "legend_rows",
     "mask_image",
     "named_segments",
-    "note",
     "overlay_image",
     "painted",
-    "panels",
-    "plain_table",
     "rgb",
-    "small",
     "summary",
-    "svg",
     "tinted",
     "visible_ids",
 ]
@@ -121,8 +95,9 @@ def visible_ids(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
 
 def mask_image(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
     """The segments in their colours on black, `HxWx3` uint8."""
-    table = np.zeros((max((s.id for s in result.segments), default=0) + 1, 3), np.uint8)
-    for segment_id, color in colors_of(result).items():
+    colors = colors_of(result)
+    table = np.zeros((max(colors, default=0) + 1, 3), np.uint8)
+    for segment_id, color in colors.items():
         table[segment_id] = rgb(color)
     return table[visible_ids(result, threshold)]
 
@@ -143,13 +118,14 @@ def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
     listed: Counter[int] = Counter()
     rows = []
     for segment in sorted(result.segments, key=lambda s: -s.area):
-        if result.classes is None:
-            rows.append((segment, f"{text('figures.object')} {segment.id}"))
-            continue
         listed[segment.label_id] += 1
-        name = result.classes.label(segment.label_id)
-        several = of_class[segment.label_id] > 1
-        rows.append((segment, f"{name} {listed[segment.label_id]}" if several else name))
+        if result.classes is None:
+            name = f"{text('figures.object')} {segment.id}"
+        elif of_class[segment.label_id] > 1:
+            name = f"{result.classes.label(segment.label_id)} {listed[segment.label_id]}"
+        else:
+            name = result.classes.label(segment.label_id)
+        rows.append((segment, name))
     return rows
 
 
@@ -190,13 +166,9 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
         legend_columns=3,
     )
     drawn.set_label(f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing')}")
-    if _instances(result):
+    if result.made_by.get("variant") == "mask_rcnn":
         _draw_boxes(drawn.axes[2], result, {name for _, name, *_ in rows[:_LEGEND_ROWS]})
     return drawn
-
-
-def _instances(result: Segmentation) -> bool:
-    return result.made_by.get("variant") in {row.name for row in VARIANTS if row.kind == "instance"}
 
 
 def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:

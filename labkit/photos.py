@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,8 +75,7 @@ class Photo:
         return f"Photo({self.name!r}, {width}x{height})"
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A file that gave no photo: `name` as the user knows it, `reason` in their language, and the whole `path`."""
 
     name: str
@@ -141,8 +141,7 @@ def load_photos(
             continue
         photo = replace(photo, name=unique_name(found.path, taken))
         if first.setdefault(photo.sha256, photo.name) != photo.name:
-            note = text("photos.duplicate", other=first[photo.sha256])
-            photo = replace(photo, notes=(*photo.notes, note))
+            photo = replace(photo, notes=(*photo.notes, text("photos.duplicate", other=first[photo.sha256])))
         photos.append(photo)
     if not photos:
         skipped = capped([f"  {one.name} — {one.reason}" for one in photos.skipped], _LISTED_IN_ERROR)

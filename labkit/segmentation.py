@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from labkit.classes import LABEL_SETS, VOC, LabelSet, label_set
 from labkit.io.rle import decode_mask, encode_mask
-
-if TYPE_CHECKING:
-    from labkit.photos import Photo
+from labkit.photos import Photo
 
 __all__ = ["MIN_SHARE", "Segment", "Segmentation", "load_segmentation"]
 
@@ -46,9 +44,7 @@ class Segment:
     @property
     def box(self) -> tuple[int, int, int, int]:
         rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
-        if len(rows) == 0:
-            return (0, 0, 0, 0)
-        return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1) if len(rows) else (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,9 +42,8 @@ def test_from_labels(default_photos):
         (1, CAT, "cat", 0.25, 400),
         (2, DOG, "dog", 1.0, 100 * labels.shape[1]),
     ]
-    assert result.ids.dtype == np.int32 and np.array_equal(
-        result.ids, np.select([labels == CAT, labels == DOG], [1, 2])
-    )
+    assert result.ids.dtype == np.int32
+    assert np.array_equal(result.ids, np.select([labels == CAT, labels == DOG], [1, 2]))
     assert np.array_equal(result.labels, np.where(labels == 255, 0, labels)) and result.labels.dtype == np.uint8
     assert np.array_equal(Segmentation.from_labels(photo, labels).confidence, np.ones_like(confidence))
 
@@ -111,6 +110,9 @@ def test_round_trip(outlined, tmp_path, name):
     """A saved result comes back whole under any name; the pixels have the score of their segment."""
     photo = Photo.from_pixels(name, outlined.photo.pixels)
     result = replace(outlined, photo=photo, made_by={"variant": "fcn", "settings": {"finest": 8}})
+    foreign = replace(result, classes=replace(VOC, name="Mapillary Vistas"))
+    loaded = load_segmentation(foreign.save(tmp_path)[0], photo)
+    assert loaded.classes is None and [s.label for s in loaded.segments] == ["cat"], "a label set of somebody else"
     loaded = load_segmentation(result.save(tmp_path)[0], photo)
     assert np.array_equal(loaded.ids, result.ids) and loaded.ids.dtype == np.int32
     assert loaded.classes is VOC and loaded.made_by == {**result.made_by, "classes": "PASCAL VOC"}
@@ -151,13 +153,6 @@ def test_mask_of_in_other_words(default_photos):
     assert np.array_equal(result.mask_of("кошка"), labels == 17) and not result.mask_of("tvmonitor").any()
 
 
-def test_label_set_of_somebody_else(outlined, tmp_path):
-    """A result whose label set this kit does not have is read without one."""
-    result = replace(outlined, classes=replace(VOC, name="Mapillary Vistas"))
-    loaded = load_segmentation(result.save(tmp_path)[0], outlined.photo)
-    assert loaded.classes is None and [s.label for s in loaded.segments] == ["cat"]
-
-
 def test_many_segments_without_classes(default_photos, tmp_path):
     """More than 255 segments keep their ids; a model without classes writes no classes file."""
     photo = default_photos["sheep"]
@@ -174,9 +169,11 @@ def test_many_segments_without_classes(default_photos, tmp_path):
 def test_empty_result(default_photos, tmp_path):
     """Nothing found is a result like any other."""
     photo = default_photos["horses"]
-    result = Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))
-    loaded = load_segmentation(result.save(tmp_path)[0], photo)
-    assert result.segments == loaded.segments == [] and not loaded.ids.any() and not loaded.labels.any()
+    empty = Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))
+    for result in (empty, Segmentation.nothing(photo)):
+        loaded = load_segmentation(result.save(tmp_path)[0], photo)
+        assert result.segments == loaded.segments == [] and not loaded.ids.any() and not loaded.labels.any()
+        assert loaded.classes is result.classes
 
 
 def edit(change):
@@ -208,12 +205,8 @@ DAMAGE = {
     "made by nobody": edit(lambda record: record.update(made_by=None)),
     "segment without score": edit(lambda record: record["segments"][0].pop("score")),
     "mask of another size": edit(lambda record: record["segments"][0]["rle"].update(size=[30, 45])),
-    "mask cut": edit(
-        lambda record: record["segments"][0]["rle"].update(counts=record["segments"][0]["rle"]["counts"][:99])
-    ),
     "mask empty": edit(lambda record: record["segments"][0]["rle"].update(counts="")),
-    "mask too long": edit(lambda record: record["segments"][0]["rle"].update(counts="PPPP" * 9)),
-    "mask not a string": edit(lambda record: record["segments"][0]["rle"].update(counts=[1, 2])),
+    "mask of other runs": edit(lambda record: record["segments"][0]["rle"].update(counts=[1, 2])),
     "segment of no id": edit(lambda record: record["segments"].clear()),
     "ids missing": lambda folder: (folder / "cat_chelsea.ids.png").unlink(),
     "ids cut": rewrite("cat_chelsea.ids.png", lambda data: data[: len(data) // 2]),

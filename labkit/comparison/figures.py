@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, combinations_with_replacement
 
 import matplotlib
 import numpy as np
@@ -22,20 +22,7 @@ from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
 
-__all__ = [
-    "agreement",
-    "agreement_figure",
-    "aligned",
-    "areas",
-    "boxes",
-    "by_photo",
-    "class_name",
-    "joined",
-    "masks_figure",
-    "masks_figures",
-    "masks_of",
-    "table",
-]
+__all__ = ["agreement_figure", "aligned", "areas", "by_photo", "class_name", "masks_figures", "table"]
 
 _PANEL = 1.5
 _SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
@@ -47,14 +34,11 @@ Results = Mapping[int, Sequence[Segmentation]]
 
 def class_name(target: str) -> str:
     """The name of the sought class, which is given in Russian or English; LabkitError lists the valid ones."""
-    try:
-        label_id = VOC.id(target)
-    except (ValueError, AttributeError):
-        label_id = 0
-    names = [VOC.label(n) for n in range(1, len(VOC))]
+    names = [VOC.label(n) for n in range(len(VOC))]
+    label_id = VOC.id(target) if isinstance(target, str) and target in VOC else 0
     if label_id == 0:  # the background is nothing to look for
-        raise LabkitError(text("comparison.target", given=target, valid=", ".join(names)))
-    return names[label_id - 1]
+        raise LabkitError(text("comparison.target", given=target, valid=", ".join(names[1:])))
+    return names[label_id]
 
 
 def aligned(results: Results) -> dict[int, list[Segmentation]]:
@@ -77,12 +61,15 @@ def by_photo(results: Results) -> list[Segmentation]:
 
     A pixel's confidence becomes the score of its segment: one of each pixel, six times a photo, would be megabytes.
     """
-    numbers = sorted(results)
-    return [
-        _plain(result, variant)
-        for of_photo in zip(*(results[variant] for variant in numbers), strict=True)
-        for variant, result in zip(numbers, of_photo, strict=True)
-    ]
+    shown = []
+    for of_photo in zip(*(results[variant] for variant in sorted(results)), strict=True):
+        for variant, result in zip(sorted(results), of_photo, strict=True):
+            scores = np.zeros(max((segment.id for segment in result.segments), default=0) + 1, np.float32)
+            for segment in result.segments:
+                scores[segment.id] = segment.score
+            made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
+            shown.append(replace(result, confidence=scores[result.ids], made_by=made_by))
+    return shown
 
 
 def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[tuple[int, int, int, int]]:
@@ -96,23 +83,20 @@ def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[t
     return found
 
 
-def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: float | None = None) -> Segmentation:
+def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: float = 0.0) -> Segmentation:
     """SAM's best answer to each box joined as the mask of a class; `seconds` is what they took together.
 
     Without answers the mask is empty, and `made_by` too: nothing was asked.
     """
-    mask, confidence = np.zeros(photo.pixels.shape[:2], bool), np.zeros(photo.pixels.shape[:2], np.float32)
+    labels, confidence = np.zeros(photo.pixels.shape[:2], np.uint8), np.zeros(photo.pixels.shape[:2], np.float32)
     for answer in answers:
         for best in answer.segments[:1]:
-            mask |= best.mask
+            labels[best.mask] = VOC.id(target)
             confidence = np.maximum(confidence, np.where(best.mask, answer.confidence, 0))
     made_by = {}
     if answers:
-        asked = {"boxes": [answer.made_by.get("prompts", {}).get("box") for answer in answers]}
-        made_by = {**answers[0].made_by, "prompts": asked}
-        if seconds is not None:
-            made_by["seconds"] = round(seconds, 4)
-    labels = np.where(mask, VOC.id(target), 0).astype(np.uint8)
+        asked = {"boxes": [answer.made_by["prompts"]["box"] for answer in answers]}
+        made_by = {**answers[0].made_by, "prompts": asked, "seconds": round(seconds, 4)}
     return Segmentation.from_labels(photo, labels, confidence, made_by=made_by)
 
 
@@ -128,13 +112,11 @@ def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
     A photo on which both masks are empty is left out (that they do not see what is not there says nothing of their
     masks); one on which only one of them is empty counts 0. NaN where no photo is left.
     """
-    rows = list(masks.values())
-    matrix = np.full((len(rows), len(rows)), np.nan)
-    for i, first in enumerate(rows):
-        for j, second in enumerate(rows[: i + 1]):
-            scores = [iou(a, b) for a, b in zip(first, second, strict=True) if a.any() or b.any()]
-            if scores:
-                matrix[i, j] = matrix[j, i] = np.mean(scores)
+    matrix = np.full((len(masks), len(masks)), np.nan)
+    for (i, first), (j, second) in combinations_with_replacement(enumerate(masks.values()), 2):
+        scores = [iou(a, b) for a, b in zip(first, second, strict=True) if a.any() or b.any()]
+        if scores:
+            matrix[i, j] = matrix[j, i] = np.mean(scores)
     return matrix
 
 
@@ -179,8 +161,10 @@ def areas(results: Results, target: str) -> str:
 @matplotlib.rc_context(STYLE)
 def masks_figure(photo: Photo, masks: Mapping[int, np.ndarray], target: str) -> Drawing:
     """One photo: each model's mask over it, under the model's title and the mask's share."""
-    shrunk = Photo(photo.name, np.array(small(photo.pixels, _SHOWN)))
-    images = [Image.fromarray(_overlay(shrunk, mask, target)) for mask in masks.values()]
+    shrunk, label, images = Photo(photo.name, np.array(small(photo.pixels, _SHOWN))), np.uint8(VOC.id(target)), []
+    for mask in masks.values():
+        inside = Image.fromarray(mask).resize(shrunk.pixels.shape[1::-1], Image.Resampling.NEAREST)
+        images.append(Image.fromarray(overlay_image(Segmentation.from_labels(shrunk, np.array(inside) * label), 0.6)))
     titles = [f"{find_variant(variant).title}\n{_share(mask)}" for variant, mask in masks.items()]
     drawn = panels(images, titles, len(images), _PANEL, name=f"{photo.name}, {class_name(target)}")
     drawn.set_figheight(drawn.get_figheight() + 0.3)
@@ -211,55 +195,34 @@ def agreement_figure(results: Results, target: str) -> Drawing:
     masks = masks_of(results, target)
     matrix = agreement(masks)
     titles = [find_variant(variant).title for variant in masks]
-    count = len(titles)
+    count, middles = len(titles), np.arange(len(titles)) + 0.5
     np.fill_diagonal(matrix, np.nan)
-    known = matrix[np.isfinite(matrix)]
-    low = min(0.9, np.floor(known.min() * 10) / 10) if known.size else 0.0
-    colors = matplotlib.colormaps["cividis"]((matrix - low) / (1 - low))
+    low = min(0.9, np.floor(np.nanmin(matrix, initial=1) * 10) / 10)
     drawn = Drawing(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
     drawn.set_label(f"{text('comparison.agreement')}, {class_name(target)}")
     ax = drawn.subplots()
+    squares = ax.pcolormesh(np.ma.masked_invalid(matrix), cmap="cividis", vmin=low, vmax=1)
     for (row, column), value in np.ndenumerate(matrix):
-        color = colors[row, column][:3] if np.isfinite(value) else np.full(3, 0.93)
-        ax.fill([column, column + 1, column + 1, column], [row, row, row + 1, row + 1], color=color, linewidth=0)
         if row != column:
+            dark = np.isfinite(value) and np.dot(squares.to_rgba(value)[:3], (0.2126, 0.7152, 0.0722)) < 0.5
             told = number(value, 2) if np.isfinite(value) else _NONE
-            ink = "white" if color @ (0.2126, 0.7152, 0.0722) < 0.5 else "black"
-            ax.text(column + 0.5, row + 0.5, told, ha="center", va="center", color=ink)
-    ax.set(xlim=(0, count), ylim=(count, 0))
-    ax.set_xticks(np.arange(count) + 0.5, titles, fontsize=8)
-    ax.set_yticks(np.arange(count) + 0.5, titles, fontsize=8)
+            ax.text(middles[column], middles[row], told, ha="center", va="center", color="white" if dark else "black")
+    ax.set(xlim=(0, count), ylim=(count, 0), facecolor="#ededed")
+    ax.set_xticks(middles, titles, fontsize=8)
+    ax.set_yticks(middles, titles, fontsize=8)
     ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
     ax.spines[:].set_visible(False)
     return drawn
 
 
-def _plain(result: Segmentation, variant: int) -> Segmentation:
-    scores = np.zeros(max((segment.id for segment in result.segments), default=0) + 1, np.float32)
-    for segment in result.segments:
-        scores[segment.id] = segment.score
-    made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
-    return replace(result, confidence=scores[result.ids], made_by=made_by)
-
-
 def _of_class(result: Segmentation, target: str) -> list[Segment]:
     """The segments of a class; none where the model's label set does not have it (people, street scenes)."""
-    try:
-        label_id = result.classes.id(target) if result.classes else None
-    except ValueError:
-        return []
+    label_id = result.classes.id(target) if result.classes and target in result.classes else None
     return [segment for segment in result.segments if segment.label_id == label_id]
 
 
 def _mask(result: Segmentation, target: str) -> np.ndarray:
     return result.mask_of(target) if _of_class(result, target) else np.zeros(result.ids.shape, bool)
-
-
-def _overlay(photo: Photo, mask: np.ndarray, target: str) -> np.ndarray:
-    """A mask of the full size over the photo of a panel's size, in the class's colour."""
-    shrunk = Image.fromarray(mask).resize(photo.pixels.shape[1::-1], Image.Resampling.NEAREST)
-    labels = np.where(np.array(shrunk), VOC.id(target), 0).astype(np.uint8)
-    return overlay_image(Segmentation.from_labels(photo, labels), 0.6)
 
 
 def _share(mask: np.ndarray) -> str:
@@ -268,5 +231,4 @@ def _share(mask: np.ndarray) -> str:
 
 def _seconds(value: float, digits: int) -> str:
     """In tenths it hardly changes from run to run."""
-    least = 10**-digits
-    return number(value, digits) if value > least else f"≤{number(least, digits)}"
+    return number(value, digits) if value > 10**-digits else f"≤{number(10**-digits, digits)}"

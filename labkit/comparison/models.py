@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.classes import LabelSet, label_set
+from labkit.classes import label_set
 from labkit.comparison import figures as comparison
-from labkit.io.errors import LabkitError
-from labkit.io.progress import track
+from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.variants import VARIANTS, Variant, find_variant
 from labkit.weights import download
@@ -49,19 +49,17 @@ def load_models(target: str, weights: str | Path = "embedded", device: str = "au
             wanted, reason = _choose(row, given, label)
             model = load_model(row, wanted, device)
         except Exception as error:  # whatever is wrong with these weights, the embedded ones may do
-            reason = text("comparison.not_had", given=given, reason=_line(error))
+            reason = text("comparison.not_had", given=given, reason=one_line(error))
             try:
                 model = load_model(row, "embedded", device)
             except Exception as error:
-                lines.append(text("comparison.not_loaded", **title, reason=_line(error)))
+                lines.append(text("comparison.not_loaded", **title, reason=one_line(error)))
                 continue
-        if reason:
-            model.weights = replace(model.weights, reason=reason)
         models[row.number] = model
-        weights = model.weights
-        lines.append(text("comparison.weights", **title, name=weights.name, reason=weights.reason))
-        if not _knows(model.classes, label):
-            lines.append("  " + text("comparison.not_known", name=weights.name, label=label))
+        taken = model.weights = replace(model.weights, reason=reason or model.weights.reason)
+        lines.append(text("comparison.weights", **title, name=taken.name, reason=taken.reason))
+        if model.classes is not None and label not in model.classes:
+            lines.append("  " + text("comparison.not_known", name=taken.name, label=label))
     print("\n".join(lines))
     return models
 
@@ -77,7 +75,7 @@ def check_weights(weights: str | Path) -> str:
 
 def fitting_releases(variant: int | str | Variant, target: str) -> list[Release]:
     """A variant's releases that know the class, or know none at all (SAM), the one that `official` means first."""
-    return [row for row in releases_of(variant) if _knows(label_set(row.classes) if row.classes else None, target)]
+    return [row for row in releases_of(variant) if not row.classes or target in label_set(row.classes)]
 
 
 def ask_sam(sam: Model, results: Mapping[int, Sequence[Segmentation]], target: str) -> Results:
@@ -85,27 +83,21 @@ def ask_sam(sam: Model, results: Mapping[int, Sequence[Segmentation]], target: s
 
     The boxes are those of Mask R-CNN's objects, or the one of the first semantic model's mask: `comparison.boxes`.
     """
-    from labkit.models import Results
+    from labkit.models.base import for_each
 
     first = min((number for number in results if number not in (SAM, MASK_RCNN)), default=None)
     detected, semantic = ({r.photo.name: r for r in results.get(number, ())} for number in (MASK_RCNN, first))
-    photos = [result.photo for result in {**semantic, **detected}.values()]
-    answered = Results()
-    for photo in track(photos, text("model.progress")):
+
+    def ask(group: list[Photo]) -> list[Segmentation]:
+        (photo,), started = group, time.perf_counter()
         nothing = Segmentation.nothing(photo)
-        started, answers = time.perf_counter(), []
-        try:
-            boxes = comparison.boxes(detected.get(photo.name, nothing), semantic.get(photo.name, nothing), target)
-            if boxes:
-                sam.set_photo(photo)  # the image encoder: once a photo
-                answers = [sam.prompt(box=box) for box in boxes]
-        except Exception as error:  # whatever one photo does, the others are still asked
-            answered.failed.append((photo.name, _line(error)))
-            continue
-        answered.append(comparison.joined(photo, answers, target, time.perf_counter() - started))
-    for name, reason in answered.failed:
-        print(text("model.failed", name=name, reason=reason))
-    return answered
+        boxes = comparison.boxes(detected.get(photo.name, nothing), semantic.get(photo.name, nothing), target)
+        if boxes:
+            sam.set_photo(photo)  # the image encoder: once a photo
+        answers = [sam.prompt(box=box) for box in boxes]
+        return [comparison.joined(photo, answers, target, time.perf_counter() - started)]
+
+    return for_each([[result.photo] for result in {**semantic, **detected}.values()], ask)
 
 
 def _choose(row: Variant, given: str, label: str) -> tuple[str, str]:
@@ -117,22 +109,11 @@ def _choose(row: Variant, given: str, label: str) -> tuple[str, str]:
         if given == "official":
             return f"official/{fitting[0].name}", ""
         cached = next(filter(download.cached, fitting), None)
-        if cached is None:
-            return "embedded", text("comparison.not_cached")
-        return f"official/{cached.name}", text("comparison.cached")
+        if cached is not None:
+            return f"official/{cached.name}", text("comparison.cached")
+        return "embedded", text("comparison.not_cached")
     release = OFFICIAL.get(given.removeprefix("official/"))
     if release is not None and release.variant != row.name:
         other = find_variant(release.variant).title
         return "embedded", text("comparison.other_model", given=given, model=other)
     return given, ""
-
-
-def _knows(classes: LabelSet | None, label: str) -> bool:
-    try:
-        return classes is None or classes.id(label) > 0
-    except ValueError:
-        return False
-
-
-def _line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from labkit.photos import load_photos
 from labkit.report.page import write_page
 from labkit.report.run import Report, find_notebook, run_notebook
 from labkit.variants import VARIANTS
-from labkit.weights.catalogue import OFFICIAL, Release
+from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.download import fetch
 from labkit.weights.find import find_weights
 
@@ -65,31 +66,25 @@ def make_comparison(
 def _had(weights: str, label: str, failed: Callable[[str], object]) -> str:
     """What the notebook is to take, downloaded by now: what it waits for would not be seen here."""
     if weights == "official":
-        releases = [fitting[0] for row in VARIANTS if (fitting := fitting_releases(row, label))]
-        return weights if all([_fetched(release, failed) for release in releases]) else "cached"
-    if weights.removeprefix("official/") in OFFICIAL:
+        for release in chain(*(fitting_releases(row, label)[:1] for row in VARIANTS)):
+            try:
+                fetch(release)
+            except LabkitError as error:  # one that cannot be had must not cost the others
+                failed(str(error))
+                weights = "cached"
+    elif weights.removeprefix("official/") in OFFICIAL:
         fetch(OFFICIAL[weights.removeprefix("official/")])
     elif Path(weights).is_file():
-        _check(Path(weights))
-        return str(Path(weights).resolve())
+        return _checked(Path(weights))
     return weights
 
 
-def _fetched(release: Release, failed: Callable[[str], object]) -> bool:
-    try:
-        return bool(fetch(release))
-    except LabkitError as error:  # one that cannot be had must not cost the others
-        failed(str(error))
-        return False
-
-
-def _check(path: Path) -> None:
-    """LabkitError where a file of weights is none of any variant's."""
+def _checked(path: Path) -> str:
+    """The whole path of a file of weights; LabkitError where it is none of any variant's."""
     wrong = []
     for row in VARIANTS:
         try:
-            find_weights(row, path)
-            return
+            return str(find_weights(row, path).path.resolve())
         except LabkitError as error:
             wrong.append(error)
     raise wrong[0]

@@ -18,10 +18,9 @@ from labkit.evaluation.annotations import find_ground_truth
 from labkit.explain.drawing import Sliders, changes, three_colors
 from labkit.explain.measures import boundary_iou, on_photo, photo_part
 from labkit.figures import Drawing, overlay_image, panels, plain_table, small
-from labkit.io.errors import LabkitError
 from labkit.io.progress import track
 from labkit.locale import number, text
-from labkit.models.base import Setting
+from labkit.models.base import Setting, checked
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -41,8 +40,6 @@ CRF_SETTINGS = {
 """
 
 _SIDE, _STEP = 192, 6
-
-
 _WIDTH, _DETAIL = 2.7, 1.9
 _Pair = tuple[Segmentation, Segmentation]
 """An answer before and after the CRF."""
@@ -62,12 +59,7 @@ class DenseCRF:
 
     def __init__(self, pixels: np.ndarray, step: int = _STEP, **settings: float):
         """`pixels` is `HxWx3` uint8; settings as in `CRF_SETTINGS`, LabkitError for another one or one out of range."""
-        if unknown := settings.keys() - CRF_SETTINGS.keys():
-            valid = ", ".join(CRF_SETTINGS)
-            raise LabkitError(text("model.setting", given=", ".join(sorted(unknown)), valid=valid))
-        for name, value in settings.items():
-            CRF_SETTINGS[name].check(name, value)
-        self.settings = {name: setting.value for name, setting in CRF_SETTINGS.items()} | settings
+        self.settings = checked(CRF_SETTINGS, settings)
         self.size = pixels.shape[:2]
         rows, columns = (torch.arange(min(step // 2, (n - 1) // 2), n, step) for n in self.size)
         self._speakers = (rows[:, None] * self.size[1] + columns).flatten()  # of the flattened photo

@@ -21,7 +21,9 @@ from labkit.explain.measures import window
 from labkit.figures import AGREED, EXTRA, LOST, STYLE, Drawing, in_html, painted, panels, small, svg
 from labkit.io.errors import LabkitError
 from labkit.locale import keep_language, number, text
+from labkit.models.base import Setting
 from labkit.photos import Photo
+from labkit.viewer.explore import control
 from labkit.viewer.widget import display_with_page
 
 __all__ = [
@@ -133,14 +135,7 @@ class Sliders(ipywidgets.VBox):
         words_width: int = 14,
     ):
         """`plain` is what stands in its place where there is only text; `words_width` in rem."""
-        style, layout = {"description_width": f"{words_width}rem"}, {"width": f"{words_width + 22}rem"}
-        sliders = {}
-        for name, (words, value, low, high) in settings.items():
-            kind, step = (ipywidgets.IntSlider, 1) if isinstance(value, int) else (ipywidgets.FloatSlider, 0.5)
-            sliders[name] = kind(
-                value, min=low, max=high, step=step, description=words, continuous_update=False, style=style
-            )
-            sliders[name].layout = ipywidgets.Layout(max_width="100%", **layout)
+        sliders = {n: control(words, Setting(*row), 0.5, words_width) for n, (words, *row) in settings.items()}
         self.first, shown = svg(draw(**{name: row[1] for name, row in settings.items()})), ipywidgets.HTML()
 
         def follow(_change: Any = None) -> None:

@@ -12,7 +12,7 @@ from labkit.evaluation.metrics import eroded, iou
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.models.semantic import pad
-from labkit.segmentation import Segmentation
+from labkit.segmentation import Segment, Segmentation
 
 __all__ = ["boundary", "boundary_iou", "largest_label", "on_photo", "photo_part", "telling", "window"]
 
@@ -52,13 +52,9 @@ def on_photo(values: Any, part: tuple[float, float]) -> Any:
 
 def window(mask: np.ndarray) -> tuple[slice, slice]:
     """The part of the photo around a mask (`HxW` bool), a twelfth of its sides wider; all of it for an empty mask."""
-    parts = []
-    for axis in (1, 0):
-        inside = np.flatnonzero(mask.any(axis))
-        first, last = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, mask.shape[1 - axis])
-        margin = max(4, (last - first) // 12)
-        parts.append(slice(max(0, first - margin), last + margin))
-    return parts[0], parts[1]
+    x0, y0, x1, y1 = Segment(1, 0, "", 1.0, mask).box if mask.any() else (0, 0, *mask.shape[::-1])
+    below, beside = max(4, (y1 - y0) // 12), max(4, (x1 - x0) // 12)
+    return slice(max(0, y0 - below), y1 + below), slice(max(0, x0 - beside), x1 + beside)
 
 
 def boundary(mask: np.ndarray, share: float = 0.02) -> np.ndarray:

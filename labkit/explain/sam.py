@@ -13,15 +13,13 @@ from typing import Any
 import contourpy
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patches import Polygon, Rectangle
-from matplotlib.patheffects import withStroke
 from PIL import Image
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from labkit.evaluation.metrics import innermost
 from labkit.explain.drawing import array, cells, scale_of
 from labkit.explain.measures import on_photo
+from labkit.explain.prompts import draw_prompts
 from labkit.figures import STYLE, Drawing, cut, panels, small
 from labkit.locale import number, text
 from labkit.models.sam import OUTLINE_LOGIT
@@ -30,11 +28,10 @@ from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = ["embedding_figure", "encoded_figure", "object_of", "prompts_for", "ranking_figure", "sam_part", "stranger"]
 
-_EMBEDDING_PANEL, _PROMPT_PANEL = 1.8, 1.25
+_EMBEDDING_PANEL, _PROMPT_PANEL, _PROMPT_SCALE = 1.8, 1.25, 0.55
 _OPPONENT = np.array([[0.55, 0.3, 0.45], [0.55, 0.3, -0.45], [0.55, -0.6, 0.0]])
 """Red, green and blue of the three components."""
 _CORNERS = 40
-_INK, _LIGHT = "#222222", "#f0e442"
 _MARKS = (("o", "#0072b2"), ("s", "#e69f00"), ("^", "#cc79a7"))
 _BACKGROUND = 0.8
 
@@ -88,18 +85,11 @@ def prompts_for(mask: np.ndarray) -> dict[str, dict[str, Any]]:
 
     Its innermost point, the box around it, both, and the contour of its largest part in at most 40 corners.
     """
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    box = [int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1]
+    point, box = {"points": [innermost(mask)]}, {"box": list(Segment(1, 0, "", 1.0, mask).box)}
     lines = contourpy.contour_generator(z=np.pad(mask, 1).astype(float)).lines(0.5)
     longest = max(lines, key=len)[:-1] - 1
     corners = longest[np.linspace(0, len(longest), min(_CORNERS, len(longest)), endpoint=False).astype(int)]
-    point = {"points": [innermost(mask)]}
-    return {
-        "point": point,
-        "box": {"box": box},
-        "point_box": point | {"box": box},
-        "contour": {"polygon": corners.tolist()},
-    }
+    return {"point": point, "box": box, "point_box": point | box, "contour": {"polygon": corners.tolist()}}
 
 
 def encoded_figure(
@@ -116,8 +106,8 @@ def encoded_figure(
     drawn = panels(images, titles, len(images), _PROMPT_PANEL, name=photo.name, size=photo.pixels.shape[:2])
     whole, *axes = drawn.axes
     for ax, (asked, _) in zip(axes, prompts.values(), strict=True):
-        draw_prompt(whole, asked)
-        draw_prompt(ax, asked)
+        for panel in (whole, ax):
+            draw_prompts(panel, asked, _PROMPT_SCALE)
     with matplotlib.rc_context(STYLE):
         bar = drawn.colorbar(scale, ax=[whole, *axes], extend="max", shrink=0.9, aspect=12, pad=0.01)
         ticks = (-OUTLINE_LOGIT, 0, OUTLINE_LOGIT)
@@ -125,20 +115,6 @@ def encoded_figure(
         bar.ax.tick_params(labelsize=8)
         bar.set_label(text("explain.sam_logits"), fontsize=8)
     return drawn
-
-
-def draw_prompt(ax: Axes, asked: Mapping[str, Any]) -> None:
-    """Draws points, a box or a contour on one of `panels` that counts the photo's pixels."""
-    edged = [withStroke(linewidth=3, foreground=_INK)]
-    style = {"facecolor": "none", "edgecolor": _LIGHT, "linewidth": 1.5, "path_effects": edged, "clip_on": False}
-    if "polygon" in asked:
-        ax.add_patch(Polygon(np.array(asked["polygon"]) + 0.5, **style))
-    elif "box" in asked:
-        x0, y0, x1, y1 = asked["box"]
-        ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, **style))
-    for (x, y), sign in zip(asked.get("points", ()), asked.get("point_labels", ()), strict=True):
-        marker = {"marker": "*" if sign else "X", "color": _LIGHT, "markeredgecolor": _INK, "markersize": 10}
-        ax.plot(x + 0.5, y + 0.5, **marker, clip_on=False)
 
 
 @matplotlib.rc_context(STYLE)

@@ -11,45 +11,29 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
+from labkit.models import deeplab, fcn, mask_rcnn, pspnet, sam, unet
 from labkit.models.base import Model, Results
-from labkit.models.deeplab import build as build_deeplab
-from labkit.models.fcn import build as build_fcn
 from labkit.models.instance import InstanceModel
-from labkit.models.mask_rcnn import build as build_mask_rcnn
 from labkit.models.official import build_release, read_published
 from labkit.models.prompted import PromptedModel
-from labkit.models.pspnet import build as build_pspnet
-from labkit.models.sam import build as build_sam
 from labkit.models.semantic import SemanticModel
-from labkit.models.unet import build as build_unet
 from labkit.variants import VARIANTS, Variant, find_variant
 from labkit.weights.find import find_weights, read_header
 
-__all__ = [
-    "SEMANTIC",
-    "Model",
-    "Results",
-    "build_network",
-    "build_release",
-    "load_model",
-    "load_weights",
-    "network_for",
-    "pick_device",
-]
+__all__ = ["SEMANTIC", "Model", "Results", "build_network", "load_model", "load_weights", "network_for", "pick_device"]
 
 SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")
 """The variants that give a class to each pixel."""
 
-
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
-    "deeplab": build_deeplab,
-    "unet": build_unet,
-    "fcn": build_fcn,
-    "sam": build_sam,
-    "pspnet": build_pspnet,
-    "mask_rcnn": build_mask_rcnn,
+    "deeplab": deeplab.build,
+    "unet": unet.build,
+    "fcn": fcn.build,
+    "sam": sam.build,
+    "pspnet": pspnet.build,
+    "mask_rcnn": mask_rcnn.build,
 }
 _KINDS = {"semantic": SemanticModel, "instance": InstanceModel, "prompted": PromptedModel}
 
@@ -89,8 +73,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     except pickle.UnpicklingError as error:
         raise LabkitError(text("weights.unsafe", path=path)) from error
     except (OSError, RuntimeError, ValueError, EOFError, AttributeError, safetensors.SafetensorError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise LabkitError(text("weights.broken", path=path, error=reason)) from error
+        raise LabkitError(text("weights.broken", path=path, error=one_line(error))) from error
 
 
 def build_network(variant: int | str | Variant, former: bool = False) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from torch import nn
 
 from labkit import __version__
 from labkit.classes import VOC, LabelSet, label_set
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.io.progress import track
 from labkit.locale import text
 from labkit.models.folding import fold_batchnorm
@@ -24,7 +24,7 @@ from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.weights.find import Weights
 
-__all__ = ["Model", "Results", "Setting", "versions"]
+__all__ = ["Model", "Results", "Setting", "checked", "for_each", "versions"]
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,21 @@ class Setting:
             raise LabkitError(text("model.range", name=name, given=given, **valid))
 
 
+def checked(settings: dict[str, Setting], given: dict[str, Any]) -> dict[str, Any]:
+    """What is given and, of the other settings, their own values; LabkitError names what is valid."""
+    if unknown := given.keys() - settings.keys():
+        raise LabkitError(text("model.setting", given=", ".join(sorted(unknown)), valid=", ".join(settings)))
+    for name, value in given.items():
+        settings[name].check(name, value)
+    return {name: setting.value for name, setting in settings.items()} | given
+
+
 class Results(list[Segmentation]):
     """The segmentations of a set; `failed` has the name and the reason of each photo that could not be done."""
 
-    def __init__(self, results: Sequence[Segmentation] = (), failed: Sequence[tuple[str, str]] = ()):
-        super().__init__(results)
-        self.failed = list(failed)
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: list[tuple[str, str]] = []
 
 
 class Model(ABC):
@@ -84,13 +93,11 @@ class Model(ABC):
     @property
     def defaults(self) -> dict[str, Any]:
         """The settings of `segment` and their values when nothing is said."""
-        return {name: setting.value for name, setting in self.settings.items()}
+        return checked(self.settings, {})
 
     @abstractmethod
-    def _predict(
-        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
-    ) -> list[Segmentation]:
-        """The results of photos of one size; each gets its own copy of `made_by`."""
+    def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
+        """The results of photos of one size; `made_by` is written afterwards."""
 
     def segment(self, photo: Photo, **settings: Any) -> Segmentation:
         """Segments one photo; settings as in `defaults`, LabkitError names the valid ones."""
@@ -99,14 +106,16 @@ class Model(ABC):
     @torch.inference_mode()
     def segment_batch(self, photos: Sequence[Photo], **settings: Any) -> list[Segmentation]:
         """Segments photos of one size together, as many at once as memory bears."""
-        settings = self._check(settings)
+        settings = checked(self.settings, settings)
         started = time.perf_counter()
 
         def attempt() -> list[Segmentation]:
             fits = fitting(self, settings)
             with self._mixed():
-                groups = _same_size(photos, self.batch)
-                return [result for group in groups for result in self._predict(group, fits, self._made_by(fits))]
+                results = [r for group in _same_size(photos, self.batch) for r in self._predict(group, fits)]
+            for result in results:
+                result.made_by.update(self._made_by(fits))
+            return results
 
         results = until_it_fits(attempt, self, photos[0].name, settings, len(photos))
         for result in results:
@@ -125,31 +134,8 @@ class Model(ABC):
 
         On a GPU, neighbours of one size go through the network together; on a CPU one at a time is faster.
         """
-        self._check(settings)
-        results = Results()
-        for group in track(_same_size(photos, self.batch), text("model.progress")):
-            self._segment_group(group, settings, results)
-        for name, reason in results.failed:
-            print(text("model.failed", name=name, reason=reason))
-        return results
-
-    def _segment_group(self, group: list[Photo], settings: dict[str, Any], results: Results) -> None:
-        try:
-            results += self.segment_batch(group, **settings)
-        except Exception as error:  # whatever one photo does, the others are still segmented
-            if len(group) == 1:
-                results.failed.append((group[0].name, str(error) or type(error).__name__))
-                return
-            for photo in group:
-                self._segment_group([photo], settings, results)
-
-    def _check(self, given: dict[str, Any]) -> dict[str, Any]:
-        settings = self.settings
-        if unknown := given.keys() - settings.keys():
-            raise LabkitError(text("model.setting", given=", ".join(sorted(unknown)), valid=", ".join(settings)))
-        for name, value in given.items():
-            settings[name].check(name, value)
-        return {**self.defaults, **given}
+        checked(self.settings, settings)
+        return for_each(_same_size(photos, self.batch), lambda group: self.segment_batch(group, **settings))
 
     def _made_by(self, settings: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -163,6 +149,27 @@ class Model(ABC):
             "settings": settings,
             "versions": dict(versions(self.variant.name, self.weights.release is not None)),
         }
+
+
+def for_each(groups: list[list[Photo]], segment: Callable[[list[Photo]], list[Segmentation]]) -> Results:
+    """What `segment` says of groups of photos, with a progress bar; a photo that fails is named and stops no other."""
+    results = Results()
+
+    def add(group: list[Photo]) -> None:
+        try:
+            results.extend(segment(group))
+        except Exception as error:  # whatever one photo does, the others are still segmented
+            if len(group) == 1:
+                results.failed.append((group[0].name, one_line(error)))
+                return
+            for photo in group:
+                add([photo])
+
+    for group in track(groups, text("model.progress")):
+        add(group)
+    for name, reason in results.failed:
+        print(text("model.failed", name=name, reason=reason))
+    return results
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -93,13 +92,10 @@ def read_published(network: nn.Module, path: Path) -> dict[str, torch.Tensor]:
 
 def published_state(network: nn.Module, checkpoint: dict) -> dict[str, torch.Tensor]:
     """The tensors of a published checkpoint under the names of `network`, a network of `build_release`."""
-    state = checkpoint.get("state_dict", checkpoint)
-    wrapped = isinstance(network, Logits)
-    inner = network.network if wrapped else network
-    names = inner.state_dict()
-    if not state.keys() & names.keys():  # saved with the training code around it
+    state, inner = checkpoint.get("state_dict", checkpoint), getattr(network, "network", network)
+    if not state.keys() & inner.state_dict().keys():  # saved with the training code around it
         state = {name.removeprefix("model."): tensor for name, tensor in state.items()}
-    return {f"network.{name}": tensor for name, tensor in state.items()} if wrapped else dict(state)
+    return {f"network.{name}": tensor for name, tensor in state.items()} if inner is not network else dict(state)
 
 
 def side_of(release: Release) -> int:
@@ -109,8 +105,5 @@ def side_of(release: Release) -> int:
 
 def resized(pixels: np.ndarray, side: int) -> torch.Tensor:
     """A photo (`HxWx3` uint8) as torchvision's segmentation preset makes it: the shorter side resized, normalised."""
-    return _preset(side)(Image.fromarray(pixels))
-
-
-def _preset(side: int) -> Callable[[Image.Image], torch.Tensor]:
-    return partial(segmentation.FCN_ResNet50_Weights.DEFAULT.transforms, resize_size=side)()
+    preset = partial(segmentation.FCN_ResNet50_Weights.DEFAULT.transforms, resize_size=side)()
+    return preset(Image.fromarray(pixels))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,8 +31,7 @@ _CPU_POINTS, _GPU_POINTS, _POINT_MEGABYTES = 4, 256, 100
 """Points that the automatic mode asks at once: few stay in a processor's cache, on a GPU as many as fit."""
 
 
-@dataclass(frozen=True)
-class _Embedded:
+class _Embedded(NamedTuple):
     """A photo, the HxW of the input that it fills, its image embedding and the code of each of its places."""
 
     photo: Photo
@@ -82,15 +80,13 @@ class PromptedModel(Model):
         """The photo that was set."""
         return self._set.photo if self._set else None
 
-    def _predict(
-        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
-    ) -> list[Segmentation]:
+    def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         results = []
         for photo in photos:
             embedded, size = self._embed(photo), photo.pixels.shape[:2]
             given = self.network, embedded.embedding, embedded.places, embedded.inner, size, self.points_at_once
             masks, scores = everything(*given, **settings)
-            results.append(_result(photo, masks, scores, scores, dict(made_by), small_on_top=True))
+            results.append(_result(photo, masks, scores, scores, small_on_top=True))
         return results
 
     @torch.inference_mode()
@@ -141,9 +137,9 @@ class PromptedModel(Model):
         order = np.argsort(-scores, kind="stable")[:answers]
         logits, scores = logits[order], scores[order].tolist()
         sure = [np.clip(score, 0, 1) / (1 + np.exp(-one)) for one, score in zip(logits, scores, strict=True)]
-        made_by = {**self._made_by({"answers": answers}), "prompts": asked}
-        result = _result(photo, list(logits > 0), scores, sure, made_by)
-        made_by["seconds"] = round(time.perf_counter() - started, 4)
+        result = _result(photo, list(logits > 0), scores, sure)
+        result.made_by.update(self._made_by({"answers": answers}), prompts=asked)
+        result.made_by["seconds"] = round(time.perf_counter() - started, 4)
         return result
 
     def answer(self, asked: dict[str, Any], mask: np.ndarray | None, answers: int) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +174,6 @@ def _result(
     masks: list[np.ndarray],
     scores: list[float],
     sure: Sequence[np.ndarray | float],
-    made_by: dict[str, Any],
     small_on_top: bool = False,
 ) -> Segmentation:
     """Masks, best first, with the confidence of their pixels, as a result: the better ones on top, or the smaller."""
@@ -192,4 +187,4 @@ def _result(
     for segment in sorted(segments, key=lambda s: -s.area if small_on_top else -s.id):
         ids[segment.mask] = segment.id
         confidence[segment.mask] = confidences[segment.id - 1][segment.mask]
-    return Segmentation(photo, ids, confidence, segments, None, made_by)
+    return Segmentation(photo, ids, confidence, segments, None)

@@ -25,23 +25,21 @@ def check(
     the photo or ask for nothing.
     """
     asked: dict[str, Any] = {}
-    size = photo.pixels.shape[:2]
-    sizes = size, photo.original_size
     if _any_given(points):
-        asked["points"], asked["point_labels"] = _check_points(points, labels, *sizes)
+        asked["points"], asked["point_labels"] = _check_points(points, labels, photo)
     elif _any_given(labels):
         raise LabkitError(text("prompt.labels", points=0, labels=np.size(labels)))
     if polygon is not None:
         if mask is not None:
             raise LabkitError(text("prompt.both"))
-        asked["polygon"], mask = _check_polygon(polygon, *sizes)
+        asked["polygon"], mask = _check_polygon(polygon, photo)
     elif mask is not None:
-        mask = _check_mask(mask, size)
+        mask = _check_mask(mask, photo.pixels.shape[:2])
         asked["mask"] = encode_mask(mask)
     if box is None and mask is not None and ("polygon" in asked or "points" not in asked):
         box = Segment(1, 0, "", 1.0, mask).box
     if box is not None:
-        asked["box"] = _check_box(box, *sizes)
+        asked["box"] = _check_box(box, photo)
     if not asked:
         raise LabkitError(text("prompt.nothing"))
     if not any(asked.get("point_labels", ())) and "box" not in asked:
@@ -68,25 +66,22 @@ def _numbers(given: Any, shape: str, columns: int | None) -> np.ndarray:
     return array
 
 
-def _outside(key: str, size: tuple[int, int], file_size: tuple[int, int] | None, **values: object) -> LabkitError:
+def _outside(key: str, photo: Photo, **values: object) -> LabkitError:
     """With both sizes where the photo in work is smaller than its file: then the coordinates are perhaps the file's."""
-    said = text(f"prompt.{key}", width=size[1], height=size[0], **values)
-    if file_size not in (None, size):
-        scale = number(size[1] / file_size[1], 4)
-        said += " " + text(
-            "prompt.scaled", width=size[1], height=size[0], file=f"{file_size[1]}×{file_size[0]}", scale=scale
-        )
+    size = {"height": photo.pixels.shape[0], "width": photo.pixels.shape[1]}
+    said = text(f"prompt.{key}", **size, **values)
+    if photo.scale != (1, 1):
+        file = "×".join(map(str, reversed(photo.original_size or ())))
+        said += " " + text("prompt.scaled", **size, file=file, scale=number(photo.scale[0], 4))
     return LabkitError(said)
 
 
-def _check_points(
-    points: Any, labels: Any, size: tuple[int, int], file_size: tuple[int, int] | None
-) -> tuple[list[list[float]], list[int]]:
-    """Points inside a photo of `size` (H, W) and their labels; `file_size` is that of its file, for the message."""
+def _check_points(points: Any, labels: Any, photo: Photo) -> tuple[list[list[float]], list[int]]:
+    """Points inside the photo and their labels."""
     array = _numbers(points, "[(x, y), …]", 2)
     for x, y in array:
-        if not (0 <= x < size[1] and 0 <= y < size[0]):
-            raise _outside("outside", size, file_size, x=f"{x:g}", y=f"{y:g}")
+        if not (0 <= x < photo.pixels.shape[1] and 0 <= y < photo.pixels.shape[0]):
+            raise _outside("outside", photo, x=f"{x:g}", y=f"{y:g}")
     signs = [1] * len(array) if labels is None else np.ravel(np.asarray(labels)).tolist()
     if len(signs) != len(array):
         raise LabkitError(text("prompt.labels", points=len(array), labels=len(signs)))
@@ -95,37 +90,36 @@ def _check_points(
     return array.tolist(), [int(sign) for sign in signs]
 
 
-def _check_box(box: Any, size: tuple[int, int], file_size: tuple[int, int] | None) -> list[float]:
+def _check_box(box: Any, photo: Photo) -> list[float]:
     """The part of a box that lies in the photo; one that goes beyond a photo made smaller was measured on its file."""
-    height, width = size
+    height, width = photo.pixels.shape[:2]
     x0, y0, x1, y1 = given = _numbers(box, "(x0, y0, x1, y1)", None).tolist()
     x0, x1, y0, y1 = max(x0, 0.0), min(x1, float(width)), max(y0, 0.0), min(y1, float(height))
-    if x0 >= x1 or y0 >= y1 or (_beyond(given, size) and file_size not in (None, size)):
-        raise _outside("box", size, file_size, given=f"({', '.join(f'{n:g}' for n in given)})")
+    if x0 >= x1 or y0 >= y1 or _of_the_file(given, photo):
+        raise _outside("box", photo, given=f"({', '.join(f'{n:g}' for n in given)})")
     return [x0, y0, x1, y1]
 
 
-def _check_polygon(
-    polygon: Any, size: tuple[int, int], file_size: tuple[int, int] | None
-) -> tuple[list[list[float]], np.ndarray]:
+def _check_polygon(polygon: Any, photo: Photo) -> tuple[list[list[float]], np.ndarray]:
     """The contour's points and the mask of what is inside."""
     array = _numbers(polygon, "[(x, y), …]", 2)
     if len(array) < 3:
         raise LabkitError(plural("prompt.polygon", len(array)))
-    image = Image.new("1", size[::-1])
+    image = Image.new("1", photo.pixels.shape[1::-1])
     ImageDraw.Draw(image).polygon([tuple(point) for point in array], fill=1)
     mask = np.array(image)
     straight = np.linalg.matrix_rank(array - array[0]) < 2
     if straight or not mask.any():
-        raise _outside("polygon_empty", size, file_size)
-    if _beyond(array.ravel().tolist(), size) and file_size not in (None, size):
-        raise _outside("polygon_outside", size, file_size)
+        raise _outside("polygon_empty", photo)
+    if _of_the_file(array.ravel().tolist(), photo):
+        raise _outside("polygon_outside", photo)
     return array.tolist(), mask
 
 
-def _beyond(coordinates: list[float], size: tuple[int, int]) -> bool:
-    """Whether x or y, in turn, is larger than the photo, by more than a pixel."""
-    return max(coordinates[::2]) > size[1] + 1 or max(coordinates[1::2]) > size[0] + 1
+def _of_the_file(coordinates: list[float], photo: Photo) -> bool:
+    """Whether x or y, in turn, goes beyond a photo made smaller, by more than a pixel."""
+    beyond = max(coordinates[::2]) > photo.pixels.shape[1] + 1 or max(coordinates[1::2]) > photo.pixels.shape[0] + 1
+    return beyond and photo.scale != (1, 1)
 
 
 def _check_mask(mask: Any, size: tuple[int, int]) -> np.ndarray:

@@ -51,15 +51,12 @@ class SemanticModel(Model):
         fcn = {"finest": Setting(8, choices=(8, 16, 32))} if skips else {}
         return {"working_side": Setting(self._side, 64, 2048), **fcn}
 
-    def _predict(
-        self, photos: Sequence[Photo], settings: dict[str, Any], made_by: dict[str, Any]
-    ) -> list[Segmentation]:
+    def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         size = photos[0].pixels.shape[:2]
         inputs = [self._input(photo.pixels, settings["working_side"]) for photo in photos]
         height, width = inputs[0].shape[1:]
-        x = torch.stack([pad(x) if self._padded else x for x in inputs]).to(
-            self.device, memory_format=torch.channels_last
-        )
+        x = torch.stack([pad(x) if self._padded else x for x in inputs])
+        x = x.to(self.device, memory_format=torch.channels_last)
         if "finest" in settings:
             self.network.decoder.finest = settings["finest"]
         logits = self.network(x)
@@ -68,7 +65,7 @@ class SemanticModel(Model):
                 logits = self.network(x)
         logits = logits[:, :, :height, :width].float()
         return [
-            Segmentation.from_labels(photo, *_labels(one, size), self.classes, dict(made_by))
+            Segmentation.from_labels(photo, *_labels(one, size), self.classes)
             for photo, one in zip(photos, logits, strict=True)
         ]
 

@@ -15,7 +15,7 @@ from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.widget import ViewerWidget, awake, display_with_page
 
-__all__ = ["Explorer", "explore"]
+__all__ = ["Explorer", "control", "explore"]
 
 
 def explore(
@@ -44,14 +44,14 @@ class Explorer:
         first = next((n for n, photo in enumerate(self.photos) if photo is start), 0)
         names = [(f"{n + 1}. {photo.name}", n) for n, photo in enumerate(self.photos)]
         self.chooser = ipywidgets.Dropdown(options=names, value=first, description=text("viewer.choose"))
-        self.controls = {name: _control(name, setting) for name, setting in model.settings.items()}
+        self.controls = {name: control(text(f"setting.{name}"), row) for name, row in model.settings.items()}
         self.result = self._segment(first)
         self.viewer = ViewerWidget(self.result)
         self.widget = awake("labkit.explore", self.chooser, *self.controls.values(), self.viewer)
-        self._runs, self._turn, self._last = ThreadPoolExecutor(1), 0, Future[None]()
+        self._runs, self._last = ThreadPoolExecutor(1), Future[None]()
         self._last.set_result(None)
-        for control in (self.chooser, *self.controls.values()):
-            control.observe(keep_language(self._changed), names="value")
+        for part in (self.chooser, *self.controls.values()):
+            part.observe(keep_language(self._changed), names="value")
 
     def wait(self, timeout: float | None = None) -> None:
         """Returns when the result has followed the controls."""
@@ -64,13 +64,11 @@ class Explorer:
         """Nothing: `explore` has displayed it, also where it stands last in a cell."""
 
     def _changed(self, _change: Any) -> None:
-        self._turn += 1
-        self._last = self._runs.submit(copy_context().run, self._follow, self._turn)
+        self._last.cancel()  # of many wishes only the last is run
+        self._last = self._runs.submit(copy_context().run, self._follow)
 
-    def _follow(self, turn: int) -> None:
-        """Runs what the controls say now, unless they have moved on: of many wishes only the last is run."""
-        if turn != self._turn:
-            return
+    def _follow(self) -> None:
+        """Runs what the controls say now."""
         self.viewer.busy()
         number, message = self.chooser.value, ""
         self.settings = {name: control.value for name, control in self.controls.items()}
@@ -88,15 +86,17 @@ class Explorer:
         return self.model.segment(self.photos[number], **self.settings)
 
 
-def _control(name: str, setting: Any) -> ipywidgets.DOMWidget:
-    """A setting's control; it says its value when it is let go."""
+def control(words: str, setting: Any, step: float = 0.01, words_width: int = 14) -> ipywidgets.DOMWidget:
+    """The control of a `labkit.models.base.Setting`, which says its value when it is let go.
+
+    Its words are `words_width` rem wide; a whole number moves by 1, another by `step`.
+    """
     wide = {
-        "description": text(f"setting.{name}"),
-        "style": {"description_width": "14rem"},
-        "layout": ipywidgets.Layout(width="36rem", max_width="100%"),
+        "description": words,
+        "style": {"description_width": f"{words_width}rem"},
+        "layout": ipywidgets.Layout(width=f"{words_width + 22}rem", max_width="100%"),
     }
     if setting.choices:
         return ipywidgets.Dropdown(options=list(setting.choices), value=setting.value, **wide)
-    whole = isinstance(setting.value, int)
-    kind, step = (ipywidgets.IntSlider, 1) if whole else (ipywidgets.FloatSlider, 0.01)
-    return kind(value=setting.value, min=setting.low, max=setting.high, step=step, continuous_update=False, **wide)
+    kind, by = (ipywidgets.IntSlider, 1) if isinstance(setting.value, int) else (ipywidgets.FloatSlider, step)
+    return kind(value=setting.value, min=setting.low, max=setting.high, step=by, continuous_update=False, **wide)

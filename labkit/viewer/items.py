@@ -124,8 +124,7 @@ def _photo(photo: Photo, size: tuple[int, int]) -> str:
 
 
 def _model(result: Segmentation) -> str:
-    variant = result.made_by.get("variant")
-    return find_variant(variant).title if variant else ""
+    return find_variant(variant).title if (variant := result.made_by.get("variant")) else ""
 
 
 def _layers(result: Segmentation) -> list[np.ndarray]:

@@ -33,7 +33,11 @@ def prompt(model: Any, photo: Photo, keep: str | Path | None = "prompts.json") -
 
 
 class Prompter:
-    """The prompts for one photo and SAM's answer; `widget` is what is clicked on, `mark` how its `page` begins."""
+    """The prompts for one photo and SAM's answer; `widget` is what is clicked on, `mark` how its `page` begins.
+
+    `points` are `[x, y]` in pixels of the photo, `point_labels` for each 1 (in the object) or 0 (in the background),
+    `boxes` has the box `[x0, y0, x1, y1]`, since SAM takes one at a time, or nothing, `polygon` is the contour or None.
+    """
 
     def __init__(self, model: Any, photo: Photo, keep: str | Path | None = None):
         if not hasattr(model, "prompt"):
@@ -53,25 +57,10 @@ class Prompter:
         shown = page_part([self.result]) if self.prompts else f"<p><em>{text('prompt.none')}</em></p>"
         return f"{self.mark}{shown}</div>"
 
-    @property
-    def points(self) -> list[list[float]]:
-        """The points, `[x, y]` in pixels of the photo."""
-        return self.prompts.get("points", [])
-
-    @property
-    def point_labels(self) -> list[int]:
-        """For each point 1 (in the object) or 0 (in the background)."""
-        return self.prompts.get("point_labels", [])
-
-    @property
-    def boxes(self) -> list[list[float]]:
-        """The box, `[x0, y0, x1, y1]`, as a list of one; SAM takes one at a time."""
-        return [self.prompts["box"]] if "box" in self.prompts else []
-
-    @property
-    def polygon(self) -> list[list[float]] | None:
-        """The contour, None where there is none."""
-        return self.prompts.get("polygon")
+    points = property(lambda self: self.prompts.get("points", []))
+    point_labels = property(lambda self: self.prompts.get("point_labels", []))
+    boxes = property(lambda self: [self.prompts["box"]] if "box" in self.prompts else [])
+    polygon = property(lambda self: self.prompts.get("polygon"))
 
     def __repr__(self) -> str:
         return f"{self.photo.name}: {json.dumps(self.prompts)}"

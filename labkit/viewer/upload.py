@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import filecmp
 import html
-import itertools
 import os
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-from labkit.io.files import safe_name
+from labkit.io.files import safe_name, write_whole
 from labkit.io.sources import IMAGE_SUFFIXES, find
 from labkit.locale import keep_language, text
 from labkit.viewer.widget import awake, display_with_page
@@ -68,7 +68,7 @@ class Uploader(anywidget.AnyWidget):
         if more:
             self.message = text("upload.progress", number=piece["number"], count=piece["count"], name=name)
         else:
-            if part.exists():  # below a folder that is a file `unlink` raises all the same
+            with suppress(OSError):  # the folder may be a file
                 part.unlink()
             self._tell()
         self.send({"id": piece["id"], "more": more})
@@ -88,7 +88,7 @@ class Uploader(anywidget.AnyWidget):
             if name.lower().endswith(".zip"):
                 self._unpack(part, name)
             else:
-                self._keep(part, name)
+                self._keep(part.read_bytes(), name)
         return False
 
     def _unpack(self, archive: Path, name: str) -> None:
@@ -97,29 +97,24 @@ class Uploader(anywidget.AnyWidget):
         for found in find(archive):
             empty = False
             member = name if found.path == archive else _file_name(found.path.name)
-            part = archive.with_name(f".part-of-{member}")
             try:
                 with found.open() as file:
                     if self._welcome(member):
-                        part.write_bytes(file.read())
-                        self._keep(part, member)
+                        self._keep(file.read(), member)
             except Exception as error:  # zipfile raises nearly every kind
                 self._note("failed", name=found.name, error=error)
-            finally:
-                part.unlink(missing_ok=True)
         if empty:
             self._note("empty", name=name)
 
-    def _keep(self, part: Path, name: str) -> None:
-        """Moves a whole file into its place: what is there already stays as it is."""
-        same = next((path for path in self._photos() if filecmp.cmp(path, part, shallow=False)), None)
-        if same is not None:
-            self._note("same", name=name, other=same.name)
-            return
+    def _keep(self, content: bytes, name: str) -> None:
+        """Writes a whole file into its place: what is there already stays as it is."""
+        for path in self._photos():
+            if path.stat().st_size == len(content) and path.read_bytes() == content:
+                return self._note("same", name=name, other=path.name)
         stem, suffix = os.path.splitext(name)
-        names = itertools.chain([name], (f"{stem}_{n}{suffix}" for n in itertools.count(2)))
+        names = chain([name], (f"{stem}_{n}{suffix}" for n in count(2)))
         free = next(path for path in map(self.folder.joinpath, names) if not path.exists())
-        part.replace(free)
+        write_whole(free, content)
         if free.name != name:
             self._note("renamed", name=name, other=free.name)
 
@@ -135,8 +130,8 @@ class Uploader(anywidget.AnyWidget):
 
     def _tell(self) -> None:
         """What became of the files, and what to do now."""
-        count = len(self._photos())
-        state = [text("upload.state", folder=self._given, count=count)] if count else []
+        photos = len(self._photos())
+        state = [text("upload.state", folder=self._given, count=photos)] if photos else []
         self.message = "\n".join([*self._notes, *state])
 
     def _note(self, key: str, **values: Any) -> None:

@@ -6,15 +6,13 @@ import hashlib
 import html
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labkit.figures import summary
 from labkit.locale import text
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import items_of, module, viewer_data
-
-if TYPE_CHECKING:
-    from labkit.photos import Photo
 
 __all__ = ["FIT", "MARK", "page_part", "script_json", "show"]
 

@@ -63,12 +63,7 @@ class ViewerWidget(anywidget.AnyWidget):
     asks = traitlets.Bool(False).tag(sync=True)
     asked = traitlets.Dict().tag(sync=True)
 
-    def __init__(
-        self,
-        result: Segmentation,
-        on_ask: Callable[[dict[str, Any]], None] | None = None,
-        start: dict[str, Any] | None = None,
-    ):
+    def __init__(self, result: Segmentation, on_ask: Callable[[dict], None] | None = None, start: dict | None = None):
         super().__init__(data=viewer_data(), asks=on_ask is not None, asked=start or {})
         self._photo: Photo | None = None
         self.update(result)

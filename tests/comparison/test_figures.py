@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from drawn import found, grey, words
 
 from labkit.classes import VOC, label_set
 from labkit.comparison import figures as comparison
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
 from labkit.locale import use_language
-from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 SIZE = (20, 30)
@@ -30,16 +29,12 @@ def rows(start: int, end: int) -> np.ndarray:
 
 def result(name: str, mask: np.ndarray, label: str = "cat", **made_by) -> Segmentation:
     """A semantic result with one class on a grey photo."""
-    photo = Photo.from_pixels(name, np.full((*mask.shape, 3), 90, np.uint8))
-    return Segmentation.from_labels(photo, mask * np.uint8(VOC.id(label)), made_by=made_by)
+    return Segmentation.from_labels(grey(*mask.shape, name), mask * np.uint8(VOC.id(label)), made_by=made_by)
 
 
 def objects(name: str, *masks: np.ndarray, label: str = "cat") -> Segmentation:
     """An instance result whose masks may overlap."""
-    photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
-    segments = [Segment(n, VOC.id(label), label, 0.9, mask) for n, mask in enumerate(masks, start=1)]
-    ids = np.select([*masks, np.ones(SIZE, bool)], [*range(1, len(masks) + 1), 0]).astype(np.int32)
-    return Segmentation(photo, ids, (ids > 0).astype(np.float32), segments)
+    return found(masks, [VOC.id(label)] * len(masks), [0.9] * len(masks), size=SIZE, name=name)
 
 
 @pytest.fixture
@@ -55,12 +50,6 @@ def three():
         1: [result(name, rows(0, end), seconds=0.0304) for name, end in zip("abcd", (10, 0, 5, 0), strict=True)],
         2: [result(name, rows(0, end), seconds=0.25) for name, end in zip("abcd", (5, 4, 0, 0), strict=True)],
     }
-
-
-def words(drawn: str) -> list[str]:
-    """What a reader can read in an SVG."""
-    found = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
-    return ["".join(node.itertext()).strip() for node in found]
 
 
 def cells(told: str) -> list[list[str]]:
@@ -111,8 +100,8 @@ NONE, NAN = rows(0, 0), float("nan")
 )
 def test_agreement_by_hand(masks, expected):
     """The mean IoU between each two, as counted by hand."""
-    found = comparison.agreement(dict(enumerate(masks)))
-    np.testing.assert_allclose(found, np.array(expected, float))
+    matrix = comparison.agreement(dict(enumerate(masks)))
+    np.testing.assert_allclose(matrix, np.array(expected, float))
 
 
 def test_agreement_needs_the_same_photos():
@@ -157,52 +146,28 @@ def test_boxes():
 
 def test_joined():
     """The best answer to each box, as one mask that has the class; the rest says what was asked."""
-    photo = Photo.from_pixels("a", np.full((*SIZE, 3), 90, np.uint8))
-    answers = []
+    photo, answers = grey(*SIZE), []
     for first, second, box in ((rows(0, 4), rows(0, 20), [0, 0, 30, 4]), (rows(3, 8), rows(9, 10), [0, 3, 30, 8])):
         segments = [Segment(1, 0, "object", 0.9, first), Segment(2, 0, "object", 0.5, second)]
         made_by = {"variant": "sam", "prompts": {"box": box}, "seconds": 0.1}
-        answers.append(
-            Segmentation(photo, first.astype(np.int32), 0.75 * first.astype(np.float32), segments, None, made_by)
-        )
+        answers.append(Segmentation(photo, first.astype(np.int32), np.float32(0.75) * first, segments, None, made_by))
     found = comparison.joined(photo, answers, "кошка", 1.23456)
     assert np.array_equal(found.mask_of("cat"), rows(0, 8)) and found.segments[0].score == pytest.approx(0.75)
-    assert found.made_by == {
-        "variant": "sam",
-        "prompts": {"boxes": [[0, 0, 30, 4], [0, 3, 30, 8]]},
-        "seconds": 1.2346,
-    }
+    asked = {"boxes": [[0, 0, 30, 4], [0, 3, 30, 8]]}
+    assert found.made_by == {"variant": "sam", "prompts": asked, "seconds": 1.2346}
     assert answers[0].made_by["seconds"] == 0.1 and "box" in answers[0].made_by["prompts"]
     nothing = comparison.joined(photo, [], "кошка", 0.001)
     assert not nothing.mask_of("cat").any() and nothing.made_by == {}
 
 
-def test_a_detector_says_what_and_sam_says_where(load, default_photos):
-    """The way that the notebook goes: one class, one mask, and SAM's weights named."""
-    photo = default_photos["cat_chelsea"]
-    height, width = photo.pixels.shape[:2]
-    sam = load(4)
-    sam.set_photo(photo)
-    box = (1, 1, width * 9 // 10, height - 1)
-    found = comparison.joined(photo, [sam.prompt(box=box)], "кошка", 0.5)
-    assert [segment.label for segment in found.segments] == ["cat"] and found.segments[0].area > 0.3 * height * width
-    assert found.made_by["variant"] == "sam" and found.made_by["prompts"] == {"boxes": [list(map(float, box))]}
-    assert found.record()["made_by"]["sha256"] == sam.weights.sha256
-
-
 def test_aligned(three, capsys):
-    """A photo that one model failed on is compared in none, and said."""
-    assert comparison.aligned(three) == three and capsys.readouterr().out == ""
+    """A photo that one model failed on is compared in none, one that failed on all is left out; both are said."""
+    assert comparison.aligned(three) == three and comparison.aligned({}) == {} and capsys.readouterr().out == ""
+    assert comparison.aligned({**three, 3: []}) == three
+    assert capsys.readouterr().out == "FCN-8s не справилась ни с одним фото и в сравнении не участвует.\n"
     del three[1][1]
     assert [[r.photo.name for r in found] for found in comparison.aligned(three).values()] == [["a", "c", "d"]] * 3
     assert capsys.readouterr().out == "Не участвуют фото, с которыми справились не все модели: b.\n"
-    assert comparison.aligned({}) == {}
-
-
-def test_a_model_that_did_nothing(three, capsys):
-    """One that failed on every photo is left out, and costs the others no photo."""
-    assert comparison.aligned({**three, 3: []}) == three
-    assert capsys.readouterr().out == "FCN-8s не справилась ни с одним фото и в сравнении не участвует.\n"
 
 
 def test_by_photo(three):
@@ -212,8 +177,8 @@ def test_by_photo(three):
     models = ["deeplab", "unet", "sam", "mask_rcnn"]
     assert [(r.photo.name, r.made_by["variant"]) for r in shown[:5]] == [*(("a", m) for m in models), ("b", "deeplab")]
     assert [r.photo.name for r in shown[::4]] == list("abcd") and len(shown) == 16
-    for number, found in three.items():
-        for plain, given in zip(shown[sorted(three).index(number) :: 4], found, strict=True):
+    for number, results in three.items():
+        for plain, given in zip(shown[sorted(three).index(number) :: 4], results, strict=True):
             assert plain.ids is given.ids and plain.segments is given.segments
             for segment in plain.segments:
                 assert (plain.confidence[plain.ids == segment.id] == np.float32(segment.score)).all()
@@ -235,8 +200,8 @@ def test_table(three):
 
 def test_table_in_english_and_to_the_hundredth(three):
     """Points for commas; with two digits the quick ones differ as well."""
-    for found in three[1]:
-        found.made_by["seconds"] = 0.004
+    for one in three[1]:
+        one.made_by["seconds"] = 0.004
     with use_language("en"):
         head, *body = cells(comparison.table(three, "cat", {1: 6_717_218, 2: 0, 6: 0}, digits=2))
     assert head == ["model", "found", "area", "agreement", "s a photo", "weights, MB"]
@@ -286,28 +251,20 @@ def test_masks_figure_shows_the_mask(outlined):
     share = (tinted != bare).any(2).mean()
     assert share == pytest.approx(mask.mean(), abs=0.02)
     written = svg(drawn)
-    assert (
-        words(written)[-1] == "$x_1$ <b>"
-        and len(written) < 30_000
-        and written == svg(comparison.masks_figure(photo, masks, "cat"))
-    )
+    assert words(written)[-1] == "$x_1$ <b>" and len(written) < 30_000
+    assert written == svg(comparison.masks_figure(photo, masks, "cat"))
 
 
 def test_agreement_figure(three):
-    """Both axes name the models, and each pair has its number twice, with a comma; the diagonal is empty."""
-    drawn = svg(comparison.agreement_figure(three, "кошка"))
-    told = words(drawn)
-    assert sorted(told) == sorted([*TITLES * 2, *["0,17"] * 4, *["1,00"] * 2])
+    """Both axes name the models; each pair has its number twice, white on dark, black on light, the diagonal none."""
+    figure = comparison.agreement_figure(three, "кошка")
+    drawn, told = svg(figure), {(told.get_text(), told.get_color()) for told in figure.axes[0].texts}
+    assert sorted(words(drawn)) == sorted([*TITLES * 2, *["0,17"] * 4, *["1,00"] * 2])
+    assert told == {("0,17", "white"), ("1,00", "black")}
     assert drawn == svg(comparison.agreement_figure(three, "cat")) and "<image" not in drawn
     with use_language("en"):
         assert words(svg(comparison.agreement_figure(three, "cat"))).count("0.17") == 4
     assert words(svg(comparison.agreement_figure(three, "овца"))).count("—") == 6
-
-
-def test_agreement_figure_can_be_read(three):
-    """Numbers are white on dark squares and black on light ones."""
-    drawn = comparison.agreement_figure(three, "кошка").axes[0]
-    assert {(told.get_text(), told.get_color()) for told in drawn.texts} == {("0,17", "white"), ("1,00", "black")}
 
 
 def test_no_results():
@@ -319,15 +276,13 @@ def test_no_results():
 
 def test_other_label_sets():
     """A class is found by its name in COCO's set as well; where the set does not have it, the mask is empty."""
-    photo = Photo.from_pixels("x", np.full((*SIZE, 3), 90, np.uint8))
-    coco, people = label_set("COCO"), label_set("people")
+    photo, coco, people = grey(*SIZE), label_set("COCO"), label_set("people")
     cat = Segmentation.from_labels(photo, rows(0, 10) * np.uint8(coco.id("cat")), classes=coco)
     person = Segmentation.from_labels(photo, rows(0, 10) * np.uint8(1), classes=people)
     masks = comparison.masks_of({1: [cat], 2: [person]}, "кошка")
     assert np.array_equal(masks[1][0], rows(0, 10)) and not masks[2][0].any()
-    assert comparison.boxes(cat, person, "кошка") == [(0, 0, 30, 10)] and comparison.boxes(person, cat, "кошка") == [
-        (0, 0, 30, 10)
-    ]
+    for pair in ((cat, person), (person, cat)):
+        assert comparison.boxes(*pair, "кошка") == [(0, 0, 30, 10)]
 
 
 def test_the_notebook_s_numbers(root):

@@ -143,6 +143,7 @@ def test_ask_sam(seen, load, capsys):
     kitten, horses = ask_sam(load(4), seen, "кошка")
     box = seen[6][0].segments[0].box
     assert kitten.made_by["prompts"] == {"boxes": [[float(n) for n in box]]} and kitten.made_by["seconds"] > 0
+    assert kitten.record()["made_by"]["sha256"] == load(4).weights.sha256
     load(4).set_photo(kitten.photo)
     assert np.array_equal(kitten.mask_of("cat"), load(4).prompt(box=box).segments[0].mask)
     assert horses.made_by == {} and not horses.mask_of("cat").any()
@@ -169,8 +170,8 @@ def test_one_photo_that_sam_fails_on(seen, load, monkeypatch, capsys):
     monkeypatch.setattr(sam, "set_photo", set_photo, raising=False)
     answered = ask_sam(sam, seen, "кошка")
     assert [result.photo.name for result in answered] == ["horses"]
-    assert answered.failed == [("cat_kitten", "память кончилась")]
+    assert answered.failed == [("cat_kitten", "память кончилась и так далее")]
     results = comparison.aligned({**seen, 4: answered})
     assert [[r.photo.name for r in found] for found in results.values()] == [["horses"]] * 3
     told = capsys.readouterr().out
-    assert "cat_kitten: не обработано: память кончилась\n" in told and "не все модели: cat_kitten." in told
+    assert "cat_kitten: не обработано: память кончилась и так далее\n" in told and "не все модели: cat_kitten." in told

@@ -13,7 +13,7 @@ from annotated import base64_png, blank, block, runs_of, write_coco, write_outli
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from labkit.classes import COCO, VOC
+from labkit.classes import VOC, label_set
 from labkit.evaluation.annotations import find_ground_truth, read_coco, read_labelme, read_mask
 from labkit.evaluation.metrics import eroded
 from labkit.io.errors import LabkitError
@@ -192,7 +192,7 @@ def test_coco_says_which_classes_are_valid(tmp_path):
     path = write_coco(tmp_path / "other.json", (1, mask, {}), names=("cat", "giraffe"))
     with pytest.raises(LabkitError, match="other.json.*giraffe.*PASCAL VOC.*кошка"):
         read_coco(path, blank())
-    assert read_coco(path, blank(), COCO).segments[0].label == "giraffe"
+    assert read_coco(path, blank(), label_set("COCO")).segments[0].label == "giraffe"
 
 
 def test_coco_changed_on_disk(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
-from labkit.classes import COCO, IGNORE, PEOPLE, VOC, label_set
+from labkit.classes import IGNORE, VOC, label_set
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.figures import confusion_figure, worst_figure
 from labkit.evaluation.metrics import iou, mask_ap
@@ -24,6 +24,7 @@ from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
+COCO, PEOPLE = label_set("COCO"), label_set("people")
 SIZE = (60, 80)
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from detected import words
+from drawn import found, grey, words
 
-from labkit.classes import VOC, LabelSet
+from labkit.classes import VOC
 from labkit.evaluation.metrics import regions
 from labkit.explain.counting import counts_figure, doubled, objects_of, regions_of
 from labkit.figures import svg
 from labkit.locale import use_language
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 SIZE = (60, 100)
-
-
-TABLE = Photo.from_pixels("стол", np.full((*SIZE, 3), 127, np.uint8))
+TABLE = grey(*SIZE, "стол")
 
 
 def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
@@ -27,14 +25,9 @@ def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
     return mask
 
 
-def instances(*objects: tuple[str, np.ndarray], classes: LabelSet = VOC) -> Segmentation:
+def instances(*objects: tuple[str, np.ndarray]) -> Segmentation:
     """An instance result, best first."""
-    ids = np.zeros(SIZE, np.int32)
-    segments = []
-    for number, (name, mask) in enumerate(objects, start=1):
-        ids[mask & (ids == 0)] = number
-        segments.append(Segment(number, classes.id(name), name, 1 - number / 10, mask))
-    return Segmentation(TABLE, ids, np.ones(SIZE, np.float32), segments, classes)
+    return found([mask for _, mask in objects], [VOC.id(name) for name, _ in objects], size=SIZE)
 
 
 def semantic(*parts: tuple[str, np.ndarray]) -> Segmentation:
@@ -84,25 +77,17 @@ def test_doubled(outlined, flip):
     photo = doubled(result)
     if flip:
         mask, pixels = mask[:, ::-1], pixels[:, ::-1]
-    columns = np.flatnonzero(mask.any(0))
-    wide = columns[-1] + 1 - columns[0]
-    across = photo.pixels.shape[1]
-    front = np.zeros(photo.pixels.shape[:2], bool)
+    columns, across = np.flatnonzero(mask.any(0)), photo.pixels.shape[1]
+    front, behind = np.zeros((2, *photo.pixels.shape[:2]), bool)
     front[:, across - mask.shape[1] :] = mask[:, ::-1][:, max(0, mask.shape[1] - across) :]
-    behind = np.zeros_like(front)
     behind[:, : mask.shape[1]] = mask[:, :across]
     assert (front & behind).any() and regions(front | behind).max() == 1
     hidden = np.flatnonzero(behind.any(0))[-1] + 1 - np.flatnonzero(front.any(0))[0]
-    assert hidden == round(wide / 10)
+    assert hidden == round((columns[-1] + 1 - columns[0]) / 10)
     assert np.array_equal(photo.pixels[front], pixels[:, ::-1][mask[:, ::-1]])
     seen = behind & ~front
     assert np.array_equal(photo.pixels[seen], np.pad(pixels, ((0, 0), (0, across), (0, 0)))[:, :across][seen])
     assert photo.name == "кот и отражение"
-
-
-def test_nothing_to_double():
-    """A photo on which nothing was found has no double."""
-    assert doubled(instances()) is None
 
 
 def test_figure():
@@ -122,5 +107,6 @@ def test_figure():
 
 
 def test_empty_answers():
-    """Nothing on either side still makes a figure."""
+    """Nothing on either side still makes a figure, and there is nothing to double."""
+    assert doubled(instances()) is None
     assert "экземпляры, объектов: 0" in words(counts_figure(regions_of(semantic()), instances()))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
+from drawn import grey
 from official import random_official
+from PIL import Image
+from torch.nn import functional as F
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import iou
@@ -27,7 +29,6 @@ from labkit.explain.measures import boundary_iou
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
 from labkit.locale import use_language
-from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
 SETTINGS = {"appearance": 4.0, "alpha": 5.0, "beta": 30.0, "smoothness": 2.0, "gamma": 1.2, "iterations": 4}
@@ -43,23 +44,14 @@ def pixels_and_logits(height: int = 12, width: int = 12, classes: int = 3) -> tu
 
 def kernels(pixels: np.ndarray, alpha: float, beta: float, gamma: float, step: int = 1) -> list[np.ndarray]:
     """Both kernels of equation 3 as `NxN` matrices, pair by pair, normalised; nobody speaks to himself."""
-    height, width = pixels.shape[:2]
-    places = [(row, column) for row in range(height) for column in range(width)]
-    colors = pixels.reshape(-1, 3).astype(float)
-    speaks = [row % step == step // 2 and column % step == step // 2 for row, column in places]
-    first, second = np.zeros((2, len(places), len(places)))
-    for i, p in enumerate(places):
-        for j, q in enumerate(places):
-            near = (p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2
-            alike = sum((colors[i] - colors[j]) ** 2)
-            if speaks[j]:
-                first[i, j] = step**2 * math.exp(-near / (2 * alpha**2) - alike / (2 * beta**2)) - (i == j)
-            second[i, j] = math.exp(-near / (2 * gamma**2)) - (i == j)
-    answer = []
-    for kernel in (first, second):
-        total = kernel.sum(1) + 1
-        answer.append(kernel / np.sqrt(total[:, None] * total))
-    return answer
+    places = np.argwhere(np.ones(pixels.shape[:2])).astype(float)
+    near = ((places[:, None] - places) ** 2).sum(-1)
+    alike = ((pixels.reshape(-1, 3)[:, None].astype(float) - pixels.reshape(-1, 3)) ** 2).sum(-1)
+    speaks, itself = (places % step == step // 2).all(1), np.eye(len(places))
+    first = speaks * (step**2 * np.exp(-near / (2 * alpha**2) - alike / (2 * beta**2)) - itself)
+    second = np.exp(-near / (2 * gamma**2)) - itself
+    totals = [kernel.sum(1) + 1 for kernel in (first, second)]
+    return [kernel / np.sqrt(np.outer(t, t)) for kernel, t in zip((first, second), totals, strict=True)]
 
 
 def mean_field(logits: torch.Tensor, first: np.ndarray, second: np.ndarray, settings: dict) -> np.ndarray:
@@ -78,7 +70,7 @@ def mean_field(logits: torch.Tensor, first: np.ndarray, second: np.ndarray, sett
 @pytest.mark.parametrize("step", [1, 3])
 @pytest.mark.parametrize("change", [{}, {"appearance": 0.0}, {"smoothness": 0.0}, {"iterations": 9}, {"beta": 5.0}])
 def test_against_the_sums_of_the_paper(change, step):
-    """On 12x12 pixels the probabilities are those of two nested loops over all pairs of pixels, to 1e-5."""
+    """On 12x12 pixels the probabilities are those of the sums over all pairs of pixels, to 1e-5."""
     pixels, logits = pixels_and_logits()
     settings = {**SETTINGS, **change}
     pair = kernels(pixels, settings["alpha"], settings["beta"], settings["gamma"], step)
@@ -129,21 +121,18 @@ def test_the_boundary_goes_to_the_edge_of_colour():
     pixels[:, 20:] = 190
     logits = torch.zeros(2, 30, 40)
     logits[1] = torch.where(torch.arange(40) < 24, -1.0, 1.0)
-    assert torch.equal(DenseCRF(pixels)(logits).argmax(0), (torch.arange(40) >= 20).long().expand(30, 40))
-    assert torch.equal(
-        DenseCRF(pixels, appearance=0.0)(logits).argmax(0), (torch.arange(40) >= 24).long().expand(30, 40)
-    )
+    for settings, edge in (({}, 20), ({"appearance": 0.0}, 24)):
+        labels = DenseCRF(pixels, **settings)(logits).argmax(0)
+        assert torch.equal(labels, (torch.arange(40) >= edge).long().expand(30, 40))
 
 
 def test_some_speak_for_all(load, default_photos):
     """On a photo the sum over every sixth pixel gives nearly the labels of the sum over all of them."""
     ((_, logits),) = answers(load("deeplab"), default_photos["bird_kingfisher"], 384)
-    logits = logits[logits.argmax(0).unique()]
-    photo = torch.from_numpy(default_photos["bird_kingfisher"].pixels.copy()).permute(2, 0, 1)[None]
-    pixels = torch.nn.functional.interpolate(photo, (72, 96), mode="bilinear", antialias=True)[0].permute(1, 2, 0)
-    logits = torch.nn.functional.interpolate(logits[None], (72, 96), mode="bilinear", antialias=True)[0]
+    pixels = np.array(Image.fromarray(default_photos["bird_kingfisher"].pixels).resize((96, 72)))
+    logits = F.interpolate(logits[None, logits.argmax(0).unique()], (72, 96), mode="bilinear", antialias=True)[0]
     settings = {"alpha": 15.0, "gamma": 0.75}
-    whole, some = (DenseCRF(pixels.numpy(), step, **settings)(logits).argmax(0) for step in (1, 3))
+    whole, some = (DenseCRF(pixels, step, **settings)(logits).argmax(0) for step in (1, 3))
     changed = (whole != logits.argmax(0)).float().mean()
     assert changed > 0.01 and (whole != some).float().mean() < changed / 2
 
@@ -156,11 +145,9 @@ def measured(load, default_photos, root):
         reference = find_ground_truth(photo, root / "data" / "outlines")
         if reference is None:
             continue
-        truth = reference.mask_of(reference.segments[0].label)
-        masks = [
-            [result.mask_of(reference.segments[0].label) for result in one]
-            for one in refine(answers(load("deeplab"), photo))
-        ]
+        label = reference.segments[0].label
+        truth = reference.mask_of(label)
+        masks = [[result.mask_of(label) for result in pair] for pair in refine(answers(load("deeplab"), photo))]
         rows.append([[(iou(mask, truth), boundary_iou(mask, truth)) for mask in pair] for pair in masks])
     return np.array(rows)
 
@@ -199,12 +186,13 @@ def test_refined_results(load, default_photos):
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 600), (300, 200)])
 def test_tiny_narrow_and_empty_photos(load, size):
-    """Any shape of photo; where nothing was found, the CRF finds nothing."""
-    photo = Photo.from_pixels("x", np.full((*size, 3), 120, np.uint8))
-    found = refine(answers(load("deeplab"), photo))
+    """Any shape of photo; where nothing was found, the CRF finds nothing, and the figure says so."""
+    found = refine(answers(load("deeplab"), grey(*size, "серое")))
     assert not found[0][0].segments
     for one in found:
         assert one[1].ids.shape == size and (one[0].segments or not one[1].segments)
+    drawn = crf_figure(found)
+    assert "0,0 % пикселей" in svg(drawn) and "серое: вход" in drawn.get_label()
 
 
 def test_official(default_photos):
@@ -239,12 +227,6 @@ def outline(bird):
 
 
 @pytest.fixture(scope="module")
-def side(load):
-    """The usual working side."""
-    return load("deeplab").defaults["working_side"]
-
-
-@pytest.fixture(scope="module")
 def refined(load, bird):
     """Its masks before and after."""
     return refine(answers(load("deeplab"), bird))
@@ -262,9 +244,9 @@ def test_scores_are_of_the_outlined_class(refined, outline, bird):
     assert boundary_scores(refined[0], known)[1] > expected[1]
 
 
-def test_figure(refined, outline, side):
+def test_figure(refined, outline):
     """Two rows of three; numbers only where there is a reference; both languages."""
-    drawn = crf_figure(refined)
+    drawn, side = crf_figure(refined), refined[0][0].made_by["settings"]["working_side"]
     words = svg(drawn)
     assert [len(ax.images) for ax in drawn.axes] == [1] * 6 and len(words) < 90_000
     after = f"{boundary_scores(refined[0], outline)[1]:.2f}"
@@ -281,11 +263,10 @@ def test_what_changed_is_painted(refined):
     """The third panel: blue where an object stayed, orange where it is gone, yellow where its class is new."""
     pixels = np.asarray(crf_figure(refined).axes[2].images[0].get_array(), int)[..., :3]
     was, now = (result.labels for result in refined[0])
-    rows, columns = (np.arange(n) * m // n for n, m in zip(pixels.shape[:2], was.shape, strict=True))
-    was, now = was[np.ix_(rows, columns)], now[np.ix_(rows, columns)]
-    means = [
-        pixels[part].mean(0) for part in ((was == now) & (now > 0), (was > 0) & (now == 0), (was != now) & (now > 0))
-    ]
+    size = pixels.shape[1::-1]
+    was, now = (np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)) for labels in (was, now))
+    parts = (was == now) & (now > 0), (was > 0) & (now == 0), (was != now) & (now > 0)
+    means = [pixels[part].mean(0) for part in parts]
     assert means[0].argmax() == 2 and means[1].argmax() == 0 and means[1][1] < 0.8 * means[1][0]
     assert means[2].argmin() == 2 and means[2][1] > 0.8 * means[2][0]
 
@@ -309,10 +290,10 @@ def test_sliders_run_the_crf_again(load, bird, outline):
     assert all(number in shown.value for number in numbers)
 
 
-def test_table_of_a_set(load, bird, refined, outline, side):
+def test_table_of_a_set(load, bird, refined, outline):
     """Photos that have a reference and their means; where none has, it says so."""
-    model = load("deeplab")
-    other = Photo.from_pixels("без эталона", np.full((60, 80, 3), 90, np.uint8))
+    model, other = load("deeplab"), grey(60, 80, "без эталона")
+    side = model.defaults["working_side"]
     rows = [re.split(r"\s{2,}", line.strip()) for line in crf_table(model, [other, bird]).splitlines()[1:]]
     assert rows[0] == [f"вход {n}: {key}" for n in (side, side // 3) for key in ("сеть", "с CRF")]
     expected = [f"{x:.2f}".replace(".", ",") for one in refined for x in boundary_scores(one, outline)]
@@ -320,10 +301,3 @@ def test_table_of_a_set(load, bird, refined, outline, side):
     with use_language("en"):
         assert "mean" in crf_table(model, [bird])
     assert "ИМЯ.json" in crf_table(model, [other])
-
-
-def test_nothing_found_crf_figures(load):
-    """A figure of a photo on which nothing is found."""
-    photo = Photo.from_pixels("серое", np.full((300, 200, 3), 120, np.uint8))
-    drawn = crf_figure(refine(answers(load("deeplab"), photo)))
-    assert "0,0 % пикселей" in svg(drawn) and "серое: вход" in drawn.get_label()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from drawn import grey
 
 from labkit.explain.deeplab import fields_figure
 from labkit.figures import svg
 from labkit.locale import use_language
-from labkit.photos import Photo
 
 
 def field(rate: int, side: int = 39) -> torch.Tensor:
@@ -41,4 +41,4 @@ def test_figure_paints_the_cells(default_photos):
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (900, 300)])
 def test_any_photo(size):
     """Tiny and narrow photos have maps too."""
-    assert svg(fields_figure(Photo.from_pixels("x", np.full((*size, 3), 90, np.uint8)), {"rate 6": field(6)}, (1, 3)))
+    assert svg(fields_figure(grey(*size), {"rate 6": field(6)}, (1, 3)))

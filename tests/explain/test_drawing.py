@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from drawn import grey
 from IPython.utils.capture import capture_output
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -14,7 +15,6 @@ from labkit.explain.drawing import Sliders, cells, cells_over, maps_figure, mask
 from labkit.figures import AGREED, EXTRA, LOST, note, svg
 from labkit.io.errors import LabkitError
 from labkit.locale import use_language
-from labkit.photos import Photo
 
 GREY = ScalarMappable(Normalize(0, 1), "gray")
 
@@ -41,7 +41,7 @@ def colors_at(image, *columns: int) -> list[np.ndarray]:
 
 def test_masks_figure():
     """Blue where both are, orange where only the truth is, yellow where only the mask is; a panel and title a mask."""
-    photo, columns = Photo.from_pixels("x", np.full((40, 90, 3), 120, np.uint8)), np.arange(90)[None].repeat(40, 0)
+    photo, columns = grey(40, 90), np.arange(90)[None].repeat(40, 0)
     truth = columns < 60
     drawn = masks_figure(photo, {"one": columns >= 30, "same": truth}, truth)
     lost, agreed, extra = colors_at(drawn.axes[0].images[0], 10, 50, 90)
@@ -54,7 +54,7 @@ def test_masks_figure():
 
 def test_maps_figure():
     """Each map has its own colours, or all have one scale, whose words stand beside it; tensors are as good."""
-    photo, maps = Photo.from_pixels("x", np.zeros((40, 80, 3), np.uint8)), [torch.tensor([[0.0, n]]) for n in (1, 4)]
+    photo, maps = grey(40, 80), [torch.tensor([[0.0, n]]) for n in (1, 4)]
     named = dict(zip("ab", maps, strict=True))
     alone, together = maps_figure(photo, named), maps_figure(photo, named, limits=(0, 4), bar="сила")
     ends = [[colors_at(ax.images[0], 90)[0].tolist() for ax in drawn.axes[:2]] for drawn in (alone, together)]
@@ -64,7 +64,7 @@ def test_maps_figure():
 
 def test_constant_map():
     """A map without any contrast is drawn, and divided by nothing."""
-    assert svg(maps_figure(Photo.from_pixels("x", np.zeros((9, 9, 3), np.uint8)), {"a": np.ones((3, 3))}))
+    assert svg(maps_figure(grey(9, 9), {"a": np.ones((3, 3))}))
 
 
 def test_sliders_follow_and_say_what_is_wrong():

@@ -7,35 +7,33 @@ import math
 import numpy as np
 import pytest
 import torch
+from drawn import grey
 from official import random_official
+from scipy import ndimage
 from torch.nn import functional as F
 
 from labkit.evaluation.metrics import iou
 from labkit.explain.measures import boundary, boundary_iou, on_photo, photo_part, telling, window
 from labkit.io.errors import LabkitError
-from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
 
 def found(name: str, share: float) -> Segmentation:
     """A photo whose left `share` is cat."""
-    photo = Photo.from_pixels(name, np.zeros((10, 100, 3), np.uint8))
     labels = np.where(np.arange(100)[None].repeat(10, 0) < 100 * share, 8, 0).astype(np.uint8)
-    return Segmentation.from_labels(photo, labels)
+    return Segmentation.from_labels(grey(10, 100, name), labels)
 
 
 def test_neither_a_speck_nor_all():
     """A third of the photo is best; an empty result is last."""
     results = [found("empty", 0), found("speck", 0.02), found("third", 0.3), found("all", 1.0)]
-    assert telling(results).photo.name == "third"
-    assert telling(results[:2]).photo.name == "speck"
-    assert telling(results[:1]).photo.name == "empty"
+    assert [telling(results[:n]).photo.name for n in (4, 2, 1)] == ["third", "speck", "empty"]
 
 
 def test_the_one_that_is_named():
     """A photo's name chooses it; another one is refused with those that there are."""
     results = [found("third", 0.3), found("all", 1.0)]
-    assert telling(results, "all").photo.name == "all"
+    assert telling(results, "all") is results[1]
     with pytest.raises(LabkitError, match="кот.*third, all"):
         telling(results, "кот")
     with pytest.raises(LabkitError, match="ни одного результата"):
@@ -44,10 +42,7 @@ def test_the_one_that_is_named():
 
 def eroded(mask: np.ndarray, times: int) -> np.ndarray:
     """As the authors do it: a 3x3 square, `times` times, background outside of the image."""
-    x = torch.from_numpy(~mask)[None].float()
-    for _ in range(times):
-        x = F.max_pool2d(F.pad(x, (1, 1, 1, 1), value=1), 3, 1)
-    return x[0].numpy() == 0
+    return ndimage.binary_erosion(mask, np.ones((3, 3)), times)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.02, 0.1, 0.6])
@@ -84,13 +79,7 @@ def test_sees_what_iou_does_not(outlined):
     shrunk = eroded(mask, 5)
     assert iou(shrunk, mask) > 0.92 and boundary_iou(shrunk, mask) < 0.4
     assert boundary_iou(shrunk, mask) == boundary_iou(mask, shrunk)
-
-
-def test_share_of_the_whole_is_iou(outlined):
-    """With d larger than the object everything is boundary, and the two measures are one."""
-    mask = outlined.labels == 8
-    shrunk = eroded(mask, 5)
-    assert boundary_iou(shrunk, mask, share=1) == iou(shrunk, mask)
+    assert boundary_iou(shrunk, mask, share=1) == iou(shrunk, mask), "with d larger than the object all is boundary"
 
 
 def test_empty_masks():

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 import torch
+from drawn import found, grey
 from PIL import Image
 
-from labkit.classes import VOC
+from labkit.explain.prompts import draw_prompts
 from labkit.explain.sam import (
     component_colors,
-    draw_prompt,
     embedding_figure,
     encoded_figure,
     object_of,
@@ -23,8 +23,7 @@ from labkit.explain.sam import (
 )
 from labkit.figures import panels, svg
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 
 def test_colors():
@@ -49,8 +48,7 @@ def test_embedding_figure(default_photos):
 
 def test_part_of_the_input(load):
     """The longer side fills the encoder's square, the shorter one its share of it."""
-    photo = Photo.from_pixels("x", np.zeros((60, 120, 3), np.uint8))
-    assert sam_part(load("sam"), photo) == (0.5, 1)
+    assert sam_part(load("sam"), grey(60, 120)) == (0.5, 1)
 
 
 def test_prompts_on_the_photo_and_on_their_maps(default_photos):
@@ -74,7 +72,7 @@ def test_marks_on_a_narrow_photo():
     """The picture stands in the middle of its panel then; the axes count the photo's pixels all the same."""
     image = Image.new("RGB", (10, 100))
     (ax,) = panels([image], ["x"], 1, 1.0, size=(200, 20)).axes
-    draw_prompt(ax, {"points": [[0, 0], [19, 199]], "point_labels": [1, 0], "box": [0, 0, 20, 200]})
+    draw_prompts(ax, {"points": [[0, 0], [19, 199]], "point_labels": [1, 0], "box": [0, 0, 20, 200]})
     left, right, bottom, top = ax.images[0].get_extent()
     assert left == pytest.approx(20 - right) and left < 0 and (top, bottom) == (0, 200)
     assert (right - left) / 200 == pytest.approx(np.divide(*ax.images[0].get_size()[::-1]))
@@ -86,11 +84,8 @@ def test_marks_on_a_narrow_photo():
 
 def test_prompts_for_any_mask(load):
     """A speck, a strip, all of the photo and two parts make prompts that the model takes."""
-    shape = (40, 60)
-    photo = Photo.from_pixels("x", np.full((*shape, 3), 90, np.uint8))
-    model = load("sam")
-    model.set_photo(photo)
-    masks = np.zeros((4, *shape), bool)
+    model, masks = load("sam"), np.zeros((4, 40, 60), bool)
+    model.set_photo(grey(40, 60))
     masks[0, 3, 4] = masks[1, 7] = masks[2] = masks[3, :10, :10] = masks[3, 15:39, 20:50] = True
     for mask in masks:
         asked = prompts_for(mask)
@@ -104,7 +99,7 @@ def test_nothing_found(default_photos):
     """Then the prompts are about the middle of the photo."""
     mask = object_of(Segmentation.nothing(default_photos["cat_chelsea"]))
     assert mask.shape == (300, 451) and mask[150, 225] and not mask[0].any() and 0.2 < mask.mean() < 0.3
-    assert object_of(Segmentation.nothing(Photo.from_pixels("x", np.zeros((1, 1, 3), np.uint8)))).all()
+    assert object_of(Segmentation.nothing(grey(1, 1))).all()
 
 
 def test_ranking_figure():
@@ -120,23 +115,13 @@ def test_ranking_figure():
     assert len(written) < 20_000 and svg(ranking_figure([], []))
 
 
-def found(masks: list[np.ndarray], scores: list[float], classes=None, label_id: int = 0) -> Segmentation:
-    """A result with these masks on a grey photo."""
-    photo = Photo.from_pixels("серое", np.full((*masks[0].shape, 3), 90, np.uint8))
-    segments = [Segment(n, label_id, "x", s, m) for n, (s, m) in enumerate(zip(scores, masks, strict=True), 1)]
-    ids = np.zeros(masks[0].shape, np.int32)
-    for segment in segments:
-        ids[segment.mask] = segment.id
-    return Segmentation(photo, ids, np.ones(ids.shape, np.float32), segments, classes, {"variant": "deeplab"})
-
-
 def test_stranger():
     """The best of what lies in the background, is large enough and no backdrop."""
     shape = (100, 100)
     known, free, speck, edge, half = np.zeros((5, *shape), bool)
     known[10:40, 10:40] = free[50:80, 50:80] = speck[90:94, 90:94] = True
     edge[60:, 60:] = half[20:50, 20:50] = True
-    semantic = found([known], [0.9], VOC, VOC.id("cat"))
-    result = found([known, speck, edge, half, free], [0.9, 0.8, 0.7, 0.6, 0.5])
+    semantic = found([known])
+    result = found([known, speck, edge, half, free])
     assert stranger(result, semantic).mask is free
-    assert stranger(found([known, speck], [0.9, 0.8]), semantic) is None
+    assert stranger(found([known, speck]), semantic) is None

@@ -1,4 +1,4 @@
-"""Loading: by number or name, and the errors of arguments that do not fit."""
+"""Loading: every variant, own files, and the errors of arguments that do not fit."""
 
 from __future__ import annotations
 
@@ -17,26 +17,11 @@ from labkit.variants import VARIANTS
 from labkit.weights.find import read_header
 
 
-@pytest.mark.parametrize(
-    "asked, name", [(1, "deeplab"), ("4", "sam"), ("DeepLab", "deeplab"), ("mask-rcnn", "mask_rcnn")]
-)
-def test_by_number_or_name(asked, name):
-    """The number, the number as text and the name in any case mean the same variant."""
-    assert load_model(asked, device="cpu").variant.name == name
-
-
 def test_auto_says_what_and_why(load):
     """`auto` takes the embedded weights and carries the reason."""
-    model = load_model(5, device="cpu")
+    model = load_model("5", device="cpu")
     assert model.weights.name == "embedded/pspnet" and model.weights.reason
     assert model.weights.sha256 == load(5).weights.sha256
-
-
-@pytest.mark.parametrize("variant", [0, 7, "resnet", ""])
-def test_unknown_variant(variant):
-    """The error lists the six variants."""
-    with pytest.raises(LabkitError, match="1 deeplab.*6 mask_rcnn"):
-        load_model(variant)
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta"])
@@ -48,16 +33,14 @@ def test_device_that_is_not_there(device):
         pick_device(device)
 
 
-def test_own_file(tmp_path, default_photos):
+def test_own_file(tmp_path, load, default_photos):
     """Weights that `export` wrote load as a file and give another mask than the embedded ones."""
     torch.manual_seed(1)
     path = tmp_path / "мои веса.safetensors"
     export(build_network("fcn"), "fcn", path)
-    model = load_model("fcn", path, "cpu")
+    model, photo = load_model("fcn", path, "cpu"), default_photos["sheep"]
     assert model.weights.name == path.name
-    assert not np.array_equal(
-        model.segment(default_photos["sheep"]).ids, load_model("fcn", device="cpu").segment(default_photos["sheep"]).ids
-    )
+    assert not np.array_equal(model.segment(photo).ids, load("fcn").segment(photo).ids)
 
 
 def test_the_file_says_which_network(tmp_path):
@@ -71,18 +54,14 @@ def test_the_file_says_which_network(tmp_path):
 
 def test_tensors_that_do_not_fit(tmp_path):
     """A file that says it is the variant but lacks a tensor, or has one of another shape, is refused."""
-    path = tmp_path / "bad.safetensors"
-    network = build_network("unet")
-    export(network, "unet", path)
-    state = safetensors.torch.load_file(path)
-    metadata = read_header(path)
-    name = "segmentation_head.0.weight"
-    safetensors.torch.save_file({k: t for k, t in state.items() if k != name}, path, metadata)
-    with pytest.raises(LabkitError, match="segmentation_head"):
-        load_model("unet", path)
-    safetensors.torch.save_file({**state, name: torch.zeros(5, 16, 3, 3)}, path, metadata)
-    with pytest.raises(LabkitError, match="bad.safetensors"):
-        load_model("unet", path)
+    path, name = tmp_path / "bad.safetensors", "segmentation_head.0.weight"
+    export(build_network("unet"), "unet", path)
+    state, metadata = safetensors.torch.load_file(path), read_header(path)
+    lacking = {key: tensor for key, tensor in state.items() if key != name}
+    for wrong in (lacking, {**state, name: torch.zeros(5, 16, 3, 3)}):
+        safetensors.torch.save_file(wrong, path, metadata)
+        with pytest.raises(LabkitError, match="bad.safetensors.*segmentation_head"):
+            load_model("unet", path)
 
 
 @pytest.mark.parametrize("row", VARIANTS, ids=lambda row: row.name)

@@ -7,17 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn import grey
 from pycocotools import mask as coco_mask
 
 from labkit.io.errors import LabkitError
 from labkit.models.prompts import check
-from labkit.photos import Photo
 
 SIZE = (675, 900)
 SOME = np.eye(*SIZE, dtype=bool)
-
-
-PHOTO = Photo.from_pixels("x", np.zeros((*SIZE, 3), np.uint8))
+PHOTO = grey(*SIZE)
 LARGE = replace(PHOTO, original_size=(1350, 1800))
 """A photo that was made smaller while it was read."""
 

@@ -24,14 +24,18 @@ from labkit.viewer.upload import FILE_MB, Uploader, upload
 PIECE = 100_000
 
 
+class Button(Uploader):
+    """A button whose answers to the page are in `answers`."""
+
+    def send(self, answer, *_):
+        self.answers = [*getattr(self, "answers", []), answer]
+
+
 @pytest.fixture
 def uploader(tmp_path, monkeypatch):
-    """A button for the folder `photos` of an empty one; its answers to the page are in `answers`."""
+    """A button for the folder `photos` of an empty one."""
     monkeypatch.chdir(tmp_path)
-    uploader = Uploader("photos")
-    uploader.answers = []
-    uploader.send = uploader.answers.append
-    return uploader
+    return Button("photos")
 
 
 def photo(seed: int = 0) -> bytes:
@@ -120,13 +124,8 @@ def test_safe_names(uploader, given, expected):
 
 def test_zip_is_unpacked(uploader):
     """The photos of a zip lie in the folder as files of their own; what else is in it is named."""
-    inner = {
-        "поездка/кот.png": photo(1),
-        "поездка/../../кот.png": photo(2),
-        "__MACOSX/._кот.png": b"",
-        "письмо.docx": b"x",
-    }
-    choose(uploader, ("фото.zip", archive(**inner)))
+    inner = {"поездка/кот.png": photo(1), "поездка/../../кот.png": photo(2), "__MACOSX/._кот.png": b""}
+    choose(uploader, ("фото.zip", archive(**inner, **{"письмо.docx": b"x"})))
     assert names(uploader) == ["кот.png", "кот_2.png"]
     assert {(uploader.folder / name).read_bytes() for name in names(uploader)} == {photo(1), photo(2)}
     assert "письмо.docx: это не фото" in uploader.message and uploader.message.endswith("она возьмёт их сама.")
@@ -162,7 +161,7 @@ def test_no_place_to_save(uploader):
 def test_display(shell, tmp_path, monkeypatch):
     """A live notebook gets the button; a page without a kernel one plain line, the same whatever lies in the folder."""
     monkeypatch.chdir(tmp_path)
-    kept = []
+    line = "Кнопка загрузки фото появляется, когда тетрадь открыта и ячейка выполнена."
     for _ in range(2):
         with capture_output() as captured:
             assert upload() is None
@@ -170,12 +169,8 @@ def test_display(shell, tmp_path, monkeypatch):
         assert "application/vnd.jupyter.widget-view+json" in output.data
         cell = new_code_cell("", outputs=[new_output("display_data", dict(output.data))])
         drop_widgets(new_notebook(cells=[cell]))
-        kept.append(dict(cell.outputs[0].data))
-        choose_into = tmp_path / "photos"
-        choose_into.mkdir(exist_ok=True)
-        (choose_into / "кот.png").write_bytes(photo())
-    line = "Кнопка загрузки фото появляется, когда тетрадь открыта и ячейка выполнена."
-    assert kept[0] == kept[1] == {"text/html": f"<p><em>{line}</em></p>", "text/plain": line}
+        assert dict(cell.outputs[0].data) == {"text/html": f"<p><em>{line}</em></p>", "text/plain": line}
+        choose(Button("photos"), ("кот.png", photo()))
 
 
 PAGE = """({esm, state}) => {

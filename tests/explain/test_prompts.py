@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import re
-from xml.etree import ElementTree
-
 import numpy as np
 import pytest
-from IPython.utils.capture import capture_output
-from PIL import Image
+from drawn import found, pictures
+from drawn import words as all_words
 
+from labkit.explain.prompts import prompt_figure
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
 from labkit.locale import use_language
-from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
-from labkit.viewer.prompt_figures import display_prompts, prompt_figure
+from labkit.segmentation import Segmentation
 
 POINTS = {"points": [[700.0, 20.0], [350.0, 250.0], [10.0, 590.0]], "point_labels": [0, 1, 0]}
 BOX = {"box": [80.0, 60.0, 520.0, 480.0]}
@@ -27,26 +21,14 @@ CONTOUR = {"polygon": [[100.0, 100.0], [700.0, 100.0], [400.0, 500.0]]}
 
 def answered(prompts: dict | None, *scores: float, shape: tuple[int, int] = (600, 800)) -> Segmentation:
     """A grey photo with an answer a score: the n-th is the left n-th part of the photo."""
-    photo = Photo.from_pixels("x", np.full((*shape, 3), 90, np.uint8))
     masks = [np.arange(shape[1])[None].repeat(shape[0], 0) < shape[1] / n for n in range(1, len(scores) + 1)]
-    segments = [
-        Segment(n, 0, "object", score, mask) for n, (score, mask) in enumerate(zip(scores, masks, strict=True), start=1)
-    ]
-    ids = (masks[0] if masks else np.zeros(shape)).astype(np.int32)
     made_by = {"variant": "sam", **({"prompts": prompts} if prompts else {})}
-    return Segmentation(photo, ids, np.ones(shape, np.float32), segments, None, made_by)
+    return found(masks, [0] * len(masks), scores, classes=None, made_by=made_by, size=shape)
 
 
-def words(drawn: str) -> list[str]:
-    """The text in an SVG, without the numbers on the axes."""
-    nodes = ElementTree.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")
-    return [word for node in nodes if not (word := "".join(node.itertext()).strip()).isdecimal()]
-
-
-def pictures(drawn: str) -> list[np.ndarray]:
-    """The pixels of the pictures in an SVG."""
-    found = re.findall(r'href="data:image/webp;base64,([^"]+)"', drawn)
-    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).astype(int) for data in found]
+def words(result: Segmentation) -> list[str]:
+    """The text in its figure, without the numbers on the axes."""
+    return [word for word in all_words(prompt_figure(result)) if not word.isdecimal()]
 
 
 @pytest.mark.parametrize(
@@ -61,9 +43,9 @@ def pictures(drawn: str) -> list[np.ndarray]:
 )
 def test_legend_names_what_was_asked(prompts, ru, en):
     """One entry a kind of prompt that is there, in the language asked for; the IoU with its decimal sign."""
-    assert words(svg(prompt_figure(answered(prompts, 0.874)))) == ["x", "ответ 1: 0,87", *ru]
+    assert words(answered(prompts, 0.874)) == ["x", "ответ 1: 0,87", *ru]
     with use_language("en"):
-        assert words(svg(prompt_figure(answered(prompts, 0.874)))) == ["x", "answer 1: 0.87", *en]
+        assert words(answered(prompts, 0.874)) == ["x", "answer 1: 0.87", *en]
 
 
 def test_marks_are_where_the_prompts_were():
@@ -89,9 +71,9 @@ def test_marks_differ_in_shape():
 
 def test_every_answer_alone_and_whole():
     """A panel an answer, best first, also where one lies under another; the photo itself is not painted over."""
-    drawn = svg(prompt_figure(answered(POINTS, 0.9, 0.5, 0.25)))
-    assert words(drawn)[1:4] == ["ответ 1: 0,90", "ответ 2: 0,50", "ответ 3: 0,25"]
-    photo, *answers = pictures(drawn)
+    result = answered(POINTS, 0.9, 0.5, 0.25)
+    assert words(result)[1:4] == ["ответ 1: 0,90", "ответ 2: 0,50", "ответ 3: 0,25"]
+    photo, *answers = pictures(svg(prompt_figure(result)))
     assert np.abs(photo - 90).max() < 8
     for n, answer in enumerate(answers, start=1):
         blue = answer[..., 2] - answer[..., 0] > 30
@@ -109,7 +91,7 @@ def test_mask_prompt_is_tinted():
 
 def test_nothing_found_is_said():
     """In words, beside the prompt."""
-    assert words(svg(prompt_figure(answered(POINTS)))) == ["x", "ничего не найдено", "точка объекта", "точка фона"]
+    assert words(answered(POINTS)) == ["x", "ничего не найдено", "точка объекта", "точка фона"]
 
 
 def test_without_prompts():
@@ -124,11 +106,3 @@ def test_odd_shapes(shape):
     result = answered({"points": [[0.0, 0.0]], "point_labels": [1]}, 0.5, shape=shape)
     drawn = svg(prompt_figure(result))
     assert len(pictures(drawn)) == 2 and drawn == svg(prompt_figure(result))
-
-
-def test_display_prompts(shell):
-    """In a notebook it is one SVG."""
-    with capture_output() as captured, use_language("en"):
-        display_prompts(answered(BOX, 0.5))
-    (output,) = captured.outputs
-    assert words(output.data["image/svg+xml"])[-1] == "box"
