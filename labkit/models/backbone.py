@@ -24,8 +24,8 @@ MEAN = STD = 0.5
 STRIDE = 32
 """Sides of the network's input are padded to multiples of this."""
 
-WORKING_SIDE = 416
-"""The longest side, in pixels, that photos are scaled down to: the middle of the sizes trained on."""
+WORKING_SIDE = 480
+"""The longest side, in pixels, that photos are scaled down to: the encoder was made for photos of 513."""
 
 
 def encoder_settings(former: bool = False, name: str = "encoder_name") -> dict[str, Any]:

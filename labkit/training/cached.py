@@ -16,13 +16,15 @@ from torch.nn import functional as F
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.dataset import Dataset
-from labkit.models.backbone import WORKING_SIDE
 from labkit.models.semantic import network_input
 from labkit.training.loop import Recipe
 from labkit.training.shared_encoder import SharedEncoder, at, loss, still
 from labkit.training.teacher import MAP_SIDE, Teacher
 
 __all__ = ["CachedFeatures", "CachedHeads"]
+
+SIDE = 416
+"""The side, in pixels, of the squares whose features are kept."""
 
 _STRIDES = (4, 8, 16, 16)
 """Of the encoder's last four stages; the last one is dilated."""
@@ -39,13 +41,13 @@ Sample = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
 class CachedFeatures(torch.utils.data.IterableDataset):
     """An endless stream of `(features, labels, maps)` of whole photos; a photo is drawn ~ (photos of its class)^-0.5.
 
-    `features`: four `hxwxC` float16 of strides 4, 8, 16 and 16 of a square of `WORKING_SIDE` pixels; `labels`: `hxw`
+    `features`: four `hxwxC` float16 of strides 4, 8, 16 and 16 of a square of `SIDE` pixels; `labels`: `hxw`
     uint8 at stride 4 (255: not labelled); `maps`: the teacher's, `21x48x48` float16. `folder` takes 2.6 MB a photo.
     """
 
     def __init__(self, dataset: Dataset, teacher: Teacher, folder: Path, seed: int = 0, say=print):
         self.seed, self.progress = seed, torch.zeros(1).share_memory_()
-        side, count = WORKING_SIDE, len(dataset)
+        side, count = SIDE, len(dataset)
         shapes = {
             f"features{level}": ((2 * count, side // stride, side // stride, channels), np.float16)
             for level, (stride, channels) in enumerate(zip(_STRIDES, teacher.encoder.out_channels[2:], strict=True))
@@ -74,11 +76,11 @@ class CachedFeatures(torch.utils.data.IterableDataset):
         for k, name in enumerate(dataset.names):
             pixels, labels = np.array(dataset.image(name)), dataset.semantic(name)
             self._maps[k] = teacher.maps(pixels).numpy()
-            x = network_input(pixels, WORKING_SIDE)
+            x = network_input(pixels, SIDE)
             height, width = x.shape[1:]
-            square = np.full((WORKING_SIDE, WORKING_SIDE), IGNORE, np.uint8)
+            square = np.full((SIDE, SIDE), IGNORE, np.uint8)
             square[:height, :width] = Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST)
-            x = F.pad(x, (0, WORKING_SIDE - width, 0, WORKING_SIDE - height))[None]
+            x = F.pad(x, (0, SIDE - width, 0, SIDE - height))[None]
             for mirrored in (0, 1):  # the square is, so that the maps of one serve both
                 if mirrored:
                     x, square = x.flip(3), square[:, ::-1]

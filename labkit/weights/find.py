@@ -25,7 +25,7 @@ FORMAT = "labkit-1"
 
 EMBEDDED: dict[str, str] = {
     "deeplab": "4fa633ae83dbfd8737b23ef36aedd9624fa5649b4617772261519fb0cf1bb1b1",
-    "unet": "e935b50f542ea092832be5580f9f5c2215e09a51d53ead46cc5cce341cb76cef",
+    "unet": "4e9e434243473215e47a4d2c067a8368e46ddd720b81fac6bee1e588033a1d6d",
     "fcn": "542b2d0bc012bfaba6305695ec4d9e110ac2e298b4724f4cfda17ee0162f1a9a",
     "mask_rcnn": "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
     "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
@@ -41,6 +41,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "unet": (
         "620b69a84349b2a413d7b5e93c59343691cd7bb1e817a003b2f24df3fe2c1107",
         "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
+        "e935b50f542ea092832be5580f9f5c2215e09a51d53ead46cc5cce341cb76cef",
     ),
     "fcn": (
         "9662f78a828c582348e1829207ff5d115943f7cfd49139b0167ce0a3951175d4",
