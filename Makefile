@@ -38,6 +38,7 @@ benchmark: .venv/developed  ## speed against the bare library calls, and of the 
 	$(RUN) tests/benchmarks/segment_speed.py
 	$(RUN) tests/benchmarks/object_speed.py
 	$(RUN) tests/benchmarks/viewer_speed.py
+	$(RUN) tests/benchmarks/grade_cost.py
 	LABKIT_CLICK_MS=150 $(RUN) -m pytest -q -s tests/viewer/test_viewer_jupyter.py
 
 notebooks: .venv/installed  ## runs the committed notebooks again, in place

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labkit.classes import VOC
 from labkit.io.files import some
@@ -19,9 +19,12 @@ from labkit.report.answers import complete
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 
-__all__ = ["NOTEBOOKS", "Asked", "asked_by", "as_prose", "made_by", "strict", "unseen"]
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+__all__ = ["Asked", "as_prose", "asked_by", "made_by", "sections_gone", "strict", "titled", "unseen", "word_list"]
+
+_NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 _PART = 0.8
 """Of the words of an answer: a link's address and the like are in no page's text."""
@@ -29,10 +32,11 @@ _PART = 0.8
 _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 """Of an answer in Markdown: where a link leads, and a tag."""
 
-_TAG = re.compile("[A-Za-z/!?]")
-
-_OWN = ("variant", "weights", "sha256", "classes")
+_OF_ALL = {"variant", "weights", "sha256", "classes"}
 """Fields of `made_by` in which all results of a report are one."""
+
+_NO_PROSE = re.compile(r"<(script|style).*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[a-z/!?][^>]*(?:>|\Z)", re.DOTALL | re.IGNORECASE)
+"""Of a page: scripts, styles and tags, to their ends or the page's. "a < b" is text, as in a browser."""
 
 
 class Asked(NamedTuple):
@@ -48,14 +52,18 @@ def asked_by(variant: int) -> Asked:
     """Of the kit's notebook; nothing where the kit came without its notebooks."""
     import nbformat
 
-    path = NOTEBOOKS / find_variant(variant).notebook
+    path = _NOTEBOOKS / find_variant(variant).notebook
     if not path.is_file():
         return Asked()
     notebook = nbformat.read(path, as_version=4)
     data = complete({}, notebook)
-    headings = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    sections = len(re.findall("^## ", headings, re.MULTILINE))
-    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], sections)
+    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], told_in(notebook)[1])
+
+
+def told_in(notebook: NotebookNode) -> tuple[str, int]:
+    """What a notebook's texts say, and into how many sections their headings part it."""
+    prose = "\n".join(str(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    return prose, len(re.findall("^## ", prose, re.MULTILINE))
 
 
 def made_by(data: dict[str, Any]) -> dict[str, Any]:
@@ -66,12 +74,10 @@ def made_by(data: dict[str, Any]) -> dict[str, Any]:
     """
     common = dict(data["made_by"])
     for result in data["results"]:
-        for key in _OWN:
-            if result["made_by"].get(key, common.get(key)) != common.get(key):
-                common[key] = result["made_by"][key]
-    variant, name = common.get("variant"), str(common.get("weights", ""))
+        common |= {key: result["made_by"][key] for key in result["made_by"].keys() & _OF_ALL}
+    name = str(common.get("weights", ""))
     release = OFFICIAL.get(name.removeprefix("official/"))
-    if variant == "sam":
+    if common.get("variant") == "sam":
         common.pop("classes", None)
     elif release is not None:
         common["classes"] = release.classes
@@ -90,22 +96,23 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     photos = [one for one in data["photos"] if one is first[one["sha256"]] and one["name"] not in repeated]
     names = {photo["name"] for photo in photos}
     said: set[str] = set()
-    answers = []
-    for row in data["answers"]:
-        words = " ".join(_words(row["answer"]))
-        answers.append({**row, "answer": "" if words in said else row["answer"]})
-        said.add(words)
-    answered = {" ".join(_words(row["question"])) for row in answers}
-    absent = [question for question in asked.questions if " ".join(_words(question)) not in answered]
+
+    def once(prose: str) -> str:
+        again = _folded(prose) in said
+        said.add(_folded(prose))
+        return "" if again else prose
+
+    answers = [{**row, "answer": once(row["answer"])} for row in data["answers"]]
+    answered = {_folded(row["question"]) for row in answers}
+    absent = [question for question in asked.questions if _folded(question) not in answered]
     answers += [{"question": q, "answer": ""} for q in absent[: max(0, len(asked.questions) - len(answers))]]
-    conclusions = data["conclusions"]
     return {
         **data,
         "made_by": made_by(data),
         "photos": photos,
         "results": [result for result in data["results"] if result["photo"] in names],
         "answers": answers,
-        "conclusions": "" if " ".join(_words(conclusions)) in said else conclusions,
+        "conclusions": once(data["conclusions"]),
         "run": {**data["run"], "cells": max(data["run"]["cells"], asked.cells)},
     }
 
@@ -116,7 +123,7 @@ def unseen(data: dict[str, Any], page: str) -> list[str]:
     `page` are the words of the page (`as_prose`).
     """
     words = f" {' '.join(_shown(page))} "
-    gone = [_title(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
+    gone = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
     sentences = [text("facts.answers", names=some(gone, 5))] if gone else []
     if not _in(data["conclusions"], words):
         sentences.append(text("facts.conclusions"))
@@ -131,18 +138,7 @@ def sections_gone(variant: int, found: int) -> list[str]:
 
 def as_prose(page: str) -> str:
     """The text of a page, without its scripts and styles; nothing of it is run, and it takes one pass."""
-    parts, inside = [], ""
-    for piece in page.split("<"):
-        tag, _, rest = piece.partition(">")
-        if not inside and not _TAG.match(piece):  # "a < b" is text, as in a browser
-            tag, rest = "", piece
-        name = tag[:7].lower()
-        if inside and not name.startswith(f"/{inside}"):
-            continue
-        inside = next((one for one in ("script", "style") if name.startswith(one)), "")
-        if not inside:
-            parts.append(rest)
-    return html.unescape(" ".join(parts))
+    return html.unescape(_NO_PROSE.sub(" ", page))
 
 
 def _in(said: str, words: str) -> bool:
@@ -152,13 +148,19 @@ def _in(said: str, words: str) -> bool:
 
 
 def _shown(prose: str) -> list[str]:
-    return _words(html.unescape(_UNSHOWN.sub(" ", prose)))
+    return word_list(html.unescape(_UNSHOWN.sub(" ", prose)))
 
 
-def _words(prose: str) -> list[str]:
-    return re.findall(r"[^\W_]+", prose.casefold())
+def _folded(prose: str) -> str:
+    return " ".join(word_list(prose))
 
 
-def _title(question: str) -> str:
+def word_list(prose: str) -> list[str]:
+    """The words of a text as they are compared: neither case nor ё counts."""
+    return re.findall(r"[^\W_]+", prose.casefold().replace("ё", "е"))
+
+
+def titled(question: str) -> str:
+    """A question as it is named in a sentence: bare, and cut short."""
     bare = " ".join(question.replace("*", "").split())
     return f"«{bare if len(bare) <= 60 else bare[:59] + '…'}»"

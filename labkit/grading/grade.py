@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,17 +19,17 @@ from labkit.classes import LABEL_SETS, label_set
 from labkit.grading.facts import sections_gone, strict, unseen
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, chosen, kept, secret, unwritable
-from labkit.grading.looks import alike, look
+from labkit.grading.looks import alike, look, thumbnail
 from labkit.grading.people import works
+from labkit.grading.reproduce import Recomputed, own_iou
 from labkit.grading.roster import Roster, read_roster
 from labkit.grading.rows import MIN_IOU, PhotoRow, Remark, Row, floored
 from labkit.grading.rubric import Rubric, read_rubric
 from labkit.grading.similarity import compared
 from labkit.grading.submissions import Source, Submission, content, distinct, find_sources, members, read
-from labkit.grading.thumbnails import thumbnail
 from labkit.grading.workers import Lost, in_workers
 from labkit.io.errors import LabkitError
-from labkit.io.files import safe_name, some, write_whole
+from labkit.io.files import some, write_whole
 from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import IMAGE_SUFFIXES
 from labkit.locale import language, plural, text
@@ -102,12 +102,12 @@ def grade(
     secret()
     tasks = {source.file: _Task(source, out, wanted, target, device, full) for source in sources}
     done = works(folder.resolve().name, sources, _read_all(list(tasks.values())))
+    rows = done.rows
     if recompute:
-        done = done.with_rows(_run_all([tasks[row.file] for row in done.rows], done.rows))
-    done = done.with_rows(_compare(done.rows, out))
-    done = done.with_rows([points.suggested(row) for row in students.checked(done.rows)])
-    write_gradebook(done, out, students, points, anonymous)
-    return list(done.rows)
+        rows = _run_all(rows, tasks)
+    rows = [points.suggested(row) for row in students.checked(_compare(rows))]
+    write_gradebook(replace(done, rows=rows), out, students, points, anonymous)
+    return rows
 
 
 def _known(target: str) -> None:
@@ -124,45 +124,57 @@ def _known(target: str) -> None:
 def _all_sources(folder: Path) -> list[Source]:
     sources = find_sources(folder)
     zips = [source for source in sources if source.zip]
-    listed: dict[str, list[Source]] = {}
-    for place, answer in in_workers(members, zips, lambda _: _SECONDS, _MEGABYTES):
-        zip_ = zips[place]
-        listed[zip_.file] = [replace(zip_, problem=str(answer))] if isinstance(answer, Lost) else answer
+    listed = {
+        source.file: [replace(source, problem=str(found))] if isinstance(found, Lost) else found
+        for source, found in zip(zips, _done(members, zips, lambda _: _SECONDS, _MEGABYTES), strict=True)
+    }
     return distinct([one for source in sources for one in listed.get(source.file, [source])])
 
 
-def _progress(answers: Iterable[Any], label: str, total: int) -> Iterator[Any]:
-    """A bar on a terminal, else a line at each tenth of the way."""
-    if sys.stderr.isatty():
-        yield from tqdm(answers, label, total, leave=False)
-        return
-    for done, answer in enumerate(answers, start=1):
-        if done * 10 // total > (done - 1) * 10 // total:
-            print(f"{label}: {done}/{total}", file=sys.stderr, flush=True)
-        yield answer
+def _done(
+    work: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    seconds: Callable[[Any], float],
+    megabytes: int | None = None,
+    label: str = "",
+) -> list[Any]:
+    """The answers to tasks, worked out beside. Meanwhile a bar on a terminal, else a line at each tenth of the way."""
+    answers: dict[int, Any] = {}
+    bar = tqdm(total=len(tasks), desc=label, leave=False, disable=not (label and tasks and sys.stderr.isatty()))
+    with bar:
+        for place, answer in in_workers(work, tasks, seconds, megabytes):
+            answers[place] = answer
+            bar.update()
+            done = len(answers)
+            if label and bar.disable and done * 10 // len(tasks) > (done - 1) * 10 // len(tasks):
+                print(f"{label}: {done}/{len(tasks)}", file=sys.stderr, flush=True)
+    return [answers[place] for place in range(len(tasks))]
+
+
+# ---- Reading --------------------------------------------------------------------------------------------------------
 
 
 def _read_all(tasks: Sequence[_Task]) -> list[Row]:
-    rows = {n: Row(task.source.file, problem=task.source.problem) for n, task in enumerate(tasks)}
-    todo = [n for n, task in enumerate(tasks) if task.source.problem is None]
-    answers = in_workers(_row, [tasks[n] for n in todo], lambda _: _SECONDS, _MEGABYTES)
-    for place, answer in _progress(answers, text("grade.reading"), len(todo)):
-        n = todo[place]
-        rows[n] = Row(tasks[n].source.file, problem=str(answer)) if isinstance(answer, Lost) else answer
+    rows = {task.source.file: Row(task.source.file, problem=task.source.problem) for task in tasks}
+    todo = [task for task in tasks if task.source.problem is None]
+    answers = _done(_row, todo, lambda _: _SECONDS, _MEGABYTES, text("grade.reading"))
+    for task, answer in zip(todo, answers, strict=True):
+        file = task.source.file
+        rows[file] = Row(file, problem=str(answer)) if isinstance(answer, Lost) else answer
     return list(rows.values())
 
 
 def _row(task: _Task) -> Row:
     """One file's row, kept or made."""
+    file = task.source.file
     try:
         raw = content(task.source)
     except LabkitError as error:
-        return Row(task.source.file, problem=str(error))
+        return Row(file, problem=str(error))
     digest = hashlib.sha256(raw).hexdigest()
-    options = ["row", digest, Path(task.source.file).suffix, task.wanted, task.target, language()]
+    options = ["row", digest, Path(file).suffix, task.wanted, task.target, language()]
     record = kept(task.out, options, lambda: _clean(asdict(_made(task, raw, digest))))
-    link = _link(task, raw, digest) if record["problem"] is None else None
-    return replace(Row.of(record), file=task.source.file, link=link)
+    return replace(Row.of(record), file=file, link=None if record["problem"] is not None else _link(task, raw, digest))
 
 
 def _made(task: _Task, raw: bytes, digest: str) -> Row:
@@ -174,21 +186,23 @@ def _made(task: _Task, raw: bytes, digest: str) -> Row:
 
 def _checked(submission: Submission, digest: str, task: _Task) -> Row:
     looks = {name: _look(jpeg) for name, jpeg in list(submission.jpegs.items())[:_PICTURES]}
-    data = strict(submission.data, _repeated(looks))
+    names = list(looks)
+    repeated = {names[later] for _, later in alike(list(looks.values()), names)}
+    data = strict(submission.data, repeated)
     differs = disagreements(submission.data, submission.items, submission.page)
     differs += unseen(submission.data, submission.prose)
     remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
     if differs:
         remarks.append(Remark("differs", _cut(some(differs, _LISTED, "; "), _SENTENCE)))
     gone = sections_gone(data["variant_number"], submission.sections)
-    if repeated := len(submission.data["photos"]) - len(data["photos"]):
-        gone.append(plural("facts.repeated", repeated))
+    if fewer := len(submission.data["photos"]) - len(data["photos"]):
+        gone.append(plural("facts.repeated", fewer))
     remarks += [Remark("incomplete", sentence) for sentence in gone]
     room, answers = _TEXTS, []
     for row in data["answers"]:
-        answer = _cut(row["answer"], max(0, min(_ANSWER, room)))
-        answers.append((_cut(row["question"], 2000), answer))
-        room -= len(answer) + len(answers[-1][0])
+        answers.append((_cut(row["question"], 2000), _cut(row["answer"], max(0, min(_ANSWER, room)))))
+        room -= sum(map(len, answers[-1]))
+    held = checks(data, differs, task.wanted, task.target)
     return Row(
         task.source.file,
         digest,
@@ -198,24 +212,12 @@ def _checked(submission: Submission, digest: str, task: _Task) -> Row:
         variant=data["variant_number"],
         variant_title=_cut(data["variant_title"], 200),
         weights=_cut(data["made_by"].get("weights", ""), 200),
-        checks=tuple(
-            replace(one, reason=_cut(one.reason, _SENTENCE)) for one in checks(data, differs, task.wanted, task.target)
-        ),
+        checks=tuple(replace(one, reason=_cut(one.reason, _SENTENCE)) for one in held),
         remarks=tuple(remarks),
         photos=tuple(_photos(submission, data, _target(task, data), looks)),
         answers=tuple(answers),
         conclusions=_cut(data["conclusions"], _ANSWER),
     )
-
-
-def _repeated(looks: dict[str, str | None]) -> set[str]:
-    """The photos of a report that another one of it, before them, looks like."""
-    names = list(looks)
-    return {names[later] for _, later in alike([looks[name] for name in names], names)}
-
-
-def _target(task: _Task, data: dict[str, Any]) -> str:
-    return data["wanted"]["target"] if task.target is None else task.target
 
 
 def _look(jpeg: bytes) -> str | None:
@@ -224,103 +226,31 @@ def _look(jpeg: bytes) -> str | None:
     return None
 
 
-def _photos(
-    submission: Submission, data: dict[str, Any], target: str, looks: dict[str, str | None]
-) -> Iterable[PhotoRow]:
-    detected = found_on({**data, "photos": submission.data["photos"], "results": submission.data["results"]}, target)
-    results = {result["photo"]: result for result in reversed(submission.data["results"])}
-    for number, photo in enumerate(submission.data["photos"]):
+def _target(task: _Task, data: dict[str, Any]) -> str:
+    return data["wanted"]["target"] if task.target is None else task.target
+
+
+def _photos(submission: Submission, data: dict[str, Any], target: str, looks: dict[str, str | None]) -> list[PhotoRow]:
+    """All photos of a report, those that are left out of its strict `data` too; the first with a picture."""
+    whole, rows = submission.data, []
+    detected = found_on({**data, "photos": whole["photos"], "results": whole["results"]}, target)
+    results = {result["photo"]: result for result in reversed(whole["results"])}
+    for photo in whole["photos"]:
         name = photo["name"]
         row = PhotoRow(_cut(name, 200), photo["sha256"], detected[name], look=looks.get(name))
-        if name in submission.jpegs and number < _PICTURES:
+        if name in submission.jpegs and len(rows) < _PICTURES:
             with suppress(ValueError):  # what is wrong with its masks is told by the check of the page against the data
                 picture = thumbnail(submission.jpegs[name], results.get(name), data["made_by"].get("classes"))
                 row = replace(row, thumbnail=picture)
-        yield row
-
-
-def _run_all(tasks: Sequence[_Task], rows: Sequence[Row]) -> list[Row]:
-    """The rows with what the models say of them."""
-    done = list(rows)
-    todo = [n for n, row in enumerate(rows) if row.problem is None and row.photos]
-
-    def seconds(task: tuple[_Task, str, int]) -> float:
-        return _SECONDS + _SECONDS_A_PHOTO * task[2]
-
-    work = [(tasks[n], rows[n].sha256, len(rows[n].photos)) for n in todo]
-    answers = in_workers(_own, work, seconds)
-    for place, answer in _progress(answers, text("grade.running"), len(work)):
-        own = {"iou": {}, "reason": str(answer)} if isinstance(answer, Lost) else answer
-        done[todo[place]] = _with_own(rows[todo[place]], **own)
-    return done
-
-
-def _with_own(
-    row: Row,
-    iou: dict[str, float],
-    reason: str | None,
-    missing: Sequence[str] = (),
-    settings: Sequence[str] = (),
-    final: bool = True,
-) -> Row:
-    missing = [photo.name for photo in row.photos if photo.name in missing and photo.found]
-    photos = tuple(
-        replace(photo, iou=iou.get(photo.name), found=photo.found and photo.name not in missing) for photo in row.photos
-    )
-    remarks = []
-    low = [photo for photo in photos if photo.iou is not None and photo.iou < MIN_IOU]
-    if low:
-        named = [f"{photo.name} ({floored(photo.iou)})" for photo in low]
-        sentence = plural("grade.not_own", len(low), least=floored(MIN_IOU), names=some(named, _LISTED))
-        remarks.append(Remark("not_own_masks", sentence))
-    if settings:
-        remarks.append(Remark("settings", some(list(settings), _LISTED)))
-    if reason:
-        remarks.append(Remark("not_checked", reason))
-    failed = Check("objects", False, text("grade.not_found_again", names=some(missing, _LISTED)))
-    judged = tuple(failed if one.name == "objects" and one.ok and missing else one for one in row.checks)
-    return replace(row, photos=photos, checks=judged).with_remarks(*remarks)
-
-
-def _own(work: tuple[_Task, str, int]) -> dict[str, Any]:
-    """How far a report's masks are the model's own: the fields of `Recomputed`."""
-    task, digest, _ = work
-    from labkit.grading.reproduce import own_iou
-
-    def made() -> dict[str, Any]:
-        submission = read(task.source.file, content(task.source))
-        data, target = submission.data, _target(task, submission.data)
-
-        def sample(names: Sequence[str]) -> Iterable[str]:
-            return names if task.full else chosen(digest, names, _SAMPLE)
-
-        return _clean(asdict(own_iou(data, submission.jpegs, task.device, target=target, sample=sample)))
-
-    options = ["own", digest, task.device, task.target, task.full, language()]
-    return kept(task.out, options, made, lambda made: made["final"])  # time and weights may be there the next time
-
-
-def _compare(rows: Sequence[Row], out: Path) -> list[Row]:
-    """The rows with remarks on what they have in common, worked out beside: texts may be made to take long."""
-    bare = [replace(row, photos=tuple(replace(photo, thumbnail=None) for photo in row.photos)) for row in rows]
-    limit = _SECONDS + len(rows) ** 2 / 10
-    ((_, answer),) = in_workers(_compared, [bare], lambda _: limit, _MEGABYTES)
-    if isinstance(answer, Lost):
-        failed = Remark("not_checked", text("grade.not_compared", reason=answer))
-        return [row.with_remarks(failed) for row in rows]
-    return [row.with_remarks(*remarks) for row, remarks in zip(rows, answer, strict=True)]
-
-
-def _compared(rows: Sequence[Row]) -> list[list[Remark]]:
-    return compared(rows, _kit_photos())
+        rows.append(row)
+    return rows
 
 
 def _link(task: _Task, raw: bytes, digest: str) -> str | None:
-    """The address of a file as seen from the table; a file in a zip is copied next to that, as it is."""
+    """The address of a file as seen from the table; a file in a zip is copied next to that, without its name."""
     path = task.source.path
     if task.source.members:
-        name = safe_name(task.source.file.rpartition("/")[2][-60:])
-        path = task.out / "handed" / f"{digest[:8]}_{name}"
+        path = task.out / "handed" / f"{digest[:16]}{Path(task.source.file).suffix.lower()}"
         try:
             if not path.exists():
                 path.parent.mkdir(exist_ok=True)
@@ -351,11 +281,71 @@ def _printable(letter: str) -> str:
     return " " if letter == "\t" or kind[0] == "Z" else "" if kind == "Cf" else "\ufffd"
 
 
+# ---- Masks made again, and what reports have in common --------------------------------------------------------------
+
+
+def _run_all(rows: Sequence[Row], tasks: Mapping[str, _Task]) -> list[Row]:
+    """The rows with what the models say of them."""
+    todo = [row for row in rows if row.problem is None and row.photos]  # a zip without a report is no task
+    work = [(tasks[row.file], row.sha256, len(row.photos)) for row in todo]
+    answers = _done(_own, work, lambda one: _SECONDS + _SECONDS_A_PHOTO * one[2], label=text("grade.running"))
+    found = {row.file: _with_own(row, answer) for row, answer in zip(todo, answers, strict=True)}
+    return [found.get(row.file, row) for row in rows]
+
+
+def _own(work: tuple[_Task, str, int]) -> Recomputed:
+    """How far a report's masks are the model's own."""
+    task, digest, _ = work
+
+    def sample(names: Sequence[str]) -> Collection[str]:
+        return names if task.full else chosen(digest, names, _SAMPLE)
+
+    def made() -> dict[str, Any]:
+        one = read(task.source.file, content(task.source))
+        return _clean(asdict(own_iou(one.data, one.jpegs, task.device, None, _target(task, one.data), sample)))
+
+    options = ["own", digest, task.device, task.target, task.full, language()]
+    record = kept(task.out, options, made, lambda made: made["final"])  # time and weights may be there the next time
+    return Recomputed(**record)
+
+
+def _with_own(row: Row, own: Recomputed | Lost) -> Row:
+    if isinstance(own, Lost):
+        own = Recomputed({}, str(own))
+    missing = [photo.name for photo in row.photos if photo.name in own.missing and photo.found]
+    photos = tuple(
+        replace(photo, iou=own.iou.get(photo.name), found=photo.found and photo.name not in missing)
+        for photo in row.photos
+    )
+    remarks = []
+    low = [f"{one.name} ({floored(one.iou)})" for one in photos if one.iou is not None and one.iou < MIN_IOU]
+    if low:
+        sentence = plural("grade.not_own", len(low), least=floored(MIN_IOU), names=some(low, _LISTED))
+        remarks.append(Remark("not_own_masks", sentence))
+    if own.settings:
+        remarks.append(Remark("settings", some(own.settings, _LISTED)))
+    if own.reason:
+        remarks.append(Remark("not_checked", own.reason))
+    failed = Check("objects", False, text("grade.not_found_again", names=some(missing, _LISTED)))
+    judged = tuple(failed if one.name == "objects" and one.ok and missing else one for one in row.checks)
+    return replace(row, photos=photos, checks=judged).with_remarks(*remarks)
+
+
+def _compare(rows: Sequence[Row]) -> list[Row]:
+    """The rows with remarks on what they have in common, worked out beside: texts may be made to take long."""
+    bare = [replace(row, photos=tuple(replace(photo, thumbnail=None) for photo in row.photos)) for row in rows]
+    (answer,) = _done(_compared, [bare], lambda rows: _SECONDS + len(rows) ** 2 / 10, _MEGABYTES)
+    if isinstance(answer, Lost):
+        failed = Remark("not_checked", text("grade.not_compared", reason=answer))
+        return [row.with_remarks(failed) for row in rows]
+    return [row.with_remarks(*remarks) for row, remarks in zip(rows, answer, strict=True)]
+
+
+def _compared(rows: Sequence[Row]) -> list[list[Remark]]:
+    return compared(rows, _kit_photos())
+
+
 def _kit_photos() -> dict[str, str | None]:
     """The sha256 and the look of the photos that travel with the kit, where they are there."""
-    rows: dict[str, str | None] = {}
-    for path in sorted(KIT_IMAGES.glob("*")):
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-            raw = path.read_bytes()
-            rows[hashlib.sha256(raw).hexdigest()] = _look(raw)
-    return rows
+    paths = [path for path in sorted(KIT_IMAGES.glob("*")) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    return {hashlib.sha256(raw).hexdigest(): _look(raw) for raw in (path.read_bytes() for path in paths)}

@@ -125,6 +125,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
   const data = block("labkit-rows");
   const { words, language, own, variants, kinds, checks, book, rows } = data;
   const hidden = data.anonymous && revealed === null; // names, and whatever leads to them
+  if (hidden) for (const row of rows) row.group = "";
   const carried = revealed ?? block("labkit-marks");
   const marks = readMarks(carried);
   const say = (key, values = {}) => fill(words[key], values);
@@ -144,7 +145,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
   // Columns: what is sorted by, and which direction comes first
   const columns = {
     student: { of: nameOf, first: 1 },
-    group: { of: (row) => (hidden ? "" : row.group), first: 1 },
+    group: { of: (row) => row.group, first: 1 },
     variant: { of: (row) => row.variant, first: 1 },
     date: { of: (row) => row.date, first: 1 },
     checks: { of: (row) => (row.problem ? null : row.crosses), first: -1 },
@@ -158,7 +159,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
     row.crosses = row.checks.filter((check) => !check.ok).length;
     const told = row.remarks.flatMap((remark) => [kinds[remark.kind], remark.text]);
     const names = hidden ? [] : [row.name, row.id, row.student, row.group, row.file];
-    row.text = folded([...names, row.model, ...told].join("\n"));
+    row.text = folded([...names, row.variant_title, ...told].join("\n"));
   }
 
   // ---- Parts of a row ----
@@ -176,7 +177,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
   function reference(file) {
     const place = byFile.get(file);
     if (place === undefined) return written(file);
-    const link = make("a", { href: `#row-${place}`, title: file }, written(nameOf(rows[place])));
+    const link = make("a", { href: `#row-${place}`, title: hidden ? null : file }, written(nameOf(rows[place])));
     link.addEventListener("click", () => {
       if (lines[place].hidden) clearFilters();
     });
@@ -302,8 +303,13 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
       "tr",
       {},
       make("th", { scope: "row", class: "student" }, toggle, fileOf(row)),
-      cell("group", ...(row.group && !hidden ? [written(row.group)] : [])),
-      cell("variant", make("b", {}, String(row.variant ?? "")), " ", make("span", { class: "model" }, row.model)),
+      cell("group", ...(row.group ? [written(row.group)] : [])),
+      cell(
+        "variant",
+        make("b", {}, String(row.variant ?? "")),
+        " ",
+        make("span", { class: "model" }, row.variant_title),
+      ),
       cell("date", ...row.shown.split(/ (.*)/s, 2).flatMap((text) => [make("span", {}, text), " "])),
       cell("checks", ...(row.checks.length > 0 ? checksOf(row) : [])),
       cell("iou", ...iouPart(row.iou)),
@@ -651,8 +657,8 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
     "div",
     { class: "bar save" },
     button("save_page", () => download("grades.html", "text/html", pageText), "main"),
-    button("save_csv", () => download("grades.csv", "text/csv", () => csvText(data.csv, ";"))),
-    ...(data.lms.system
+    ...(hidden ? [] : [button("save_csv", () => download("grades.csv", "text/csv", () => csvText(data.csv, ";")))]),
+    ...(data.lms.system && !hidden
       ? [
           button(`save_${data.lms.system}`, () =>
             download(`grades_${data.lms.system}.csv`, "text/csv", () => csvText(data.lms, ",")),

@@ -12,7 +12,8 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -37,7 +38,6 @@ __all__ = ["write_gradebook"]
 
 _HERE = Path(__file__).parent
 _THUMBNAIL = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
-_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d)")
 _NOBODY = Mark("", "", 0)
 
 
@@ -48,31 +48,29 @@ def write_gradebook(
 
     Marks and comments that are in them already are kept, whichever of the two was written last; the page's seal too.
     With a `roster` that system's own table is filled in besides, and for each row with a mark or comment there is a
-    page of feedback. LabkitError where they cannot be written; two that write into one folder wait for each other.
+    page of feedback. `anonymous`: as long as no mark is there, the page hides names, and nothing else is written.
+    LabkitError where they cannot be written; two that write into one folder wait for each other.
     """
     roster, rubric = roster or Roster(), rubric or Rubric()
     page, table = out / "grades.html", out / "grades.csv"
     path = page
+    if anonymous:  # nor do places say whose a row is
+        works = replace(works, rows=sorted(works.rows, key=lambda row: row.sha256))
     try:
         (out / KEPT).mkdir(parents=True, exist_ok=True)
         with FileLock(out / KEPT / "lock"):
             marks = Marks.settled(read_earlier(page, table), works.rows)
             given = [marks.given.get(key_of(row.sha256, row.file), _NOBODY) for row in works.rows]
-            data = {**_about(works, marks, roster), "book": _book(page) or _new_book(works.rows)}
+            data = {**_about(works, marks, roster), "book": _book(page, works.rows)}
             data |= {"anonymous": anonymous, "maximum": rubric.maximum or None}
-            files: dict[Path, str] = {
-                page: _rendered("gradebook", style=_source("css"), script=_script(), data=data, marks=marks.record()),
-                table: _csv(_filled(data["csv"], given), ";"),
-                out / "open.html": _rendered("open"),
-            }
-            if roster.system:
-                files[out / f"grades_{roster.system}.csv"] = _csv(_filled(data["lms"], given), ",")
-                for row, mark in zip(works.rows, given, strict=True):
-                    if mark.mark or mark.comment:
-                        about = {"name": row.name or row.student, "mark": _shown(mark.mark), "comment": mark.comment}
-                        files[out / "feedback" / _folder(row) / "feedback.html"] = _rendered(
-                            "feedback", row=row, maximum=rubric.maximum and _shown(f"{rubric.maximum:g}"), **about
-                        )
+            style, script = ((_HERE / f"gradebook.{suffix}").read_text("utf-8") for suffix in ("css", "js"))
+            values = {"style": style, "script": f"{script}\nopenBook();\n", "data": data, "marks": marks.record()}
+            files = {page: _rendered("gradebook", **values), out / "open.html": _rendered("open")}
+            if not anonymous or any(mark.mark for mark in given):
+                files |= {
+                    table: _csv(data["csv"], given, ";"),
+                    **_returned(works.rows, given, data["lms"], rubric, out),
+                }
             for path, content in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(path, content.encode("utf-8-sig" if path.suffix == ".csv" else "utf-8", "replace"))
@@ -81,11 +79,23 @@ def write_gradebook(
     return page, table
 
 
-def _folder(row: Row) -> str:
-    """As Moodle names the folders of feedback files that it takes back."""
-    if row.who.startswith("moodle:"):
-        return f"{safe_name(row.name)}_{row.id}_assignsubmission_file_"
-    return f"{safe_name(row.name or row.student)}_{row.sha256[:8]}"
+def _returned(
+    rows: Sequence[Row], marks: Sequence[Mark], lms: dict[str, Any], rubric: Rubric, out: Path
+) -> dict[Path, str]:
+    """What goes back to the learning system: its table, and pages of feedback, their folders called as Moodle's are."""
+    if not lms["system"]:
+        return {}
+    files = {out / f"grades_{lms['system']}.csv": _csv(lms, marks, ",")}
+    for row, mark in zip(rows, marks, strict=True):
+        if mark.mark or mark.comment:
+            name = row.name or row.student
+            folder = f"{safe_name(name)}_{row.sha256[:8]}"
+            if row.who.startswith("moodle:"):
+                folder = f"{safe_name(name)}_{row.id}_assignsubmission_file_"
+            maximum = rubric.maximum and _shown(f"{rubric.maximum:g}")
+            about = {"row": row, "name": name, "maximum": maximum, "mark": _shown(mark.mark), "comment": mark.comment}
+            files[out / "feedback" / folder / "feedback.html"] = _rendered("feedback", **about)
+    return files
 
 
 # ---- The page -------------------------------------------------------------------------------------------------------
@@ -94,37 +104,26 @@ def _folder(row: Row) -> str:
 def _rendered(name: str, /, **values: Any) -> str:
     pages = Environment(loader=PackageLoader("labkit.grading"), autoescape=True, keep_trailing_newline=True)
     pages.filters |= {"sha256": _hash, "json": lambda data: Markup(script_json(data))}
-    pages.globals |= {"text": text}
-    return pages.get_template(f"{name}.html.j2").render(language=language(), **values)
-
-
-def _source(suffix: str) -> str:
-    return (_HERE / f"gradebook.{suffix}").read_text("utf-8")
-
-
-def _script() -> str:
-    return f"{_source('js')}\nopenBook();\n"
+    return pages.get_template(f"{name}.html.j2").render(language=language(), text=text, **values)
 
 
 def _hash(content: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
-def _book(page: Path) -> dict[str, str] | None:
-    """The place and the seal of the marks that a browser keeps for an earlier page."""
-    try:
-        match = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return json.loads(match[1]) if match else None
+def _book(page: Path, rows: Sequence[Row]) -> dict[str, str]:
+    """The place and the seal of the marks that a browser keeps: an earlier page's, else made of all files together.
 
-
-def _new_book(rows: Sequence[Row]) -> dict[str, str]:
-    """Made of all files together, which no student has: the same table finds its marks again, and nobody else's page,
-    which a browser may let at the same store, can make marks up.
+    These no student has: the same table finds its marks again, and nobody else's page, which a browser may let at the
+    same store, can make marks up.
     """
-    digest = hashlib.sha256("\n".join(sorted(key_of(row.sha256, row.file) for row in rows)).encode("utf-8", "replace"))
-    return {"id": digest.hexdigest()[:16], "secret": digest.hexdigest()[16:]}
+    with suppress(OSError, ValueError):
+        match = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
+        if match:
+            return json.loads(match[1])
+    files = "\n".join(sorted(key_of(row.sha256, row.file) for row in rows))
+    digest = hashlib.sha256(files.encode("utf-8", "replace")).hexdigest()
+    return {"id": digest[:16], "secret": digest[16:]}
 
 
 def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
@@ -132,7 +131,7 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
     words = {key.removeprefix("gradebook."): word for key, word in texts(language()).items() if "gradebook." in key}
     head, cells = _cells(works.rows)
     places = roster.places(works.rows)
-    orphans = {key: asdict(marks.given[key]) for key in marks.orphans}
+    orphans = [(marks.given[key], key.partition(" ")[2]) for key in marks.orphans]
     return {
         "language": language(),
         "words": words,
@@ -159,28 +158,20 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
         },
         "absent": [[one.name, one.group, one.email] for one in roster.absent(works.rows)],
         "beside": [[one.file, one.why] for one in works.beside],
-        "orphans": [[one["name"], key.partition(" ")[2], one["mark"], one["comment"]] for key, one in orphans.items()],
+        "orphans": [[one.name, file, one.mark, one.comment] for one, file in orphans],
         "rows": [_record(row, marks.earlier.get(key_of(row.sha256, row.file))) for row in works.rows],
     }
 
 
 def _record(row: Row, earlier: Mark | None = None) -> dict[str, Any]:
     """A row as the page has it."""
-    photos = [
-        {"name": one.name, "found": one.found, "iou": one.iou, "thumbnail": _thumbnail(one.thumbnail)}
-        for one in row.photos
-    ]
+    photos = tuple(replace(one, look=None, thumbnail=_thumbnail(one.thumbnail)) for one in row.photos)
     return {
-        **{name: getattr(row, name) for name in ("file", "sha256", "who", "id", "name", "student", "group", "date")},
-        **{name: getattr(row, name) for name in ("variant", "weights", "iou", "suggestion", "reckoned", "conclusions")},
+        **asdict(replace(row, photos=photos, remarks=_remarks(row))),
+        "iou": row.iou,
         "link": _address(row.link),
         "problem": row.problem is not None,
         "shown": _date(row.date),
-        "model": row.variant_title,
-        "checks": [asdict(one) for one in row.checks],
-        "remarks": [asdict(one) for one in _remarks(row)],
-        "photos": photos,
-        "answers": row.answers,
         "beside": [[one.file, one.why, _address(one.link)] for one in row.beside],
         "earlier": earlier and {"mark": earlier.mark, "comment": earlier.comment},
     }
@@ -206,11 +197,8 @@ def _thumbnail(address: str | None) -> str | None:
 
 def _date(date: str) -> str:
     """A date to be read: "12.03.2026 14:05" in Russian; as it is where it is none."""
-    match = _DATE.match(date)
-    if match is None:
-        return date
-    year, month, day, time = match.groups()
-    return f"{day}.{month}.{year} {time}" if language() == "ru" else f"{year}-{month}-{day} {time}"
+    match = re.match(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d)", date)
+    return match.expand(r"\3.\2.\1 \4" if language() == "ru" else r"\1-\2-\3 \4") if match else date
 
 
 # ---- The tables -----------------------------------------------------------------------------------------------------
@@ -219,12 +207,9 @@ def _date(date: str) -> str:
 def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """The titles and the cells of `grades.csv`, marks and comments still empty."""
 
-    def word(name: str) -> str:
-        return text(f"gradebook.{name}")
-
-    titles = [text(f"checks.{name}") for name in NAMES]
-    head = [word(name) for name in ("student", "id", "group", "variant", "model", "date")] + titles
-    head += [word(name) for name in ("failures", "iou", "remarks", "suggestion", "mark", "comment", "file", "others")]
+    before = ("student", "id", "group", "variant", "model", "date")
+    after = ("failures", "iou", "remarks", "suggestion", "mark", "comment", "file", "others")
+    keys = [*map("gradebook.{}".format, before), *map("checks.{}".format, NAMES), *map("gradebook.{}".format, after)]
     cells = []
     for row in rows:
         held = {check.name: check.ok for check in row.checks}
@@ -232,31 +217,27 @@ def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         remarks = [f"{text(f'grade.{one.kind}')}: {one.text}" for one in _remarks(row)]
         iou = "" if row.iou is None else floored(row.iou)
         line = [row.name or row.student, row.id, row.group, str(row.variant or ""), row.variant_title, _date(row.date)]
-        line += [word("yes" if held[name] else "no") if name in held else "" for name in NAMES]
+        line += [text("gradebook.yes" if held[name] else "gradebook.no") if name in held else "" for name in NAMES]
         line += ["\n".join(failures), iou, "\n".join(remarks), _shown(row.suggestion), "", "", row.file]
         line += ["\n".join(f"{one.file}: {one.why}" for one in row.beside), row.sha256]
         cells.append([guarded(cell.replace("\0", "").replace("\r\n", "\n")) for cell in line])
-    return [*head, "sha256"], cells
+    return [*map(text, keys), "sha256"], cells
 
 
-def _filled(table: dict[str, Any], marks: Sequence[Mark]) -> list[list[str]]:
+def _csv(table: dict[str, Any], marks: Sequence[Mark], separator: str) -> str:
     """A table of the page with the marks in it; what has none stays as it was."""
-    rows = []
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, delimiter=separator, lineterminator="\r\n")
+    writer.writerow(table["head"])
     for line, of in zip(table["rows"], table["of"], strict=True):
         line, mark = list(line), _NOBODY if of is None else marks[of]
         if mark.mark:
             line[table["mark"]] = _shown(mark.mark) if table["comma"] else mark.mark
         if mark.comment and table["comment"] >= 0:
             line[table["comment"]] = guarded(mark.comment)
-        rows.append(line)
-    return [table["head"], *rows]
+        writer.writerow(line)
+    return buffer.getvalue()
 
 
 def _shown(mark: str) -> str:
     return mark.replace(".", ",") if language() == "ru" else mark
-
-
-def _csv(rows: Sequence[Sequence[str]], separator: str) -> str:
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, delimiter=separator, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue()

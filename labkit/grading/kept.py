@@ -74,11 +74,9 @@ def secret() -> bytes:
 @cache
 def _kit() -> str:
     """The kit's own code and weights: another kit works everything out anew."""
-    digest = hashlib.sha256()
     folder = Path(__file__).parents[1]
-    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.toml"), *folder.rglob("*.json")]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    files = sorted(path for ending in ("py", "toml", "json") for path in folder.rglob(f"*.{ending}"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def unwritable(path: Path, error: OSError) -> LabkitError:

@@ -1,4 +1,4 @@
-"""Whether two photos are one: cropped, turned, mirrored, inverted, framed or saved again.
+"""What a photo looks like: its thumbnail, and whether two are one, cropped, turned, mirrored, inverted or framed.
 
 Two steps. Coarse: 16x16 pixels of one photo's crops against the other one in its eight positions, all pairs at once, by
 their correlation. Fine: what is left of 64x64 pixels without their slow changes, turned and scaled a little, shifted
@@ -8,21 +8,29 @@ against each other by phase (the correlation theorem); other photos of like make
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
 
+from labkit.classes import LABEL_SETS, label_set
+from labkit.figures import overlay_image
 from labkit.io.decode import opened
+from labkit.io.rle import decode_mask
+from labkit.photos import Photo
 from labkit.report.consistency import MAX_PIXELS
+from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["alike", "look", "open_jpeg"]
+__all__ = ["alike", "look", "thumbnail"]
 
-SIDE = 64
-_COARSE_SIDE = 16
+_THUMBNAIL_SIDE, SIDE, _COARSE_SIDE = 96, 64, 16
+"""Pixels: the longest side of a thumbnail, and the sides of what is compared."""
+
 _CUTS = ((0, 0), (0, 0.15), (0.15, 0), (0.075, 0.075))
 """What may be cut off at the two ends of a side; a step between is within what a correlation bears."""
 
@@ -44,11 +52,8 @@ _EVEN = 6.0
 """The deviation of grey values below which a line is a frame's, and a picture shows nothing."""
 
 
-def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = 96) -> Image.Image:
-    """A JPEG of at most `MAX_PIXELS`, decoded at no less than `side` pixels a side (or whole, if it has fewer).
-
-    ValueError for anything else.
-    """
+def _open(jpeg: bytes, mode: str, side: int) -> Image.Image:
+    """A JPEG of at most `MAX_PIXELS`, decoded at no less than `side` pixels a side; ValueError for anything else."""
     with opened(jpeg, ["JPEG"], MAX_PIXELS) as image:
         image.draft(mode, (side, side))  # the decoder itself halves it, once or more
         return image.convert(mode)
@@ -56,7 +61,7 @@ def open_jpeg(jpeg: bytes, mode: str = "RGB", side: int = 96) -> Image.Image:
 
 def look(jpeg: bytes) -> str:
     """A photo's grey values without its frame, 64x64 bytes in base64. ValueError for what is no JPEG."""
-    grey = open_jpeg(jpeg, "L", 3 * SIDE).resize((3 * SIDE, 3 * SIDE), Image.Resampling.BOX)
+    grey = _open(jpeg, "L", 3 * SIDE).resize((3 * SIDE, 3 * SIDE), Image.Resampling.BOX)
     pixels = np.asarray(grey, np.float32)
     for _ in range(2):
         lively = np.flatnonzero(pixels.std(1) >= _EVEN)
@@ -94,7 +99,7 @@ def _agree(one: str, other: str, window: int, turn: int) -> float:
     for warp in _WARPS:
         shifts = fft.irfft2(ours * _details(_warped(theirs, *warp)).conj(), s=(SIDE, SIDE))
         best = max(best, float(np.abs(np.roll(shifts, (5, 5), (0, 1))[:11, :11]).max()))
-        if best < _HOPELESS:
+        if best < _HOPELESS or best >= _FINE:
             break
     return best
 
@@ -144,3 +149,36 @@ def _units(pictures: Sequence[np.ndarray]) -> np.ndarray:
     rows = np.stack([picture.ravel() for picture in pictures]).astype(np.float32)
     rows -= rows.mean(1, keepdims=True)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+
+
+# ---- Thumbnails -----------------------------------------------------------------------------------------------------
+
+
+def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | None = None) -> str:
+    """A photo with the masks of its `result` (as in the data) over it, as the `data:` address of a JPEG of our own.
+
+    ValueError where photo or masks cannot be decoded.
+    """
+    image = _open(jpeg, "RGB", 2 * _THUMBNAIL_SIDE)
+    image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    if result is not None:
+        image = Image.fromarray(overlay_image(_small(np.array(image), result, classes), outline=1))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=55)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _small(pixels: np.ndarray, result: dict[str, Any], classes: str | None) -> Segmentation:
+    """The result on a photo of these pixels: of each mask the nearest ones, smaller masks over larger ones."""
+    sides = zip(pixels.shape[:2], result["size"], strict=True)
+    nearest = np.ix_(*((np.arange(small) * side + side // 2) // small for small, side in sides))
+    ids = np.zeros(pixels.shape[:2], np.int32)
+    labels = label_set(classes) if classes in LABEL_SETS else None
+    segments = []
+    for row in sorted(result["segments"], key=lambda row: -row["area"]):
+        mask = decode_mask(row["rle"], tuple(result["size"]))[nearest]
+        ids[mask] = row["id"]
+        segments.append(Segment(row["id"], row["label_id"], row["label"], row["score"], mask))
+    if labels is not None and any(segment.label_id >= len(labels) for segment in segments):
+        labels = None
+    return Segmentation(Photo.from_pixels("photo", pixels), ids, np.ones(ids.shape, np.float32), segments, labels)

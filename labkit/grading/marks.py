@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,9 @@ def bare(cell: str) -> str:
 
 def read_earlier(page: Path, table: Path) -> dict[str, Mark]:
     """The marks of an earlier page, and those of the table that someone has changed since, by key."""
-    marks, people = read_page(page), _people(page)
+    marks, people = read_page(page), {}
+    with suppress(KeyError, TypeError):
+        people = {key_of(row["sha256"], row["file"]): str(row["who"]) for row in _block(page, "rows")["rows"]}
     for key, mark in read_table(table).items():
         before = marks.get(key)
         if before is None or (mark.at > before.at and (mark.mark, mark.comment) != (before.mark, before.comment)):
@@ -102,29 +105,27 @@ def read_earlier(page: Path, table: Path) -> dict[str, Mark]:
 
 
 def _block(path: Path, name: str) -> Any:
-    block = re.search(_BLOCK.format(name), path.read_text(encoding="utf-8"), re.DOTALL)
-    return json.loads(block[1]) if block else {}
+    """What a page holds as JSON under this name; nothing where there is no such page, or it is damaged."""
+    with suppress(OSError, ValueError, RecursionError):
+        block = re.search(_BLOCK.format(name), path.read_text(encoding="utf-8"), re.DOTALL)
+        return json.loads(block[1]) if block else {}
+    return {}
 
 
 def read_page(path: Path) -> dict[str, Mark]:
     """The marks in a `grades.html`, by key; none where there is no such page."""
-    try:
-        entries = _block(path, "marks").get("marks", {}).items()
+    with suppress(AttributeError, KeyError, TypeError):
         return {
             key: Mark(one["mark"], one["comment"], one["at"], str(one.get("who", "")), str(one.get("name", "")))
-            for key, one in entries
-            if _valid(one)
+            for key, one in _block(path, "marks").get("marks", {}).items()
+            if _valid(**one)
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
+    return {}
 
 
-def _people(path: Path) -> dict[str, str]:
-    """Whose the rows of an earlier page were, by key."""
-    try:
-        return {key_of(row["sha256"], row["file"]): str(row["who"]) for row in _block(path, "rows")["rows"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return {}
+def _valid(mark: Any, comment: Any, at: Any, **_: Any) -> bool:
+    strings = isinstance(mark, str) and isinstance(comment, str) and _NUMBER.fullmatch(mark) is not None
+    return strings and type(at) in (int, float) and math.isfinite(at)
 
 
 def read_table(path: Path) -> dict[str, Mark]:
@@ -132,37 +133,21 @@ def read_table(path: Path) -> dict[str, Mark]:
 
     A table does not say when they were given: not after it was written. What is no number stays, in the comment.
     """
-    try:
+    marks = {}
+    with suppress(OSError, ValueError, csv.Error):
         changed = path.stat().st_mtime * 1000
         head, *rows = read_csv(path.read_bytes())
-        student, mark, comment, file = (_column(head, name) for name in ("student", "mark", "comment", "file"))
-        digest = head.index("sha256")
-        marks = {}
+        names = [
+            in_each_language(text, f"gradebook.{name}").values() for name in ("student", "mark", "comment", "file")
+        ]
+        places = [[title in titles for title in head].index(True) for titles in (*names, ("sha256",))]
         for row in rows:
-            if len(row) > max(student, mark, comment, file, digest):
-                number, said = row[mark].strip().replace(",", "."), bare(row[comment])
-                if not _NUMBER.fullmatch(number):
-                    number, said = "", f"[{bare(row[mark].strip())}] {said}".strip()
-                if number or said:
-                    entry = Mark(number, said, changed, "", bare(row[student]))
-                    marks[key_of(row[digest], bare(row[file]))] = entry
-        return marks
-    except (OSError, ValueError, csv.Error):
-        return {}
-
-
-def _column(head: list[str], name: str) -> int:
-    """Where a column is, in whichever language its title is; ValueError where it is not."""
-    titles = in_each_language(text, f"gradebook.{name}").values()
-    return [title in titles for title in head].index(True)
-
-
-def _valid(one: Any) -> bool:
-    mark, comment, at = one["mark"], one["comment"], one["at"]
-    return (
-        isinstance(mark, str)
-        and isinstance(comment, str)
-        and _NUMBER.fullmatch(mark) is not None
-        and type(at) in (int, float)
-        and math.isfinite(at)
-    )
+            if len(row) <= max(places):
+                continue
+            student, mark, comment, file, digest = (bare(row[place]) for place in places)
+            number = mark.strip().replace(",", ".")
+            if not _NUMBER.fullmatch(number):
+                number, comment = "", f"[{mark.strip()}] {comment}".strip()
+            if number or comment:
+                marks[key_of(digest, file)] = Mark(number, comment, changed, "", student)
+    return marks

@@ -6,7 +6,9 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from labkit.grading.facts import word_list
 from labkit.grading.rows import Beside, Remark, Row
 from labkit.grading.submissions import Source
 from labkit.locale import text
@@ -19,8 +21,7 @@ _CLASSROOM = "-submissions"
 _AGAIN = re.compile(r"( ?\(\d+\)| ?[-–—] ?(копия|copy)( ?\(?\d+\)?)?)+$", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     """A student as the learning system names him: `system` is moodle, canvas or github, `id` its own number or name;
     `late` is whether the name of the file says that it came late.
     """
@@ -58,12 +59,8 @@ def person_of(file: str) -> Person | None:
 class Works:
     """All that a folder holds: a row for each student's work, and what is nobody's and no report."""
 
-    rows: tuple[Row, ...]
-    beside: tuple[Beside, ...] = ()
-
-    def with_rows(self, rows: Sequence[Row]) -> Works:
-        """The same folder, more being known of its rows."""
-        return replace(self, rows=tuple(rows))
+    rows: Sequence[Row]
+    beside: Sequence[Beside] = ()
 
 
 def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
@@ -72,11 +69,11 @@ def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
     Without a learning system's folders one student's are those of one name, whatever their endings, where the reports
     do not say that they are of different students. Of a zip without a report there is one row.
     """
-    groups: dict[Hashable, list[tuple[Source, Row]]] = defaultdict(list)
+    groups: dict[tuple[str, Hashable], list[tuple[Source, Row]]] = defaultdict(list)
     for source, row in zip(sources, rows, strict=True):
         if person := person_of(f"{folder}/{row.file}"):
             row = replace(row, who=f"{person.system}:{person.id}", id=person.id, name=person.name, late=person.late)
-            groups[row.who].append((source, row))
+            groups["person", row.who].append((source, row))
         elif row.problem is not None and (source.members or source.path.suffix.lower() == ".zip"):
             groups["zip", source.path].append((source, row))
         else:
@@ -84,16 +81,17 @@ def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
     readable = {source.path for source, row in zip(sources, rows, strict=True) if row.problem is None}
     made: list[Row] = []
     beside: list[Beside] = []
-    for key, group in groups.items():
-        loose = all(source.companion for source, _ in group) if key[0] == "file" else key[0] == "zip"
-        if loose and (key[0] == "file" or key[1] in readable):
-            beside += [Beside(row.file, row.problem or "") for _, row in group]
-        elif key[0] == "zip":
-            made.append(_rubbish(group))
+    for (kind, key), group in groups.items():
+        if key in readable or (kind == "file" and all(source.companion for source, _ in group)):
+            beside += map(_beside, (row for _, row in group))
         else:
-            made += _merged(group)
+            made += [_rubbish(group)] if kind == "zip" else _merged(group)
     order = {row.file: n for n, row in enumerate(rows)}
-    return Works(tuple(sorted(made, key=lambda row: order.get(row.file, 0))), tuple(beside))
+    return Works(sorted(made, key=lambda row: order.get(row.file, 0)), beside)
+
+
+def _beside(row: Row) -> Beside:
+    return Beside(row.file, row.problem or "")
 
 
 def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
@@ -104,7 +102,7 @@ def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
     if len(group) == 1 and not source.companion:
         return replace(first, problem=problem)
     zip_ = first.file[: first.file.lower().index(".zip") + 4]
-    return Row(zip_, problem=problem, beside=tuple(Beside(row.file, row.problem or "") for _, row in group))
+    return Row(zip_, problem=problem, beside=tuple(_beside(row) for _, row in group))
 
 
 def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
@@ -115,20 +113,20 @@ def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
             who = row.who or folded(row.student, row.group) or f"file:{stem_of(row.file)}"
             good[who].append(replace(row, who=who))
     bad = sorted((row for _, row in group if row.problem is not None), key=lambda row: row.file)
-    others = [Beside(row.file, row.problem or "") for row in bad]
     if not good:
         main = next((row for source, row in group if not source.companion), None)
         lone = main or replace(bad[0], problem=text("submission.no_report"))
-        who = lone.who or f"file:{stem_of(lone.file)}"
-        rest = others if main is None else [one for one in others if one.file != main.file]
-        return [replace(lone, who=who, beside=tuple(rest))]
+        rest = tuple(_beside(row) for row in bad if row is not main)
+        return [replace(lone, who=lone.who or f"file:{stem_of(lone.file)}", beside=rest)]
     made = []
+    others = tuple(map(_beside, bad))
     for same in good.values():
         main, *rest = sorted(same, key=_worth, reverse=True)
-        again = [Beside(row.file, _again(row, main), row.link) for row in rest]
+        again = tuple(Beside(row.file, _again(row, main), row.link) for row in rest)
         made.append(replace(main, beside=(*again, *others)))
-        others = []
-        if main.name and main.student and main.id and not _names_agree(main):
+        others = ()
+        named = main.who.startswith("moodle:") and main.student  # Canvas's name has no spaces, GitHub's is none
+        if named and not set(word_list(main.student)) & set(word_list(main.name)):
             told = text("people.other_name", student=main.student, name=main.name)
             made[-1] = made[-1].with_remarks(Remark("person", told))
     return made
@@ -148,13 +146,6 @@ def _again(row: Row, main: Row) -> str:
     return text(key, date=row.date[:16].replace("T", " "), passed=passed, count=len(row.checks))
 
 
-def _names_agree(row: Row) -> bool:
-    """Whether the name of a report may be the learning system's; Canvas's has no spaces, GitHub's is none."""
-    if not row.who.startswith("moodle:"):
-        return True
-    return bool(set(_words(row.student)) & set(_words(row.name)))
-
-
 def stem_of(file: str) -> str:
     """A path without its ending and without what a browser adds to a second copy: `отчёт (1).html` is `отчёт`."""
     folder, _, name = file.rpartition("/")
@@ -163,8 +154,4 @@ def stem_of(file: str) -> str:
 
 def folded(*names: str) -> str:
     """Names to be compared: neither case nor order, nor ё."""
-    return " ".join(" ".join(sorted(_words(name))) for name in names).strip()
-
-
-def _words(name: str) -> Sequence[str]:
-    return re.findall(r"[^\W_]+", name.casefold().replace("ё", "е"))
+    return " ".join(" ".join(sorted(word_list(name))) for name in names).strip()

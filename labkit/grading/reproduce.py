@@ -12,13 +12,12 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from labkit.grading.own_masks import detects, exact, tolerant
-from labkit.grading.tolerance import agreement
+from labkit.grading.tolerance import agreement, detects, exact, tolerant
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import some
 from labkit.io.jpeg import MAX_REPORT_SIDE
@@ -45,26 +44,22 @@ _MAX_SETTINGS = {"working_side": 1333, "points_per_side": 32, "max_detections": 
 _MAX_NUMBERS, _MAX_COORDINATE = 2000, 100_000
 """So many numbers in a prompt, each of them not larger."""
 
-_ENOUGH = 0.99
-"""Masks that agree so well to the pixel need no second look."""
-
-_LISTED = 5
+_ENOUGH, _LISTED = 0.99, 5
+"""Masks that agree so well to the pixel need no second look; photos that a sentence names."""
 
 
 @dataclass(frozen=True)
 class Recomputed:
-    """What the models say of a report.
-
-    `iou` of its masks with the model's own by the photo's name, in [0, 1]; `reason`, a sentence on what could not be
-    computed and why, None where all was; `final` is whether another run would say no more. `missing` are the photos
-    where the model itself does not find what the report has found, `settings` those that are not the usual ones.
+    """What the models say of a report: `iou` of its masks with their own by the photo's name, in [0, 1]; `reason`, a
+    sentence on what could not be computed and why, None where all was; `final`, whether another run would say no more;
+    `missing`, the photos where the model itself does not find what the report has found; unusual `settings`.
     """
 
     iou: dict[str, float]
     reason: str | None = None
     final: bool = True
-    missing: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
+    missing: Sequence[str] = ()
+    settings: Sequence[str] = ()
 
 
 class _Unchecked(Exception):
@@ -85,19 +80,19 @@ def own_iou(
 ) -> Recomputed:
     """Runs the weights that a report names on the photos that it carries, with its settings and prompts.
 
-    `data` are a report's, checked against the schema, `jpegs` what `carried_photos` found in it. How masks are
-    compared stands in `agreement`: to the pixel first, and where that says less than 0.99 without what rounding may
-    change (`tolerant`); a photo with several results has the smallest of their IoU. What a check counts, an object of
-    the class `target`, is looked for in the model's own result as it is (`detects`). Only weights of the catalogue are
-    taken, embedded or in the cache: nothing is downloaded. All photos together have `seconds` of the processor (unless
-    given 30 and 20 a photo, 10 minutes at most); what does not fit is left out. `sample` says which of the photos SAM's
-    automatic mode, which is dear, is run on. One photo's failure costs only that photo.
+    `data` are checked against the schema, `jpegs` what `carried_photos` found. Masks are compared to the pixel, and
+    where `agreement` says less than 0.99 without what rounding may change (`tolerant`); of several results on a photo
+    the smallest IoU counts. An object of the class `target` is looked for in the model's own result (`detects`). Only
+    weights of the catalogue are taken, embedded or in the cache: nothing is downloaded. All photos together have
+    `seconds` of the processor (unless given 30 and 20 a photo, 10 minutes at most). SAM's automatic mode, which is
+    dear, is run on a `sample` of the photos. One photo's failure costs only that photo.
     """
-    started = time.process_time()
     tasks = _tasks(data, jpegs, sample)
-    names = {task.name for task in tasks}
-    limit = min(_SECONDS + _SECONDS_A_PHOTO * len(names), _MAX_SECONDS) if seconds is None else seconds
-    run = _Run(jpegs, device, started + limit, limit, target)
+    if not tasks:
+        return Recomputed({}, text("recompute.nothing"))
+    if seconds is None:
+        seconds = min(_SECONDS + _SECONDS_A_PHOTO * len({task.name for task in tasks}), _MAX_SECONDS)
+    run = _Run(jpegs, device, seconds, target)
     ious: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}
     final = True
@@ -108,35 +103,28 @@ def own_iou(
             reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
             final = final and reason.final
             reasons.setdefault(str(reason), {})[task.name] = None
-    if not tasks:
-        return Recomputed({}, text("recompute.nothing"))
     what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
     reason = text("recompute.unchecked", what=what) if what else None
     return Recomputed(ious, reason, final, tuple(run.missing), tuple(run.unusual))
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One result of a report, and what it says of its making."""
+class _Task(NamedTuple):
+    """One result of a report, what it says of its making, and whether it answers prompts."""
 
     name: str
     result: dict[str, Any]
     made_by: dict[str, Any]
-
-    @property
-    def asked(self) -> bool:
-        """Whether it answers prompts."""
-        return "prompts" in self.made_by
+    asked: bool
 
 
 def _tasks(
     data: dict[str, Any], jpegs: dict[str, bytes], sample: Callable[[Sequence[str]], Collection[str]]
 ) -> list[_Task]:
     """The results, those to prompts first, which are cheap; then by photo, in an order that nobody has chosen."""
-    common = data["made_by"]
-    tasks = [
-        _Task(result["photo"], result, {**common, **result["made_by"]}) for result in data["results"] + data["prompted"]
-    ]
+    tasks = []
+    for result in data["results"] + data["prompted"]:
+        made_by = {**data["made_by"], **result["made_by"]}
+        tasks.append(_Task(result["photo"], result, made_by, "prompts" in made_by))
     dear = {task.name for task in tasks if task.made_by.get("variant") == "sam" and not task.asked}
     dear -= set(sample(sorted(dear)))
     tasks = [task for task in tasks if task.asked or task.name not in dear]
@@ -146,8 +134,9 @@ def _tasks(
 class _Run:
     """One report's turn: what is asked of the models, and the time that is left."""
 
-    def __init__(self, jpegs: dict[str, bytes], device: str, end: float, limit: float, target: str):
-        self.jpegs, self.device, self.end, self.limit, self.target = jpegs, device, end, limit, target
+    def __init__(self, jpegs: dict[str, bytes], device: str, seconds: float, target: str):
+        self.jpegs, self.device, self.seconds, self.target = jpegs, device, seconds, target
+        self.end = time.process_time() + seconds
         self.missing: dict[str, None] = {}
         self.unusual: dict[str, None] = {}
         self._photo: Photo | None = None
@@ -155,7 +144,7 @@ class _Run:
 
     def in_time(self, needed: float = 0.0) -> None:
         if time.process_time() + needed > self.end:
-            raise _Unchecked("time", seconds=round(self.limit))
+            raise _Unchecked("time", seconds=round(self.seconds))
 
     def iou(self, task: _Task) -> float:
         """A result's IoU; _Unchecked says why there is none."""
@@ -167,10 +156,10 @@ class _Run:
         model = self.model(task.made_by)
         settings = self.settings(model, task)
         own = self.answer(model, photo, task, settings)
-        value, _ = agreement(labels, masks, exact(own), own.ids.size)
+        value = agreement(labels, masks, exact(own), own.ids.size)
         if value < _ENOUGH:
             self.in_time()
-            value, _ = agreement(labels, masks, tolerant(model, photo, own, settings), own.ids.size)
+            value = agreement(labels, masks, tolerant(model, photo, own, settings), own.ids.size)
         if not task.asked and not detects(model, photo, own, self.target):
             self.missing[task.name] = None
         self._slowest[task.asked] = max(self._slowest.get(task.asked, 0.0), time.process_time() - started)
@@ -178,7 +167,7 @@ class _Run:
 
     def photo(self, task: _Task) -> Photo:
         """The photo that a result is of, the same one while its results follow one another."""
-        jpeg, size = self.jpegs.get(task.name), tuple(task.result["size"])
+        jpeg = self.jpegs.get(task.name)
         if jpeg is None:
             raise _Unchecked("absent")
         if self._photo is None or self._photo.jpeg is not jpeg:
@@ -186,7 +175,7 @@ class _Run:
                 if max(image.size) > MAX_REPORT_SIDE or image.mode != "RGB":
                     raise _Unchecked("photo")
                 self._photo = Photo(task.name, np.array(image), jpeg=jpeg)
-        if self._photo.pixels.shape[:2] != size:
+        if self._photo.pixels.shape[:2] != tuple(task.result["size"]):
             raise _Unchecked("photo")
         return self._photo
 
@@ -206,10 +195,9 @@ class _Run:
             raise _Unchecked("model") from None
         release = next((row for row in releases_of(variant) if name == f"official/{row.name}"), None)
         if release is not None:
-            weights_file = cached(release)
-            if weights_file is None:
+            if (file := cached(release)) is None:
                 raise _Unchecked("not_here", name=name, release=release.name)
-            weights, expected = str(weights_file.path), weights_file.sha256
+            weights, expected = str(file.path), file.sha256
         elif name == f"embedded/{variant.name}":
             weights, expected = "embedded", EMBEDDED[variant.name]
         else:
@@ -222,7 +210,7 @@ class _Run:
 
     def settings(self, model: Model, task: _Task) -> dict[str, Any]:
         """The settings of a result, each of them one that the model has and that is not too dear."""
-        settings = task.made_by.get("settings", {})
+        settings = dict(task.made_by.get("settings", {}))
         if task.asked:
             return {"answers": settings.get("answers")}
         valid = model.settings
@@ -235,7 +223,7 @@ class _Run:
                 raise _Unchecked("dear", name=name, value=value, most=_MAX_SETTINGS[name])
             if value != valid[name].value:
                 self.unusual[text("recompute.unusual", name=name, value=value, usual=valid[name].value)] = None
-        return dict(settings)
+        return settings
 
     def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
         """What the model itself says."""

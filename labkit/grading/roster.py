@@ -7,12 +7,14 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
 from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import decoded
 from labkit.locale import text
 
 __all__ = ["Roster", "Student", "read_csv", "read_roster"]
@@ -86,18 +88,14 @@ def _known(row: Row, student: Student | None) -> Row:
     if student is None:
         return row.with_remarks(Remark("person", text("roster.unknown")))
     row = replace(row, name=student.name, id=student.id, at=student.at, group=row.group or student.group)
-    if student.variant and row.variant and student.variant != row.variant:
-        told = text("roster.variant", assigned=student.variant, done=row.variant)
-        row = row.with_remarks(Remark("person", told))
-    return row
+    if not (student.variant and row.variant and student.variant != row.variant):
+        return row
+    return row.with_remarks(Remark("person", text("roster.variant", assigned=student.variant, done=row.variant)))
 
 
 def read_csv(content: bytes) -> list[list[str]]:
     """The cells of a CSV as Moodle, Canvas, this kit or Excel wrote it; csv.Error where it is none."""
-    try:
-        table = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        table = content.decode("cp1251", "replace")  # Excel's own CSV in Russia
+    table = decoded(content)
     separator = max(";,\t", key=table.partition("\n")[0].count)
     return list(csv.reader(io.StringIO(table, newline=""), delimiter=separator))
 
@@ -109,13 +107,13 @@ def read_roster(path: Path) -> Roster:
     except (OSError, csv.Error) as error:
         raise LabkitError(text("roster.unreadable", path=path, error=one_line(error))) from error
     head = [title.strip() for title in head]
-    width = len(head)
-    lines = [[*line, *[""] * width][:width] for line in lines]
+    lines = [[*line, *[""] * len(head)][: len(head)] for line in lines]
     if all(_at(head, _MOODLE[key]) >= 0 for key in ("id", "name", "mark")):
         system, places = "moodle", {key: _at(head, titles) for key, titles in _MOODLE.items()}
     elif _at(head, ("Student",)) == 0 and _at(head, ("ID",)) > 0:
         system, places = "canvas", {key: _at(head, titles) for key, titles in _CANVAS.items()}
-        marks = [n for n, title in enumerate(head) if title not in _CANVAS_FIXED and not _added(title)]
+        fixed = (*_CANVAS_FIXED, *chain(*_MORE.values()))
+        marks = [n for n, title in enumerate(head) if title not in fixed]
         places["mark"] = marks[0] if marks else -1
         if len(marks) != 1:
             raise LabkitError(text("roster.columns", path=path, columns=", ".join(head[n] for n in marks[:10]) or "—"))
@@ -124,18 +122,8 @@ def read_roster(path: Path) -> Roster:
     places |= {key: n for key, titles in _MORE.items() if (n := _at(head, titles)) >= 0}
     students = [_student(n, line, places) for n, line in enumerate(lines)]
     students = [one for one in students if one.id or system == "moodle"]  # "Points Possible" is Canvas's second line
-    return Roster(
-        system,
-        tuple(head),
-        tuple(map(tuple, lines)),
-        tuple(students),
-        places["mark"],
-        places.get("feedback", -1),
-    )
-
-
-def _added(title: str) -> bool:
-    return any(title in titles for titles in _MORE.values())
+    table = tuple(map(tuple, lines))
+    return Roster(system, tuple(head), table, tuple(students), places["mark"], places.get("feedback", -1))
 
 
 def _at(head: Sequence[str], titles: Sequence[str]) -> int:
@@ -146,12 +134,6 @@ def _student(number: int, line: Sequence[str], places: dict[str, int]) -> Studen
     cells: dict[str, Any] = {key: line[n].strip() for key, n in places.items() if n >= 0}
     digits = re.search(r"\d+", cells["id"])
     variant = re.search("[1-6]", cells.get("variant", ""))
-    return Student(
-        number,
-        digits[0] if digits else "",  # Moodle's is "Participant 512" in whichever language
-        cells["name"],
-        cells.get("email", ""),
-        cells.get("group", ""),
-        int(variant[0]) if variant else None,
-        cells.get("at", ""),
-    )
+    cells["id"] = digits[0] if digits else ""  # Moodle's is "Participant 512" in whichever language
+    cells["variant"] = int(variant[0]) if variant else None
+    return Student(number, **{key: cells[key] for key in cells.keys() - {"mark", "feedback"}})

@@ -11,26 +11,20 @@ from labkit.report.checks import Check
 __all__ = ["KINDS", "MIN_IOU", "Beside", "PhotoRow", "Remark", "Row", "floored"]
 
 KINDS = (
-    "unreadable",
-    "edited",
-    "differs",
-    "incomplete",
-    "settings",
-    "not_own_masks",
-    "not_checked",
-    "same_file",
-    "same_photos",
-    "same_text",
-    "kit_photos",
-    "person",
+    "unreadable",  # the file cannot be read
+    "edited",  # it was changed after it was made
+    "differs",  # its page and its data disagree
+    "incomplete",  # of the notebook something is gone
+    "settings",  # they are not the usual ones
+    "not_own_masks",  # its masks are not the model's
+    "not_checked",  # its masks could not be checked
+    "same_file",  # another student has the same file,
+    "same_photos",  # photos,
+    "same_text",  # or text
+    "kit_photos",  # photos are the kit's own
+    "person",  # who handed it in is not who wrote it, or the assigned variant is another
 )
-"""What a remark can be about: `grade.KIND` in `texts` is what each is called.
-
-The file cannot be read; it was changed after it was made; its page and its data disagree; of the notebook something is
-gone; settings are not the usual ones; its masks are not the model's; its masks could not be checked; another student
-has the same file, photos or text; photos are the kit's own; who handed it in is not who wrote it, or the assigned
-variant is another.
-"""
+"""What a remark can be about: `grade.KIND` in `texts` is what each is called."""
 
 MIN_IOU = 0.98
 """Masks of a lower IoU with the model's own are marked."""
@@ -47,11 +41,8 @@ class Remark:
 
 @dataclass(frozen=True)
 class PhotoRow:
-    """One photo of a report.
-
-    `found` says whether the sought object was found, None without a result; `iou` in [0, 1] is how far its masks are
-    the model's own, None where that was not computed; `look` is what the photo looks like (`thumbnails.look`);
-    `thumbnail` is a `data:` address of a JPEG of our own making.
+    """One photo of a report: whether the sought object was `found`, None without a result; how far its masks are the
+    model's own, `iou` in [0, 1], None where that was not computed; its `look`, and a `thumbnail`, a `data:` address.
     """
 
     name: str
@@ -118,16 +109,9 @@ class Row:
     @classmethod
     def of(cls, record: dict[str, Any]) -> Row:
         """The row of a record of `asdict` that JSON has kept."""
-        return cls(
-            **{
-                **record,
-                "beside": tuple(Beside(**one) for one in record["beside"]),
-                "checks": tuple(Check(**one) for one in record["checks"]),
-                "remarks": tuple(Remark(**{**one, "others": tuple(one["others"])}) for one in record["remarks"]),
-                "photos": tuple(PhotoRow(**one) for one in record["photos"]),
-                "answers": tuple((question, answer) for question, answer in record["answers"]),
-            }
-        )
+        kinds = {"beside": Beside, "checks": Check, "remarks": Remark, "photos": PhotoRow}
+        parts = {name: tuple(kind(**one) for one in record[name]) for name, kind in kinds.items()}
+        return cls(**{**record, **parts, "answers": tuple(map(tuple, record["answers"]))})
 
 
 def floored(iou: float) -> str:

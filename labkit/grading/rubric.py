@@ -1,24 +1,4 @@
-"""Points for checks and answers, from one small file: a mark is suggested, the instructor decides.
-
-```toml
-maximum = 10            # of a mark
-minimum = 0
-deadline = 2026-03-20T23:59:00
-late = 1                # points a day after that, by the learning system's time
-
-[checks]                # points of each check that holds
-variant = 1
-photos = 1
-results = 1
-objects = 2
-conclusions = 1
-weights = 1
-run = 1
-
-[questions]             # points of each question that is answered: of them all together, or one by one by number
-all = 2
-```
-"""
+"""Points for checks and answers, from a small TOML file (README.ru.md shows one): a mark is suggested, no more."""
 
 from __future__ import annotations
 
@@ -26,6 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +20,7 @@ from labkit.report.checks import NAMES
 
 __all__ = ["Rubric", "moment", "read_rubric"]
 
-_MONTHS = ("янв", "фев", "мар", "апр", "ма", "июн", "июл", "авг", "сен", "окт", "ноя", "дек")
-_ENGLISH = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = "янв фев мар апр ма июн июл авг сен окт ноя дек jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
 @dataclass(frozen=True)
@@ -87,18 +67,20 @@ def read_rubric(path: Path) -> Rubric:
     except (OSError, ValueError) as error:
         raise LabkitError(text("rubric.unreadable", path=path, error=one_line(error))) from error
     points = {name: table.pop(name, {}) for name in ("checks", "questions")}
-    wrong = [name for name in points["checks"] if name not in NAMES]
-    wrong += [name for name in points["questions"] if name != "all" and not name.isdigit()]
-    wrong += [name for name in table if name not in ("maximum", "minimum", "deadline", "late")]
-    values = {**table, **points["checks"], **points["questions"]}
-    deadline = table.get("deadline")
-    if isinstance(deadline, str):
-        deadline = moment(deadline)
-    wrong += [name for name, value in values.items() if name != "deadline" and not _points(value)]
-    if wrong or "maximum" not in table or ("deadline" in table and not isinstance(deadline, datetime)):
-        valid = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
-        raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=valid))
-    return Rubric(**{**table, "deadline": deadline and deadline.replace(tzinfo=None)}, **points)
+    wrong = [name for name, part in points.items() if not isinstance(part, dict)]
+    points |= {name: {} for name in wrong}
+    valid = {"checks": NAMES, "questions": ("all", *map(str, range(1, 1000)))}
+    wrong += [name for part, names in points.items() for name in names if name not in valid[part]]
+    given = table.pop("deadline", None)
+    deadline = moment(given) if isinstance(given, str) else given
+    if given is not None and not isinstance(deadline, datetime):
+        wrong.append("deadline")
+    wrong += [name for name in table if name not in ("maximum", "minimum", "late")]
+    wrong += [name for part in (table, *points.values()) for name, value in part.items() if not _points(value)]
+    if wrong or "maximum" not in table:
+        known = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
+        raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=known))
+    return Rubric(**table, **points, deadline=deadline and deadline.replace(tzinfo=None))
 
 
 def _points(value: Any) -> bool:
@@ -107,17 +89,14 @@ def _points(value: Any) -> bool:
 
 def moment(at: str) -> datetime | None:
     """A learning system's time: ISO 8601, or as Moodle writes it, "Friday, 20 March 2026, 11:59 PM" or in Russian."""
-    try:
+    with suppress(ValueError):
         return datetime.fromisoformat(at.strip()).replace(tzinfo=None)
-    except ValueError:
-        found = re.search(r"(\d{1,2}) ([A-Za-zА-Яа-яё]+) (\d{4}),? (\d{1,2}):(\d\d)(?: ?([AaPp])[Mm])?", at)
+    found = re.search(r"(\d{1,2}) ([A-Za-zА-Яа-яё]+) (\d{4}),? (\d{1,2}):(\d\d)(?: ?([AaPp])[Mm])?", at)
     if found is None:
         return None
     day, name, year, hour, minute, half = found.groups()
-    months = [[name.lower().startswith(month) for month in names] for names in (_ENGLISH, _MONTHS)]
-    month = next((n for each in months for n, fits in enumerate(each, start=1) if fits), None)
+    month = next((n % 12 + 1 for n, begins in enumerate(_MONTHS) if name.lower().startswith(begins)), 0)
     hours = int(hour) % 12 + (12 if half in "Pp" else 0) if half else int(hour)
-    try:
-        return datetime(int(year), month or 0, int(day), hours, int(minute))
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        return datetime(int(year), month, int(day), hours, int(minute))
+    return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 
 from rapidfuzz.distance import LCSseq
 
+from labkit.grading.facts import titled
 from labkit.grading.looks import alike
 from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
@@ -61,26 +62,26 @@ def _photos(
     rows: Sequence[Row], kit: Mapping[str, str | None], common: list[dict[int, _Common]]
 ) -> dict[int, list[str]]:
     """Fills `common` in; returns the names of the kit's own photos by row."""
-    photos = [(n, photo.name, photo.sha256, photo.look) for n, row in enumerate(rows) for photo in row.photos]
-    owners: list[int] = [n for n, *_ in photos] + [-1] * len(kit)
-    pairs = alike([one for *_, one in photos] + list(kit.values()), owners)
-    of_kit: dict[int, list[str]] = defaultdict(list)
+    photos = [(n, photo) for n, row in enumerate(rows) for photo in row.photos]
+    owners = [n for n, _ in photos] + [-1] * len(kit)
+    pairs = alike([photo.look for _, photo in photos] + list(kit.values()), owners)
     taken = {one for one, other in pairs if owners[other] < 0}
-    taken |= {place for place, (*_, digest, _) in enumerate(photos) if digest in kit}
+    taken |= {place for place, (_, photo) in enumerate(photos) if photo.sha256 in kit}
+    of_kit: dict[int, list[str]] = defaultdict(list)
     by_hash: dict[str, set[int]] = defaultdict(set)
-    for place, (n, name, digest, _) in enumerate(photos):
+    for place, (n, photo) in enumerate(photos):
         if place in taken:
-            of_kit[n].append(name)
+            of_kit[n].append(photo.name)
         else:
-            by_hash[digest].add(n)
-    others = [set(by_hash[digest]) - {n} for n, _, digest, _ in photos]
+            by_hash[photo.sha256].add(n)
+    others = [by_hash[photo.sha256] - {n} for n, photo in photos]
     for one, other in pairs:
         if owners[other] >= 0:
             others[one].add(owners[other])
             others[other].add(owners[one])
-    for place, (n, name, *_) in enumerate(photos):
+    for place, (n, photo) in enumerate(photos):
         for other in others[place] if place not in taken else ():
-            common[n][other].photos += (name,)
+            common[n][other].photos += (photo.name,)
     return of_kit
 
 
@@ -132,48 +133,39 @@ def _words(prose: str) -> list[str]:
 
 
 def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Remark]:
-    row = rows[n]
+    row, remarks = rows[n], []
+
+    def tell(kind: str, sentence: str, others: Iterable[int]) -> None:
+        remarks.append(Remark(kind, sentence, tuple(rows[other].file for other in others)))
+
+    def files(others: Iterable[int]) -> str:
+        return _some([rows[other].file for other in others])
+
     copies = [k for k, other in enumerate(rows) if k != n and row.sha256 and other.sha256 == row.sha256]
     again = [other for other in sorted({*common, *copies}) if _one_person(row, rows[other])]
-    others = [other for other in sorted(common) if other not in again]
-    remarks = []
     if again:
-        files = _some([rows[other].file for other in again])
         kind = "same_photos" if any(common[other].photos for other in again if other in common) else "same_text"
-        remarks.append(_remark(kind, text("pairs.again", files=files), rows, again))
+        tell(kind, text("pairs.again", files=files(again)), again)
     if copies := [other for other in copies if other not in again]:
-        said = text("pairs.copy", files=_some([_called(rows[other]) for other in copies]))
-        remarks.append(_remark("same_file", said, rows, copies))
-        others = [other for other in others if other not in copies]
-    by_photos = _grouped({other: common[other].photos for other in others})
-    if by_photos:
+        tell("same_file", text("pairs.copy", files=_some([_called(rows[other]) for other in copies])), copies)
+    others = [other for other in sorted(common) if other not in again + copies]
+    if by_photos := _grouped({other: common[other].photos for other in others}):
+        total = len(row.photos)
         sentences = [
-            plural(
-                "pairs.photos",
-                len(names),
-                total=len(row.photos),
-                names=_some(names),
-                files=_some([rows[other].file for other in group]),
-            )
+            plural("pairs.photos", len(names), total=total, names=_some(names), files=files(group))
             for names, group in by_photos
         ]
-        matches = sorted(other for _, group in by_photos for other in group)
-        remarks.append(_remark("same_photos", _some(sentences, between="; "), rows, matches))
+        tell("same_photos", _some(sentences, between="; "), sorted(other for _, group in by_photos for other in group))
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
     by_answers = _grouped({other: common[other].answers for other in others})
     if whole or by_answers:
         percent = [f"{_called(rows[other])} ({common[other].text:.0%})" for other in whole]
         sentences = [text("pairs.text", files=_some(percent))] if whole else []
-        sentences += [
-            text(
-                "pairs.answers",
-                questions=_some([_asked(row, question) for question in questions]),
-                files=_some([rows[other].file for other in group]),
-            )
-            for questions, group in by_answers
-        ]
+        for questions, group in by_answers:
+            asked = _some([_asked(row, question) for question in questions])
+            sentences.append(text("pairs.answers", questions=asked, files=files(group)))
         matches = sorted({*whole, *(other for _, group in by_answers for other in group)})
-        remarks.append(_remark("same_text", _some(sentences, between="; "), rows, matches))
+        tell("same_text", _some(sentences, between="; "), matches)
     return remarks
 
 
@@ -186,16 +178,11 @@ def _grouped(common: Mapping[int, tuple[str, ...]]) -> list[tuple[tuple[str, ...
     return sorted(groups.items(), key=lambda item: (-len(item[0]), item[1]))
 
 
-def _remark(kind: str, sentence: str, rows: Sequence[Row], others: Sequence[int]) -> Remark:
-    return Remark(kind, sentence, tuple(rows[other].file for other in others))
-
-
 def _one_person(one: Row, other: Row) -> bool:
     """Whether two rows are of one student: the learning system decides, what a file says of itself only without it."""
     if one.id or other.id:
         return bool(one.who) and one.who == other.who
-    name = folded(one.student, one.group)
-    return bool(folded(one.student)) and name == folded(other.student, other.group)
+    return bool(folded(one.student)) and folded(one.student, one.group) == folded(other.student, other.group)
 
 
 def _called(row: Row) -> str:
@@ -203,8 +190,7 @@ def _called(row: Row) -> str:
 
 
 def _asked(row: Row, question: str) -> str:
-    """A question as it is written, cut short; the empty one is the conclusions."""
+    """A question as it is written; the empty one is the conclusions."""
     if not question:
         return text("pairs.conclusions")
-    title = next(q for q, _ in row.answers if " ".join(_words(q)) == question).replace("*", "").strip()
-    return f"«{title if len(title) <= 60 else title[:59] + '…'}»"
+    return titled(next(asked for asked, _ in row.answers if " ".join(_words(asked)) == question))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import codecs
 import io
+import json
 import os
-import re
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-from labkit.grading.facts import as_prose
+from labkit.grading.facts import as_prose, told_in
 from labkit.grading.kept import KEPT
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError, one_line
@@ -22,6 +23,7 @@ from labkit.io.files import natural
 from labkit.io.sources import IMAGE_SUFFIXES, SILENT_NAMES, shown
 from labkit.io.zips import Member, walk
 from labkit.locale import text
+from labkit.report.answers import complete, outputs_text, report_data
 from labkit.report.consistency import MAX_PIXELS, carried_photos, viewer_items
 from labkit.report.data import BLOCK, OPENING, digest, page_digest, parse
 
@@ -45,12 +47,13 @@ _COMPANIONS = (*IMAGE_SUFFIXES, ".csv", ".json", ".md", ".py", ".safetensors", "
 
 _SILENT = {*SILENT_NAMES, ".ds_store", ".git", ".github", ".gitignore", ".ipynb_checkpoints", KEPT}
 _NAME = 300
+"""Characters of a path in the table."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a handed-in file is: `file` is its name in the table; `members` are its place in the zip `path`, and in
-    the zip in that; `problem` says why it shall not be read, None where it may.
+    """Where a handed-in file is: its name in the table; its places in the zip `path`, and in the zip in that; the
+    `problem` for which it shall not be read, None where it may.
     """
 
     file: str
@@ -73,10 +76,8 @@ class Source:
 @dataclass(frozen=True, eq=False)
 class Submission:
     """What a file holds: its `data` as `schema.json` describes them, the viewers' `items`, and as `page` the HTML
-    around the data, or the outputs of a notebook.
-
-    `edited` says which seal is broken, "data" or "page", or that one is missing, "unsealed"; `jpegs` are the photos
-    that it carries, by name. `prose` is what can be read in it, cells included, `sections` how many headings part it.
+    around the data, or the outputs of a notebook; which seal is broken ("data", "page") or missing ("unsealed"); the
+    photos that it carries, by name; what can be read in it, cells included, and how many headings part that.
     """
 
     file: str
@@ -108,7 +109,6 @@ def find_sources(folder: Path) -> list[Source]:
             out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
             if _silent(name) or (path.is_symlink() and not out):
                 continue
-            file = path.relative_to(folder)
             problem = None
             if out:
                 problem = text("submission.link")
@@ -117,13 +117,15 @@ def find_sources(folder: Path) -> list[Source]:
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
                 problem = text("photos.not_file")
             elif path.suffix.lower() not in (*_REPORTS, ".zip"):
-                problem = _foreign(name)
+                problem = str(_foreign(name))
+            file = path.relative_to(folder)
             sources.append(([natural(part) for part in file.parts], Source(_shown(file.as_posix()), path, (), problem)))
     return distinct([source for _, source in sorted(sources, key=lambda row: row[0])])
 
 
-def _foreign(name: str) -> str:
-    return text("submission.foreign", suffix=os.path.splitext(name)[1][:20] or text("submission.no_suffix"))
+def _foreign(name: str) -> Unreadable:
+    suffix = os.path.splitext(name)[1][:20]
+    return Unreadable("submission.foreign", suffix=suffix or text("submission.no_suffix"))
 
 
 def _shown(name: str) -> str:
@@ -133,16 +135,12 @@ def _shown(name: str) -> str:
 
 def distinct(sources: Sequence[Source]) -> list[Source]:
     """The same sources, each under a name of its own: two may differ in what cannot be printed."""
-    taken: set[str] = set()
-    rows = []
+    named: dict[str, Source] = {}
     for source in sources:
-        file, number = source.file, 1
-        while file in taken:
-            number += 1
-            file = f"{source.file} ({number})"
-        taken.add(file)
-        rows.append(replace(source, file=file))
-    return rows
+        names = chain([source.file], (f"{source.file} ({number})" for number in count(2)))
+        file = next(name for name in names if name not in named)
+        named[file] = replace(source, file=file)
+    return list(named.values())
 
 
 def _silent(name: str) -> bool:
@@ -151,7 +149,7 @@ def _silent(name: str) -> bool:
 
 def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
-    rows = _listed(source, lambda: source.path, _Budget())
+    rows = _listed(source, lambda: source.path, _Budget(_TOTAL_MB, _MEMBERS + 1))
     if len(rows) > _MEMBERS:
         rows[_MEMBERS:] = [replace(source, problem=text("submission.many", limit=_MEMBERS))]
     return rows
@@ -161,8 +159,8 @@ def members(source: Source) -> list[Source]:
 class _Budget:
     """What all files of a zip may have together, those of the zips in it included."""
 
-    megabytes: float = field(default_factory=lambda: _TOTAL_MB)
-    members: int = field(default_factory=lambda: _MEMBERS + 1)
+    megabytes: float
+    members: int
 
 
 def _listed(source: Source, file: Callable[[], Any], budget: _Budget) -> list[Source]:
@@ -184,7 +182,7 @@ def _members(archive: zipfile.ZipFile, source: Source, budget: _Budget) -> Itera
         if any(map(_silent, member.parts)):
             return None
         if suffix not in (*_REPORTS, ".zip"):
-            return _Foreign(member.name)
+            return _foreign(member.name)
         if suffix == ".zip" and source.members:
             return Unreadable("submission.nested")
         if member.info.file_size > budget.megabytes * 1e6:
@@ -205,16 +203,6 @@ def _members(archive: zipfile.ZipFile, source: Source, budget: _Budget) -> Itera
             yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)), budget)
         else:
             yield one
-
-
-class _Foreign(Unreadable):
-    """Why a file of a zip is not read that is no report."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def __str__(self) -> str:
-        return _foreign(self.name)
 
 
 def content(source: Source) -> bytes:
@@ -250,21 +238,16 @@ def read(file: str, content: bytes) -> Submission:
     try:
         if not content.strip():
             raise LabkitError(text("submission.empty"))
-        reader = _notebook if file.lower().endswith(".ipynb") else _page
-        data, shown, edited, prose, sections = reader(_decoded(content))
+        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        written = content.decode(encoding, "replace")  # a Windows editor's, too; what is no text is seen by the seals
+        data, page, edited, *told = (_notebook if file.lower().endswith(".ipynb") else _page)(written)
         _limited(data)
-        data = {**_BLANK, **data}
-        items = viewer_items(shown)
-        return Submission(file, data, items, shown, edited, carried_photos(data, items), prose, sections)
+        run = {"cells": 0, "executed": 0, "in_order": False, "error": None}
+        data = {"answers": [], "conclusions": "", "run": run, **data}
+        items = viewer_items(page)
+        return Submission(file, data, items, page, edited, carried_photos(data, items), *told)
     except RecursionError:
         raise LabkitError(text("submission.deep")) from None
-
-
-_BLANK = {
-    "answers": [],
-    "conclusions": "",
-    "run": {"cells": 0, "executed": 0, "in_order": False, "error": None},
-}
 
 
 def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
@@ -282,16 +265,11 @@ def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
 
 def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
-    import json
-
     import nbformat
-
-    from labkit.report.answers import complete, outputs_text, report_data
 
     try:
         notebook = nbformat.reads(content, as_version=4)
-        data = report_data(notebook)
-        shown = outputs_text(notebook)
+        data, shown = report_data(notebook), outputs_text(notebook)
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what is no notebook fails in every manner
@@ -304,8 +282,7 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, 
         data = complete(data, notebook)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise LabkitError(text("submission.notebook", error=one_line(error))) from error
-    prose = "\n".join(str(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
-    return _parsed(json.dumps(data)), shown, edited, prose, len(re.findall("^## ", prose, re.MULTILINE))
+    return _parsed(json.dumps(data)), shown, edited, *told_in(notebook)
 
 
 def _parsed(content: str) -> dict[str, Any]:
@@ -313,13 +290,6 @@ def _parsed(content: str) -> dict[str, Any]:
         return parse(content)
     except ValueError as error:
         raise LabkitError(text("submission.data", error=one_line(error))) from error
-
-
-def _decoded(content: bytes) -> str:
-    """Text, in UTF-16 too, which a Windows editor may have made of it; what is no text is seen by the seals."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16", errors="replace")
-    return content.decode("utf-8-sig", errors="replace")
 
 
 def _limited(data: dict[str, Any]) -> None:

@@ -7,17 +7,39 @@ says of each mask which pixels are surely in it and which may be, and which mask
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-__all__ = ["MIN_UNION", "Own", "agreement"]
+from labkit.evaluation.metrics import eroded
+from labkit.io.rle import encode_mask
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation
+
+if TYPE_CHECKING:
+    from labkit.models.base import Model
+    from labkit.photos import Photo
+
+__all__ = ["Own", "agreement", "detects", "exact", "tolerant"]
 
 MIN_UNION = 0.01
 """A segment of a smaller part of the photo counts by its pixels only."""
+
+UNDECIDED = 0.52
+"""Half precision moves a pixel's confidence by less than two hundredths, and two classes are equal at a half."""
+
+SCORE_MARGIN, NMS_MARGIN = 0.05, 0.1
+"""An object so near to a threshold comes or goes with the last bits: of its score, its stability or its box. Of a high
+threshold half the way up to 1 at most, so that none makes all objects optional.
+"""
+
+_PART = 0.5
+"""Of `MIN_SHARE`: what rounding may take from an object that a check counts."""
+
+_MORE, _EDGE = 20, 1
+"""Objects that lower thresholds may add; pixels at a mask's edge: Mask R-CNN's 28x28 lie at a box of whole pixels."""
 
 
 @dataclass(frozen=True)
@@ -32,41 +54,40 @@ class Own:
     labels: np.ndarray
     inner: list[dict[str, Any]]
     outer: list[dict[str, Any]]
-    needed: np.ndarray
+    needed: np.ndarray | bool = True
     alike: np.ndarray | None = None
     undecided: dict[str, Any] | None = None
 
 
-def agreement(
-    labels: Sequence[int], masks: Sequence[dict[str, Any]], own: Own, pixels: int
-) -> tuple[float, np.ndarray]:
-    """The IoU of a report's masks (`encode_mask`) with the model's own, in [0, 1], and what is missing (N bool).
+def agreement(labels: Sequence[int], masks: Sequence[dict[str, Any]], own: Own, pixels: int) -> float:
+    """The IoU of a report's masks (`encode_mask`) with the model's own, in [0, 1].
 
     Masks of one class are paired, the most alike first. The IoU of a pair is that of its pixels without those that
     the model leaves open: |R ∩ inner| / |inner ∪ (R - outer)|. The IoU of the photo is the sum of the intersections
     over the sum of the unions, what is missing or too much being union only; or that of the worst pair, 0 for a mask
     that is missing or too much, among those of at least `MIN_UNION` of the photo's `pixels`, where it is smaller.
     """
-    labels, areas = np.asarray(labels, int), _areas(masks)
-    inner = _areas(own.inner)
+    areas, inner = _areas(masks), _areas(own.inner)
     both = _intersections(masks, own.inner)
     either = inner + areas[:, None] - _intersections(masks, own.outer)
     ratio = np.where(either > 0, both / np.maximum(either, 1), 1.0)
-    pairs = _paired(np.where(labels[:, None] == own.labels, ratio, 0.0))
-    rows, columns = pairs[:, 0], pairs[:, 1]
-    present = np.zeros(len(inner), bool)
-    present[columns] = True
+    ratio[np.asarray(labels, int)[:, None] != own.labels] = 0.0
+    rows, columns = [], []
+    while ratio.size and ratio.max() > 0:
+        row, column = np.unravel_index(ratio.argmax(), ratio.shape)
+        rows.append(row)
+        columns.append(column)
+        ratio[row], ratio[:, column] = 0, 0
+    present = np.isin(np.arange(len(inner)), columns)
     if own.alike is not None:
         present |= own.alike[:, columns].any(1)
-    missing = own.needed & ~present
     if own.undecided is not None:
         areas = areas - _intersections(masks, [own.undecided])[:, 0]
-    extra = np.delete(areas, rows)
-    unions = np.concatenate([either[rows, columns], inner[missing], extra])
-    hits = np.concatenate([both[rows, columns], np.zeros(len(unions) - len(pairs))])
+    unions = np.concatenate([either[rows, columns], inner[own.needed & ~present], np.delete(areas, rows)])
+    hits = np.concatenate([both[rows, columns], np.zeros(len(unions) - len(rows))])
     large = unions >= MIN_UNION * pixels
     whole = hits.sum() / unions.sum() if unions.sum() else 1.0
-    return float(min([whole, *(hits[large] / unions[large])])), missing
+    return float(min([whole, *(hits[large] / unions[large])]))
 
 
 def _areas(masks: Sequence[dict[str, Any]]) -> np.ndarray:
@@ -81,11 +102,109 @@ def _intersections(masks: Sequence[dict[str, Any]], others: Sequence[dict[str, A
     return np.rint(np.nan_to_num(np.asarray(parts, float)) * _areas(masks)[:, None])
 
 
-def _paired(ratio: np.ndarray) -> np.ndarray:
-    """Rows and columns of a matrix in pairs (`Kx2`), the largest value first, zeros never."""
-    pairs, ratio = [], ratio.copy()
-    while ratio.size and ratio.max() > 0:
-        row, column = np.unravel_index(ratio.argmax(), ratio.shape)
-        pairs.append((row, column))
-        ratio[row], ratio[:, column] = 0, 0
-    return np.array(pairs, int).reshape(-1, 2)
+# ---- What a model finds, exactly and with what rounding on another machine may change -------------------------------
+
+
+def exact(result: Segmentation) -> Own:
+    """A result as it is, to the pixel."""
+    masks = [encode_mask(segment.mask) for segment in result.segments]
+    return Own(_labels(result.segments), masks, masks)
+
+
+def tolerant(model: Model, photo: Photo, result: Segmentation, settings: dict[str, Any]) -> Own:
+    """A result and what else it might have been; `settings` are those of `model.segment` that gave it.
+
+    Of classes, pixels whose confidence is below `UNDECIDED` are open. Of objects, the pixels at their edges; those
+    that the model finds with lower thresholds may be there, and those that it no longer finds with higher ones, or
+    that another one of about the same score suppresses, may be missing. Answers to prompts have edges only.
+    """
+    segments = list(result.segments)
+    if model.variant.kind == "semantic":
+        open_ = result.confidence < UNDECIDED
+        return _own(segments, lambda mask: mask & ~open_, lambda mask: mask | open_, undecided=encode_mask(open_))
+    more: dict[str, Any] = {}
+    if "prompts" not in result.made_by:
+        segments, more = _objects(model, photo, segments, {**model.defaults, **settings})
+    return _own(segments, lambda mask: eroded(mask, _EDGE), lambda mask: ~eroded(~mask, _EDGE), **more)
+
+
+_Change = Callable[[np.ndarray], np.ndarray]
+
+
+def _own(segments: Sequence[Segment], inner: _Change, outer: _Change, **more: Any) -> Own:
+    masks = [[encode_mask(change(segment.mask)) for segment in segments] for change in (inner, outer)]
+    return Own(_labels(segments), *masks, **more)
+
+
+def _objects(
+    model: Model, photo: Photo, own: list[Segment], settings: dict[str, Any]
+) -> tuple[list[Segment], dict[str, np.ndarray]]:
+    """All that may be found, which of it is `needed`, and what is `alike`."""
+    lowest, most = settings["score_threshold"], settings.get("max_detections")
+    looser = {
+        "score_threshold": max(0.0, lowest - SCORE_MARGIN),
+        "nms_threshold": min(1.0, settings["nms_threshold"] + NMS_MARGIN),
+    }
+    known = sure = {_key(segment) for segment in own}
+    if "stability_threshold" in settings:  # SAM: what a mask that is near a threshold suppresses shows only without NMS
+        stability = settings["stability_threshold"]
+        looser |= {"nms_threshold": 1.0, "stability_threshold": max(0.0, stability - SCORE_MARGIN)}
+        steady = {**settings, **looser, "stability_threshold": _above(stability)}
+        sure = {_key(segment) for segment in model.segment(photo, **steady).segments}
+    else:
+        looser["cross_nms_threshold"] = min(1.0, settings["cross_nms_threshold"] + NMS_MARGIN)
+        looser["max_detections"] = most + _MORE
+        if len(own) == most:
+            lowest = own[-1].score
+    more = [s for s in model.segment(photo, **{**settings, **looser}).segments if _key(s) not in known]
+    segments = [*own, *more]
+    scores, labels = np.array([segment.score for segment in segments]), _labels(segments)
+    needed = np.array([s.score >= _above(lowest) and _key(s) in known & sure for s in segments], bool)
+    other = settings.get("cross_nms_threshold", 1.0)
+    limits = np.where(labels[:, None] == labels, settings["nms_threshold"], other) - NMS_MARGIN
+    alike = (_overlaps(segments) > limits) & (scores >= scores[:, None] - SCORE_MARGIN)
+    return segments, {"needed": needed, "alike": alike}
+
+
+def _above(threshold: float) -> float:
+    return threshold + min(SCORE_MARGIN, (1 - threshold) / 2)
+
+
+def detects(model: Model, photo: Photo, result: Segmentation, target: str) -> bool:
+    """Whether a model's own `result` has an object of the class `target` (empty: any), at the usual settings too.
+
+    Of objects those count too whose score is just below the usual threshold.
+    """
+    usual = model.defaults
+    if not _has(result, target) or result.made_by["settings"] == usual:
+        return _has(result, target)
+    if "cross_nms_threshold" in usual:
+        usual["score_threshold"] -= SCORE_MARGIN
+    return _has(model.segment(photo, **usual), target)
+
+
+def _has(result: Segmentation, target: str) -> bool:
+    try:
+        wanted = result.classes.id(target) if target and result.classes else None
+    except ValueError:
+        return False
+    least = _PART * MIN_SHARE * result.ids.size
+    return any((wanted is None or s.label_id == wanted) and s.area >= least for s in result.segments)
+
+
+def _labels(segments: Sequence[Segment]) -> np.ndarray:
+    return np.array([segment.label_id for segment in segments], int)
+
+
+def _key(segment: Segment) -> tuple[int, float]:
+    """Of two runs on one machine, what is the same object."""
+    return segment.label_id, segment.score
+
+
+def _overlaps(segments: Sequence[Segment]) -> np.ndarray:
+    """The IoU of the segments' boxes, `NxN` in [0, 1]."""
+    if not segments:
+        return np.zeros((0, 0))
+    boxes = np.array([segment.box for segment in segments], float)
+    boxes[:, 2:] -= boxes[:, :2]
+    return np.asarray(coco_mask.iou(boxes, boxes, [0] * len(boxes)))

@@ -11,11 +11,11 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import TimeoutError, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
 from labkit.io.errors import LabkitError
 from labkit.locale import language, text, use_language
@@ -25,9 +25,9 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-__all__ = ["WORKERS", "Lost", "in_workers"]
+__all__ = ["Lost", "in_workers"]
 
-WORKERS = 2
+_WORKERS = 2
 
 _STARTING = 180.0
 """Seconds until a process has come up; the machine may be busy."""
@@ -46,13 +46,20 @@ class Lost:
     def __str__(self) -> str:
         return text(f"grade.lost_{self.why}", error=self.error)
 
+    @classmethod
+    def by(cls, error: BaseException) -> Lost:
+        """What came of a task that ended with an exception, its own or the pool's."""
+        if isinstance(error, MemoryError):
+            return cls("memory")
+        if isinstance(error, ProcessExpired) and not (resource and error.exitcode == -signal.SIGXCPU):
+            return cls("crashed")
+        if isinstance(error, (TimeoutError, ProcessExpired)):
+            return cls("slow")
+        return cls("failed", f"{type(error).__name__}: {str(error)[:200]}")
+
 
 def in_workers(
-    work: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    seconds: Callable[[Any], float],
-    megabytes: int | None = None,
-    count: int = WORKERS,
+    work: Callable[[Any], Any], tasks: Sequence[Any], seconds: Callable[[Any], float], megabytes: int | None = None
 ) -> Iterator[tuple[int, Any]]:
     """Calls `work`, a function of a module, with each task; gives the task's place and the answer as they come.
 
@@ -62,8 +69,7 @@ def in_workers(
     if not tasks:
         return
     context = multiprocessing.get_context("spawn")
-    limits = (megabytes, language())
-    pool = ProcessPool(min(count, len(tasks)), initializer=_begin, initargs=limits, context=context)
+    pool = ProcessPool(min(_WORKERS, len(tasks)), initializer=_begin, initargs=(megabytes, language()), context=context)
     try:
         try:
             pool.schedule(os.getpid).result(_STARTING)
@@ -74,21 +80,11 @@ def in_workers(
             limit = seconds(task)
             places[pool.schedule(_limited, args=(work, task, limit), timeout=_PATIENCE * limit)] = place
         for future in as_completed(places):
-            yield places.pop(future), _answer(future)
+            error = future.exception()
+            yield places.pop(future), future.result() if error is None else Lost.by(error)
     finally:
         pool.stop()
         pool.join()
-
-
-def _answer(future: ProcessFuture) -> Any:
-    try:
-        return future.result()
-    except TimeoutError:
-        return Lost("slow")
-    except ProcessExpired as error:
-        return Lost("slow" if resource and error.exitcode == -signal.SIGXCPU else "crashed")
-    except Exception as error:  # an answer that cannot be sent
-        return Lost("failed", f"{type(error).__name__}: {str(error)[:200]}")
 
 
 def _begin(megabytes: int | None, speaks: str) -> None:
@@ -97,7 +93,7 @@ def _begin(megabytes: int | None, speaks: str) -> None:
     warnings.simplefilter("ignore")
     logging.disable()
     sys.setrecursionlimit(1000)
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // _WORKERS)))
     if resource:
         _limit(resource.RLIMIT_CORE, 0)
         if megabytes is not None:
@@ -114,7 +110,5 @@ def _limited(work: Callable[[Any], Any], task: Any, seconds: float) -> Any:
         _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
     try:
         return work(task)
-    except MemoryError:
-        return Lost("memory")
     except Exception as error:  # one task's failure must not cost the others
-        return Lost("failed", f"{type(error).__name__}: {str(error)[:200]}")
+        return Lost.by(error)

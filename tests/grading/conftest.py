@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from handed_in import sample  # noqa: F401
 
 from labkit.grading import kept
 

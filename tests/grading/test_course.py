@@ -1,58 +1,59 @@
-"""A whole course: forty mixed files as Moodle gives them, graded with a roster and points, and looked at."""
+"""A whole course: fifty mixed files as Moodle gives them, graded with a roster and points, and looked at."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pytest
-from handed_in import OTHER, edited, hostile, notebook_of, page_of, resealed, sample, zip_of  # noqa: F401
+from handed_in import CONCLUSIONS, OTHER, edited, hostile, notebook_of, page_of, resealed, zip_of
 
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
+from labkit.grading.rows import MIN_IOU
 from labkit.grading.submissions import find_sources, members
-from labkit.locale import text
+from labkit.locale import text, texts
 
 MOODLE = "{} {}_{}_assignsubmission_file_/{}"
 NAMES = [("Иванова", "Анна"), ("Петров", "Олег"), ("Сидорова", "Вера"), ("Ким", "Ян"), ("Ли", "Анна"), ("Оя", "Пеэтер")]
 NAMES += [("Ёлкин", "Пётр"), ("Гусев", "Илья"), ("Щукина", "Яна"), ("Пустов", "Ян"), ("Тихая", "Ольга")]
 
 
-def lay(folder: Path, pages: dict[str, str], sample) -> None:  # noqa: F811
+def lay(folder: Path, sample) -> None:
     """The files of the course."""
-    good, other = pages["good"].encode(), pages["other"].encode()
-    mine = resealed(pages["other"], lambda data: data.update(student="Ким Ян")).encode()
-    files: dict[str, bytes] = {}
-
-    def put(n: int, name: str, content: bytes) -> None:
-        files[MOODLE.format(*NAMES[n], 500 + n, name)] = content
-
-    put(0, "отчёт.html", good)
-    put(0, "отчёт (1).html", good)
-    put(0, "отчёт.ipynb", nbformat.writes(sample.notebook).encode())
-    put(0, "фото/моё 1.jpg", b"\xff\xd8")
-    put(1, "лаба.html", other)
-    put(2, "variant_3_fcn.html", good)  # byte for byte Anna Ivanova's
-    put(3, "всё.zip", zip_of({"отчёт/отчёт.html": mine, "отчёт/фото.jpg": b"\xff\xd8"}))
-    put(4, "отчёт.rtf", b"{\\rtf1}")
-    put(4, "отчёт.html.txt", good)
-    put(5, "отчёт.html", edited(pages["other"], lambda d: d.update(student="Оя Пеэтер", group="С-102")).encode())
-    put(6, "мусор.zip", zip_of({"1.html": b"<p>", "2.bin": b"1", "3": b"", "4.zip": b"PK"}))
-    put(7, "отчёт", good)
-    put(8, "отчёт.webarchive", b"bplist")
-    for name, (made, _) in list(hostile(pages["good"]).items())[:24]:
-        files[f"вне папок/{name}"] = made
-    files["список.csv"] = b"a;b"
-    files["объявление.docx"] = b"PK"
+    theirs = notebook_of(sample.other_photos, sample.other_results, "Петров Олег", 3, OTHER, " ".join(OTHER.values()))
+    good, other = sample.page.encode(), page_of(theirs)
+    mine = resealed(other, lambda data: data.update(student="Ким Ян")).encode()
+    by_student: list[dict[str, bytes]] = [
+        {"отчёт.html": good, "отчёт (1).html": good, "фото/моё 1.jpg": b"\xff\xd8"},
+        {"лаба.html": other.encode()},
+        {"variant_3_fcn.html": good},  # byte for byte Anna Ivanova's
+        {"всё.zip": zip_of({"отчёт/отчёт.html": mine, "отчёт/фото.jpg": b"\xff\xd8"}, "cp866")},
+        {"отчёт.rtf": b"{\\rtf1}", "отчёт.html.txt": good},
+        {"отчёт.html": edited(other, lambda data: data.update(student="Оя Пеэтер", group="С-102")).encode()},
+        {"мусор.zip": zip_of({"1.html": b"<p>", "2.bin": b"1", "3": b"", "4.zip": b"PK"})},
+        {"отчёт": good},
+        {"отчёт.webarchive": b"bplist"},
+    ]
+    by_student[0]["отчёт.ipynb"] = nbformat.writes(sample.notebook).encode()
+    files = {
+        MOODLE.format(*NAMES[n], 500 + n, name): one for n, own in enumerate(by_student) for name, one in own.items()
+    }
+    files |= {f"вне папок/{name}": made for name, (made, _) in hostile(sample.page).items()}
+    files |= {"список.csv": b"a;b", "объявление.docx": b"PK"}
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     (folder / MOODLE.format(*NAMES[9], 509, "")).mkdir()
-    assert len(files) + 1 == 40
+    assert len(files) >= 40
 
 
 def roster() -> str:
@@ -81,15 +82,16 @@ all = 3
 
 
 @pytest.fixture(scope="module")
-def course(sample, tmp_path_factory):  # noqa: F811
+def course(sample, tmp_path_factory):
     """The folder, graded: its rows by number or file, and where the table is."""
     folder = tmp_path_factory.mktemp("лаба 3")
-    theirs = notebook_of(sample.other_photos, sample.other_results, "Петров Олег", 3, OTHER, " ".join(OTHER.values()))
-    lay(folder, {"good": sample.page, "other": page_of(theirs)}, sample)
-    (folder.parent / "список.csv").write_text(roster(), "utf-8")
-    (folder.parent / "баллы.toml").write_text(RUBRIC, "utf-8")
+    lay(folder, sample)
+    before = sorted(folder.rglob("*"))
     options = {"roster": folder.parent / "список.csv", "rubric": folder.parent / "баллы.toml", "wanted": 2}
+    options["roster"].write_text(roster(), "utf-8")
+    options["rubric"].write_text(RUBRIC, "utf-8")
     rows = grade(folder, **options)
+    assert [path for path in sorted(folder.rglob("*")) if "grades" not in path.parts] == before
     return {row.id or row.file: row for row in rows}, folder / "grades", folder, options
 
 
@@ -98,25 +100,68 @@ def kinds(row) -> set[str]:
     return {remark.kind for remark in row.remarks}
 
 
+def says(told: str, key: str) -> bool:
+    """Whether a sentence is the text of a key, whatever its values."""
+    parts = re.split(r"\{\w+\}", texts("ru")[key])
+    return re.fullmatch(".*".join(map(re.escape, parts)), told) is not None
+
+
 def test_each_student_is_a_row(course):
     """With the learning system's name and number; what he has handed in besides is named in it."""
     rows = course[0]
-    assert {number: rows[number].name for number in map(str, range(500, 510))} == {
-        str(500 + n): " ".join(name) for n, name in enumerate(NAMES[:10])
-    }
-    anna = rows["500"]
-    assert anna.problem is None and anna.iou >= 0.98 and len(anna.beside) == 3
+    names = {str(500 + n): " ".join(name) for n, name in enumerate(NAMES[:10])}
+    assert {number: rows[number].name for number in names} == names
     assert rows["504"].problem and rows["506"].problem and rows["509"].problem == text("submission.empty_folder")
     assert len(rows["506"].beside) == 3 and rows["503"].problem is None
+    told = [one.why for one in rows["500"].beside]
+    assert len(told) == 3 and {text("people.same_data"), text("people.same_bytes")} < set(told)
+
+
+def test_a_good_report(course, sample):
+    """All checks hold, its masks are the model's own, and what is known stands in the row."""
+    row = course[0]["500"]
+    assert row.problem is None and all(check.ok for check in row.checks) and row.iou >= MIN_IOU
+    assert (row.student, row.group, row.variant, row.weights) == ("Иванова Анна", "С-101", 3, "embedded/fcn")
+    assert [(p.name, p.sha256, p.found) for p in row.photos] == [(p.name, p.sha256, True) for p in sample.photos]
+    assert all(1000 < len(p.thumbnail) < 6000 and len(p.look) == 5464 for p in row.photos)
+    assert row.conclusions == CONCLUSIONS and len(row.answers) == 4 and row.suggestion == "9.5"
+    assert not {"edited", "differs", "incomplete", "not_own_masks", "not_checked"} & kinds(row)
 
 
 def test_what_each_is_told(course):
     """A copy is a copy on both rows, an edited report is edited, another name and another variant are said."""
     rows = course[0]
     assert {"same_file", "person"} <= kinds(rows["502"]) and "same_file" in kinds(rows["500"])
-    assert "edited" in kinds(rows["505"]) and "edited" not in kinds(rows["500"])
+    assert "edited" in kinds(rows["505"])
     assert text("roster.variant", assigned=1, done=3) in [remark.text for remark in rows["501"].remarks]
-    assert "same_photos" in kinds(rows["503"]) and rows["500"].suggestion == "9.5"
+    for kind in ("same_photos", "same_text"):
+        (remark,) = [one for one in rows["503"].remarks if one.kind == kind]
+        assert set(remark.others) == {rows["501"].file, rows["505"].file}
+
+
+def test_a_member_of_a_zip(course):
+    """It is copied next to the table as it is, but for its name, so that it can be opened."""
+    row, out = course[0]["503"], course[1]
+    assert row.link == f"handed/{row.sha256[:16]}.html" and row.student == "Ким Ян"
+    assert hashlib.sha256((out / row.link).read_bytes()).hexdigest() == row.sha256
+
+
+def test_hostile_files(course, sample):
+    """Each is named in its row and costs nobody anything; what they say stays text, and can be written."""
+    rows = course[0]
+    for name, (_, key) in hostile(sample.page).items():
+        where = f"вне папок/{name}"
+        (row,) = [row for file, row in rows.items() if file == where or file.startswith(f"{where}/")] or [
+            row for row in rows.values() if where in [one.file for one in row.beside]
+        ]
+        assert (row.problem is None) == (key is None) and (row.link is None) == (key is not None), name
+        told = [row.problem or "", *(one.why for one in row.beside)]
+        assert all("\n" not in one and len(one) < 400 for one in told), (name, told)
+        assert key is None or any(says(one, key) for one in told), (name, told)
+        json.dumps(asdict(row), ensure_ascii=False, allow_nan=False).encode("utf-8")
+    assert rows["вне папок/разметка.html"].student.startswith("<script>")
+    assert rows["вне папок/суррогаты.html"].student == "\ufffdвонави"
+    assert "differs" in kinds(rows["вне папок/png.html"])
 
 
 def test_everything_is_accounted_for(course):
@@ -137,15 +182,15 @@ def test_what_goes_back_to_moodle(course):
     assert list(csv.reader(io.StringIO(filled))) == list(csv.reader(io.StringIO(roster())))
 
 
-def test_two_graders_in_one_folder(course, monkeypatch):
-    """What one has written the other one finds, and no half of a file lies about."""
-    out = course[1]
-    before = (out / "grades.html").read_bytes()
-    assert not list(out.rglob("*.part")) and (out / KEPT / "lock").exists()
-    import filelock
-
-    with filelock.FileLock(out / KEPT / "lock"):
-        assert (out / "grades.html").read_bytes() == before
+def test_in_a_browser(open_page, course):
+    """A row for each, links that lead to files, and nothing of the students' has run."""
+    rows, out, *_ = course
+    page = opened(open_page, course)
+    assert page.locator("tbody[id^=row-]").count() == len(rows)
+    assert "попался" not in page.title() and page.locator("img[src=x], main script").count() == 0
+    links = page.eval_on_selector_all("th a[href]", "all => all.map((a) => a.getAttribute('href'))")
+    files = {out / unquote(link.removeprefix("open.html#")) for link in links}
+    assert len(files) == sum(row.problem is None for row in rows.values()) and all(path.is_file() for path in files)
 
 
 def opened(open_page, course, name="grades.html"):
@@ -195,14 +240,14 @@ def test_what_is_no_number_is_refused_in_sight(open_page, course):
 def test_suggestions_are_taken_or_not(open_page, course):
     """One by one or all at once, and never over a mark."""
     page = opened(open_page, course)
-    page.locator("#row-0 td.mark input").fill("3")
+    field(page, "500").fill("3")
     page.get_by_role("button", name=text("gradebook.accept")).click()
-    assert page.locator("#row-0 td.mark input").input_value() == "3"
+    assert field(page, "500").input_value() == "3"
     values = page.locator("td.mark input").evaluate_all("(found) => found.map((one) => one.value).filter(Boolean)")
     assert len(values) == sum(bool(row.suggestion) for row in course[0].values()) and "9,5" in values
 
 
-def test_the_next_run(open_page, course, sample):  # noqa: F811
+def test_the_next_run(open_page, course, sample):
     """Marks stay with a renamed folder; a new report says what the old one had; whose work is gone is listed."""
     page = opened(open_page, course)
     type_all = "(all) => all.forEach((one, n) => { one.value = n % 9; one.dispatchEvent(new Event('input')) })"
@@ -222,10 +267,7 @@ def test_the_next_run(open_page, course, sample):  # noqa: F811
     again = {row.id: row for row in grade(folder, recompute=False, **options) if row.id}
     assert again.keys() >= {"500", "501"}
     page = opened(open_page, course)
-    assert field(page, "500").input_value() == str(given["500"]) and field(page, "502").input_value() == str(
-        given["502"]
-    )
-    assert field(page, "501").input_value() == ""
+    assert [field(page, n).input_value() for n in ("500", "501", "502")] == [str(given["500"]), "", str(given["502"])]
     cell = field(page, "501").locator("..")
     assert text("gradebook.earlier", mark=given["501"]) in cell.inner_text()
     assert "разметка.html" in page.locator("details.orphans").inner_html()
@@ -234,20 +276,28 @@ def test_the_next_run(open_page, course, sample):  # noqa: F811
 
 
 def test_names_are_hidden_until_marks_are_saved(open_page, course):
-    """No name, file or group is on the page before; after that all of them."""
-    grade(course[2], recompute=False, anonymous=True, out=course[1].parent / "grades" / "тайно", **course[3])
+    """Before, no name, file or group is on the page or beside it; after that all of them."""
+    _, out, folder, options = course
+    hidden = out / "тайно"
+    grade(folder, recompute=False, anonymous=True, out=hidden, **options)
     page = opened(open_page, course, "тайно/grades.html")
-    shown = page.locator("main").inner_text()
-    assert not [name for last, _ in NAMES if (name := last) in shown] and "assignsubmission" not in shown
+    page.get_by_role("button", name=text("gradebook.expand_all")).click()
+    shown = page.locator("main").inner_html() + " ".join(path.name for path in hidden.rglob("*"))
+    told = [name for last, _ in NAMES for name in (last, "assignsubmission", "С-101") if name in shown]
+    assert not told and {path.name for path in hidden.iterdir()} == {"grades.html", "open.html", "handed", KEPT}
+    assert page.get_by_role("button", name=re.compile("CSV|Moodle")).count() == 0
     reveal = page.get_by_role("button", name=text("gradebook.reveal"), exact=True)
     assert reveal.is_disabled()
     page.locator("#row-0 td.mark input").fill("5")
     assert reveal.is_disabled()
-    with page.expect_download():
+    with page.expect_download() as download:
         page.get_by_role("button", name=text("gradebook.save_page")).click()
     reveal.click()
     assert "Иванова Анна" in page.locator("main").inner_text()
     assert page.locator("#row-0 td.mark input").input_value() == "5"
+    (hidden / "grades.html").write_bytes(Path(download.value.path()).read_bytes())
+    grade(folder, recompute=False, anonymous=True, out=hidden, **options)
+    assert {"grades.csv", "grades_moodle.csv"} < {path.name for path in hidden.iterdir()}
 
 
 def test_a_page_that_is_opened_reaches_no_marks(open_page, course):

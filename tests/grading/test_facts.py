@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import copy
-import json
 
 import nbformat
 import pytest
-from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed, sample  # noqa: F401
+from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed
 
 from labkit.grading.facts import as_prose, asked_by, made_by, sections_gone, strict, unseen
 from labkit.grading.submissions import read
 from labkit.locale import text
 from labkit.report.checks import checks, found_on
+from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import BLOCK
 from labkit.variants import VARIANTS
 
 
 @pytest.fixture(scope="module")
-def honest(sample):  # noqa: F811
+def honest(sample):
     """A good report's data."""
     return read("отчёт.html", sample.page.encode()).data
 
@@ -96,16 +96,14 @@ def test_classes_are_those_of_the_weights(data, classes):
     assert not any(found_on(strict(data), "самолёт").values()) and "objects" in failed(data, "самолёт")
 
 
-@pytest.mark.parametrize("key", ["variant", "weights", "sha256"])
-def test_a_missing_field_is_never_the_lenient_case(data, key):
+@pytest.mark.parametrize("key, fails", [("variant", "variant"), ("weights", None), ("sha256", "weights")])
+def test_a_missing_field_is_never_the_lenient_case(data, key, fails):
     """Without it less holds than with it, never more."""
     del data["made_by"][key]
-    assert failed(data) >= ({"variant"} if key == "variant" else set()) and "objects" in failed(data, "самолёт")
-    if key == "sha256":
-        assert "weights" in failed(data)
+    assert (fails is None or fails in failed(data)) and "objects" in failed(data, "самолёт")
 
 
-def test_texts_of_the_page_are_those_of_the_data(sample):  # noqa: F811
+def test_texts_of_the_page_are_those_of_the_data(sample):
     """An answer or conclusions that the page does not show are told, by the question."""
     one = read("а.html", sample.page.encode())
     assert unseen(one.data, one.prose) == []
@@ -116,7 +114,7 @@ def test_texts_of_the_page_are_those_of_the_data(sample):  # noqa: F811
     assert unseen(changed.data, changed.prose) == [text("facts.conclusions")]
 
 
-def test_markdown_is_read_as_it_is_shown(sample):  # noqa: F811
+def test_markdown_is_read_as_it_is_shown(sample):
     """Links, tables, emphasis and code of an honest answer are no difference."""
     answer = "Сеть **не** видит `усов`: [статья](https://example.org/a?b=1), формула $a < b$ и\n\n- раз\n- два"
     written = notebook_of(sample.photos, sample.results, answers={"Почему?": answer}, conclusions=f"# {CONCLUSIONS}")
@@ -130,28 +128,17 @@ def test_prose_takes_no_scripts():
     """What no reader sees is no text of the page, and however many tags begin, it is read once."""
     page = "<p>да &amp; нет<script>ответ<b></script> ещё<style>.x</style><STYLE>z</STYLE> конец"
     assert as_prose(page).split() == ["да", "&", "нет", "ещё", "конец"]
-    assert as_prose("<script>" * 300_000) == ""
+    assert as_prose("<script>" * 300_000).isspace()
 
 
-def test_every_viewer_counts(sample):  # noqa: F811
-    """One viewer that agrees with the data does not make up for another that does not."""
-    from labkit.report.consistency import disagreements, viewer_items
-
+def test_every_viewer_and_every_table_counts(sample):
+    """One that agrees with the data does not make up for another that does not."""
     one = read("а.html", sample.page.encode())
-    other = copy.deepcopy(one.items[0])
-    other["segments"] = []
-    name = one.data["results"][0]["photo"]
+    other = {**one.items[0], "segments": []}
+    told = [text("consistency.masks", name=one.data["results"][0]["photo"])]
     assert disagreements(one.data, one.items, one.page) == []
-    assert disagreements(one.data, [*one.items, other], one.page) == [text("consistency.masks", name=name)]
-    assert viewer_items(BLOCK.sub("", sample.page)) == one.items
-
-
-def test_every_table_counts(sample):  # noqa: F811
-    """A second table of results with other numbers is seen, though the right one is there too."""
-    from labkit.report.consistency import disagreements
-
-    one = read("а.html", sample.page.encode())
-    summary = one.data["summary"]
-    better = summary.replace("0.", "1.").replace("%", "9%")
-    assert json.dumps(better) != json.dumps(summary)
+    assert disagreements(one.data, [*one.items, other], one.page) == told
+    better = one.data["summary"].replace("0.", "1.").replace("%", "9%")
+    assert better != one.data["summary"]
     assert disagreements(one.data, one.items, f"<pre>{better}</pre>{one.page}") != []
+    assert viewer_items(BLOCK.sub("", sample.page)) == one.items

@@ -73,7 +73,7 @@ def test_one_student_is_one_row():
         "фото.jpg": "не отчёт",
         "а.html.txt": "не отчёт",
     }
-    assert done.beside == () and row.remarks == ()
+    assert not done.beside and row.remarks == ()
 
 
 def test_of_two_reports_the_later_one():

@@ -110,14 +110,14 @@ def test_the_same_table_back(roster, tmp_path, table, who):
     found = roster(table)
     rows = found.checked([row(who[0], checks=(Check("photos", False, "мало"),)), row(who[1])])
     out = tmp_path / "grades"
-    gradebook.write_gradebook(Works(tuple(rows)), out, found)
+    gradebook.write_gradebook(Works(rows), out, found)
     page = out / "grades.html"
     content = page.read_text("utf-8")
     key = key_of(rows[0].sha256, rows[0].file)
     block = gradebook.script_json(Marks({key: Mark("8.5", "=хорошо", 1.0)}).record())
     start = content.index('id="labkit-marks">') + len('id="labkit-marks">')
     page.write_text(content[:start] + block + content[content.index("</script>", start) :], "utf-8")
-    gradebook.write_gradebook(Works(tuple(rows)), out, found)
+    gradebook.write_gradebook(Works(rows), out, found)
     filled = list(csv.reader(io.StringIO((out / f"grades_{found.system}.csv").read_text("utf-8-sig"))))
     before = list(csv.reader(io.StringIO(table)))
     assert filled[0] == before[0] and len(filled) == len(before)
