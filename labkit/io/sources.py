@@ -29,6 +29,7 @@ __all__ = [
     "MASK_FOLDERS",
     "SILENT_NAMES",
     "Found",
+    "annotations_in",
     "beside",
     "find",
     "given",
@@ -48,6 +49,9 @@ _SILENT_SUFFIXES = (".json", ".txt", ".md", ".csv", ".xml", ".yaml", ".yml")
 SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 _MASK = re.compile(r"(?:.+\.mask\.\w+|.+\.(?:ids|classes)\.png|task-\d+-annotation-.*-tag-.*)", re.IGNORECASE)
 """By its name alone: a mask beside a photo, what Segmentation.save writes, what Label Studio writes."""
+
+_ANNOTATIONS = (".json", "labelmap.txt", "_classes.csv")
+"""How the names of annotations end that are no masks, and of what tells the classes of masks."""
 
 _PERHAPS_MASK = re.compile(r"(.+)[_-]mask", re.IGNORECASE)
 """The stem of a mask, or of a photo of somebody in one."""
@@ -222,6 +226,19 @@ def beside(folder: Path) -> list[Path]:
     if (archive := _archive(folder)) is None:
         return []
     return _members(archive, state(archive)).get(folder, [])
+
+
+def annotations_in(archive: Path) -> Iterator[tuple[Path, Path]]:
+    """What may be ground truth in a zip, each file with its place beside the photos, once these lie in one folder.
+
+    Masks, JSON and lists of classes; of their folders only one of `MASK_FOLDERS` stays.
+    """
+    members = [path for of_folder in _members(archive, state(archive)).values() for path in of_folder]
+    masks = _masks(path.relative_to(archive).parts for path in members)
+    for path in members:
+        if path.relative_to(archive).parts in masks or path.name.lower().endswith(_ANNOTATIONS):
+            folder = path.parent.name if path.parent.name.lower() in MASK_FOLDERS else ""
+            yield path, Path(folder, path.name)
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,7 @@ import anywidget
 import traitlets
 
 from labkit.io.files import safe_name, write_whole
-from labkit.io.sources import IMAGE_SUFFIXES, find
+from labkit.io.sources import IMAGE_SUFFIXES, annotations_in, find, read_file
 from labkit.locale import keep_language, text
 from labkit.viewer.widget import awake, display_with_page
 
@@ -92,7 +92,7 @@ class Uploader(anywidget.AnyWidget):
         return False
 
     def _unpack(self, archive: Path, name: str) -> None:
-        """The photos of a zip, since a folder's photos are read and its zips are not."""
+        """The photos of a zip, since a folder's photos are read and its zips are not, and their annotations."""
         empty = True
         for found in find(archive):
             empty = False
@@ -104,7 +104,20 @@ class Uploader(anywidget.AnyWidget):
             except Exception as error:  # zipfile raises nearly every kind
                 self._note("failed", name=found.name, error=error)
         if empty:
-            self._note("empty", name=name)
+            return self._note("empty", name=name)
+        for path, place in annotations_in(archive):
+            try:
+                self._annotate(read_file(path, FILE_MB), self.folder.joinpath(*map(_file_name, place.parts)))
+            except Exception as error:
+                self._note("failed", name=path.name, error=error)
+
+    def _annotate(self, content: bytes, path: Path) -> None:
+        """Writes an annotation beside the photos, where there is none of its name."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+        elif path.read_bytes() != content:
+            self._note("annotation_there", name=path.name)
 
     def _keep(self, content: bytes, name: str) -> None:
         """Writes a whole file into its place: what is there already stays as it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import subprocess
 import sys
 import unicodedata
@@ -17,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 import labkit
+from labkit.evaluation.annotations import find_ground_truth
 from labkit.photos import load_photos
 from labkit.report.page import drop_widgets
 from labkit.viewer.upload import FILE_MB, Uploader, upload
@@ -129,6 +131,21 @@ def test_zip_is_unpacked(uploader):
     assert names(uploader) == ["кот.png", "кот_2.png"]
     assert {(uploader.folder / name).read_bytes() for name in names(uploader)} == {photo(1), photo(2)}
     assert "письмо.docx: это не фото" in uploader.message and uploader.message.endswith("она возьмёт их сама.")
+
+
+def test_annotations_of_a_zip_lie_beside_its_photos(uploader):
+    """JSON and masks of a zip are found for its photos afterwards; one whose name is taken by another is named."""
+    mask = io.BytesIO()
+    Image.fromarray(np.eye(240, 320, dtype=np.uint8)).save(mask, "PNG")
+    outline = {"shapes": [{"label": "cat", "shape_type": "rectangle", "points": [[9, 9], [90, 90]]}]}
+    inner = {"набор/photos/кот.png": photo(1), "набор/photos/кот.json": json.dumps(outline).encode()}
+    inner |= {"набор/photos/пёс.png": photo(2), "набор/masks/пёс.png": mask.getvalue()}
+    choose(uploader, ("фото.zip", archive(**inner)))
+    assert names(uploader) == ["masks", "кот.json", "кот.png", "пёс.png"]
+    found = {one.name: find_ground_truth(one) for one in load_photos(uploader.folder, quiet=True)}
+    assert found["кот"].segments[0].label == "cat" and int((found["пёс"].ids > 0).sum()) == 240
+    choose(uploader, ("ещё.zip", archive(**{"кот.png": photo(1), "кот.json": b"{}"})))
+    assert "кот.json: не сохранено" in uploader.message and b"shapes" in (uploader.folder / "кот.json").read_bytes()
 
 
 @pytest.mark.parametrize(
