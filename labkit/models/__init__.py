@@ -84,8 +84,11 @@ def build_network(variant: int | str | Variant, former: bool = False) -> nn.Modu
 
 
 def network_for(path: Path, variant: int | str | Variant) -> nn.Module:
-    """The network, with random weights, that one of the kit's own files fits."""
-    return build_network(variant, former="encoder" not in read_header(path))
+    """The network, with random weights, that one of the kit's own files fits; LabkitError where none does any more."""
+    former = "encoder" not in read_header(path)
+    if former and find_variant(variant).kind == "semantic":
+        raise LabkitError(text("weights.former", path=path))
+    return build_network(variant, former)
 
 
 def pick_device(device: str = "auto") -> torch.device:

@@ -43,8 +43,11 @@ def placeholders(template: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def code(root):
-    """The library's syntax trees."""
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in (root / "labkit").rglob("*.py")]
+    """The library's syntax trees, the calls in its templates among them."""
+    python, pages = (
+        [path.read_text(encoding="utf-8") for path in (root / "labkit").rglob(f"*.{e}")] for e in ("py", "j2")
+    )
+    return [ast.parse(one) for one in (*python, *re.findall(r'text\("[^"]+"\)', "".join(pages)))]
 
 
 def called(code, names=("text", "plural", "Unreadable", "_refusal")) -> tuple[set[str], set[str]]:

@@ -14,7 +14,7 @@ from labkit.models.prompted import PromptedModel
 from labkit.models.semantic import SemanticModel
 from labkit.training import export
 from labkit.variants import VARIANTS
-from labkit.weights.find import read_header
+from labkit.weights.find import FORMAT, read_header
 
 
 def test_auto_says_what_and_why(load):
@@ -50,6 +50,9 @@ def test_the_file_says_which_network(tmp_path):
         export(build_network("mask_rcnn", former), "mask_rcnn", path)
         assert ("encoder" in read_header(path)) is not former
         assert load_model("mask_rcnn", path, "cpu").network.former is former
+    safetensors.torch.save_file({}, path, {"format": FORMAT, "variant": "unet"})
+    with pytest.raises(LabkitError, match="False.safetensors сделан прежней версией"):
+        load_model("unet", path, "cpu")
 
 
 def test_tensors_that_do_not_fit(tmp_path):
