@@ -134,16 +134,16 @@ def _weights(made_by: dict[str, Any]) -> _Told:
     release = OFFICIAL.get(name.removeprefix("official/"))
     published = release.hash.partition(":") if release is not None and release.variant == variant else None
     if EMBEDDED.get(variant) == digest != "":
-        key = "embedded"
+        key = "weights_embedded"
     elif is_former(variant, digest):
-        key = "former"
+        key = "weights_former"
     elif published and published[0] != "sha256":  # sha1, or no hash at all: the name is all that there is
-        key = "unhashed"
+        key = "weights_unhashed"
     elif published and digest.startswith(published[2]):
-        key = "official"
+        key = "weights_official"
     else:
         return False, "weights_unknown", {"name": name or "—", "sha256": digest[:12] or "—"}
-    return True, f"weights_{key}", {"name": name}
+    return True, key, {"name": name}
 
 
 def _run(run: dict[str, Any], disagreements: Sequence[str]) -> _Told:
