@@ -3,8 +3,8 @@
 One encoder for all makes the variants comparable: what differs between two reports is the decoder.
 Its features have strides 2, 4, 8, 16, 32 and 16, 24, 32, 96, 320 channels.
 
-SAM still travels on that of the former generation, EfficientNet-Lite0 (Liu, 2020; 16, 24, 40, 112, 320 channels): a file
-of SAM or Mask R-CNN that does not name its encoder is one of these, and `former=True` builds the network that it fits.
+SAM still travels on that of the former generation, EfficientNet-Lite0 (Liu, 2020; 16, 24, 40, 112, 320 channels): a
+file of SAM or Mask R-CNN that does not name its encoder is one of these, and `former=True` builds what it fits.
 """
 
 from __future__ import annotations
