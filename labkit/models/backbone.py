@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["ENCODER", "MEAN", "STD", "STRIDE", "WORKING_SIDE", "encoder_settings"]
+from torch import nn
+
+__all__ = ["ENCODER", "MEAN", "STD", "STRIDE", "WORKING_SIDE", "encoder_settings", "pointwise"]
 
 ENCODER = "tu-mobilenetv2_100"
 """The encoder's name in segmentation-models-pytorch (`tu-`: taken from timm)."""
@@ -31,3 +33,8 @@ WORKING_SIDE = 480
 def encoder_settings(former: bool = False, name: str = "encoder_name") -> dict[str, Any]:
     """What smp's networks (and, with `name="name"`, `get_encoder`) are told of the encoder."""
     return {name: _FORMER_ENCODER, "bn_eps": _FORMER_EPS} if former else {name: ENCODER}
+
+
+def pointwise(channels: int, width: int) -> list[nn.Module]:
+    """A 1x1 convolution and what follows it: the encoder's features are narrow and linear (section 3.2) until then."""
+    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]

@@ -11,7 +11,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-from labkit.models.backbone import encoder_settings
+from labkit.models.backbone import encoder_settings, pointwise
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
@@ -34,11 +34,6 @@ def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
     return layer
 
 
-def _expand(channels: int, width: int) -> list[nn.Module]:
-    """MobileNetV2's features are narrow and linear (Sandler et al., section 3.2): widened before they score."""
-    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-
-
 class FCNDecoder(nn.Module):
     """Scores at strides 32, 16 and 8, summed from coarse to fine.
 
@@ -50,14 +45,14 @@ class FCNDecoder(nn.Module):
         *_, at8, at16, at32 = encoder_channels
         self.head = nn.Sequential(
             nn.Conv2d(at32, 2 * at32, 7, padding=3, groups=at32, bias=False),
-            *_expand(2 * at32, _FC6),
+            *pointwise(2 * at32, _FC6),
             nn.Dropout2d(0.1),
-            *_expand(_FC6, _FC7),
+            *pointwise(_FC6, _FC7),
             nn.Dropout2d(0.1),
         )
         self.score32 = nn.Conv2d(_FC7, classes, 1)
-        self.score16 = nn.Sequential(*_expand(at16, _AT16), nn.Conv2d(_AT16, classes, 1))
-        self.score8 = nn.Sequential(*_expand(at8, _AT8), nn.Conv2d(_AT8, classes, 1))
+        self.score16 = nn.Sequential(*pointwise(at16, _AT16), nn.Conv2d(_AT16, classes, 1))
+        self.score8 = nn.Sequential(*pointwise(at8, _AT8), nn.Conv2d(_AT8, classes, 1))
         for skip in (self.score16, self.score8):  # section 4.2: zero, so that training starts from the coarser net
             for parameter in skip[-1].parameters():
                 nn.init.zeros_(parameter)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.models.backbone import encoder_settings
+from labkit.models.backbone import encoder_settings, pointwise
 
 __all__ = ["PyramidPooling", "build"]
 
@@ -25,9 +25,9 @@ class PyramidPooling(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.widen = nn.Sequential(*_layer(channels, _WIDTH))
+        self.widen = nn.Sequential(*pointwise(channels, _WIDTH))
         self.pools = nn.ModuleList(PSPBlock(channels, size) for size in _SIZES)
-        self.join = nn.Sequential(*_layer(_WIDTH * (1 + len(_SIZES)), _WIDTH))
+        self.join = nn.Sequential(*pointwise(_WIDTH * (1 + len(_SIZES)), _WIDTH))
         self.dropout = nn.Dropout2d(0.1)
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
@@ -41,14 +41,10 @@ class PSPBlock(nn.Module):
     def __init__(self, channels: int, pool_size: int):
         super().__init__()
         self.pool_size = pool_size
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(pool_size), *_layer(channels, _WIDTH))
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(pool_size), *pointwise(channels, _WIDTH))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.interpolate(self.pool(x), x.shape[2:], mode="bilinear")
-
-
-def _layer(channels: int, width: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
 
 
 def build(classes: int = 21) -> nn.Module:

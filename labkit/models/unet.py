@@ -12,7 +12,7 @@ import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from torch import nn
 
-from labkit.models.backbone import encoder_settings
+from labkit.models.backbone import encoder_settings, pointwise
 
 __all__ = ["Bottom", "build"]
 
@@ -25,17 +25,13 @@ class Bottom(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.each = nn.Sequential(*_layer(channels, _WIDTH))
-        self.mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), *_layer(channels, _WIDTH))
-        self.join = nn.Sequential(*_layer(2 * _WIDTH, channels))
+        self.each = nn.Sequential(*pointwise(channels, _WIDTH))
+        self.mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), *pointwise(channels, _WIDTH))
+        self.join = nn.Sequential(*pointwise(2 * _WIDTH, channels))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         each = self.each(x)
         return self.join(torch.cat([each, self.mean(x).expand_as(each)], 1))
-
-
-def _layer(channels: int, width: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
 
 
 def build(classes: int = 21) -> nn.Module:
