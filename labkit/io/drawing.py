@@ -105,7 +105,7 @@ def panels(
     size: tuple[int, int] | None = None,
     legend_columns: int | None = None,
 ) -> Drawing:
-    """Images of one shape under their titles, `columns` a row, `width` inches each; `legend`: colours and words.
+    """Images under their titles, `columns` a row, `width` inches each; `legend`: colours and words.
 
     `name` is what is shown; with the titles it is what the figure says to whoever does not see it. With `size` the axes
     count pixels of a photo of this height and width, whatever the images have, for marks to be drawn on it. An entry of
@@ -114,13 +114,15 @@ def panels(
     rows = -(-len(images) // columns)
     lines = max(title.count("\n") + 1 for title in titles)
     sheets = [_widened(image) for image in images]
-    height = max(width * sheets[0].height / sheets[0].width, 0.4)
+    heights = [max(width * sheet.height / sheet.width, 0.4) for sheet in sheets]
+    heights = [max(heights[first : first + columns]) for first in range(0, len(heights), columns)]
     in_a_row = legend_columns or max(len(legend), 1)
     below = 0.15 + 0.2 * -(-len(legend) // in_a_row) if legend else 0.1
-    drawn = Drawing(figsize=(columns * width + 0.2, rows * (height + 0.1 + 0.16 * lines) + below), layout="compressed")
+    height = sum(heights) + rows * (0.1 + 0.16 * lines) + below
+    drawn = Drawing(figsize=(columns * width + 0.2, height), layout="compressed")
     told = "; ".join(re.sub(r"([,:]?)\n", lambda end: f"{end[1] or ','} ", title.strip()) for title in titles)
     drawn.set_label(f"{name}: {told}")
-    axes = drawn.subplots(rows, columns, squeeze=False).ravel()
+    axes = drawn.subplots(rows, columns, squeeze=False, height_ratios=heights).ravel()
     for ax in axes:
         ax.set_axis_off()
     for ax, (sheet, image, title) in zip(axes, zip(sheets, images, titles, strict=True), strict=False):

@@ -50,7 +50,7 @@ def render(
 ) -> tuple[str, list[Check]]:
     """The page as HTML text, and the checks that stand in it; `facts` are the data in place of the notebook's own.
 
-    A page without a `variant` (the comparison of all) has neither checks nor data.
+    A page without a `variant` (the comparison of all) has neither checks nor data; the notebook names it.
     """
     exporter = ReportExporter(variant=variant, error=error, facts=facts)
     page, resources = exporter.from_notebook_node(notebook)
@@ -82,7 +82,9 @@ class ReportExporter(HTMLExporter):
         facts, variant = self.facts or report_data(notebook), self.variant
         if variant == "":
             variant = find_variant(facts["variant_number"]) if facts else None
-        title = f"{text('report.heading')} {variant.number}: {variant.title}" if variant else text("report.comparison")
+        title = notebook.metadata.get("title") or text("report.comparison")
+        if variant:
+            title = f"{text('report.heading')} {variant.number}: {variant.title}"
         labkit: dict[str, Any] = {"title": title, "text": text, "error": self.error, "found": [], "css": _css()}
         data = None
         if variant is not None:

@@ -124,6 +124,8 @@ def test_comparison(outlined):
     soup = BeautifulSoup(page, "html.parser")
     assert found == [] and not BLOCK.search(page) and soup.header.h1.text == "Сравнение шести вариантов"
     assert soup.header.td.text == "Ли" and not soup.header.find(class_="labkit-checks")
+    named = new_notebook(metadata={"title": "Вариант 3. FCN-8s"})
+    assert "<h1>Вариант 3. FCN-8s</h1>" in render(named, None)[0]
 
 
 def test_code_is_folded_away(soup):
