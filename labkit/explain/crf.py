@@ -201,8 +201,10 @@ def _appearance(pixels: np.ndarray, speakers: torch.Tensor, each: int, alpha: fl
     """The first kernel of every pixel with every speaker, times `each`, the pixels one speaks for; none with itself."""
     rows, columns = np.indices(pixels.shape[:2])
     points = np.dstack([rows / alpha, columns / alpha, pixels / beta]).reshape(-1, 5)
-    points = torch.from_numpy(points.astype(np.float32))
-    distances = torch.cdist(points, points[speakers], compute_mode="donot_use_mm_for_euclid_dist")
-    kernel = distances.square_().mul_(-0.5).exp_().mul_(each)
+    points = torch.from_numpy((points - points.mean(0)).astype(np.float32))
+    half = points.square().sum(1, keepdim=True) / 2
+    one = torch.ones_like(half)  # -|p - q|²/2 = p·q - |p|²/2 - |q|²/2, a product of matrices
+    products = torch.cat([points, half, one], 1) @ torch.cat([points, -one, -half], 1)[speakers].T
+    kernel = products.clamp_(max=0).exp_().mul_(each)
     kernel[speakers, torch.arange(len(speakers))] -= 1
     return kernel

@@ -70,12 +70,12 @@ def mean_field(logits: torch.Tensor, first: np.ndarray, second: np.ndarray, sett
 @pytest.mark.parametrize("step", [1, 3])
 @pytest.mark.parametrize("change", [{}, {"appearance": 0.0}, {"smoothness": 0.0}, {"iterations": 9}, {"beta": 5.0}])
 def test_against_the_sums_of_the_paper(change, step):
-    """On 12x12 pixels the probabilities are those of the sums over all pairs of pixels, to 1e-5."""
+    """On 12x12 pixels the probabilities are those of the sums over all pairs of pixels, to 1e-4."""
     pixels, logits = pixels_and_logits()
     settings = {**SETTINGS, **change}
     pair = kernels(pixels, settings["alpha"], settings["beta"], settings["gamma"], step)
     expected = mean_field(logits, *pair, settings)
-    assert np.abs(DenseCRF(pixels, step, **settings)(logits).numpy() - expected).max() < 1e-5
+    assert np.abs(DenseCRF(pixels, step, **settings)(logits).numpy() - expected).max() < 1e-4
     if not change:
         assert np.abs(expected - logits.softmax(0).numpy()).max() > 0.3  # it does something
 
