@@ -50,6 +50,7 @@ def prompt_figure(result: Segmentation) -> Drawing:
     first.set_axis_on()
     first.tick_params(labelsize=7)
     for axis in (first.xaxis, first.yaxis):
+        axis.set_visible(True)
         axis.set_major_locator(MaxNLocator(4, integer=True))
     width, height = drawn.get_size_inches()
     drawn.set_size_inches(width + 0.3, height + 0.5)

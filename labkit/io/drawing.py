@@ -125,6 +125,8 @@ def panels(
     axes = drawn.subplots(rows, columns, squeeze=False, height_ratios=heights).ravel()
     for ax in axes:
         ax.set_axis_off()
+        for axis in (ax.xaxis, ax.yaxis):  # or the title would be measured against ticks that nobody sees
+            axis.set_visible(False)
     for ax, (sheet, image, title) in zip(axes, zip(sheets, images, titles, strict=True), strict=False):
         beside = (sheet.width / image.width - 1) / 2 * size[1] if size else 0
         extent = (-beside, size[1] + beside, size[0], 0) if size else None
