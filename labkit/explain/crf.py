@@ -39,7 +39,7 @@ CRF_SETTINGS = {
 θα and θγ are in pixels of the CRF's grid. What stands here was chosen with our DeepLab on the photos of data/outlines.
 """
 
-_SIDE, _STEP = 192, 6
+_SIDE, _STEP = 192, 8
 _WIDTH, _DETAIL = 2.7, 1.9
 _Pair = tuple[Segmentation, Segmentation]
 """An answer before and after the CRF."""
