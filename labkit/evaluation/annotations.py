@@ -9,6 +9,7 @@ JSON, which may hold many photos. They belong to the upright photo.
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -28,18 +29,21 @@ from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, some
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.io.sources import IMAGE_SUFFIXES, MASK_FOLDERS, beside, read_file, state
+from labkit.io.sources import IMAGE_SUFFIXES, beside, mask_folders, masked, read_file, state
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
 __all__ = ["find_ground_truth", "read_class_masks", "read_coco", "read_labelme", "read_mask", "stem"]
 
 _LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
-_EXPORTED = {"images", "jpegimages", "img"}
+_EXPORTED = {"images", "image", "jpegimages", "img", "photos", "data"}
 """A folder of this name has its masks beside it, not in it."""
 
-_INNER = ("annotations", "Annotations", "masks", "SegmentationClass", "labels")
-_FOREIGN = re.compile(r"_?annotations\.(?:xml|csv|txt)|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"_?annotations\.(?:xml|csv|txt|createml\.json)|task-\d+-annotation-.*-tag-.*|project-\d+-at-.*\.(?:json|[ct]sv)"
+    r"|via_.*csv",
+    re.IGNORECASE,
+)
 _RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
 """Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
@@ -56,11 +60,11 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             return None
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
     folder = Path(folder)
-    places = {place: beside(place) for place in _places(folder)}
-    for place, files in places.items():
-        if (found := _own(photo, place, files, classes)) is not None:
+    files: list[Path] = []
+    for place, of_masks in _places(folder).items():
+        if (found := _own(photo, inside := beside(place), of_masks, classes)) is not None:
             return found
-    files = [file for of_place in places.values() for file in of_place]
+        files += inside
     for path in files:
         if path.suffix.lower() == ".json" and _coco_record(path, strict=path.parent == folder):
             if (found := read_coco(path, photo, classes)) is not None:
@@ -72,23 +76,30 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
     return None
 
 
-def _places(folder: Path) -> list[Path]:
-    """The folder, and those of masks in it; of an exported folder of images also what lies around it."""
-    roots = [folder, *(up.parent for up in (folder, folder.parent) if up.name.lower() in _EXPORTED)]
-    return [*roots, *(root / name for root in roots for name in _INNER)]
+def _places(folder: Path) -> dict[Path, bool]:
+    """Where to look, each with whether it is a folder of masks: the folder and what lies around exported images.
+
+    Those of masks lie in the folder, beside it or beside the images, divided as these are.
+    """
+    exported = [up for up in (folder, *folder.parents[:3]) if up.name.lower() in _EXPORTED]
+    places = dict.fromkeys([folder, *(up.parent for up in exported)], False)
+    for root, part in [(folder, Path()), *((up.parent, folder.relative_to(up)) for up in (folder, *exported))]:
+        for masks in mask_folders(root):
+            places |= {masks / part: True, masks: True}
+    return places
 
 
-def _own(photo: Photo, place: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
+def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:
     """What a photo has files of its own for in a folder."""
-    own_stem = stem(photo).casefold()
+    own_stem, whole = stem(photo).casefold(), _normal(photo.path.name if photo.path else photo.name).casefold()
     by_name = {_normal(path.name).casefold(): path for path in files}
-    own = by_name.get(f"{own_stem}.json")
+    own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
     if own is not None and not _is_result(own) and _coco_record(own) is None:
         return read_labelme(own, photo, classes)
-    endings = [".mask", "_mask", "-mask", *([""] if place.name.lower() in MASK_FOLDERS else [])]
-    for name in (f"{own_stem}{ending}{suffix}" for ending in endings for suffix in IMAGE_SUFFIXES):
-        if name in by_name and by_name[name] != photo.path:
-            return read_mask(by_name[name], photo, classes)
+    for name, suffix in map(os.path.splitext, by_name):
+        is_own = masked(name) == own_stem or (of_masks and name == own_stem)
+        if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
+            return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and _class_of(path, photo)]
     return read_class_masks(masks, photo, classes) if masks else None
 
@@ -202,10 +213,10 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
-    if path.parent.name.lower() == "segmentationclass":
-        instances = [file for file in beside(path.parent.parent / "SegmentationObject") if file.stem == path.stem]
-        if instances:
-            return _with_objects(entries, labels, np.array(entries.image(instances[0], _LOSSLESS)))
+    of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parent.parts))
+    for file in beside(of_objects) if of_objects != path.parent else []:
+        if file.stem == path.stem:
+            return _with_objects(entries, labels, np.array(entries.image(file, _LOSSLESS)))
     known = (labels != IGNORE).astype(np.float32)
     return Segmentation.from_labels(photo, labels, known, labelled_in, entries.made_by(objects=False))
 
@@ -248,7 +259,7 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
     A class that the kit does not know is noted and counts as not labelled.
     """
     key: dict[tuple[int, ...], int] = {}
-    for path in (*beside(entries.path.parent), *beside(entries.path.parent.parent)):
+    for path in (file for up in entries.path.parents[:3] for file in beside(up)):
         if path.name.lower() in ("labelmap.txt", "_classes.csv"):
             for line in decoded(read_file(path, FILE_MB)).splitlines():
                 row = re.match(r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)", line)
@@ -352,17 +363,23 @@ def _is_result(path: Path) -> bool:
 
 
 def _is_foreign(path: Path, own: str) -> bool:
-    """Whether it is an annotation in a format that is not read: XML, YOLO's, Label Studio's, VIA's, Datumaro's own."""
-    if path.suffix.lower() == ".json":
-        if _coco_record(path, strict=False):
-            return False
+    """Whether it is an annotation in a format that is not read.
+
+    XML, YOLO's, CreateML's, and the own formats of Label Studio, VIA and Datumaro.
+    """
+    is_json = path.suffix.lower() == ".json"
+    if is_json and _coco_record(path, strict=False):
+        return False
+    if _FOREIGN.fullmatch(path.name):
+        return True
+    if is_json:
         content = read_file(path, FILE_MB)
         via = b'"_via_img_metadata"' in content or b'"shape_attributes"' in content
         return via or (b'"annotations"' in content and (b'"data"' in content or b'"items"' in content))
     if path.stem == own and path.suffix.lower() == ".txt":
         rows = [line.split() for line in decoded(read_file(path, FILE_MB)).splitlines() if line.strip()]
         return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)
-    return path.stem == own and path.suffix.lower() == ".xml" or _FOREIGN.fullmatch(path.name) is not None
+    return path.stem == own and path.suffix.lower() == ".xml"
 
 
 _NO_PHOTO = Photo("", np.zeros((1, 1, 3), np.uint8))

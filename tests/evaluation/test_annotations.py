@@ -312,6 +312,18 @@ def tool(folder, name):
         "upper case": ("x.jpg", {"X.CAT.MASK.PNG": Image.fromarray(CAT)}),
         "JPEG": ("x.jpg", {"x.cat.mask.jpg": grey[255]}),
         "beside": ("x.jpg", {"x.mask.png": grey[8]}),
+        "other endings": ("x.jpg", {"x_label.png": grey[8]}),
+        "folders in upper case": ("IMAGES/X.JPG", {"MASKS/X.PNG": grey[8]}),
+        "folders side by side": ("photos/x.jpg", {"ground_truth/x.png": grey[8]}),
+        "a contest": ("train/x.jpg", {"train_masks/x_mask.png": grey[8]}),
+        "divided masks": ("images/train/x.jpg", {"masks/train/x.png": grey[8]}),
+        "CVAT, masks in folders": (
+            "JPEGImages/a/x.jpg",
+            {**masks, "SegmentationClass/a/x.png": Image.fromarray(colors)},
+        ),
+        "labelme's converter": ("JPEGImages/x.jpg", {**voc, "SegmentationClassVisualization/x.jpg": grey[255]}),
+        "COCO's own": ("train2017/x.jpg", {"annotations/instances_train2017.json": coco}),
+        "FiftyOne": ("data/x.jpg", {"labels.json": coco}),
     }[name]
     for file, content in {photo: Image.new("RGB", (100, 80), "grey"), **files}.items():
         path = folder / file
@@ -326,7 +338,9 @@ def tool(folder, name):
 
 
 TOOLS = ["CVAT, COCO", "CVAT, COCO without photos", "CVAT, masks", "CVAT, objects", "VOC's colours", "Label Studio"]
-TOOLS += ["Roboflow, COCO", "Roboflow, masks", "a folder of masks", "upper case", "JPEG", "beside"]
+TOOLS += ["Roboflow, COCO", "Roboflow, masks", "a folder of masks", "upper case", "JPEG", "beside", "other endings"]
+TOOLS += ["folders in upper case", "folders side by side", "a contest", "divided masks", "CVAT, masks in folders"]
+TOOLS += ["labelme's converter", "COCO's own", "FiftyOne"]
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -354,20 +368,26 @@ def test_names_that_tools_changed(tmp_path):
     [
         ("annotations.xml", "<annotations/>"),
         ("labels/x.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n"),
+        ("labels/train/x.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n"),
         ("project-1-at-2026.json", '[{"annotations": [], "data": {"image": "x.jpg"}}]'),
         ("task-1-annotation-2-by-1-tag-cat-0.png", ""),
         ("via.json", '{"x.jpg1": {"filename": "x.jpg", "regions": [{"shape_attributes": {}}]}}'),
         ("annotations/default.json", '{"categories": {}, "items": [{"id": "x", "annotations": []}]}'),
         ("Annotations/x.xml", "<annotation/>"),
         ("_annotations.csv", "filename,class,xmin"),
+        ("_annotations.createml.json", '[{"image": "x.jpg", "annotations": [{"label": "cat"}]}]'),
+        ("project-2-at-2026-01-02.json", '[{"image": "/data/upload/1a2b3c4d-x.jpg", "annotation_id": 1}]'),
+        ("project-2-at-2026-01-02/task-1-annotation-2-by-1-tag-cat-0.png", ""),
+        ("via_export_csv.csv", "filename,file_size,region_shape_attributes"),
     ],
 )
 def test_formats_that_are_not_read(tmp_path, name, content):
     """They are no "nothing on the photo": the error names the file and what to export; a note beside it is neither."""
-    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(content)
+    photo = tmp_path / ("images/train/x.jpg" if "train" in name else "x.jpg")
     with pytest.raises(LabkitError, match=f"{name.rpartition('/')[2]}.*COCO"):
-        find_ground_truth(blank(path=tmp_path / "x.jpg"))
+        find_ground_truth(blank(path=photo))
     (tmp_path / name).unlink()
     (tmp_path / "x.txt").write_text("сняла во дворе")
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
