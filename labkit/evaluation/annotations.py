@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import IGNORE, VOC, LabelSet
-from labkit.evaluation.entries import FILE_MB, Entries
+from labkit.evaluation.entries import FILE_MB, Entries, low
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, some
@@ -208,8 +208,8 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     if not colors and not ids:
         if {IGNORE} <= values <= {0, IGNORE}:
             raise entries.refused("binary", stem=stem(photo))
-        if 1 in values <= {0, 1, IGNORE}:
-            entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=stem(photo))))
+        if taken := low(values):
+            entries.notes.append(str(entries.refused("taken_for", taken=taken, stem=stem(photo))))
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from labkit.classes import VOC, LabelSet
+from labkit.classes import IGNORE, VOC, LabelSet
 from labkit.io.decode import Unreadable, opened
 from labkit.io.errors import LabkitError
 from labkit.io.files import some
@@ -27,7 +27,7 @@ from labkit.locale import plural
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["FILE_MB", "Entries", "joint"]
+__all__ = ["FILE_MB", "LOW", "Entries", "joint", "low"]
 
 FILE_MB = 32
 _MAX_SIDE, _MAX_PIXELS, _MAX_OBJECTS, _MAX_POINTS = 100_000, 89_000_000, 200, 30_000
@@ -42,6 +42,9 @@ _CORNERS = {"polygon": None, "oriented_rectangle": (4,), "rotation": (4,), "rect
 _STRETCH = 0.02
 """A mask may be so much wider or narrower than its photo, from rounding; a photo on its side is much more so."""
 
+LOW = 5
+"""Label ids up to this are perhaps those of somebody's own few classes."""
+
 _ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
@@ -53,6 +56,12 @@ def joint(*sets: LabelSet, named: Container[str] | None = None) -> LabelSet:
             if labels is sets[0] or named is None or key in named:
                 rows.setdefault(key, tuple(row))
     return sets[0] if len(rows) == len(sets[0]) else LabelSet(f"{sets[0].name}+", *zip(*rows.values(), strict=True))
+
+
+def low(values: set[int]) -> str:
+    """The classes that the label ids of masks count as, where none is higher than `LOW`; nothing for other masks."""
+    ids = sorted(values - {0, IGNORE})
+    return some([f"{n} ({VOC.label(n)})" for n in ids]) if max(ids, default=LOW + 1) <= LOW else ""
 
 
 class Entries:
