@@ -30,6 +30,7 @@ from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, some
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.sources import IMAGE_SUFFIXES, beside, mask_folders, masked, read_file, state
+from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -65,15 +66,36 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         if (found := _own(photo, inside := beside(place), of_masks, classes)) is not None:
             return found
         files += inside
-    for path in files:
-        if path.suffix.lower() == ".json" and _coco_record(path, strict=path.parent == folder):
-            if (found := read_coco(path, photo, classes)) is not None:
-                return found
+    if (found := _of_coco(photo, folder, files, classes)) is not None:
+        return found
     for path in files:
         with suppress(OSError, Unreadable):
             if _is_foreign(path, stem(photo)):
                 raise Entries(path, photo).refused("foreign")
     return None
+
+
+def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
+    """What the first COCO JSON with objects of the photo says; others that have some, or are broken, are noted.
+
+    LabkitError where there is something wrong and nothing else.
+    """
+    found: list[Segmentation] = []
+    errors: list[LabkitError] = []
+    for path in (path for path in files if path.suffix.lower() == ".json"):
+        try:
+            if _coco_record(path, strict=path.parent == folder) and (one := read_coco(path, photo, classes)):
+                found.append(one)
+        except LabkitError as error:
+            errors.append(error)
+    first, *others = sorted(found, key=lambda one: not one.segments) or [None]
+    if errors and (first is None or not first.segments):
+        raise errors[0]
+    if first is not None:
+        more = [one.made_by["annotation"] for one in others if one.segments]
+        said = [text("annotations.several", taken=first.made_by["annotation"], others=some(more))] if more else []
+        first.made_by["notes"] += [*map(str, errors), *said]
+    return first
 
 
 def _places(folder: Path) -> dict[Path, bool]:
@@ -143,9 +165,10 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     record = _coco_record(Path(path))
     if record is None or not all(isinstance(record.get(key), list) for key in ("images", "annotations", "categories")):
         raise entries.refused("coco")
-    pictures = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
-    if record["images"] and not pictures:
+    named = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
+    if record["images"] and not named:
         raise entries.refused("coco")
+    pictures = list({(_id(row, "id"), row["file_name"]): row for row in named}.values())
     images = _images_of(photo, pictures)
     if not images:
         return None
@@ -196,11 +219,13 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     entries = Entries(path, photo, classes)
     image = entries.image(path, _LOSSLESS)
     colors, ids = _key(entries)
-    if image.mode in ("RGB", "RGBA") or (colors and image.mode == "P"):
+    if image.mode in ("RGB", "RGBA") or (image.mode == "P" and (colors or (not ids and _has_voc_colors(image)))):
         labels = _by_color(entries, image.convert("RGB"), colors)
     elif image.mode in ("1", "L", "LA", "P"):
         labels = np.array(image if image.mode == "P" else image.convert("L"))
         if ids:
+            if unlisted := sorted(set(np.unique(labels).tolist()) - ids.keys()):
+                entries.notes.append(str(entries.refused("unlisted", found=some(list(map(str, unlisted)), 5))))
             labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
@@ -212,7 +237,8 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
             entries.notes.append(str(entries.refused("taken_for", taken=taken, stem=stem(photo))))
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
-        raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
+        limits = {"classes": classes.name, "last": len(classes) - 1}
+        raise entries.refused("values", found=unknown[:5], stem=stem(photo), **limits)
     of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parent.parts))
     for file in beside(of_objects) if of_objects != path.parent else []:
         if file.stem == path.stem:
@@ -244,6 +270,12 @@ def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...]
     return ids[places].reshape(image.size[::-1])
 
 
+def _has_voc_colors(image: Image.Image) -> bool:
+    """Whether a palette's colours say what its numbers do not: an editor puts the ones that are there in any order."""
+    colors = {color for _, color in image.convert("RGB").getcolors() or ()}
+    return len(colors) == len(image.getcolors() or ()) and colors <= _voc_colors().keys()
+
+
 def _voc_colors() -> dict[tuple[int, ...], int]:
     """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
 
@@ -263,7 +295,7 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
         if path.name.lower() in ("labelmap.txt", "_classes.csv"):
             for line in decoded(read_file(path, FILE_MB)).splitlines():
                 row = re.match(r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)", line)
-                if row := row or re.match(r"\s*(?P<value>\d+)\s*,(?P<label>[^,]+)", line):
+                if row := row or re.match(r'[\s"]*(?P<value>\d+)[\s"]*[,;\t][\s"]*(?P<label>[^,;\t"]+)', line):
                     value = tuple(map(int, row["value"].split(",")))
                     key[value] = IGNORE
                     with entries.entry(0):
@@ -275,8 +307,8 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
 def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """Masks of one class each, `NAME.CLASS.mask.png`, or of one object each, `NAME.CLASS.2.mask.png`.
 
-    What is lighter than half of the lightest pixel is in the mask, so 0 and 1 will do as well as 0 and 255; what is
-    transparent is not.
+    What is lighter than half of the lightest pixel is in the mask, so 0 and 1 will do as well as 0 and 255; of one that
+    is partly transparent, what is not.
     """
     entries = Entries(Path(paths[0]), photo, classes)
     entries.limit(len(paths))
@@ -286,8 +318,9 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
         with entries.entry(place):
             label_id, number = entries.label(_class_of(path, photo))
             image = entries.image(path, [*_LOSSLESS, "JPEG", "WEBP"])
-            if image.mode in ("RGBA", "LA", "PA"):
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
+            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                alpha = image.convert("RGBA").getchannel("A")
+                image = alpha if alpha.getextrema() != (255, 255) else image.convert("RGB")
             grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
             entries.add(label_id, grey * 2 > max(grey.max(), 1))
             numbers.append(number)
@@ -316,9 +349,10 @@ def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def _id(row: dict[str, Any], key: str) -> str:
-    """Some tools write an id as a word, some with a point and a zero."""
-    given = row.get(key)
-    return str(int(given) if isinstance(given, float) and given.is_integer() else given).strip()
+    """Some tools write an id as a word, some with zeros before it, some with a point and a zero."""
+    given = str(row.get(key)).strip()
+    number = re.fullmatch(r"0*(\d+)(?:\.0*)?", given)
+    return number[1] if number else given
 
 
 def _has_list(row: Any, key: str) -> bool:

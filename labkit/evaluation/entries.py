@@ -36,7 +36,8 @@ _MAX_SIDE, _MAX_PIXELS, _MAX_OBJECTS, _MAX_POINTS = 100_000, 89_000_000, 200, 30
 _UNKNOWN = "__ignore__"
 """What labelme calls a place that shall not count."""
 
-_CORNERS = {"polygon": None, "oriented_rectangle": (4,), "rotation": (4,), "rectangle": (2, 4), "circle": (2,)}
+_CORNERS = {"polygon": None, "rectangle": (2, 4), "circle": (2,)}
+_CORNERS |= dict.fromkeys(("oriented_rectangle", "rotation", "quadrilateral"), (4,))
 """How many points a labelme shape of each kind has; None: any number. X-AnyLabeling's rectangles have four."""
 
 _STRETCH = 0.02
@@ -105,15 +106,15 @@ class Entries:
 
     def sized(self, width: Any, height: Any) -> None:
         """Takes the size of what was annotated; where the file does not say it, the photo's file has it."""
-        if width is None or height is None:
-            self.notes.append(str(self.refused("no_size", width=self.size[0], height=self.size[1])))
-            return
         try:
             size = int(float(width)), int(float(height))
         except _ODD:
             size = 0, 0
-        if not all(0 < n <= _MAX_SIDE for n in size):
-            raise self.refused("size", width=width, height=height, limit=_MAX_SIDE)
+        if min(size) <= 0:
+            self.notes.append(str(self.refused("no_size", width=self.size[0], height=self.size[1])))
+            return
+        if max(size) > _MAX_SIDE:
+            raise self.refused("size", width=size[0], height=size[1], limit=_MAX_SIDE)
         photo_width, photo_height = self.size
 
         def fits(width: int, height: int) -> bool:
@@ -158,14 +159,16 @@ class Entries:
 
     def polygons(self, number: int, rows: list[Any]) -> np.ndarray:
         """The mask of COCO's polygons, `[[x, y, x, y, …], …]`; of several those without an area are passed over."""
-        if rows and not any(isinstance(row, list) for row in rows):
-            rows = [rows]
+        if rows and not any(isinstance(row, list) and len(row) != 2 for row in rows):
+            rows = [rows]  # x, y, x, y, … or pairs of them
         if not any(rows):
             raise self.refused("box", number=number)
         parts, before = [], len(self.notes)
         for row in filter(None, rows):
             with self.entry(number):
-                parts.append(self._drawn(number, self._pairs(number, list(zip(row[::2], row[1::2], strict=True)))))
+                flat = np.ravel(row)
+                self.limit(1, flat.size // 2)
+                parts.append(self._drawn(number, self._pairs(number, flat if flat.size % 2 else flat.reshape(-1, 2))))
         if not parts:
             first, self.notes[before:] = self.notes[before], []
             raise LabkitError(first)

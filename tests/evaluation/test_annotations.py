@@ -414,6 +414,35 @@ def test_unknown_class_in_a_labelmap(tmp_path):
     assert truth.segments == [] and np.array_equal(truth.confidence == 0, CAT) and "тигр" in truth.made_by["notes"][0]
 
 
+@pytest.mark.parametrize("rows", ['"0","background"\n"1","cat"\n', "0;background\n1;cat\n", "0\tbackground\n1\tcat\n"])
+def test_list_of_classes_of_a_spreadsheet(tmp_path, rows):
+    """Quoted or with other marks between; an id that is not listed counts as not labelled, and is named."""
+    (tmp_path / "_classes.csv").write_text(f"Pixel Value, Class\n{rows}")
+    values = np.where(CAT, 1, 0).astype(np.uint8)
+    values[:5] = 7
+    Image.fromarray(values).save(tmp_path / "x_mask.png")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [s.label for s in truth.segments] == ["cat"] and not truth.confidence[:5].any()
+    assert "7" in truth.made_by["notes"][0]
+
+
+def test_palette_of_an_editor(tmp_path):
+    """VOC's colours under numbers of the editor's own are VOC's classes."""
+    image = Image.fromarray(CAT.astype(np.uint8))
+    image.putpalette([0, 0, 0, 64, 0, 0])
+    image.save(tmp_path / "x_mask.png")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [(s.label, s.area) for s in truth.segments] == [("cat", 2000)] and not truth.made_by["notes"]
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_cut_out_object(tmp_path, level):
+    """What is transparent is around it, however dark it is itself."""
+    opaque = Image.fromarray(CAT.astype(np.uint8) * 255)
+    Image.merge("LA", [Image.new("L", (100, 80), level), opaque]).save(tmp_path / "x.cat.mask.png")
+    assert np.array_equal(find_ground_truth(blank(), tmp_path).mask_of("cat"), CAT)
+
+
 def test_the_kits_photos_have_theirs(default_photos, root):
     """A photo of the kit needs no folder to be named; a copy of it elsewhere is not the kit's."""
     photo = default_photos["cat_kitten"]
