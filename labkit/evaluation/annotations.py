@@ -233,6 +233,8 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     if not colors and not ids:
         if {IGNORE} <= values <= {0, IGNORE}:
             raise entries.refused("binary", stem=stem(photo))
+        if values == {0}:
+            entries.notes.append(str(entries.refused("blank")))
         if taken := low(values):
             entries.notes.append(str(entries.refused("taken_for", taken=taken, stem=stem(photo))))
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
