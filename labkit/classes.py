@@ -74,7 +74,8 @@ class LabelSet:
         wanted = name.strip().lower()
         keys = self.keys
         for label_id in self.ids:
-            if keys[label_id] == _KEYS.get(wanted, wanted) or self.names_ru[label_id] == wanted:
+            russian = self.names_ru[label_id]
+            if keys[label_id] == _KEYS.get(wanted, wanted) or wanted in (russian, russian.replace("ё", "е")):
                 return label_id
         valid = ", ".join(self.names[label_id] for label_id in self.ids)
         raise ValueError(f"no class is called {name!r} in {self.name}; valid are: {valid}")

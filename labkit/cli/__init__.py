@@ -165,7 +165,7 @@ def _dataset_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _minutes(given: str) -> float:
-    minutes = float(given)
+    minutes = float(given.replace(",", "."))
     if not 0 < minutes < 1e6:
         raise ValueError
     return minutes
@@ -245,8 +245,12 @@ def _in_work(prompts: dict[str, list], photo: Photo) -> dict[str, list]:
     if "points" in prompts:
         scaled["points"] = [[x * scale_x, y * scale_y] for x, y in prompts["points"]]
     if "box" in prompts:
-        x0, y0, x1, y1 = prompts["box"]
-        scaled["box"] = [x0 * scale_x, y0 * scale_y, min(x1, width) * scale_x, min(y1, height) * scale_y]
+        x0, y0, x1, y1 = box = prompts["box"]
+        x1, y1 = min(x1, width), min(y1, height)
+        if max(x0, 0) >= x1 or max(y0, 0) >= y1:
+            given = f"({', '.join(f'{n:g}' for n in box)})"
+            raise LabkitError(text("prompt.box", given=given, width=width, height=height))
+        scaled["box"] = [x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y]
     return scaled
 
 

@@ -9,6 +9,7 @@ JSON, which may hold many photos. They belong to the upright photo.
 from __future__ import annotations
 
 import json
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -23,23 +24,27 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import IGNORE, VOC, LabelSet
-from labkit.evaluation.entries import FILE_MB, Entries
+from labkit.evaluation.entries import FILE_MB, Entries, low
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, some
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.io.sources import IMAGE_SUFFIXES, MASK_FOLDERS, beside, read_file, state
+from labkit.io.sources import IMAGE_SUFFIXES, beside, mask_folders, masked, read_file, state
+from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
 __all__ = ["find_ground_truth", "read_class_masks", "read_coco", "read_labelme", "read_mask", "stem"]
 
 _LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
-_EXPORTED = {"images", "jpegimages", "img"}
+_EXPORTED = {"images", "image", "jpegimages", "img", "photos", "data"}
 """A folder of this name has its masks beside it, not in it."""
 
-_INNER = ("annotations", "Annotations", "masks", "SegmentationClass", "labels")
-_FOREIGN = re.compile(r"_?annotations\.(?:xml|csv|txt)|task-\d+-annotation-.*-tag-.*", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"_?annotations\.(?:xml|csv|txt|createml\.json)|task-\d+-annotation-.*-tag-.*|project-\d+-at-.*\.(?:json|[ct]sv)"
+    r"|via_.*csv",
+    re.IGNORECASE,
+)
 _RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
 """Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
@@ -56,15 +61,13 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             return None
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
     folder = Path(folder)
-    places = {place: beside(place) for place in _places(folder)}
-    for place, files in places.items():
-        if (found := _own(photo, place, files, classes)) is not None:
+    files: list[Path] = []
+    for place, of_masks in _places(folder).items():
+        if (found := _own(photo, inside := beside(place), of_masks, classes)) is not None:
             return found
-    files = [file for of_place in places.values() for file in of_place]
-    for path in files:
-        if path.suffix.lower() == ".json" and _coco_record(path, strict=path.parent == folder):
-            if (found := read_coco(path, photo, classes)) is not None:
-                return found
+        files += inside
+    if (found := _of_coco(photo, folder, files, classes)) is not None:
+        return found
     for path in files:
         with suppress(OSError, Unreadable):
             if _is_foreign(path, stem(photo)):
@@ -72,23 +75,53 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
     return None
 
 
-def _places(folder: Path) -> list[Path]:
-    """The folder, and those of masks in it; of an exported folder of images also what lies around it."""
-    roots = [folder, *(up.parent for up in (folder, folder.parent) if up.name.lower() in _EXPORTED)]
-    return [*roots, *(root / name for root in roots for name in _INNER)]
+def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
+    """What the first COCO JSON with objects of the photo says; others that have some, or are broken, are noted.
+
+    LabkitError where there is something wrong and nothing else.
+    """
+    found: list[Segmentation] = []
+    errors: list[LabkitError] = []
+    for path in (path for path in files if path.suffix.lower() == ".json"):
+        try:
+            if _coco_record(path, strict=path.parent == folder) and (one := read_coco(path, photo, classes)):
+                found.append(one)
+        except LabkitError as error:
+            errors.append(error)
+    first, *others = sorted(found, key=lambda one: not one.segments) or [None]
+    if errors and (first is None or not first.segments):
+        raise errors[0]
+    if first is not None:
+        more = [one.made_by["annotation"] for one in others if one.segments]
+        said = [text("annotations.several", taken=first.made_by["annotation"], others=some(more))] if more else []
+        first.made_by["notes"] += [*map(str, errors), *said]
+    return first
 
 
-def _own(photo: Photo, place: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
+def _places(folder: Path) -> dict[Path, bool]:
+    """Where to look, each with whether it is a folder of masks: the folder and what lies around exported images.
+
+    Those of masks lie in the folder, beside it or beside the images, divided as these are.
+    """
+    exported = [up for up in (folder, *folder.parents[:3]) if up.name.lower() in _EXPORTED]
+    places = dict.fromkeys([folder, *(up.parent for up in exported)], False)
+    for root, part in [(folder, Path()), *((up.parent, folder.relative_to(up)) for up in (folder, *exported))]:
+        for masks in mask_folders(root):
+            places |= {masks / part: True, masks: True}
+    return places
+
+
+def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:
     """What a photo has files of its own for in a folder."""
-    own_stem = stem(photo).casefold()
+    own_stem, whole = stem(photo).casefold(), _normal(photo.path.name if photo.path else photo.name).casefold()
     by_name = {_normal(path.name).casefold(): path for path in files}
-    own = by_name.get(f"{own_stem}.json")
+    own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
     if own is not None and not _is_result(own) and _coco_record(own) is None:
         return read_labelme(own, photo, classes)
-    endings = [".mask", "_mask", "-mask", *([""] if place.name.lower() in MASK_FOLDERS else [])]
-    for name in (f"{own_stem}{ending}{suffix}" for ending in endings for suffix in IMAGE_SUFFIXES):
-        if name in by_name and by_name[name] != photo.path:
-            return read_mask(by_name[name], photo, classes)
+    for name, suffix in map(os.path.splitext, by_name):
+        is_own = masked(name) == own_stem or (of_masks and name == own_stem)
+        if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
+            return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and _class_of(path, photo)]
     return read_class_masks(masks, photo, classes) if masks else None
 
@@ -132,9 +165,10 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     record = _coco_record(Path(path))
     if record is None or not all(isinstance(record.get(key), list) for key in ("images", "annotations", "categories")):
         raise entries.refused("coco")
-    pictures = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
-    if record["images"] and not pictures:
+    named = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
+    if record["images"] and not named:
         raise entries.refused("coco")
+    pictures = list({(_id(row, "id"), row["file_name"]): row for row in named}.values())
     images = _images_of(photo, pictures)
     if not images:
         return None
@@ -185,11 +219,13 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     entries = Entries(path, photo, classes)
     image = entries.image(path, _LOSSLESS)
     colors, ids = _key(entries)
-    if image.mode in ("RGB", "RGBA") or (colors and image.mode == "P"):
+    if image.mode in ("RGB", "RGBA") or (image.mode == "P" and (colors or (not ids and _has_voc_colors(image)))):
         labels = _by_color(entries, image.convert("RGB"), colors)
     elif image.mode in ("1", "L", "LA", "P"):
         labels = np.array(image if image.mode == "P" else image.convert("L"))
         if ids:
+            if unlisted := sorted(set(np.unique(labels).tolist()) - ids.keys()):
+                entries.notes.append(str(entries.refused("unlisted", found=some(list(map(str, unlisted)), 5))))
             labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
@@ -197,15 +233,18 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     if not colors and not ids:
         if {IGNORE} <= values <= {0, IGNORE}:
             raise entries.refused("binary", stem=stem(photo))
-        if 1 in values <= {0, 1, IGNORE}:
-            entries.notes.append(str(entries.refused("taken_for", label=VOC.label(1), stem=stem(photo))))
+        if values == {0}:
+            entries.notes.append(str(entries.refused("blank")))
+        if taken := low(values):
+            entries.notes.append(str(entries.refused("taken_for", taken=taken, stem=stem(photo))))
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
-        raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
-    if path.parent.name.lower() == "segmentationclass":
-        instances = [file for file in beside(path.parent.parent / "SegmentationObject") if file.stem == path.stem]
-        if instances:
-            return _with_objects(entries, labels, np.array(entries.image(instances[0], _LOSSLESS)))
+        limits = {"classes": classes.name, "last": len(classes) - 1}
+        raise entries.refused("values", found=unknown[:5], stem=stem(photo), **limits)
+    of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parent.parts))
+    for file in beside(of_objects) if of_objects != path.parent else []:
+        if file.stem == path.stem:
+            return _with_objects(entries, labels, np.array(entries.image(file, _LOSSLESS)))
     known = (labels != IGNORE).astype(np.float32)
     return Segmentation.from_labels(photo, labels, known, labelled_in, entries.made_by(objects=False))
 
@@ -233,6 +272,12 @@ def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...]
     return ids[places].reshape(image.size[::-1])
 
 
+def _has_voc_colors(image: Image.Image) -> bool:
+    """Whether a palette's colours say what its numbers do not: an editor puts the ones that are there in any order."""
+    colors = {color for _, color in image.convert("RGB").getcolors() or ()}
+    return len(colors) == len(image.getcolors() or ()) and colors <= _voc_colors().keys()
+
+
 def _voc_colors() -> dict[tuple[int, ...], int]:
     """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
 
@@ -248,11 +293,11 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
     A class that the kit does not know is noted and counts as not labelled.
     """
     key: dict[tuple[int, ...], int] = {}
-    for path in (*beside(entries.path.parent), *beside(entries.path.parent.parent)):
+    for path in (file for up in entries.path.parents[:3] for file in beside(up)):
         if path.name.lower() in ("labelmap.txt", "_classes.csv"):
             for line in decoded(read_file(path, FILE_MB)).splitlines():
                 row = re.match(r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)", line)
-                if row := row or re.match(r"\s*(?P<value>\d+)\s*,(?P<label>[^,]+)", line):
+                if row := row or re.match(r'[\s"]*(?P<value>\d+)[\s"]*[,;\t][\s"]*(?P<label>[^,;\t"]+)', line):
                     value = tuple(map(int, row["value"].split(",")))
                     key[value] = IGNORE
                     with entries.entry(0):
@@ -264,8 +309,8 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
 def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """Masks of one class each, `NAME.CLASS.mask.png`, or of one object each, `NAME.CLASS.2.mask.png`.
 
-    What is lighter than half of the lightest pixel is in the mask, so 0 and 1 will do as well as 0 and 255; what is
-    transparent is not.
+    What is lighter than half of the lightest pixel is in the mask, so 0 and 1 will do as well as 0 and 255; of one that
+    is partly transparent, what is not.
     """
     entries = Entries(Path(paths[0]), photo, classes)
     entries.limit(len(paths))
@@ -275,8 +320,9 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
         with entries.entry(place):
             label_id, number = entries.label(_class_of(path, photo))
             image = entries.image(path, [*_LOSSLESS, "JPEG", "WEBP"])
-            if image.mode in ("RGBA", "LA", "PA"):
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
+            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                alpha = image.convert("RGBA").getchannel("A")
+                image = alpha if alpha.getextrema() != (255, 255) else image.convert("RGB")
             grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
             entries.add(label_id, grey * 2 > max(grey.max(), 1))
             numbers.append(number)
@@ -305,9 +351,10 @@ def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def _id(row: dict[str, Any], key: str) -> str:
-    """Some tools write an id as a word, some with a point and a zero."""
-    given = row.get(key)
-    return str(int(given) if isinstance(given, float) and given.is_integer() else given).strip()
+    """Some tools write an id as a word, some with zeros before it, some with a point and a zero."""
+    given = str(row.get(key)).strip()
+    number = re.fullmatch(r"0*(\d+)(?:\.0*)?", given)
+    return number[1] if number else given
 
 
 def _has_list(row: Any, key: str) -> bool:
@@ -352,17 +399,23 @@ def _is_result(path: Path) -> bool:
 
 
 def _is_foreign(path: Path, own: str) -> bool:
-    """Whether it is an annotation in a format that is not read: XML, YOLO's, Label Studio's, VIA's, Datumaro's own."""
-    if path.suffix.lower() == ".json":
-        if _coco_record(path, strict=False):
-            return False
+    """Whether it is an annotation in a format that is not read.
+
+    XML, YOLO's, CreateML's, and the own formats of Label Studio, VIA and Datumaro.
+    """
+    is_json = path.suffix.lower() == ".json"
+    if is_json and _coco_record(path, strict=False):
+        return False
+    if _FOREIGN.fullmatch(path.name):
+        return True
+    if is_json:
         content = read_file(path, FILE_MB)
         via = b'"_via_img_metadata"' in content or b'"shape_attributes"' in content
         return via or (b'"annotations"' in content and (b'"data"' in content or b'"items"' in content))
     if path.stem == own and path.suffix.lower() == ".txt":
         rows = [line.split() for line in decoded(read_file(path, FILE_MB)).splitlines() if line.strip()]
         return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)
-    return path.stem == own and path.suffix.lower() == ".xml" or _FOREIGN.fullmatch(path.name) is not None
+    return path.stem == own and path.suffix.lower() == ".xml"
 
 
 _NO_PHOTO = Photo("", np.zeros((1, 1, 3), np.uint8))

@@ -1,6 +1,6 @@
 """A folder of labelled photos, in the layout of the kit's training data.
 
-images/NAME.jpg        the photo
+images/NAME.jpg        the photo; any other common format will do
 semantic/NAME.png      8-bit label id of each pixel (255: not labelled)
 instances/NAME.png     8-bit instance number of each pixel (optional; 255: not labelled)
 instances.csv          one row an instance: image, instance, voc_id, area_px, x0, y0, x1, y1, ... (optional)
@@ -14,17 +14,22 @@ Photos and masks are upright, as everywhere in the kit. Text files may come from
 from __future__ import annotations
 
 import csv
+import re
 import sys
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from PIL import Image
 
 from labkit.classes import IGNORE, VOC
+from labkit.evaluation.entries import LOW, low
 from labkit.io.decode import decode, upright_size, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded
+from labkit.io.sources import IMAGE_SUFFIXES
 from labkit.locale import text
 
 __all__ = ["Dataset", "Instance", "read_split"]
@@ -46,10 +51,22 @@ class Instance:
 
 def read_split(path: Path) -> list[str]:
     """The names listed in a split file, of a table the first column; LabkitError where it holds none."""
-    lines = (line.replace("\t", ";").split(";")[0].strip(' "') for line in decoded(path.read_bytes()).splitlines())
-    if not (names := [line.removesuffix(".jpg") for line in lines if line]):
+    lines = decoded(path.read_bytes()).replace("\t", ";").splitlines()
+    names = [_name(next(csv.reader([line], delimiter=";"))[0]) for line in lines if line]
+    if not (names := list(dict.fromkeys(filter(None, names)))):
         raise LabkitError(text("dataset.empty", path=path))
     return names
+
+
+def _name(given: str) -> str:
+    """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
+    name = PureWindowsPath(_composed(given).strip("\ufeff\u200b\0").strip(' "\u00a0')).name
+    return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
+
+
+def _composed(name: str) -> str:
+    """macOS writes the й of a file name as two characters."""
+    return unicodedata.normalize("NFC", name)
 
 
 class Dataset:
@@ -60,6 +77,7 @@ class Dataset:
         self.root = Path(root)
         self.names: list[str] = []
         self._checked = False
+        self._files: dict[str, dict[str, Path]] = {}
         for file in [split] if isinstance(split, Path) else split.split(","):
             self.names += self._read(Path(file))
         partial = self.root / "partial.txt"
@@ -74,7 +92,7 @@ class Dataset:
             if not needed.exists():
                 raise LabkitError(text("dataset.layout", path=needed))
         names = read_split(split)
-        if missing := [name for name in names if not self.image_path(name).exists()]:
+        if missing := [name for name in names if not self._file("images", name, IMAGE_SUFFIXES)]:
             raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=self.image_path(missing[0])))
         return names
 
@@ -82,7 +100,14 @@ class Dataset:
         return len(self.names)
 
     def image_path(self, name: str) -> Path:
-        return self.root / "images" / f"{name}.jpg"
+        return self._file("images", name, IMAGE_SUFFIXES) or self.root / "images" / f"{name}.jpg"
+
+    def _file(self, folder: str, name: str, suffixes: Collection[str]) -> Path | None:
+        """By its name in whatever letters the disk has its ending."""
+        if folder not in self._files:
+            files = sorted((self.root / folder).glob("*"), reverse=True)  # .jpg before .png
+            self._files[folder] = {_composed(file.stem): file for file in files if file.suffix.lower() in suffixes}
+        return self._files[folder].get(name)
 
     def image(self, name: str) -> Image.Image:
         """The photo as an upright RGB image."""
@@ -92,7 +117,8 @@ class Dataset:
         """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.
 
         LabkitError for other ids or a size that is not the photo's, and where the masks of the whole split have only 0
-        and 255: what is white there is meant as an object, and would count as not labelled.
+        and 255: what is white there is meant as an object, and would count as not labelled. As what ids up to 5 count
+        is said: they are perhaps somebody's own.
         """
         labels, path = self._mask("semantic", name), self.root / "semantic"
         if unknown := sorted(set(np.unique(labels).tolist()) - {*range(len(VOC)), IGNORE}):
@@ -101,12 +127,12 @@ class Dataset:
             values: set[int] = set()
             for one in self.names:
                 values |= set(np.unique(self._mask("semantic", one)).tolist())
-                if values - {0, 1, IGNORE}:
+                if max(values - {IGNORE}, default=0) > LOW:
                     break
-            if values == {0, IGNORE}:
+            if values <= {0, IGNORE}:
                 raise LabkitError(text("dataset.binary", path=path))
-            if 1 in values <= {0, 1, IGNORE}:
-                print(text("dataset.taken_for", path=path, label=VOC.label(1)), file=sys.stderr)
+            if taken := low(values):
+                print(text("dataset.taken_for", path=path, taken=taken), file=sys.stderr)
             self._checked = True
         return labels
 
@@ -118,12 +144,13 @@ class Dataset:
         return numbers
 
     def _mask(self, folder: str, name: str) -> np.ndarray:
-        path = self.root / folder / f"{name}.png"
-        if not path.exists():
-            raise LabkitError(text("dataset.layout", path=path))
-        mask = self._opened(path, lambda file: np.array(Image.open(file, formats=["PNG"])))
-        if mask.ndim != 2 or mask.dtype not in (np.uint8, bool):
-            raise LabkitError(text("dataset.labels", path=path, found=[str(mask.dtype)], last=len(VOC) - 1))
+        path = self._file(folder, name, [".png"])
+        if path is None:
+            raise LabkitError(text("dataset.layout", path=self.root / folder / f"{name}.png"))
+        image = self._opened(path, lambda file: Image.open(file, formats=["PNG"]).copy())
+        if image.mode not in ("1", "L", "P"):
+            raise LabkitError(text("dataset.mode", path=path, mode=image.mode))
+        mask = np.array(image)
         size = self._opened(self.image_path(name), upright_size)
         if mask.shape != size:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
@@ -145,15 +172,18 @@ class Dataset:
         lines = decoded(path.read_bytes()).splitlines()
         delimiter = max(",;\t", key=lines[0].count) if lines else ","
         rows = csv.DictReader(lines, delimiter=delimiter)
+        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
         if missing := [name for name in ("image", *_COLUMNS) if name not in (rows.fieldnames or ())]:
             raise LabkitError(text("dataset.columns", path=path, missing=", ".join(missing)))
         wanted, found = set(self.names), []
         for row in rows:
-            name = (row["image"] or "").removesuffix(".jpg")
+            name = _name(row["image"] or "")
             if name in wanted:
                 try:
-                    number, label_id, area, *box = (int(float(row[key].replace(",", "."))) for key in _COLUMNS)
-                except (AttributeError, OverflowError, ValueError) as error:
+                    numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
+                    number, label_id, area, *box = (int(float(given)) for given in numbers)
+                    VOC.names[label_id if label_id >= 0 else len(VOC)]
+                except (IndexError, OverflowError, TypeError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error
                 found.append(Instance(name, number, label_id, area, (box[0], box[1], box[2], box[3])))
         return found

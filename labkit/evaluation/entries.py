@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from labkit.classes import VOC, LabelSet
+from labkit.classes import IGNORE, VOC, LabelSet
 from labkit.io.decode import Unreadable, opened
 from labkit.io.errors import LabkitError
 from labkit.io.files import some
@@ -27,7 +27,7 @@ from labkit.locale import plural
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["FILE_MB", "Entries", "joint"]
+__all__ = ["FILE_MB", "LOW", "Entries", "joint", "low"]
 
 FILE_MB = 32
 _MAX_SIDE, _MAX_PIXELS, _MAX_OBJECTS, _MAX_POINTS = 100_000, 89_000_000, 200, 30_000
@@ -36,11 +36,15 @@ _MAX_SIDE, _MAX_PIXELS, _MAX_OBJECTS, _MAX_POINTS = 100_000, 89_000_000, 200, 30
 _UNKNOWN = "__ignore__"
 """What labelme calls a place that shall not count."""
 
-_CORNERS = {"polygon": None, "oriented_rectangle": (4,), "rotation": (4,), "rectangle": (2, 4), "circle": (2,)}
+_CORNERS = {"polygon": None, "rectangle": (2, 4), "circle": (2,)}
+_CORNERS |= dict.fromkeys(("oriented_rectangle", "rotation", "quadrilateral"), (4,))
 """How many points a labelme shape of each kind has; None: any number. X-AnyLabeling's rectangles have four."""
 
 _STRETCH = 0.02
 """A mask may be so much wider or narrower than its photo, from rounding; a photo on its side is much more so."""
+
+LOW = 5
+"""Label ids up to this are perhaps those of somebody's own few classes."""
 
 _ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
@@ -53,6 +57,12 @@ def joint(*sets: LabelSet, named: Container[str] | None = None) -> LabelSet:
             if labels is sets[0] or named is None or key in named:
                 rows.setdefault(key, tuple(row))
     return sets[0] if len(rows) == len(sets[0]) else LabelSet(f"{sets[0].name}+", *zip(*rows.values(), strict=True))
+
+
+def low(values: set[int]) -> str:
+    """The classes that the label ids of masks count as, where none is higher than `LOW`; nothing for other masks."""
+    ids = sorted(values - {0, IGNORE})
+    return some([f"{n} ({VOC.label(n)})" for n in ids]) if max(ids, default=LOW + 1) <= LOW else ""
 
 
 class Entries:
@@ -96,15 +106,15 @@ class Entries:
 
     def sized(self, width: Any, height: Any) -> None:
         """Takes the size of what was annotated; where the file does not say it, the photo's file has it."""
-        if width is None or height is None:
-            self.notes.append(str(self.refused("no_size", width=self.size[0], height=self.size[1])))
-            return
         try:
             size = int(float(width)), int(float(height))
         except _ODD:
             size = 0, 0
-        if not all(0 < n <= _MAX_SIDE for n in size):
-            raise self.refused("size", width=width, height=height, limit=_MAX_SIDE)
+        if min(size) <= 0:
+            self.notes.append(str(self.refused("no_size", width=self.size[0], height=self.size[1])))
+            return
+        if max(size) > _MAX_SIDE:
+            raise self.refused("size", width=size[0], height=size[1], limit=_MAX_SIDE)
         photo_width, photo_height = self.size
 
         def fits(width: int, height: int) -> bool:
@@ -149,14 +159,16 @@ class Entries:
 
     def polygons(self, number: int, rows: list[Any]) -> np.ndarray:
         """The mask of COCO's polygons, `[[x, y, x, y, …], …]`; of several those without an area are passed over."""
-        if rows and not any(isinstance(row, list) for row in rows):
-            rows = [rows]
+        if rows and not any(isinstance(row, list) and len(row) != 2 for row in rows):
+            rows = [rows]  # x, y, x, y, … or pairs of them
         if not any(rows):
             raise self.refused("box", number=number)
         parts, before = [], len(self.notes)
         for row in filter(None, rows):
             with self.entry(number):
-                parts.append(self._drawn(number, self._pairs(number, list(zip(row[::2], row[1::2], strict=True)))))
+                flat = np.ravel(row)
+                self.limit(1, flat.size // 2)
+                parts.append(self._drawn(number, self._pairs(number, flat if flat.size % 2 else flat.reshape(-1, 2))))
         if not parts:
             first, self.notes[before:] = self.notes[before], []
             raise LabkitError(first)

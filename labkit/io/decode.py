@@ -30,11 +30,11 @@ _BAND = 4_000_000
 
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 _VIDEO = re.compile(
-    rb".{4}(?:ftyp(?!hei|hev|mif|msf|avi|miaf|jp2|jpx|jpm)|moov|mdat|wide|free)|RIFF.{4}AVI |\x1aE\xdf\xa3"
-    rb"|\0\0\x01\xba|FLV|\x30\x26\xb2\x75",
+    rb".{4}(?:ftyp(?!hei|hev|mif|msf|avi|miaf|jp2|jpx|jpm)|moov|mdat|wide|free|skip|pnot)|RIFF.{4}AVI |\x1aE\xdf\xa3"
+    rb"|\0\0\x01[\xba\xb3]|FLV|\x30\x26\xb2\x75|OggS|G.{187}G|.{4}G.{191}G",
     re.DOTALL,
 )
-"""How MP4, MOV and 3GP, AVI, MKV and WebM, MPEG, FLV, WMV begin."""
+"""How MP4, MOV and 3GP, AVI, MKV and WebM, MPEG, FLV, WMV, OGV, and a camcorder's TS and MTS begin."""
 _LOCK = threading.RLock()
 
 
@@ -55,6 +55,8 @@ def why(error: Exception) -> str:
         return str(error)
     if isinstance(error, PermissionError):
         return text("photos.no_permission")
+    if isinstance(error, UnidentifiedImageError):
+        return text("photos.not_image")
     return text("photos.damaged", error=one_line(error, 200))
 
 
@@ -75,12 +77,10 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
     it is decoded; of any other format the whole raster stands in memory once. Unreadable where the file is empty, a
     video, no image, cut off or of more than `max_pixels`; other errors of Pillow for a damaged file pass.
     """
-    head = file.read(32)
+    head = file.read(200)
     file.seek(0)
     if not head:
         raise Unreadable("photos.empty")
-    if _VIDEO.match(head):
-        raise Unreadable("photos.video")
     is_heif = head[4:8] == b"ftyp"
     can_heif = is_heif and _register_heif()
     with _our_limits():
@@ -88,6 +88,8 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
             with Image.open(file, formats=_formats()) as image:
                 return _decode(image, max_side, max_pixels)
         except UnidentifiedImageError:
+            if _VIDEO.match(head):
+                raise Unreadable("photos.video") from None
             raise Unreadable("photos.heif" if is_heif and not can_heif else "photos.not_image") from None
         except OSError as error:
             if "truncated" in str(error).lower():
@@ -99,6 +101,7 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
 
 def upright_size(file: BinaryIO) -> tuple[int, int]:
     """(H, W) of an open image file as `decode` would give it; only its header is read."""
+    _register_heif()
     with _our_limits(), Image.open(file, formats=_formats()) as image:
         return image.size if _orientation(image) in _ON_ITS_SIDE else (image.height, image.width)
 
@@ -134,11 +137,12 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     if image.size == (height, width):
         width, height, size = height, width, size[::-1]
     span, bits = _value_range(image)
-    rgb = _to_rgb(image, max(1, max(image.size) // max_side), span)
+    factor = max(1, max(image.size) // max_side)
+    rgb = _to_rgb(image, factor, span)
     if deep and span is None and (high := max(top for _, top in rgb.getextrema())) < 64:  # Pillow keeps the upper byte
         bits = 8 + high.bit_length()
-        rgb = rgb.point([min(255, round(value * 256 * 255 / (2**bits - 1))) for value in range(256)] * 3)
-    rgb = _in_srgb(rgb, image)
+        rgb = rgb.point([min(255, round(value * 255 / max(1, 2 ** (bits - 8) - 1))) for value in range(256)] * 3)
+    rgb = _in_srgb(rgb, image, factor)
     if rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
     rgb.getexif()[_ORIENTATION] = orientation
@@ -150,16 +154,25 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     return Decoded(np.array(rgb), (height, width), notes)
 
 
-def _in_srgb(rgb: Image.Image, image: Image.Image) -> Image.Image:
-    """The colours of an embedded RGB profile, such as Display P3 or Adobe RGB, as sRGB's; others stay as they are."""
+def _in_srgb(rgb: Image.Image, image: Image.Image, factor: int) -> Image.Image:
+    """The colours of an embedded profile as sRGB's: of Display P3 or Adobe RGB, of greys, of a printer's CMYK.
+
+    One for another kind of image counts for nothing.
+    """
     if not (embedded := image.info.get("icc_profile")):
         return rgb
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
-        name = profile.profile.profile_description or ""
-        if profile.profile.xcolor_space.strip() != "RGB" or "srgb" in name.lower():
+        space, name = profile.profile.xcolor_space.strip(), profile.profile.profile_description or ""
+        if space == "RGB" and "srgb" not in name.lower():
+            source = rgb
+        elif space == "GRAY" and image.mode in ("1", "L", "LA", "I", "I;16"):
+            source = rgb.getchannel("R")
+        elif space == "CMYK" and image.mode == "CMYK":
+            source = image.reduce(factor)
+        else:
             return rgb
-        return ImageCms.profileToProfile(rgb, profile, ImageCms.createProfile("sRGB")) or rgb
+        return ImageCms.profileToProfile(source, profile, ImageCms.createProfile("sRGB"), outputMode="RGB") or rgb
     except (ImageCms.PyCMSError, ImportError, OSError):  # a damaged profile costs the colours and not the photo
         return rgb
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labkit.locale import text
 
-__all__ = ["capped", "decoded", "natural", "safe_name", "some", "unique_name", "write_whole"]
+__all__ = ["capped", "decoded", "natural", "russian", "safe_name", "some", "unique_name", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -25,16 +25,26 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def decoded(content: bytes) -> str:
-    """The text of a file from anywhere: UTF-8 or UTF-16, with a byte-order mark or without, else a Russian Windows'."""
+    """The text of a file from anywhere: UTF-8 or UTF-16, with a byte-order mark or without, else a Russian Windows'.
+
+    That is cp1251 or, from its command line, cp866.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
     try:
         said = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        said = content.decode("cp1251", errors="replace")
-    if "\0" in said[:100]:  # every second byte of what is ASCII
-        said = content.decode("utf-16-le" if said[1:2] == "\0" else "utf-16-be", errors="replace")
+        said = russian(content, "cp1251", "cp866")
+    if not {"\0", "\4"}.isdisjoint(said[:100]):  # every second byte of what is Latin or Cyrillic
+        even, odd = (sum(map(content[place:200:2].count, (0, 4))) for place in (0, 1))
+        said = content.decode("utf-16-le" if odd > even else "utf-16-be", errors="replace")
     return said
+
+
+def russian(content: bytes, *encodings: str) -> str:
+    """Bytes in that of some encodings in which the most of them are Russian letters; the first of several such."""
+    read = [content.decode(encoding, errors="replace") for encoding in encodings]
+    return max(read, key=lambda said: len(re.findall("[А-яЁё]", said)))
 
 
 def safe_name(name: str, limit: int = 120) -> str:

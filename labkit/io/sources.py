@@ -26,13 +26,14 @@ from labkit.locale import text
 
 __all__ = [
     "IMAGE_SUFFIXES",
-    "MASK_FOLDERS",
     "SILENT_NAMES",
     "Found",
     "annotations_in",
     "beside",
     "find",
     "given",
+    "mask_folders",
+    "masked",
     "read_file",
     "shown",
     "state",
@@ -45,15 +46,28 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".g
 MASK_FOLDERS = {"masks", "outlines", "labels", "annotations", "segmentationclass", "segmentationobject"}
 """In lower case: where annotation tools put masks, which are no photos."""
 
+_PERHAPS_FOLDER = re.compile(
+    r"(?:\w+[_-])?(?:masks?|labels?)|annotations?|outlines|gt|ground[ _-]?truth|ann|segmentation(?:class|object)\w*",
+    re.IGNORECASE,
+)
+"""A folder of masks, or of photos of labels or of people in masks: then there are no photos of the same names."""
+
+_NO_LABELS = re.compile(r"object|visuali[sz]", re.IGNORECASE)
+_LABEL_STUDIO = re.compile(r"project-\d+-at-.*", re.IGNORECASE)
+
 _SILENT_SUFFIXES = (".json", ".txt", ".md", ".csv", ".xml", ".yaml", ".yml")
 SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
-_MASK = re.compile(r"(?:.+\.mask\.\w+|.+\.(?:ids|classes)\.png|task-\d+-annotation-.*-tag-.*)", re.IGNORECASE)
-"""By its name alone: a mask beside a photo, what Segmentation.save writes, what Label Studio writes."""
+_MASK = re.compile(
+    r"(?:.*/)?(?:[^/]+\.mask\.\w+|[^/]+\.(?:ids|classes)\.png|task-\d+-annotation-[^/]*-tag-[^/]*)"
+    r"|[^/]+_json/label(?:_viz)?\.png",
+    re.IGNORECASE,
+)
+"""By its name alone: a mask beside a photo, what Segmentation.save, Label Studio and labelme's converter write."""
 
 _ANNOTATIONS = (".json", "labelmap.txt", "_classes.csv")
 """How the names of annotations end that are no masks, and of what tells the classes of masks."""
 
-_PERHAPS_MASK = re.compile(r"(.+)[_-]mask", re.IGNORECASE)
+_PERHAPS_MASK = re.compile(r"(.+)[._-](?:masks?|label|gt|seg(?:mentation)?)", re.IGNORECASE | re.DOTALL)
 """The stem of a mask, or of a photo of somebody in one."""
 
 _Opener = Callable[[], BinaryIO]
@@ -203,19 +217,38 @@ def _masks(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     perhaps: dict[tuple[str, ...], tuple[str, str]] = {}
     photos = set()
     for parts in paths:
-        stem, suffix = os.path.splitext(parts[-1].casefold())
+        stem, suffix = os.path.splitext(unicodedata.normalize("NFC", parts[-1]).casefold())
         folder = next((part for part in parts[:-1] if part.lower() in MASK_FOLDERS), "")
-        named = _PERHAPS_MASK.fullmatch(stem)
-        if _MASK.fullmatch(parts[-1]):
+        inside = any(map(_PERHAPS_FOLDER.fullmatch, parts[:-1]))
+        if _MASK.fullmatch("/".join(parts[-2:])):
             masks[parts] = ""
-        elif suffix in IMAGE_SUFFIXES and (folder or named):
-            perhaps[parts] = (named[1] if named else stem, folder)
-        if not folder and suffix in IMAGE_SUFFIXES:
+        elif suffix in IMAGE_SUFFIXES and (inside or masked(stem)):
+            perhaps[parts] = (masked(stem) or stem, folder)
+        if not inside and suffix in IMAGE_SUFFIXES:
             photos.add(stem)
     for parts, (stem, folder) in perhaps.items():
         if folder or stem in photos:
             masks[parts] = "" if stem in photos else folder
     return masks
+
+
+def masked(stem: str) -> str:
+    """Of what a file is a mask if it is one, by its stem: `x` of `x_mask`; nothing where its name does not say so."""
+    named = _PERHAPS_MASK.fullmatch(stem)
+    return named[1] if named else ""
+
+
+def mask_folders(folder: Path) -> list[Path]:
+    """Those in a folder, or in a folder in a zip, in which the masks of classes or other annotations lie."""
+    names: set[str] = set()
+    if folder.is_dir():
+        with suppress(OSError), os.scandir(folder) as entries:
+            names = {entry.name for entry in entries if entry.is_dir()}
+    elif (archive := _archive(folder)) is not None:
+        inside = [path for path in _members(archive, state(archive)) if folder in path.parents]
+        names = {path.relative_to(folder).parts[0] for path in inside}
+    wanted = [name for name in names if _PERHAPS_FOLDER.fullmatch(name) and not _NO_LABELS.search(name)]
+    return [folder / name for name in sorted([*wanted, *filter(_LABEL_STUDIO.fullmatch, names)])]
 
 
 def beside(folder: Path) -> list[Path]:
@@ -231,13 +264,13 @@ def beside(folder: Path) -> list[Path]:
 def annotations_in(archive: Path) -> Iterator[tuple[Path, Path]]:
     """What may be ground truth in a zip, each file with its place beside the photos, once these lie in one folder.
 
-    Masks, JSON and lists of classes; of their folders only one of `MASK_FOLDERS` stays.
+    Masks, JSON and lists of classes; of their folders only one of masks stays.
     """
     members = [path for of_folder in _members(archive, state(archive)).values() for path in of_folder]
     masks = _masks(path.relative_to(archive).parts for path in members)
     for path in members:
         if path.relative_to(archive).parts in masks or path.name.lower().endswith(_ANNOTATIONS):
-            folder = path.parent.name if path.parent.name.lower() in MASK_FOLDERS else ""
+            folder = path.parent.name if _PERHAPS_FOLDER.fullmatch(path.parent.name) else ""
             yield path, Path(folder, path.name)
 
 

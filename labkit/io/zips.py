@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from labkit.io.decode import Unreadable
-from labkit.io.files import natural
+from labkit.io.files import natural, russian
 
 __all__ = ["MAX_MEMBERS", "Member", "walk"]
 
@@ -19,7 +18,6 @@ MAX_MEMBERS, MAX_RATIO, FREE_MB = 10_000, 300, 10
 """A zip of more files, or with one that shrank more than so many times and is larger than this, is a bomb."""
 
 _MB = 1_000_000
-_FRAMES = re.compile("[\u2500-\u25ff\u0404\u0407\u040e\u0454\u0457\u045e°∙·√¤]")
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Member:
                 try:
                     name = raw.decode("utf-8")
                 except UnicodeDecodeError:
-                    name = _russian(raw)
+                    name = russian(raw, "cp866", "cp1251")
         return name.replace("\\", "/")
 
     @property
@@ -101,9 +99,3 @@ def walk(
         else:
             refusal, room = None, room - size
         yield replace(member, refusal=refusal)
-
-
-def _russian(raw: bytes) -> str:
-    """In cp866 the capitals of cp1251 are frames and shades, and most of its small letters signs."""
-    dos, windows = raw.decode("cp866"), raw.decode("cp1251", errors="replace")
-    return windows if _FRAMES.search(dos) and re.search("[А-яЁё]", windows) else dos

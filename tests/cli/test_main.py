@@ -104,18 +104,22 @@ def test_prompts_in_pixels_of_the_file(tmp_path, root, capsys):
     assert iou(*masks) > 0.95 and masks[0].shape == (1536, 2048)
     record = json.loads((tmp_path / "out" / "big.json").read_text(encoding="utf-8"))
     assert (record["size"], record["file_size"]) == ([1536, 2048], [2025, 2700])
-    outside = [
-        "segment",
-        "4",
-        str(tmp_path / "big.jpg"),
-        "--point",
-        "2701,3",
-        "--out",
-        str(tmp_path),
-        "--device",
-        "cpu",
-    ]
-    assert main(outside) == 1 and "(2701, 3) вне фото 2700×2025" in capsys.readouterr().err
+    outside = {"--point": ("2701,3", "(2701, 3) вне фото"), "--box": ("2800,9,2900,50", "(2800, 9, 2900, 50)")}
+    for prompt, (given, said) in outside.items():
+        arguments = [
+            "segment",
+            "4",
+            str(tmp_path / "big.jpg"),
+            prompt,
+            given,
+            "--out",
+            str(tmp_path),
+            "--device",
+            "cpu",
+        ]
+        assert main(arguments) == 1
+        error = capsys.readouterr().err
+        assert said in error and "фото 2700×2025" in error and "умножьте" not in error
 
 
 @pytest.mark.parametrize("arguments", [["weights"], ["segment", "3", "{images}", "--out", "{out}"]])

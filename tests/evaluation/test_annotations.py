@@ -312,6 +312,18 @@ def tool(folder, name):
         "upper case": ("x.jpg", {"X.CAT.MASK.PNG": Image.fromarray(CAT)}),
         "JPEG": ("x.jpg", {"x.cat.mask.jpg": grey[255]}),
         "beside": ("x.jpg", {"x.mask.png": grey[8]}),
+        "other endings": ("x.jpg", {"x_label.png": grey[8]}),
+        "folders in upper case": ("IMAGES/X.JPG", {"MASKS/X.PNG": grey[8]}),
+        "folders side by side": ("photos/x.jpg", {"ground_truth/x.png": grey[8]}),
+        "a contest": ("train/x.jpg", {"train_masks/x_mask.png": grey[8]}),
+        "divided masks": ("images/train/x.jpg", {"masks/train/x.png": grey[8]}),
+        "CVAT, masks in folders": (
+            "JPEGImages/a/x.jpg",
+            {**masks, "SegmentationClass/a/x.png": Image.fromarray(colors)},
+        ),
+        "labelme's converter": ("JPEGImages/x.jpg", {**voc, "SegmentationClassVisualization/x.jpg": grey[255]}),
+        "COCO's own": ("train2017/x.jpg", {"annotations/instances_train2017.json": coco}),
+        "FiftyOne": ("data/x.jpg", {"labels.json": coco}),
     }[name]
     for file, content in {photo: Image.new("RGB", (100, 80), "grey"), **files}.items():
         path = folder / file
@@ -326,7 +338,9 @@ def tool(folder, name):
 
 
 TOOLS = ["CVAT, COCO", "CVAT, COCO without photos", "CVAT, masks", "CVAT, objects", "VOC's colours", "Label Studio"]
-TOOLS += ["Roboflow, COCO", "Roboflow, masks", "a folder of masks", "upper case", "JPEG", "beside"]
+TOOLS += ["Roboflow, COCO", "Roboflow, masks", "a folder of masks", "upper case", "JPEG", "beside", "other endings"]
+TOOLS += ["folders in upper case", "folders side by side", "a contest", "divided masks", "CVAT, masks in folders"]
+TOOLS += ["labelme's converter", "COCO's own", "FiftyOne"]
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -354,31 +368,39 @@ def test_names_that_tools_changed(tmp_path):
     [
         ("annotations.xml", "<annotations/>"),
         ("labels/x.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n"),
+        ("labels/train/x.txt", "0 0.1 0.1 0.5 0.1 0.5 0.5\n"),
         ("project-1-at-2026.json", '[{"annotations": [], "data": {"image": "x.jpg"}}]'),
         ("task-1-annotation-2-by-1-tag-cat-0.png", ""),
         ("via.json", '{"x.jpg1": {"filename": "x.jpg", "regions": [{"shape_attributes": {}}]}}'),
         ("annotations/default.json", '{"categories": {}, "items": [{"id": "x", "annotations": []}]}'),
         ("Annotations/x.xml", "<annotation/>"),
         ("_annotations.csv", "filename,class,xmin"),
+        ("_annotations.createml.json", '[{"image": "x.jpg", "annotations": [{"label": "cat"}]}]'),
+        ("project-2-at-2026-01-02.json", '[{"image": "/data/upload/1a2b3c4d-x.jpg", "annotation_id": 1}]'),
+        ("project-2-at-2026-01-02/task-1-annotation-2-by-1-tag-cat-0.png", ""),
+        ("via_export_csv.csv", "filename,file_size,region_shape_attributes"),
     ],
 )
 def test_formats_that_are_not_read(tmp_path, name, content):
     """They are no "nothing on the photo": the error names the file and what to export; a note beside it is neither."""
-    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(content)
+    photo = tmp_path / ("images/train/x.jpg" if "train" in name else "x.jpg")
     with pytest.raises(LabkitError, match=f"{name.rpartition('/')[2]}.*COCO"):
-        find_ground_truth(blank(path=tmp_path / "x.jpg"))
+        find_ground_truth(blank(path=photo))
     (tmp_path / name).unlink()
     (tmp_path / "x.txt").write_text("сняла во дворе")
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
 
 
-def test_masks_of_0_and_1(tmp_path):
-    """1 is the first class, as is said; a label that no class has is named, and how far the label set goes."""
-    Image.fromarray(CAT.astype(np.uint8)).save(tmp_path / "x.mask.png")
-    truth = find_ground_truth(blank(), tmp_path)
-    assert truth.segments[0].label == "aeroplane"
-    assert "самолёт" in truth.made_by["notes"][0] and "x.КЛАСС.mask.png" in truth.made_by["notes"][0]
+@pytest.mark.parametrize(
+    "values, said", [((0, 0), "нули"), ((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")]
+)
+def test_masks_of_low_ids(tmp_path, values, said):
+    """They are VOC's, as is said, and so are zeros alone; a label that no class has is named, and what there is."""
+    Image.fromarray(np.uint8(values)[CAT.astype(int)]).save(tmp_path / "x.mask.png")
+    (note,) = find_ground_truth(blank(), tmp_path).made_by["notes"]
+    assert said in note and ("x.КЛАСС.mask.png" in note or not any(values))
     Image.new("L", (100, 80), 21).save(tmp_path / "x.mask.png")
     with pytest.raises(LabkitError, match=r"x\.mask\.png.*\[21\].*PASCAL VOC.*от 0 до 20"):
         find_ground_truth(blank(), tmp_path)
@@ -390,6 +412,35 @@ def test_unknown_class_in_a_labelmap(tmp_path):
     (tmp_path / "labelmap.txt").write_text("background:0,0,0::\nтигр:250,50,83::\n", encoding="cp1251")
     truth = find_ground_truth(blank(path=path))
     assert truth.segments == [] and np.array_equal(truth.confidence == 0, CAT) and "тигр" in truth.made_by["notes"][0]
+
+
+@pytest.mark.parametrize("rows", ['"0","background"\n"1","cat"\n', "0;background\n1;cat\n", "0\tbackground\n1\tcat\n"])
+def test_list_of_classes_of_a_spreadsheet(tmp_path, rows):
+    """Quoted or with other marks between; an id that is not listed counts as not labelled, and is named."""
+    (tmp_path / "_classes.csv").write_text(f"Pixel Value, Class\n{rows}")
+    values = np.where(CAT, 1, 0).astype(np.uint8)
+    values[:5] = 7
+    Image.fromarray(values).save(tmp_path / "x_mask.png")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [s.label for s in truth.segments] == ["cat"] and not truth.confidence[:5].any()
+    assert "7" in truth.made_by["notes"][0]
+
+
+def test_palette_of_an_editor(tmp_path):
+    """VOC's colours under numbers of the editor's own are VOC's classes."""
+    image = Image.fromarray(CAT.astype(np.uint8))
+    image.putpalette([0, 0, 0, 64, 0, 0])
+    image.save(tmp_path / "x_mask.png")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [(s.label, s.area) for s in truth.segments] == [("cat", 2000)] and not truth.made_by["notes"]
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_cut_out_object(tmp_path, level):
+    """What is transparent is around it, however dark it is itself."""
+    opaque = Image.fromarray(CAT.astype(np.uint8) * 255)
+    Image.merge("LA", [Image.new("L", (100, 80), level), opaque]).save(tmp_path / "x.cat.mask.png")
+    assert np.array_equal(find_ground_truth(blank(), tmp_path).mask_of("cat"), CAT)
 
 
 def test_the_kits_photos_have_theirs(default_photos, root):

@@ -235,15 +235,17 @@ def test_one_odd_object(tmp_path, odd):
 
 def test_flat_part_of_an_object(tmp_path):
     """Of an object's polygons the one without an area is named and the other counts; one list of numbers is one."""
-    whole = [10, 10, 59, 10, 59, 49, 10, 49]
-    for outline, notes in (([[1, 2, 3, 4], whole], 1), ([[], whole], 0), (whole, 0)):
+    whole, pairs = [10, 10, 59, 10, 59, 49, 10, 49], [[10, 10], [59, 10], [59, 49], [10, 49]]
+    for outline, notes in (([[1, 2, 3, 4], whole], 1), ([[], whole], 0), (whole, 0), (pairs, 0), ([pairs], 0)):
         truth = read_coco(write_coco(tmp_path / "all.json", (0, outline, {})), blank())
         assert truth.segments[0].area == 2000 and len(truth.made_by["notes"]) == notes
 
 
-@pytest.mark.parametrize("width, height, notes", [(100.0, 80.0, 0), ("100", "80", 0), (None, 80, 1), (50.0, 40.0, 0)])
+@pytest.mark.parametrize(
+    "width, height, notes", [(100.0, 80.0, 0), ("100", "80", 0), (None, 80, 1), (0, 0, 1), ("", -1, 1), (50.0, 40.0, 0)]
+)
 def test_size_as_tools_write_it(tmp_path, width, height, notes):
-    """A fraction, a word, another scale; where it is missing the photo's own is taken, and that is said."""
+    """A fraction, a word, another scale; where it is missing or none the photo's own is taken, and that is said."""
     scale = 0.5 if width == 50.0 else 1
     shape = {"label": "cat", "points": (np.array(CAT["points"]) * scale).tolist()}
     truth = read_labelme(write_shapes(tmp_path / "x.json", shape, size=(width, height)), blank())
@@ -253,14 +255,15 @@ def test_size_as_tools_write_it(tmp_path, width, height, notes):
     assert truth.segments[0].area == pytest.approx(2000, abs=100) and len(truth.made_by["notes"]) == notes
 
 
-def test_rectangle_of_four_points_and_the_background_by_its_other_name(tmp_path):
-    """As X-AnyLabeling writes it; `_background_` cuts a hole."""
+@pytest.mark.parametrize("kind", ["rectangle", "rotation", "quadrilateral"])
+def test_four_points_and_the_background_by_its_other_name(tmp_path, kind):
+    """As X-AnyLabeling writes it; `_background_` cuts a hole; a class is known without its dots."""
     shapes = [
-        {**CAT, "shape_type": "rectangle"},
+        {**CAT, "label": "Самолет", "shape_type": kind},
         {"label": "_background_", "points": [[20, 20], [29, 20], [29, 29], [20, 29]]},
     ]
     truth = read_labelme(write_shapes(tmp_path / "x.json", *shapes), blank())
-    assert [(s.label, s.area) for s in truth.segments] == [("cat", 1900)]
+    assert [(s.label, s.area) for s in truth.segments] == [("aeroplane", 1900)]
 
 
 @pytest.mark.parametrize(
@@ -274,9 +277,9 @@ def test_label_with_a_number(tmp_path, label, number):
     assert [(s.label, s.area) for s in truth.segments] == [("cat", 200), ("cat", 100)]
 
 
-@pytest.mark.parametrize("image_id, category_id", [("7", 40), (7, "40"), ("7", "40"), (7.0, 40.0)])
+@pytest.mark.parametrize("image_id, category_id", [("7", 40), (7, "40"), ("7", "40"), (7.0, 40.0), ("007", "40.0")])
 def test_ids_of_other_types(tmp_path, image_id, category_id):
-    """A number in quotes, or with a point and a zero, is the same number."""
+    """A number in quotes, with zeros before it, with a point and a zero is the same number."""
     more = {"image_id": image_id, "category_id": category_id}
     path = write_coco(tmp_path / "all.json", (0, runs_of(block(10, 10, 60, 50)), more))
     assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
@@ -294,6 +297,27 @@ def test_ids_that_are_not_unique(tmp_path):
     path.write_text(json.dumps(record))
     with pytest.raises(LabkitError, match="all.json.*40"):
         read_coco(path, blank())
+
+
+def test_a_picture_written_twice(tmp_path):
+    """The same picture with the same id, as of an export that was joined with itself, is one."""
+    path = write_coco(tmp_path / "all.json", (0, runs_of(block(10, 10, 60, 50)), {}))
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "images": record["images"] * 2}))
+    assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
+
+
+@pytest.mark.parametrize("first, noted", [("nothing", ""), ("dog", "b.json"), ("cut", "a.json")])
+def test_several_coco_files(tmp_path, first, noted):
+    """An empty one hides no other; one that is broken, and one of which nothing was taken, is named."""
+    a, mask = tmp_path / "a.json", runs_of(block(10, 10, 60, 50))
+    write_coco(a, *([(1, mask, {})] if first == "dog" else []))
+    if first == "cut":
+        a.write_text(a.read_text()[:-2])
+    write_coco(tmp_path / "b.json", (0, mask, {}))
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [s.label for s in truth.segments] == ["dog" if first == "dog" else "cat"]
+    assert noted in "".join(truth.made_by["notes"]) and len(truth.made_by["notes"]) == bool(noted)
 
 
 def test_crowd_of_a_tool(tmp_path):

@@ -37,6 +37,7 @@ def test_range_of_a_camera(bits, kind):
         found, exact = read(written(Image.fromarray(ramp), kind)), 1
     few = bits <= 14
     assert [values for _, values in found.notes] == ([{"bits": bits}] if few else [])
+    assert found.pixels.max() == 255 or bits in (8, 15)
     wanted = ramp[..., None].astype(float) * 255 / (2**bits - 1 if few else 65535)
     assert np.abs(found.pixels - wanted).max() <= (exact if few else 1) + 0.5 or bits == 8  # Pillow keeps 8 of 16
 
@@ -66,6 +67,35 @@ def test_colours_of_a_phone(kind):
     assert np.abs(grey.astype(int) - 128).max() <= 1
 
 
+def profile_of(space: bytes, tag: bytes, content: bytes) -> bytes:
+    """A profile of greys or of CMYK, with the one table that says what its values look like."""
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061), tag: content}
+    start, table, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name, start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4x4s4s4s4s12x4s", start + len(body), b"\2\x40\0\0", b"prtr", space, b"Lab ", b"acsp").ljust(
+        68, b"\0"
+    )
+    return (head + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)).ljust(128, b"\0") + table + body
+
+
+def test_colours_of_a_printer():
+    """CMYK looks as its profile says, here as its cyan alone; greys too; a profile of other colours is none."""
+    looks = b"".join(bytes([200 if n < 8 else 100, 128, 128]) for n in range(16))  # L*a*b* without and with cyan
+    ramp = bytes(range(256))
+    lut = b"mft1\0\0\0\0\4\3\2\0" + struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    lut += ramp * 4 + looks + ramp * 3
+    cmyk, grey = profile_of(b"CMYK", b"A2B0", lut), profile_of(b"GRAY", b"kTRC", b"curv\0\0\0\0\0\0\0\0")
+    for ink, is_dark in (((255, 0, 0, 0), True), ((0, 255, 255, 255), False)):
+        pixels = read(written(Image.new("CMYK", (16, 16), ink), "JPEG", icc_profile=cmyk)).pixels
+        assert ((pixels < 100) == is_dark).all()
+    assert read(written(Image.new("L", (4, 4), 128), icc_profile=grey)).pixels[0, 0].tolist() == [119] * 3  # L* is 50
+    for profile in (cmyk, grey):
+        pixels = read(written(Image.new("RGB", (4, 4), (110, 170, 90)), icc_profile=profile)).pixels
+        assert pixels[0, 0].tolist() == [110, 170, 90]
+
+
 @pytest.mark.parametrize("profile", [b"damaged", bytes(4000)])
 def test_damaged_profile(profile):
     """It costs the colours, not the photo."""
@@ -78,13 +108,14 @@ VIDEOS = [
     b"\0\0\0\x08wide\0\0\0\0",
     b"RIFF\0\0\0\0AVI LIST",
 ]
-VIDEOS += [b"\0\0\0\x18ftyp3gp4\0\0\0\0", b"\x1aE\xdf\xa3\x01\0\0\0"]
+VIDEOS += [b"\0\0\0\x18ftyp3gp4\0\0\0\0", b"\x1aE\xdf\xa3\x01\0\0\0", b"\0\0\x01\xb3\x16\0", b"OggS\0\x02"]
+VIDEOS += [b"\0\0\0\x08skip", b"G@\0\x10".ljust(188) + b"G", b"\0\0\0\0G@\0\x10".ljust(196) + b"G"]
 PHOTOS = [b"\0\0\0\x18ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")]
 
 
 @pytest.mark.parametrize("content", [*VIDEOS, *PHOTOS])
 def test_videos(content):
-    """MP4, MOV, AVI, 3GP and MKV are called videos; HEIC and AVIF, which begin as some of them do, are none."""
+    """Of phones, of camcorders, of the net: called videos; HEIC and AVIF, which begin as some of them do, are none."""
     with pytest.raises(Unreadable) as caught:
         read(content + bytes(100))
     assert ("видео" in str(caught.value)) == (content in VIDEOS)

@@ -39,8 +39,8 @@ def test_short_lists():
     assert capped(names, 12) == names and capped([], 1) == []
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1251"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1251", "cp866"])
 def test_texts_of_any_editor(encoding):
     """Read as they were written, with a byte-order mark or without."""
-    for said in ("image;voc_id\nкот;8", "a", ""):
+    for said in ("image;voc_id\nкот;8", "кошка", "a", ""):
         assert decoded(said.encode(encoding)) == said

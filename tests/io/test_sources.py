@@ -32,7 +32,8 @@ def seen(source):
 
 MASKS = "SegmentationClass/x.png SegmentationObject/x.png labels/x.png masks/x.JPG sub/masks/x.png masks/x_mask.png"
 MASKS += " x_mask.png X-MASK.PNG x.cat.mask.jpg X.CAT.1.MASK.PNG x.mask.tif x.ids.png x.classes.png"
-MASKS += " task-3-annotation-4-by-1-tag-cat-0.png"
+MASKS += " task-3-annotation-4-by-1-tag-cat-0.png MASKS/X.PNG gt/x.png SegmentationClassVisualization/x.jpg x_gt.png"
+MASKS += " train_masks/x_mask.gif x_json/label_viz.png x_segmentation.png ann/x.png"
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -44,7 +45,9 @@ def test_masks_of_a_photo(tmp_path, mask, zipped):
     assert seen(source) == (["x.jpg"], {})
 
 
-@pytest.mark.parametrize("photo", ["girl_mask.jpg", "carnival-mask.png", "unmasked.jpg", "mask.jpg", "labels.jpg"])
+@pytest.mark.parametrize(
+    "photo", ["girl_mask.jpg", "carnival-mask.png", "unmasked.jpg", "mask.jpg", "with_mask/girl.jpg", "label.png"]
+)
 def test_photos_that_are_called_masks(tmp_path, photo):
     """Without a photo of that name a mask in the name is what is shown."""
     assert seen(made(tmp_path, "x.jpg", photo)) == (sorted(["x.jpg", photo]), {})
