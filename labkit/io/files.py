@@ -33,7 +33,7 @@ def decoded(content: bytes) -> str:
     except UnicodeDecodeError:
         said = content.decode("cp1251", errors="replace")
     if "\0" in said[:100]:  # every second byte of what is ASCII
-        said = content.decode("utf-16-le" if said[1:2] == "\0" else "utf-16-be", errors="replace")
+        said = content.decode("utf-16-le" if content.index(0) % 2 else "utf-16-be", errors="replace")
     return said
 
 

@@ -88,6 +88,9 @@ def test_finds_files(tmp_path):
     for name in ("отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "Пустой Ян").mkdir()
+    for name in ("Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
     os.mkfifo(tmp_path / "труба.html")
     outer = tmp_path.parent / f"{tmp_path.name}-снаружи"
     outer.mkdir()
@@ -102,7 +105,7 @@ def test_finds_files(tmp_path):
     foreign |= {"отчёт.webarchive": ".webarchive", "отчёт": text("submission.no_suffix")}
     assert {source.file: source.problem for source in found if source.problem} == {
         **{name: text("submission.foreign", suffix=suffix) for name, suffix in foreign.items()},
-        "Пустой Ян": text("submission.empty_folder"),
+        **dict.fromkeys(("Мак Анна", "Мак Илья", "Пустой Ян"), text("submission.empty_folder")),
         **dict.fromkeys(("наружу.html", "папка"), text("submission.link")),
         "труба.html": text("photos.not_file"),
     }
