@@ -108,7 +108,7 @@ def find_sources(folder: Path) -> list[Source]:
         for name in [*files, *links, *empty]:
             path = Path(root, name)
             out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
-            if path.is_symlink() and not out:
+            if path.is_symlink() and not out and path.exists():
                 continue
             problem = None
             if out:

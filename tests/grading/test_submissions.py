@@ -98,6 +98,7 @@ def test_finds_files(tmp_path):
     (tmp_path / "наружу.html").symlink_to(outer / "чужой.html")
     (tmp_path / "папка").symlink_to(outer)
     (tmp_path / "внутрь.html").symlink_to(tmp_path / "а.ipynb")
+    (tmp_path / "никуда.html").symlink_to(tmp_path / "нет.html")
     found = find_sources(tmp_path)
     read = [".скрытый.html", "grades/свой.html", "а.ipynb", "б/9.HTM", "б/10.html", "в.zip"]
     assert [source.file for source in found if source.problem is None] == read
@@ -107,7 +108,7 @@ def test_finds_files(tmp_path):
         **{name: text("submission.foreign", suffix=suffix) for name, suffix in foreign.items()},
         **dict.fromkeys(("Мак Анна", "Мак Илья", "Пустой Ян"), text("submission.empty_folder")),
         **dict.fromkeys(("наружу.html", "папка"), text("submission.link")),
-        "труба.html": text("photos.not_file"),
+        **dict.fromkeys(("никуда.html", "труба.html"), text("photos.not_file")),
     }
     assert [source.file for source in found if source.companion] == ["фото.jpg"]
 
