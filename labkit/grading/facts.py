@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
@@ -22,18 +23,25 @@ from labkit.weights.catalogue import OFFICIAL
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["Asked", "as_prose", "asked_by", "made_by", "sections_gone", "strict", "titled", "unseen", "word_list"]
+__all__ = ["Asked", "as_prose", "asked_by", "gone", "made_by", "strict", "titled", "unseen", "word_list"]
 
 _NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 _PART = 0.8
 """Of the words of an answer: a link's address and the like are in no page's text."""
 
+_COPIED = 30
+"""Characters of an answer that is not the student's if they stand in the question."""
+
 _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 """Of an answer in Markdown: where a link leads, and a tag."""
 
 _OF_ALL = {"variant", "weights", "sha256", "classes"}
 """Fields of `made_by` in which all results of a report are one."""
+
+_LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
+_UNSEEN = re.compile("[\u00ad\u0300-\u036f\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
+"""Accents, and letters and marks that nobody sees."""
 
 _NO_PROSE = re.compile(r"<(script|style).*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[a-z/!?][^>]*(?:>|\Z)", re.DOTALL | re.IGNORECASE)
 """Of a page: scripts, styles and tags, to their ends or the page's. "a < b" is text, as in a browser."""
@@ -92,20 +100,25 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     `repeated` are the names of photos that look as others of the report do.
     """
     asked = asked_by(data["variant_number"])
-    first = {photo["sha256"]: photo for photo in reversed(data["photos"])}
-    photos = [one for one in data["photos"] if one is first[one["sha256"]] and one["name"] not in repeated]
+    photos: list[dict[str, Any]] = []
+    known: set[str] = set()
+    for photo in data["photos"]:
+        marks = {photo["name"], photo["sha256"], photo["jpeg_sha256"] or photo["sha256"]}
+        if not marks & known and photo["name"] not in repeated:
+            photos.append(photo)
+        known |= marks
     names = {photo["name"] for photo in photos}
     said: set[str] = set()
 
-    def once(prose: str) -> str:
-        again = _folded(prose) in said
-        said.add(_folded(prose))
+    def once(prose: str, question: str = "") -> str:
+        words = _folded(prose)
+        again = words in said or (len(words) > _COPIED and words in _folded(question))
+        said.add(words)
         return "" if again else prose
 
-    answers = [{**row, "answer": once(row["answer"])} for row in data["answers"]]
-    answered = {_folded(row["question"]) for row in answers}
-    absent = [question for question in asked.questions if _folded(question) not in answered]
-    answers += [{"question": q, "answer": ""} for q in absent[: max(0, len(asked.questions) - len(answers))]]
+    answers = [{**row, "answer": once(row["answer"], row["question"])} for row in data["answers"]]
+    fewer = max(0, len(asked.questions) - len(answers))
+    answers += [{"question": question, "answer": ""} for question in _absent(data)[:fewer]]
     return {
         **data,
         "made_by": made_by(data),
@@ -130,10 +143,23 @@ def unseen(data: dict[str, Any], page: str) -> list[str]:
     return sentences
 
 
-def sections_gone(variant: int, found: int) -> list[str]:
-    """That sections of the notebook are not in a report that has so many; nothing where all are."""
-    gone = asked_by(variant).sections - found
-    return [plural("facts.sections", gone)] if gone > 0 else []
+def gone(data: dict[str, Any], sections: int, photos: Collection[str]) -> list[str]:
+    """What is not in a report that has so many sections and carries these photos, a sentence each: sections and
+    questions of the notebook, photos.
+    """
+    fewer = asked_by(data["variant_number"]).sections - sections
+    sentences = [plural("facts.sections", fewer)] if fewer > 0 else []
+    if questions := _absent(data):
+        sentences.append(text("facts.questions", names=some(list(map(titled, questions)), 5)))
+    if absent := [photo["name"] for photo in data["photos"] if photo["name"] not in photos]:
+        sentences.append(text("facts.photos", names=some(absent, 5)))
+    return sentences
+
+
+def _absent(data: dict[str, Any]) -> list[str]:
+    """The questions of the notebook that the report does not have."""
+    there = "\n".join(_folded(row["question"]) for row in data["answers"])
+    return [question for question in asked_by(data["variant_number"]).questions if _folded(question) not in there]
 
 
 def as_prose(page: str) -> str:
@@ -152,12 +178,16 @@ def _shown(prose: str) -> list[str]:
 
 
 def _folded(prose: str) -> str:
+    """A text as it is compared (`word_list`)."""
     return " ".join(word_list(prose))
 
 
 def word_list(prose: str) -> list[str]:
-    """The words of a text as they are compared: neither case nor ё counts."""
-    return re.findall(r"[^\W_]+", prose.casefold().replace("ё", "е"))
+    """The words of a text as they are read: neither case nor accents count, nor what cannot be seen, and letters of
+    other alphabets go by their looks.
+    """
+    bare = unicodedata.normalize("NFKD", prose.casefold()).translate(_LOOK_ALIKE)
+    return re.findall(r"[^\W_]+", _UNSEEN.sub("", bare))
 
 
 def titled(question: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from tqdm import tqdm
 
 from labkit.classes import LABEL_SETS, label_set
-from labkit.grading.facts import sections_gone, strict, unseen
+from labkit.grading.facts import gone, strict, unseen
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, chosen, kept, secret, unwritable
 from labkit.grading.looks import alike, look, thumbnail
@@ -189,15 +189,15 @@ def _checked(submission: Submission, digest: str, task: _Task) -> Row:
     names = list(looks)
     repeated = {names[later] for _, later in alike(list(looks.values()), names)}
     data = strict(submission.data, repeated)
-    differs = disagreements(submission.data, submission.items, submission.page)
+    differs = disagreements({**submission.data, "made_by": data["made_by"]}, submission.items, submission.page)
     differs += unseen(submission.data, submission.prose)
     remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
     if differs:
         remarks.append(Remark("differs", _cut(some(differs, _LISTED, "; "), _SENTENCE)))
-    gone = sections_gone(data["variant_number"], submission.sections)
+    absent = gone(submission.data, submission.sections, submission.jpegs)
     if fewer := len(submission.data["photos"]) - len(data["photos"]):
-        gone.append(plural("facts.repeated", fewer))
-    remarks += [Remark("incomplete", sentence) for sentence in gone]
+        absent.append(plural("facts.repeated", fewer))
+    remarks += [Remark("incomplete", sentence) for sentence in absent]
     room, answers = _TEXTS, []
     for row in data["answers"]:
         answers.append((_cut(row["question"], 2000), _cut(row["answer"], max(0, min(_ANSWER, room)))))

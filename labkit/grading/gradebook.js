@@ -234,6 +234,13 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
     return make("li", {}, name, why ? ` — ${why}` : "");
   }
 
+  /** What a student wrote, without the student's own name, in whatever case, while names are hidden. */
+  function unnamed(row, text) {
+    const names = (hidden && `${row.name} ${row.student}`.match(/\p{L}{3,}/gu)) || [];
+    const stems = names.map((name) => name.slice(0, Math.max(3, name.length - 1)));
+    return stems.length > 0 ? text.replace(new RegExp(`(?<!\\p{L})(${stems.join("|")})\\p{L}*`, "giu"), "…") : text;
+  }
+
   function detailsOf(row) {
     const part = (name, ...children) => make("section", { class: name }, make("h2", {}, say(name)), ...children);
     const check = ({ name, ok, reason }) =>
@@ -248,7 +255,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
       );
     const answered = row.answers.flatMap(([question, answer]) => [
       make("dt", { dir: "auto" }, question),
-      make("dd", { dir: "auto" }, answer || "—"),
+      make("dd", { dir: "auto" }, unnamed(row, answer) || "—"),
     ]);
     const weights = row.weights ? [make("br"), `${say("weights")}: `, written(row.weights)] : [];
     const digest = row.sha256 ? [make("br"), make("code", {}, `sha256 ${row.sha256}`)] : [];
@@ -269,7 +276,7 @@ export function openBook(pristine = document.documentElement.cloneNode(true), re
       );
     if (answered.length > 0) right.push(part("answers", make("dl", {}, ...answered)));
     if (!row.problem)
-      right.push(part("conclusions", make("p", { class: "prose", dir: "auto" }, row.conclusions || "—")));
+      right.push(part("conclusions", make("p", { class: "prose", dir: "auto" }, unnamed(row, row.conclusions) || "—")));
     const whole = make("div", { class: "details" }, make("div", {}, ...left), make("div", {}, ...right));
     if (row.photos.length > 0)
       whole.append(part("photos", make("div", { class: "photos" }, ...row.photos.map(photoOf))));

@@ -81,6 +81,6 @@ def _kit() -> str:
 
 def unwritable(path: Path, error: OSError) -> LabkitError:
     """Why a file cannot be written: the disk is full, the folder is somebody else's, or another program holds it."""
-    full, closed = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS)
+    full, closed = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
     why = "full" if error.errno in full else "closed" if error.errno in closed else "busy"
     return LabkitError(text(f"grade.unwritable_{why}", path=path, folder=path.parent, error=error.strerror or error))

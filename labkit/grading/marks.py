@@ -19,7 +19,7 @@ from labkit.locale import in_each_language, text
 __all__ = ["Mark", "Marks", "bare", "guarded", "key_of", "read_earlier", "read_page", "read_table"]
 
 _BLOCK = '<script type="application/json" id="labkit-{}">(.*?)</script>'
-_NUMBER = re.compile(r"(\d{1,6}(\.\d{1,4})?)?")
+_NUMBER = re.compile(r"(\d{1,6}(\.\d{1,4})?)?", re.ASCII)  # as the page reads them
 _BEGINS = r"""(?=['" \t\u00a0]*[=+\-@＝＋－＠]|[\t\r])"""
 _FORMULA, _GUARDED = (re.compile(rf"(?:^|(?<=[,;\t\r\n])){sign}{_BEGINS}") for sign in ("", "'"))
 

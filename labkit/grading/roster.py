@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,7 @@ from labkit.grading.rows import Remark, Row
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import decoded
 from labkit.locale import text
+from labkit.variants import find_variant
 
 __all__ = ["Roster", "Student", "read_csv", "read_roster"]
 
@@ -114,6 +116,7 @@ def read_roster(path: Path) -> Roster:
         system, places = "canvas", {key: _at(head, titles) for key, titles in _CANVAS.items()}
         fixed = (*_CANVAS_FIXED, *chain(*_MORE.values()))
         marks = [n for n, title in enumerate(head) if title not in fixed]
+        marks = [n for n in marks if re.search(r"\(\d+\)$", head[n])] or marks  # sums, which are read only, have no id
         places["mark"] = marks[0] if marks else -1
         if len(marks) != 1:
             raise LabkitError(text("roster.columns", path=path, columns=", ".join(head[n] for n in marks[:10]) or "—"))
@@ -133,7 +136,14 @@ def _at(head: Sequence[str], titles: Sequence[str]) -> int:
 def _student(number: int, line: Sequence[str], places: dict[str, int]) -> Student:
     cells: dict[str, Any] = {key: line[n].strip() for key, n in places.items() if n >= 0}
     digits = re.search(r"\d+", cells["id"])
-    variant = re.search("[1-6]", cells.get("variant", ""))
     cells["id"] = digits[0] if digits else ""  # Moodle's is "Participant 512" in whichever language
-    cells["variant"] = int(variant[0]) if variant else None
+    cells["variant"] = _variant(cells.get("variant", ""))
     return Student(number, **{key: cells[key] for key in cells.keys() - {"mark", "feedback"}})
+
+
+def _variant(cell: str) -> int | None:
+    """The number of a variant, or of one of this name; None where the cell has none, or several."""
+    numbers = re.findall(r"\d+", cell)
+    with suppress(LabkitError):
+        return find_variant(numbers[0] if len(numbers) == 1 else cell).number
+    return None

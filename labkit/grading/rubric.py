@@ -21,6 +21,10 @@ from labkit.report.checks import NAMES
 __all__ = ["Rubric", "moment", "read_rubric"]
 
 _MONTHS = "янв фев мар апр ма июн июл авг сен окт ноя дек jan feb mar apr may jun jul aug sep oct nov dec".split()
+_TIME = re.compile(
+    r"(?:(\d{1,2})[ .]([^\W\d_]+|\d\d)|([^\W\d_]+) (\d{1,2}))[ .,]+(\d{4})[ г.,]+(\d{1,2}):(\d\d)(?: ?([AaPp])[Mm])?"
+)
+"""A day and a month, or the other way round, a year and a time."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,20 @@ class Rubric:
         if days := self._days(row):
             parts.append((text("rubric.late", days=days), -self.late * days))
         total = min(self.maximum, max(self.minimum, math.fsum(points for _, points in parts)))
-        shown = "; ".join(f"{name} {number(points, 1)}" for name, points in parts)
-        return replace(row, suggestion=f"{round(total, 2):g}", reckoned=shown)
+        shown = [f"{name} {number(points, 1)}" for name, points in parts]
+        if self.deadline is not None and row.at.strip("- ") and moment(row.at) is None:
+            shown.append(text("rubric.no_time", at=row.at[:60]))
+        return replace(row, suggestion=f"{round(total, 2):g}", reckoned="; ".join(shown))
 
     def _days(self, row: Row) -> int:
         """Begun days after the deadline, by the learning system's time; one where it says only that it was late."""
         handed_in = moment(row.at)
-        if self.deadline is None or handed_in is None:
+        deadline = self.deadline
+        if deadline is None or handed_in is None:
             return int(row.late)
-        return max(0, math.ceil((handed_in - self.deadline).total_seconds() / 86400))
+        if not (deadline.tzinfo and handed_in.tzinfo):  # one of them in the time of the other's place
+            deadline, handed_in = deadline.replace(tzinfo=None), handed_in.replace(tzinfo=None)
+        return max(0, math.ceil((handed_in - deadline).total_seconds() / 86400))
 
 
 def read_rubric(path: Path) -> Rubric:
@@ -80,7 +89,7 @@ def read_rubric(path: Path) -> Rubric:
     if wrong or "maximum" not in table:
         known = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
         raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=known))
-    return Rubric(**table, **points, deadline=deadline and deadline.replace(tzinfo=None))
+    return Rubric(**table, **points, deadline=deadline)
 
 
 def _points(value: Any) -> bool:
@@ -88,14 +97,18 @@ def _points(value: Any) -> bool:
 
 
 def moment(at: str) -> datetime | None:
-    """A learning system's time: ISO 8601, or as Moodle writes it, "Friday, 20 March 2026, 11:59 PM" or in Russian."""
+    """A learning system's time: ISO 8601, "20.03.2026 23:59", or as Moodle writes it, "Friday, 20 March 2026, 11:59 PM"
+    or "Friday, March 20, 2026, 11:59 PM", or in Russian; None for anything else.
+    """
     with suppress(ValueError):
-        return datetime.fromisoformat(at.strip()).replace(tzinfo=None)
-    found = re.search(r"(\d{1,2}) ([A-Za-zА-Яа-яё]+) (\d{4}),? (\d{1,2}):(\d\d)(?: ?([AaPp])[Mm])?", at)
+        return datetime.fromisoformat(at.strip().replace(" UTC", "Z"))
+    found = _TIME.search(at)
     if found is None:
         return None
-    day, name, year, hour, minute, half = found.groups()
-    month = next((n % 12 + 1 for n, begins in enumerate(_MONTHS) if name.lower().startswith(begins)), 0)
+    day, name, first, second, year, hour, minute, half = found.groups()
+    day, name = day or second, (name or first).lower()
+    months = [n % 12 + 1 for n, begins in enumerate(_MONTHS) if name.startswith(begins)]
+    month = int(name) if name.isdecimal() else months[0] if months else 0
     hours = int(hour) % 12 + (12 if half in "Pp" else 0) if half else int(hour)
     with suppress(ValueError):
         return datetime(int(year), month, int(day), hours, int(minute))

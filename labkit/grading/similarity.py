@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from itertools import combinations
 
 from rapidfuzz.distance import LCSseq
 
-from labkit.grading.facts import titled
+from labkit.grading.facts import titled, word_list
 from labkit.grading.looks import alike
 from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
@@ -31,7 +29,6 @@ _MIN_TEXT, _MIN_ANSWER = 20, 25
 """Words: of all that is written in a report, or of one answer; of less nothing can be said."""
 
 _MAX_WORDS = 10_000
-_LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
 _some = partial(some, limit=8)
 
 
@@ -127,9 +124,7 @@ class _Prose:
 
 
 def _words(prose: str) -> list[str]:
-    """Words as they are read: without accents and what cannot be seen, letters of other alphabets by their looks."""
-    bare = unicodedata.normalize("NFKD", prose[: 20 * _MAX_WORDS].casefold()).translate(_LOOK_ALIKE)
-    return re.findall(r"[^\W_]+", "".join(c for c in bare if unicodedata.category(c) not in ("Mn", "Cf")))[:_MAX_WORDS]
+    return word_list(prose[: 20 * _MAX_WORDS])[:_MAX_WORDS]
 
 
 def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Remark]:

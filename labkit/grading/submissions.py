@@ -99,15 +99,16 @@ def find_sources(folder: Path) -> list[Source]:
     sources: list[tuple[list, Source]] = []
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        if KEPT in folders:
+        if table := KEPT in folders:
             folders[:] = [name for name in folders if name not in WRITTEN]
             files = [name for name in files if name not in WRITTEN]
-        empty = [] if files or folders or Path(root) == folder else [""]
         folders[:] = [name for name in folders if not _silent(name)]
+        files = [name for name in files if not _silent(name)]
+        empty = [] if files or folders or links or table or Path(root) == folder else [""]
         for name in [*files, *links, *empty]:
             path = Path(root, name)
             out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
-            if _silent(name) or (path.is_symlink() and not out):
+            if path.is_symlink() and not out and path.exists():
                 continue
             problem = None
             if out:

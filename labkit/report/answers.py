@@ -55,8 +55,8 @@ def outputs_text(notebook: NotebookNode) -> str:
 
 
 def words(prose: str) -> int:
-    """How many words of at least two letters or digits there are."""
-    return len(re.findall(r"[^\W_]{2,}", prose))
+    """How many words of at least two letters or digits there are; fillers, which are letters and blank, are neither."""
+    return len(re.findall("[^\\W_\u115f\u1160\u3164\uffa0]{2,}", prose))
 
 
 def split_conclusions(notebook: NotebookNode) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from labkit.classes import LABEL_SETS, LabelSet, label_set
 from labkit.io.decode import opened
 from labkit.io.rle import decode_mask
 from labkit.locale import text
@@ -27,6 +28,9 @@ MAX_PIXELS = 4_200_000
 _MOUNTED = re.compile(r'mountMarked\("[0-9a-f]{16}", (?=\{)')
 _MOUNTED_END = ");\n</script>"
 _ADDRESS = re.compile(r"data:image/(png|jpeg);base64,")
+_NUMBER = " 0123456789"
+"""What follows the name of a class where there are several of it."""
+
 _MAX_ITEMS = 1000
 _MAX_LAYERS = 16
 
@@ -77,16 +81,20 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
     `items` are the page's `viewer_items`; `page` is its HTML, or the plain text of a notebook's outputs.
     """
     sentences = []
+    classes = data["made_by"].get("classes")
+    labels = label_set(classes) if classes in LABEL_SETS else None
     for result in data["results"]:
         shown = [item for item in items if str(item.get("name")) == result["photo"]]
         of_photo = [one for one in (*data["results"], *data["prompted"]) if one["photo"] == result["photo"]]
         if not shown:
             sentences.append(text("consistency.absent", name=result["photo"]))
-        elif not any(_same(result, item) for item in shown) or not all(
-            any(_same(one, item) for one in of_photo) for item in shown
+        elif not any(_same(result, item, labels) for item in shown) or not all(
+            any(_same(one, item, labels) for one in of_photo) for item in shown
         ):
             sentences.append(text("consistency.masks", name=result["photo"]))
     prose = html.unescape(page)
+    if data["results"] and not data["summary"].strip():
+        sentences.append(text("consistency.no_table"))
     for line in data["summary"].splitlines():
         if line not in prose:
             sentences.append(text("consistency.table", line=" ".join(line.split())))
@@ -100,16 +108,20 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
     return sentences
 
 
-def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:
-    """Whether an item shows the segments of a result: their numbers, shares, scores and pixels."""
+def _same(result: dict[str, Any], item: dict[str, Any], labels: LabelSet | None) -> bool:
+    """Whether an item shows the segments of a result: their numbers, classes, shares, scores and pixels."""
     height, width = result["size"]
     try:
-        shown = {s["id"]: (s["share"], s["score"]) for s in item["segments"]}
+        shown = {s["id"]: s for s in item["segments"]}
         if item["photo_size"] != [width, height] or shown.keys() != {s["id"] for s in result["segments"]}:
             return False
         for segment in result["segments"]:
-            share, score = shown[segment["id"]]
-            if abs(share - segment["area"] / (height * width)) > 1e-9 or abs(score - segment["score"]) > 1e-3:
+            one, label = shown[segment["id"]], segment["label_id"]
+            share = segment["area"] / (height * width)
+            if abs(one["share"] - share) > 1e-9 or abs(one["score"] - segment["score"]) > 1e-3:
+                return False
+            names = [(one["en"], labels.names[label]), (one["ru"], labels.names_ru[label])] if labels else []
+            if any(name.rstrip(_NUMBER) != known.rstrip(_NUMBER) for name, known in names):
                 return False
         size = shown_size(height, width)
         if item["size"] != list(size):
@@ -119,7 +131,7 @@ def _same(result: dict[str, Any], item: dict[str, Any]) -> bool:
         pixels = (np.asarray(read_image(address).convert("RGBX")) for address in item["layers"][:_MAX_LAYERS])
         layers = [(layer.view("<u4")[..., 0] & 0xFFFFFF).astype(np.int32) for layer in pixels]
         return all(layer.shape == (height, width) for layer in layers) and _same_pixels(result, layers)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         return False
 
 

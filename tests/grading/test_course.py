@@ -300,6 +300,22 @@ def test_names_are_hidden_until_marks_are_saved(open_page, course):
     assert {"grades.csv", "grades_moodle.csv"} < {path.name for path in hidden.iterdir()}
 
 
+def test_names_in_texts_are_hidden_too(open_page, sample, tmp_path):
+    """Who signs the conclusions or an answer is not known by that, in whatever case."""
+    signed = "Выполнила ИВАНОВА Анна; спасибо Анне Ивановой. "
+
+    def sign(data):
+        data["conclusions"] = signed + data["conclusions"]
+        data["answers"][0]["answer"] += signed
+
+    (tmp_path / "а.html").write_text(resealed(sample.page, sign), "utf-8")
+    grade(tmp_path, recompute=False, anonymous=True)
+    page = opened(open_page, (None, tmp_path / "grades"))
+    page.get_by_role("button", name=text("gradebook.expand_all")).click()
+    shown = page.locator("main").inner_text().casefold()
+    assert "спасибо … …" in shown and not [name for name in ("иванов", "анна", "анне") if name in shown]
+
+
 def test_a_page_that_is_opened_reaches_no_marks(open_page, course):
     """A student's page runs in a frame without an origin: what the browser keeps for the table is out of its reach."""
     out = course[1]

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed
 
-from labkit.grading.facts import as_prose, asked_by, made_by, sections_gone, strict, unseen
+from labkit.grading.facts import as_prose, asked_by, gone, made_by, strict, unseen
 from labkit.grading.submissions import read
 from labkit.locale import text
 from labkit.report.checks import checks, found_on
@@ -44,7 +44,9 @@ def test_what_the_notebooks_ask(variant):
     """Each variant's own notebook says how many questions, cells and sections a report has."""
     asked = asked_by(variant)
     assert len(asked.questions) >= 3 and asked.cells > 10 and asked.sections > 8
-    assert sections_gone(variant, asked.sections) == [] and "1 раздела" in sections_gone(variant, asked.sections - 1)[0]
+    answers = [{"question": question, "answer": ""} for question in asked.questions]
+    data = {"variant_number": variant, "answers": answers, "photos": []}
+    assert gone(data, asked.sections, ()) == [] and "1 раздела" in gone(data, asked.sections - 1, ())[0]
 
 
 def test_deleted_questions_count(data):
@@ -69,14 +71,47 @@ def test_one_answer_for_all_counts_once(data):
     assert "conclusions" in failed(data)
 
 
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u0301", "\u3164"])
+def test_one_answer_in_disguise(data, hidden):
+    """What nobody sees, and letters that look alike, make no other answer of it; alone they are none."""
+    for n, row in enumerate(data["answers"]):
+        row["answer"] = f"Сеть ошиб{hidden * n}лась на {'краях'.replace('а', 'a') if n % 2 else 'краях'}"
+    assert sum(bool(row["answer"]) for row in strict(data)["answers"]) == 1
+    for n, row in enumerate(data["answers"]):
+        row["answer"] = hidden * (2 + n)
+    assert "answers" in failed(data)
+
+
+def test_a_question_is_no_answer(data):
+    """What stands in the question already is not the student's."""
+    question = data["answers"][0]["question"]
+    data["answers"][0]["answer"] = question.partition(" ")[2][:60]
+    assert failed(data) == {"answers"}
+    data["answers"][0]["answer"] = question.split()[-1]
+    assert failed(data) == set()
+
+
+def test_own_questions_are_told(data):
+    """Easy questions in the place of the notebook's, and photos that are only named."""
+    count = len(asked_by(3).questions)
+    data["answers"] = [{"question": f"Сколько будет {n} + {n}?", "answer": f"Сумма {2 * n}"} for n in range(count)]
+    told = gone(data, asked_by(3).sections, [photo["name"] for photo in data["photos"][1:]])
+    assert len(told) == 2 and told[0].count("«") == count and data["photos"][0]["name"] in told[1]
+
+
 def test_one_photo_ten_times_counts_once(data):
-    """By its bytes, and by its look."""
+    """By its bytes, its name, what is carried of it, and by its look."""
     data["photos"] = [data["photos"][0]] + [{**data["photos"][0], "name": f"копия {n}"} for n in range(9)]
     assert len(strict(data)["photos"]) == 1 and "photos" in failed(data)
     for n, photo in enumerate(data["photos"]):
         photo["sha256"] = f"{n:064x}"
+    assert len(strict(data)["photos"]) == 1
+    for n, photo in enumerate(data["photos"]):
+        photo["jpeg_sha256"] = f"{n:064x}"
     assert len(strict(data)["photos"]) == 10
     assert len(strict(data, {f"копия {n}" for n in range(9)})["photos"]) == 1
+    data["photos"] = [{**photo, "name": "одно имя"} for photo in data["photos"]]
+    assert len(strict(data)["photos"]) == 1
 
 
 def test_results_of_another_model_are_seen(data):

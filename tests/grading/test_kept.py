@@ -87,7 +87,14 @@ def test_a_full_disk_costs_only_the_record(out, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "number, key", [(errno.ENOSPC, "full"), (errno.EACCES, "closed"), (errno.EROFS, "closed"), (errno.EBUSY, "busy")]
+    "number, key",
+    [
+        (errno.ENOSPC, "full"),
+        (errno.EACCES, "closed"),
+        (errno.EROFS, "closed"),
+        (errno.ENOTDIR, "closed"),
+        (errno.EBUSY, "busy"),
+    ],
 )
 def test_why_nothing_can_be_written(tmp_path, number, key):
     """A full disk, a closed folder and a file that another program holds are named as what they are."""

@@ -64,5 +64,11 @@ def test_orphans_are_listed():
 def test_what_is_no_number_stays(tmp_path):
     """A table in which somebody wrote words instead of a mark loses none of them."""
     path = tmp_path / "grades.csv"
-    path.write_text("Студент;Оценка;Комментарий;Файл;sha256\nАнна;зачёт;да;а.html;1\nИлья;8,5;;б.html;2\n", "utf-8")
-    assert [(one.mark, one.comment) for one in read_table(path).values()] == [("", "[зачёт] да"), ("8.5", "")]
+    path.write_text(
+        "Студент;Оценка;Комментарий;Файл;sha256\nАнна;зачёт;да;а.html;1\nИлья;8,5;;б.html;2\nЯн;９;;в.html;3\n", "utf-8"
+    )
+    assert [(one.mark, one.comment) for one in read_table(path).values()] == [
+        ("", "[зачёт] да"),
+        ("8.5", ""),
+        ("", "[９]"),  # the page reads no other digits than 0 to 9
+    ]

@@ -24,6 +24,12 @@ from labkit.report.checks import Check
         ("курс/ivanovpetr_4711_900123_variant_3.html", ("canvas", "4711", "ivanovpetr")),
         ("курс/ivanovpetr_LATE_4711_900123_variant_3-1.html", ("canvas", "4711", "ivanovpetr")),
         ("lab-3-submissions/lab-3-octocat/отчёт.html", ("github", "octocat", "octocat")),
+        ("курс/ivanovpetr_late_4711_900123_а.html", ("canvas", "4711", "ivanovpetr")),
+        (
+            "Иванова-О’Нил Анна Сергеевна_12_assignsubmission_file_/а.html",
+            ("moodle", "12", "Иванова-О’Нил Анна Сергеевна"),
+        ),
+        ("курс/отчёт_2026_03_12.html", None),
         ("lab-3-submissions/README.md", None),
         ("курс/variant_3_fcn.html", None),
         ("курс/Иванов Пётр/отчёт.html", None),
@@ -34,7 +40,7 @@ def test_learning_systems(file, expected):
     """Moodle's folders and files, Canvas's files and GitHub Classroom's folders name a student; other names do not."""
     person = person_of(file)
     assert (person and (person.system, person.id, person.name)) == expected
-    assert bool(person and person.late) == ("LATE" in file)
+    assert bool(person and person.late) == ("LATE" in file.upper())
 
 
 @pytest.mark.parametrize("name", ["отчёт (1).html", "отчёт.ipynb", "отчёт - копия.html", "отчёт (2) (1).html", "отчёт"])
@@ -88,6 +94,14 @@ def test_reports_of_two_students_in_one_folder():
     """Files of one name that name two students are two rows."""
     done = folder({"о.html": read("о.html", "Анна"), "о.ipynb": read("о.ipynb", "Илья")})
     assert [row.student for row in done.rows] == ["Анна", "Илья"]
+
+
+def test_a_name_like_canvas_s_makes_no_two_students_one():
+    """`lab_3_12_fcn.html` of two students in their own folders is two rows, and of one in Canvas's zip it is one."""
+    files = ["Анна/lab_3_12_fcn.html", "Илья/lab_3_12_fcn.html"]
+    done = folder({file: read(file, file.partition("/")[0]) for file in files})
+    assert [(row.student, row.id) for row in done.rows] == [("Анна", ""), ("Илья", "")]
+    assert len(folder({file: read(file) for file in files}).rows) == 1
 
 
 def test_another_name_in_the_report():

@@ -48,7 +48,7 @@ def row(who: str = "", name: str = "", **more) -> Row:
     return Row(f"{who or name}.html", "1" * 64, who=who, id=who.partition(":")[2], name=name, **more)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1251", "utf-16"])
 def test_moodle(roster, encoding):
     """Its worksheet gives numbers, names, groups, assigned variants and when a work came."""
     found = roster(MOODLE, encoding)
@@ -63,6 +63,39 @@ def test_canvas(roster):
     found = roster(CANVAS)
     assert found.system == "canvas" and [one.name for one in found.students] == ["Ivanov, Petr", "Kim, Anna"]
     assert found.head[found.mark] == "Лаба 3 (991)" and found.feedback == -1
+
+
+def test_russian_headings_in_utf_16(roster):
+    """Without a byte-order mark, too, where the first letters are none of ASCII's."""
+    found = roster("Идентификатор;Полное имя;Оценка\nУчастник 7;Ли Ян;\n", "utf-16-le")
+    assert [(one.id, one.name) for one in found.students] == [("7", "Ли Ян")]
+
+
+def test_canvas_sums_take_no_marks(roster):
+    """The columns that Canvas itself adds up have no number, and are not asked about."""
+    lines = CANVAS.splitlines()
+    sums = [f"{lines[0]},Current Score,Final Grade", f"{lines[1]},(read only),(read only)", lines[2] + ",,"]
+    found = roster("\n".join(sums))
+    assert found.head[found.mark] == "Лаба 3 (991)" and len(found.students) == 1
+
+
+@pytest.mark.parametrize(
+    "cell, variant",
+    [
+        ("вариант 3", 3),
+        ("№ 4", 4),
+        ("U-Net", None),
+        ("unet", 2),
+        ("Mask-RCNN", 6),
+        ("13", None),
+        ("2 или 5", None),
+        ("", None),
+    ],
+)
+def test_assigned_variants(roster, cell, variant):
+    """A number or a name; what is none, or says two, assigns nothing."""
+    (student,) = roster(f"Identifier,Full name,Grade,Variant\nParticipant 1,Ли Ян,,{cell}\n").students
+    assert student.variant == variant
 
 
 @pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "Student,ID\nx,1\n", CANVAS.replace("Лаба 3 (991)", "А,Б")])

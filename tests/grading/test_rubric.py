@@ -59,6 +59,28 @@ def test_late_by_the_name_only():
     assert rubric.suggested(Row("а.html", checks=ROW.checks, late=True)).suggestion == "4"
 
 
+@pytest.mark.parametrize(
+    "deadline, at, mark",
+    [
+        ("2026-03-20T23:59:00+03:00", "2026-03-20T20:58:00Z", "5"),
+        ("2026-03-20T23:59:00+03:00", "2026-03-20 21:00:00 UTC", "4"),
+        ("2026-03-20T23:59:00+03:00", "пятница, 20 марта 2026, 23:58", "5"),
+        ("2026-03-20T23:59:00", "2026-03-21T00:30:00+05:00", "4"),
+    ],
+)
+def test_time_zones(write, deadline, at, mark):
+    """Two times with their zones are compared as they are; where one has none, both are the place's own."""
+    rubric = write(f"maximum = 10\nlate = 1\ndeadline = {deadline}\n[checks]\nrun = 5")
+    assert rubric.suggested(Row("а.html", checks=ROW.checks, at=at)).suggestion == mark
+
+
+def test_a_time_that_is_not_understood_is_told():
+    """Or whoever came late would lose nothing in silence."""
+    rubric = Rubric(10, checks={"run": 5}, late=1, deadline=datetime(2026, 3, 20))
+    assert "«вчера вечером»" in rubric.suggested(Row("а.html", checks=ROW.checks, at="вчера вечером")).reckoned
+    assert "«" not in rubric.suggested(Row("а.html", checks=ROW.checks, at="-")).reckoned
+
+
 WRONG = {
     "": "maximum",
     "maximum = 10\n[checks]\nfoto = 1": "foto",
@@ -79,7 +101,16 @@ def test_wrong_files(write, content):
         write(content)
 
 
-@pytest.mark.parametrize("clock", ["2026-03-20T23:59", "2026-03-20T23:59+03:00", "пятница, 20 марта 2026, 23:59"])
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "2026-03-20T23:59",
+        "пятница, 20 марта 2026, 23:59",
+        "20 марта 2026 г., 23:59",
+        "20.03.2026 23:59",
+        "Friday, March 20, 2026, 11:59 PM",
+    ],
+)
 def test_times(clock):
     """As Moodle writes them, in either language, and as ISO."""
     assert moment(clock) == moment("Friday, 20 March 2026, 11:59 PM") == datetime(2026, 3, 20, 23, 59)

@@ -88,6 +88,9 @@ def test_finds_files(tmp_path):
     for name in ("отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "Пустой Ян").mkdir()
+    for name in ("Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
     os.mkfifo(tmp_path / "труба.html")
     outer = tmp_path.parent / f"{tmp_path.name}-снаружи"
     outer.mkdir()
@@ -95,6 +98,7 @@ def test_finds_files(tmp_path):
     (tmp_path / "наружу.html").symlink_to(outer / "чужой.html")
     (tmp_path / "папка").symlink_to(outer)
     (tmp_path / "внутрь.html").symlink_to(tmp_path / "а.ipynb")
+    (tmp_path / "никуда.html").symlink_to(tmp_path / "нет.html")
     found = find_sources(tmp_path)
     read = [".скрытый.html", "grades/свой.html", "а.ipynb", "б/9.HTM", "б/10.html", "в.zip"]
     assert [source.file for source in found if source.problem is None] == read
@@ -102,9 +106,9 @@ def test_finds_files(tmp_path):
     foreign |= {"отчёт.webarchive": ".webarchive", "отчёт": text("submission.no_suffix")}
     assert {source.file: source.problem for source in found if source.problem} == {
         **{name: text("submission.foreign", suffix=suffix) for name, suffix in foreign.items()},
-        "Пустой Ян": text("submission.empty_folder"),
+        **dict.fromkeys(("Мак Анна", "Мак Илья", "Пустой Ян"), text("submission.empty_folder")),
         **dict.fromkeys(("наружу.html", "папка"), text("submission.link")),
-        "труба.html": text("photos.not_file"),
+        **dict.fromkeys(("никуда.html", "труба.html"), text("photos.not_file")),
     }
     assert [source.file for source in found if source.companion] == ["фото.jpg"]
 

@@ -51,6 +51,9 @@ def moved(data):
 CHANGES = {
     "score": lambda data: data["results"][0]["segments"][0].update(score=0.999),
     "area": lambda data: data["results"][0]["segments"][0].update(area=10),
+    "class": lambda data: data["results"][0]["segments"][0].update(label_id=1),
+    "no such class": lambda data: data["results"][0]["segments"][0].update(label_id=99),
+    "no table": lambda data: data.update(summary=""),
     "removed": lambda data: data["results"][0]["segments"].pop(),
     "moved": moved,
     "broken": lambda data: data["results"][0]["segments"][0]["rle"].update(counts="zzz0"),

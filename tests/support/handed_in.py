@@ -109,7 +109,7 @@ def notebook_of(
     if whole:  # as many questions, cells and sections as the variant's own notebook has
         said = random.Random(student)  # nobody else says the same
         more = {q: " ".join("".join(said.choices("абвгдежзиклмн", k=6)) for _ in range(5)) for q in asked.questions}
-        answers = {**dict(list(more.items())[len(answers) :]), **answers}
+        answers = {**more, **answers}
         cells[1:1] = [new_code_cell("pass", execution_count=1) for _ in range(asked.cells - len(cells))]
         for number, cell in enumerate(cells, start=1):
             cell.execution_count = number
