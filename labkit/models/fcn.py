@@ -1,8 +1,9 @@
 """Variant 3: FCN-32s, FCN-16s and FCN-8s (Long et al., 2015, section 4.2 and figure 3).
 
 The classifier of the backbone becomes convolutional: a 7x7 and a 1x1 layer and a score for every place of the
-stride-32 features (the paper's fc6, fc7 and score). Finer scores from strides 16 and 8 are summed in, and transposed
-convolutions bring the sum to the size of the photo.
+stride-32 features (the paper's fc6, fc7 and score); between the layers each place hears of the mean of all places
+(ParseNet: Liu et al., 2015, section 3.1). Finer scores from strides 16 and 8 are summed in, and transposed convolutions
+bring the sum to the size of the photo.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from labkit.models.backbone import encoder_settings, pointwise
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
-_FC6, _FC7, _AT16, _AT8 = 640, 256, 384, 128
-"""Channels of fc6 and fc7, and before the scores of strides 16 and 8."""
+_FC6, _MEAN, _FC7, _AT16, _AT8 = 384, 256, 256, 384, 128
+"""Channels of fc6, of the mean beside it and of fc7, and before the scores of strides 16 and 8."""
 
 
 def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
@@ -43,13 +44,11 @@ class FCNDecoder(nn.Module):
     def __init__(self, encoder_channels: list[int], classes: int):
         super().__init__()
         *_, at8, at16, at32 = encoder_channels
-        self.head = nn.Sequential(
-            nn.Conv2d(at32, 2 * at32, 7, padding=3, groups=at32, bias=False),
-            *pointwise(2 * at32, _FC6),
-            nn.Dropout2d(0.1),
-            *pointwise(_FC6, _FC7),
-            nn.Dropout2d(0.1),
+        self.fc6 = nn.Sequential(
+            nn.Conv2d(at32, 2 * at32, 7, padding=3, groups=at32, bias=False), *pointwise(2 * at32, _FC6)
         )
+        self.mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), *pointwise(at32, _MEAN))
+        self.fc7 = nn.Sequential(nn.Dropout2d(0.1), *pointwise(_FC6 + _MEAN, _FC7), nn.Dropout2d(0.1))
         self.score32 = nn.Conv2d(_FC7, classes, 1)
         self.score16 = nn.Sequential(*pointwise(at16, _AT16), nn.Conv2d(_AT16, classes, 1))
         self.score8 = nn.Sequential(*pointwise(at8, _AT8), nn.Conv2d(_AT8, classes, 1))
@@ -65,7 +64,8 @@ class FCNDecoder(nn.Module):
     def scores(self, features: list[torch.Tensor]) -> dict[int, torch.Tensor]:
         """The summed scores at strides 32, 16 and 8: `{stride: BxCx(H/stride)x(W/stride)}`."""
         *_, at8, at16, at32 = features
-        sum32 = self.score32(self.head(at32))
+        each = self.fc6(at32)
+        sum32 = self.score32(self.fc7(torch.cat([each, self.mean(at32).expand(-1, -1, *each.shape[2:])], 1)))
         sum16 = self.up32to16(sum32) + self.score16(at16)
         sum8 = self.up16to8(sum16) + self.score8(at8)
         return {32: sum32, 16: sum16, 8: sum8}

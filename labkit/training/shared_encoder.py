@@ -12,7 +12,6 @@ the teacher's place (Hinton et al., 2015, section 2), above all where nobody lab
 from __future__ import annotations
 
 import torch
-from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPPPooling
 from torch import nn
 from torch.nn import functional as F
 
@@ -46,7 +45,7 @@ class SharedEncoder(nn.Module):
         self.heads = nn.ModuleDict({name: network.segmentation_head for name, network in networks.items()})
         self.strides = {name: getattr(network.encoder, "output_stride", 32) for name, network in networks.items()}
         self.scores = nn.ModuleDict()
-        pooled = [part for part in self.decoders.modules() if isinstance(part, ASPPPooling)]
+        pooled = [part for part in self.decoders.modules() if isinstance(part, nn.Sequential) and _pools(part[0])]
         self.steady: list[nn.Module] = [encoder, *pooled]  # one place a photo: statistics of a batch would be noise
         self._seen: dict[str, torch.Tensor] = {}
         if "unet" in networks:
@@ -187,6 +186,11 @@ class Details(SharedEncoder):
         own, below = outputs["unet"], outputs["unet-2"]
         taught = -(below.detach().softmax(1) * own.log_softmax(1)).sum(1).mean()
         return {"labels": 0.4 * loss(own, labels, recipe.dice, recipe.smoothing), "below": recipe.distil * taught}
+
+
+def _pools(part: nn.Module) -> bool:
+    """Whether a part's output is the mean of a photo."""
+    return isinstance(part, nn.AdaptiveAvgPool2d) and part.output_size == 1
 
 
 def still(part: nn.Module) -> None:

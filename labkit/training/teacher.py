@@ -80,10 +80,10 @@ def start_heads(
     """Puts the teacher's head into our decoders, as far as each can hold it; `scores` look at U-Net's on the way up.
 
     Its hidden layers are a 1x1 convolution of each place and one of the mean of all places, then both joined. DeepLab
-    has these in its ASPP, PSPNet in its pyramid, U-Net at its bottom (the atrous branches, the finer pools and the skip
-    connections start with no say); the 7x7 kernels of FCN see half a photo for the mean. U-Net carries the scores up. A
-    cell of stride 16 describes the photo around its first pixel and is enlarged around its middle: the 3x3
-    kernels after the head start as that step of half a cell.
+    has these in its ASPP, PSPNet in its pyramid, FCN in its fc6 and fc7, U-Net at its bottom (the atrous branches, the
+    finer pools, what fc6 sees around a place and the skip connections start with no say). U-Net carries the scores up.
+    A cell of stride 16 describes the photo around its first pixel and is enlarged around its middle: the 3x3 kernels
+    after the head start as that step of half a cell.
     """
     head = tuple((state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD)
     starts = {"deeplab": _start_deeplab, "pspnet": _start_pspnet, "fcn": _start_fcn, "unet": _start_unet}
@@ -138,14 +138,16 @@ def _start_pspnet(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Lay
 
 def _start_fcn(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer, scores: _Layer) -> None:
     decoder, width = network.decoder, len(joined[0])
-    look, fc6, norm6, _, _, fc7, norm7, *_ = decoder.head
+    look, fc6, norm6, _ = decoder.fc6
     look.weight.zero_()
     look.weight[0::2, 0, 3, 3], look.weight[1::2] = 1, 1 / 49
-    fc6.weight[: 2 * width] = 0
-    fc6.weight[:width, 0::2], fc6.weight[width : 2 * width, 1::2] = each[0], pooled[0]
-    _pass_through(norm6, torch.cat([each[1], pooled[1]]))
+    fc6.weight[:width] = 0
+    fc6.weight[:width, 0::2] = each[0]
+    _pass_through(norm6, each[1])
+    _set(*decoder.mean[1:3], *pooled)
+    fc7, norm7 = decoder.fc7[1:3]
     fc7.weight.zero_()
-    fc7.weight[:, width : 2 * width], fc7.weight[:, :width] = joined[0].split(width, 1)
+    fc7.weight[:, -width:], fc7.weight[:, :width] = joined[0].split(width, 1)
     _pass_through(norm7, joined[1])
     decoder.score32.weight.copy_(scores[0])
     decoder.score32.bias.copy_(scores[1])

@@ -24,12 +24,12 @@ FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
 
 EMBEDDED: dict[str, str] = {
-    "deeplab": "4fa633ae83dbfd8737b23ef36aedd9624fa5649b4617772261519fb0cf1bb1b1",
+    "deeplab": "195cffa2b099088a33cfe1dc508213a7833feadbed2d2d0a9dc80406b25f8745",
     "unet": "4e9e434243473215e47a4d2c067a8368e46ddd720b81fac6bee1e588033a1d6d",
-    "fcn": "542b2d0bc012bfaba6305695ec4d9e110ac2e298b4724f4cfda17ee0162f1a9a",
+    "fcn": "d02a5a3aaedbf664846d42229e43500a5d1c240fda6191169ff3b301cb7d2543",
     "mask_rcnn": "51810516455ad759facd782f45d45e0c8bbff653ee89872f6f3d0027e82b72e7",
     "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
-    "pspnet": "342ff894e8253352c1119e7411f21b4ad5360bad898b500b8ba5c56ba109f809",
+    "pspnet": "0e5c486f7656dfffd7a2108a0d7c609c81b48da22be45e13afee84b96d532324",
 }
 """The sha256 of each variant's embedded file."""
 
@@ -37,6 +37,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "deeplab": (
         "f617a6ca63b45771226c8f1c4b88506108bcebf1b2d203501ada93da6fcbd200",
         "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
+        "4fa633ae83dbfd8737b23ef36aedd9624fa5649b4617772261519fb0cf1bb1b1",
     ),
     "unet": (
         "620b69a84349b2a413d7b5e93c59343691cd7bb1e817a003b2f24df3fe2c1107",
@@ -46,6 +47,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "fcn": (
         "9662f78a828c582348e1829207ff5d115943f7cfd49139b0167ce0a3951175d4",
         "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
+        "542b2d0bc012bfaba6305695ec4d9e110ac2e298b4724f4cfda17ee0162f1a9a",
     ),
     "sam": (
         "0f996f0d703f57b400a3de0aec18e43e60e69a3ae21a726a548b9fb263e61733",
@@ -57,6 +59,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "pspnet": (
         "b643e0b3f4c2f8946fe7d949ac02a84e38bea9f4634a94b66382d0c8e22914ed",
         "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
+        "342ff894e8253352c1119e7411f21b4ad5360bad898b500b8ba5c56ba109f809",
     ),
     "mask_rcnn": (
         "419406e51e8b201170513ef46da2a1f766ec277fa3c1f8e71def570a8717484b",

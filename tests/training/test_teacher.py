@@ -48,9 +48,9 @@ def test_head_joins_each_place_with_the_mean_of_all(file):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name, stride, far", [("deeplab", 16, 1e-3), ("pspnet", 16, 1e-3), ("fcn", 32, 0.5)])
-def test_decoders_start_as_the_teacher(file, name, stride, far):
-    """On features that are the same everywhere DeepLab and PSPNet answer as the teacher, FCN nearly."""
+@pytest.mark.parametrize("name, stride", [("deeplab", 16), ("pspnet", 16), ("fcn", 32)])
+def test_decoders_start_as_the_teacher(file, name, stride):
+    """On features that are the same everywhere DeepLab, PSPNet and FCN answer as the teacher."""
     state, network = read_teacher(file), build_network(name).eval()
     start_heads({name: network}, state)
     features = [torch.rand(1, channels, 1, 1) for channels in network.encoder.out_channels]
@@ -60,7 +60,7 @@ def test_decoders_start_as_the_teacher(file, name, stride, far):
     both = torch.cat([F.conv2d(features[-1], *layer).relu() for layer in (pooled, each)], 1)
     wanted = F.conv2d(F.conv2d(both, *joined).relu(), *scores)
     middle = network.segmentation_head(network.decoder(maps))[:, :, 128, 128, None, None]
-    assert (middle - wanted).abs().max() < far * wanted.abs().max()
+    assert (middle - wanted).abs().max() < 1e-3 * wanted.abs().max()
 
 
 @torch.inference_mode()

@@ -115,3 +115,22 @@ def test_starts_from_a_teacher(tiny_dataset, tmp_path, teacher_file):
     assert torch.equal(first[late], encoder.state_dict()[late.removeprefix("encoder.")].half())
     assert torch.equal(first[late], second[late])
     assert {path.name for path in tmp_path.glob("w*")} == {"w", "w.checkpoint", "w.details"}
+
+
+def test_what_has_learned_is_averaged_with_its_start(tiny_dataset, tmp_path, teacher_file, monkeypatch):
+    """PSPNet goes half of the way that it has learned, U-Net all of it: here 2 in the heads, 2 more in the details."""
+
+    def states(learned: float) -> list[dict[str, torch.Tensor]]:
+        def learn(learner, *_):
+            decoders = getattr(learner, "shared", learner).decoders
+            for parameter in decoders.parameters():
+                parameter.data += learned
+
+        monkeypatch.setattr("labkit.training.train", learn)
+        out = tmp_path / str(learned)
+        paths = train_variants(["pspnet", "unet"], tiny_dataset, out, SHORT, start=str(teacher_file), device="cpu")
+        return [safetensors.torch.load_file(path) for path in paths]
+
+    for before, after, way, name in zip(states(0.0), states(2.0), (1.0, 4.0), ("join.0", "center.join.0"), strict=True):
+        moved = after[f"decoder.{name}.weight"].float() - before[f"decoder.{name}.weight"].float()
+        assert (moved - way).abs().max() < 0.01
