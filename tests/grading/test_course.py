@@ -124,7 +124,7 @@ def test_a_good_report(course, sample):
     assert (row.student, row.group, row.variant, row.weights) == ("Иванова Анна", "С-101", 3, "embedded/fcn")
     assert [(p.name, p.sha256, p.found) for p in row.photos] == [(p.name, p.sha256, True) for p in sample.photos]
     assert all(1000 < len(p.thumbnail) < 6000 and len(p.look) == 5464 for p in row.photos)
-    assert row.conclusions == CONCLUSIONS and len(row.answers) == 4 and row.suggestion == "9.5"
+    assert row.conclusions == CONCLUSIONS and len(row.answers) == 6 and row.suggestion == "9.5"
     assert not {"edited", "differs", "incomplete", "not_own_masks", "not_checked"} & kinds(row)
 
 
