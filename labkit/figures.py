@@ -39,7 +39,7 @@ __all__ = [
 AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
-_LEGEND_ROWS = 12
+_LEGEND_ROWS, _TABLE_ROWS = 12, 6
 
 
 def rgb(color: str) -> tuple[int, int, int]:
@@ -205,12 +205,16 @@ def compared(results: Sequence[Segmentation], titles: Sequence[str]) -> Drawing:
 
 
 def summary(results: Sequence[Segmentation]) -> str:
-    """A table in plain text: for each photo the classes or objects found, their share of the area and their score."""
+    """A table in plain text: for each photo the classes or objects found, their share of the area and their score.
+
+    At most six a photo, the largest, and how many more there are: SAM finds dozens.
+    """
     rows = [[text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]]
     for result in results:
-        names = [result.photo.name, *[""] * len(result.segments)]
-        found = [
-            (name, f"{share:.0%}", number(score, 2)) for _, name, share, score in _worth_saying(legend_rows(result))
-        ]
+        worth = _worth_saying(legend_rows(result))
+        found = [(name, f"{share:.0%}", number(score, 2)) for _, name, share, score in worth[:_TABLE_ROWS]]
+        if left := worth[_TABLE_ROWS:]:
+            found.append((text("photos.more", count=len(left)), "", ""))
+        names = [result.photo.name, *[""] * len(found)]
         rows += [[name, *row] for name, row in zip(names, found or [(text("figures.nothing"), "", "")], strict=False)]
     return plain_table(rows)

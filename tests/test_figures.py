@@ -27,9 +27,9 @@ from labkit.figures import (
     tinted,
     visible_ids,
 )
-from labkit.locale import use_language
+from labkit.locale import text, use_language
 from labkit.photos import Photo
-from labkit.segmentation import Segmentation
+from labkit.segmentation import Segment, Segmentation
 
 CAT, DOG = VOC.id("cat"), VOC.id("dog")
 ORANGE = np.array(rgb(VOC.colors[CAT]))
@@ -253,6 +253,18 @@ def test_summary(two_classes, outlined):
     ]
     with use_language("en"):
         assert summary([two_classes]).splitlines()[-1].split() == ["cat", "10%", "0.88"]
+
+
+def test_summary_is_short(outlined):
+    """Of many objects the six largest have a row, the others one together."""
+    size = (60, 100)
+    masks = [np.arange(6000).reshape(size) // 100 == row for row in range(9)]
+    many = [Segment(n, 0, "object", 0.5, mask) for n, mask in enumerate(masks, start=1)]
+    ids = sum(one.id * one.mask.astype(np.int32) for one in many)
+    photo = Photo("кухня", np.zeros((*size, 3), np.uint8))
+    lines = summary([Segmentation(photo, ids, np.ones(size, np.float32), many, None), outlined]).splitlines()
+    assert lines[2].split() == ["кухня", "объект", "1", "2%", "0,50"] and lines[7].split()[:2] == ["объект", "6"]
+    assert lines[8].strip() == text("photos.more", count=3) and lines[9].startswith(outlined.photo.name)
 
 
 def test_figures_and_compared_show_themselves(shell, two_classes):

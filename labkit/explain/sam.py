@@ -20,7 +20,7 @@ from labkit.evaluation.metrics import innermost
 from labkit.explain.drawing import array, cells, scale_of
 from labkit.explain.measures import on_photo
 from labkit.explain.prompts import draw_prompts
-from labkit.figures import STYLE, Drawing, cut, panels, small
+from labkit.figures import STYLE, Drawing, cut, note, panels, small
 from labkit.locale import number, text
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.photos import Photo
@@ -119,7 +119,12 @@ def encoded_figure(
 
 @matplotlib.rc_context(STYLE)
 def ranking_figure(predicted: Sequence[Sequence[float]], true: Sequence[Sequence[float]]) -> Drawing:
-    """Every answer of every photo (a row a photo, best first): the IoU that SAM predicts against the true one."""
+    """Every answer of every photo (a row a photo, best first): the IoU that SAM predicts against the true one.
+
+    A sentence where there is no photo.
+    """
+    if not any(map(len, true)):
+        return note(text("explain.sam_no_truth"))
     drawn = Drawing(figsize=(3.0, 3.1), layout="compressed")
     words = [text("explain.sam_axis_predicted"), text("explain.sam_axis_true")]
     drawn.set_label(f"{words[0]} / {words[1]}")
@@ -134,8 +139,7 @@ def ranking_figure(predicted: Sequence[Sequence[float]], true: Sequence[Sequence
     labels = [number(tick, 1) for tick in ticks]
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1, xlabel=words[0], ylabel=words[1])
     ax.set(xticks=ticks, yticks=ticks, xticklabels=labels, yticklabels=labels)
-    if any(map(len, true)):
-        drawn.legend(loc="outside upper center", ncols=3, frameon=False, columnspacing=1, handletextpad=0.2)
+    drawn.legend(loc="outside upper center", ncols=3, frameon=False, columnspacing=1, handletextpad=0.2)
     return drawn
 
 
