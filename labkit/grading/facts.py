@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from labkit.classes import VOC
 from labkit.io.files import some
 from labkit.locale import plural, text
-from labkit.report.answers import complete
+from labkit.report.answers import FILLERS, complete
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 
@@ -40,9 +40,6 @@ _OF_ALL = {"variant", "weights", "sha256", "classes"}
 """Fields of `made_by` in which all results of a report are one."""
 
 _LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
-_UNSEEN = re.compile("[\u00ad\u0300-\u036f\u115f\u1160\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
-"""Accents, and letters and marks that nobody sees."""
-
 _NO_PROSE = re.compile(r"<(script|style).*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[a-z/!?][^>]*(?:>|\Z)", re.DOTALL | re.IGNORECASE)
 """Of a page: scripts, styles and tags, to their ends or the page's. "a < b" is text, as in a browser."""
 
@@ -187,7 +184,8 @@ def word_list(prose: str) -> list[str]:
     other alphabets go by their looks.
     """
     bare = unicodedata.normalize("NFKD", prose.casefold()).translate(_LOOK_ALIKE)
-    return re.findall(r"[^\W_]+", _UNSEEN.sub("", bare))
+    seen = (c for c in bare if c not in FILLERS and unicodedata.category(c) not in ("Mn", "Cf"))
+    return re.findall(r"[^\W_]+", "".join(seen))
 
 
 def titled(question: str) -> str:

@@ -10,7 +10,7 @@ from labkit.report.data import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["complete", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
+__all__ = ["FILLERS", "complete", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
 
 _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 """With a condition in brackets the question may stay open."""
@@ -19,6 +19,9 @@ _NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
 _CONCLUSIONS = re.compile(r"^#+ [\d. ]*Выводы\s*$", re.MULTILINE)
 _PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
 _MAX_CHARACTERS = 100_000
+
+FILLERS = "\u115f\u1160\u3164\uffa0"
+"""Letters that are blank."""
 
 
 def report_data(notebook: NotebookNode) -> dict[str, Any] | None:
@@ -56,7 +59,7 @@ def outputs_text(notebook: NotebookNode) -> str:
 
 def words(prose: str) -> int:
     """How many words of at least two letters or digits there are; fillers, which are letters and blank, are neither."""
-    return len(re.findall("[^\\W_\u115f\u1160\u3164\uffa0]{2,}", prose))
+    return len(re.findall(rf"[^\W_{FILLERS}]{{2,}}", prose))
 
 
 def split_conclusions(notebook: NotebookNode) -> str:

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed
 
-from labkit.grading.facts import as_prose, asked_by, gone, made_by, strict, unseen
+from labkit.grading.facts import as_prose, asked_by, gone, made_by, strict, unseen, word_list
 from labkit.grading.submissions import read
 from labkit.locale import text
 from labkit.report.checks import checks, found_on
@@ -177,3 +177,9 @@ def test_every_viewer_and_every_table_counts(sample):
     assert better != one.data["summary"]
     assert disagreements(one.data, one.items, f"<pre>{better}</pre>{one.page}") != []
     assert viewer_items(BLOCK.sub("", sample.page)) == one.items
+
+
+@pytest.mark.parametrize("sign", ["\u0301", "\u00ad", "\u200b", "\u061c", "\u180e", "\ufe0f", "\u3164", "\u1160"])
+def test_unseen_signs_are_in_no_word(sign):
+    """Accents, format characters and blank letters, whatever their block, neither part a word nor make another."""
+    assert word_list(f"К{sign}от {sign} спит") == word_list("кот спит") == ["кот", "спит"]
