@@ -140,7 +140,7 @@ def _train_heads(learner, networks, data, recipe, state, checkpoint, resume, pla
     details = replace(_DETAILS, minutes=recipe.minutes * (_DETAILS_SHARE if "unet" in networks else 0))
     heads = replace(_HEADS, minutes=recipe.minutes - details.minutes)
     cached = CachedFeatures(data, Teacher(state), folder, recipe.seed, say)
-    train(CachedHeads(learner), cached, heads, checkpoint, resume, place, say)
+    train(CachedHeads(learner, cached.progress), cached, heads, checkpoint, resume, place, say)
     if details.minutes:
         unet = Details(learner, networks["unet"], recipe.frozen_stages)
         train(unet, _crops(data, details), details, checkpoint.with_suffix(".details"), resume, place, say)

@@ -35,6 +35,10 @@ _WINDOW = 16
 _SEEN = 10
 """Cells of stride 4 that a class has to fill to count as shown by a photo."""
 
+_LEFT_OUT = 0.5, 0.25
+"""How often a photo goes without the branch that the teacher has taught most (ASPP's 1x1, the pyramid's mean) and without
+each of the others: else nothing would ever ask these. In the second half of a run it happens ever more seldom."""
+
 Sample = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
 
 
@@ -108,11 +112,27 @@ class CachedHeads(nn.Module):
     """The decoders of a `SharedEncoder` as a learner on `CachedFeatures`.
 
     U-Net's two finest levels need finer features than are kept: its score of stride 4 is trained in their place.
+    Branches of ASPP and of the pyramid are left out by chance (drop-path: Larsson et al., 2017, FractalNet, section 3);
+    `progress`, in [0, 1], is the stream's.
     """
 
-    def __init__(self, shared: SharedEncoder):
+    def __init__(self, shared: SharedEncoder, progress: torch.Tensor):
         super().__init__()
-        self.shared = shared
+        self.shared, self.progress = shared, progress
+        decoders = dict(shared.decoders)
+        aspp = decoders["deeplab"].aspp[0].convs if "deeplab" in decoders else ()
+        for branches in (aspp, decoders["pspnet"].pools if "pspnet" in decoders else ()):
+            for n, branch in enumerate(branches):
+                branch.register_forward_hook(self._leave_out(_LEFT_OUT[min(n, 1)]))
+
+    def _leave_out(self, chance: float):
+        def hook(_branch, _inputs, output):
+            if not self.training:
+                return output
+            left = chance * min(1.0, 2 * (1 - self.progress.item()))
+            return output * (torch.rand(len(output), 1, 1, 1, device=output.device) >= left)
+
+        return hook
 
     def train(self, mode: bool = True):
         """Heads that start as the teacher's have its BatchNorms, which claim mean 0 and variance 1: these stay."""
