@@ -24,7 +24,7 @@ grade: .venv/installed  ## checks what students handed in: DIR=folder
 	@$(RUN) -m labkit grade "$(DIR)"
 
 test: .venv/developed  ## every test, the notebooks through nbval included
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: .venv/developed  ## style, types of the spine, the floors, the viewer's JavaScript
 	$(RUN) -m ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from PIL import Image
 from labkit.locale import language, use_language
 
 ROOT = Path(__file__).parents[1]
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # side by side they share the cores, and so do their kernels
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 
 @pytest.fixture(autouse=True)
