@@ -37,7 +37,8 @@ HOSTILE = [
     "line\u2028and paragraph\u2029end\nnew",
 ]
 
-SOURCE = Path(items.__file__).with_name("viewer.js")
+SOURCES = sorted(Path(items.__file__).parent.glob("js/*.mjs"))
+CODE = "".join(path.read_text(encoding="utf-8") for path in SOURCES)
 
 
 @pytest.fixture
@@ -133,15 +134,25 @@ def test_size(load, default_photos):
 
 
 def test_what_travels_is_what_is_written():
-    """The module goes without indents and comments, and nothing else is missing."""
-    lines = [line.strip() for line in SOURCE.read_text(encoding="utf-8").splitlines()]
-    left = [line for line in lines if line not in module().splitlines()]
-    assert left and all(line == "" or line.startswith(("//", "/*", "*")) for line in left)
+    """Of the files' lines only indents, comments, imports and `export` stay behind."""
+    carried = module().splitlines()
+    written = [re.sub("^export (?!default)", "", line.strip()) for line in CODE.splitlines()]
+    left = [line for line in written if line not in carried and line.partition(" // ")[0] not in carried]
+    assert left and all(line == "" or line.startswith(("//", "/*", "*", "import {")) for line in left)
+
+
+def test_files_join_to_one_module():
+    """No name of the viewer's files occurs twice, none is renamed where it is imported, and each file is imported."""
+    names = re.findall(r"^(?:export )?(?:async )?(?:function|class|const|let) ([\w$]+)", CODE, re.MULTILINE)
+    assert len(names) == len(set(names)) > 30
+    imports = re.findall(r'^import \{([^}]+)\} from "\./([\w.]+)";$', CODE, re.MULTILINE)
+    assert len(imports) == CODE.count("import ") and not any(" as " in listed for listed, _ in imports)
+    assert {name for _, name in imports} | {"mount.mjs"} == {path.name for path in SOURCES}
 
 
 def test_words_are_those_of_the_code(root):
     """No `say` ends in a missing text and no text is dead: each stands in the code as a whole or as a tool's name."""
-    code = SOURCE.read_text(encoding="utf-8")
+    code = CODE
     for path in (root / "labkit" / "viewer").glob("*.py"):
         code += re.sub(r'text\("viewer\.', 'text("', path.read_text(encoding="utf-8"))
     keys = viewer_data()["texts"]["ru"].keys()
@@ -154,7 +165,7 @@ def test_words_are_those_of_the_code(root):
 
 def test_every_value_is_given():
     """A word with places for values gets each of them, and no other word gets any."""
-    calls = re.findall(r'\bsay\("(\w+)", \{(.*?) \}\)', SOURCE.read_text(encoding="utf-8"))
+    calls = re.findall(r'\bsay\("(\w+)", \{(.*?) \}\)', CODE)
     given = {key: set(re.findall(r"\w+", values)) for key, values in calls}
     places = {
         key: {name for _, name, _, _ in Formatter().parse(words) if name}
