@@ -24,7 +24,7 @@ export function choice(viewer, key, options) {
     viewer.refresh(true);
   };
   const made = options.map(([value, name]) => make("option", { value, selected: value === settings[key] }, name));
-  const select = make("select", { name: key, onchange }, ...made);
+  const select = make("select", { name: key, onchange }, made);
   return make("label", { class: "choice" }, make("span", {}, say(key)), select);
 }
 
@@ -40,7 +40,7 @@ export function controls(viewer) {
     slider(viewer, "opacity", 1, 0.01, (value) => percent(value, language, 0)),
     slider(viewer, "threshold", 1, 0.01, (value) => decimal(value, language)),
     slider(viewer, "outline", 6, 1, (value) => say("pixels", { value })),
-    ...(items.some(repeats) && items.every((item) => item.classes) ? [choice(viewer, "color_by", colors)] : []),
+    items.some(repeats) && items.every((item) => item.classes) && choice(viewer, "color_by", colors),
   );
 }
 
@@ -57,7 +57,7 @@ export class Bar {
     const lang = language === "ru" ? "en" : "ru";
     const named = { name: "language", lang, "aria-label": data.texts[lang].language_name };
     const other = button(lang.toUpperCase(), () => viewer.setLanguage(lang), named);
-    this.element = make("div", { class: "bar" }, ...this.modes, span("gap"), ...zooms, whole, span("gap"), other);
+    this.element = make("div", { class: "bar" }, this.modes, span("gap"), zooms, whole, span("gap"), other);
     this.write();
   }
 

@@ -17,7 +17,8 @@ function pressArrow(viewer, { key, shiftKey }, target) {
   const { index, pictures, prompts, view } = viewer;
   const { panel } = target.dataset;
   const [dx, dy] = ARROWS[key];
-  if (prompts.ask && panel === "overlay") prompts.moveCursor(dx, dy, shiftKey ? 0.1 : 0.02);
+  const step = shiftKey ? 0.1 : 0.02; // of SAM's cursor
+  if (prompts.ask && panel === "overlay") prompts.moveCursor(dx * step, dy * step);
   else if (panel && (view.zoom > 1 || shiftKey)) {
     const [width, height] = viewer.current.item.size;
     viewer.pan((dx * 0.05 * width) / view.zoom, (dy * 0.05 * height) / view.zoom);

@@ -20,9 +20,8 @@ export class Legend {
     if (answer !== null) this.rows = [this.rows[answer]];
     const rows = this.rows.map(({ row }) => row);
     this.list.replaceChildren(...(rows.length ? rows : [make("li", { class: "empty" }, say("nothing"))]));
-    this.answers.replaceChildren(
-      ...(answer === null ? [] : item.segments.map(({ score }, n) => this.answer(score, n))),
-    );
+    const answers = answer === null ? [] : item.segments;
+    this.answers.replaceChildren(...answers.map(({ score }, n) => this.answer(score, n)));
   }
 
   /** The button of one of SAM's answers. */

@@ -12,17 +12,14 @@ export function thumbnailed(items) {
 export class Thumbnails {
   constructor(viewer) {
     const { pictures, say } = viewer;
+    const several = pictures.length > 1;
     this.viewer = viewer;
-    this.element = make("div", { class: "set", role: "group", "aria-label": say("photos") });
-    this.thumbs = pictures.length > 1 ? thumbnailed(pictures.map(({ item }) => item)).map((n) => this.thumb(n)) : [];
+    this.thumbs = several ? thumbnailed(pictures.map(({ item }) => item)).map((n) => this.thumb(n)) : [];
     const step = (name, sign, by) =>
       button(sign, () => viewer.choose(viewer.index + by), { name, "aria-label": say(name) });
-    if (this.thumbs.length)
-      this.element.append(
-        step("previous", "←", -1),
-        make("div", { class: "thumbs" }, ...this.thumbs.map(({ thumb }) => thumb)),
-        step("next", "→", 1),
-      );
+    const buttons = this.thumbs.map(({ thumb }) => thumb);
+    const parts = [step("previous", "←", -1), make("div", { class: "thumbs" }, buttons), step("next", "→", 1)];
+    this.element = make("div", { class: "set", role: "group", "aria-label": say("photos") }, several && parts);
   }
 
   /** The button to a photo, seen by the same model as the one that is shown, and what tells its pictures. */

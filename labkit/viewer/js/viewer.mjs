@@ -57,7 +57,6 @@ export class Viewer {
   // ---- What is shown ----------------------------------------------------------------------------------------------
 
   say = (key, values = {}) => fill(this.data.texts[this.language][key], values);
-
   nameOf = (segment) => segment[this.language];
 
   get current() {
@@ -149,7 +148,7 @@ export class Viewer {
     const above = [this.bar.element, title, prompts.toolbar(), message, this.stage, readout];
     const below = [this.legend.answers, controls(this), this.legend.list, this.thumbnails.element];
     // No landmark: a report holds several viewers, and landmarks of one name cannot be told apart
-    const viewer = make("div", { ...about, onkeydown: (event) => onKey(this, event) }, ...above, ...below);
+    const viewer = make("div", { ...about, onkeydown: (event) => onKey(this, event) }, above, below);
     shadow.replaceChildren(style, viewer);
     this.resized.observe(this.stage);
   }
