@@ -5,7 +5,7 @@ const ZOOMS = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, 0: 0 };
 
 export function onKey(viewer, event) {
   const target = event.composedPath()[0];
-  event.stopPropagation(); // the notebook's own shortcuts
+  event.stopPropagation(); // the notebook has shortcuts of its own
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (target.matches("input[type=range], select") || !viewer.current) return;
   const act = event.key in ARROWS ? pressArrow : pressKey;
@@ -17,7 +17,7 @@ function pressArrow(viewer, { key, shiftKey }, target) {
   const { index, pictures, prompts, view } = viewer;
   const { panel } = target.dataset;
   const [dx, dy] = ARROWS[key];
-  const step = shiftKey ? 0.1 : 0.02; // of SAM's cursor
+  const step = shiftKey ? 0.1 : 0.02; // of the cursor
   if (prompts.ask && panel === "overlay") prompts.moveCursor(dx * step, dy * step);
   else if (panel && (view.zoom > 1 || shiftKey)) {
     const [width, height] = viewer.current.item.size;

@@ -97,9 +97,9 @@ export class Viewer {
 
   /** Frees what other photos' pictures hold, where there are too many. */
   forget() {
-    const decoded = this.pictures.filter((picture) => picture.places);
-    const others = decoded.filter((picture) => !this.twins.includes(picture));
-    for (const picture of others.slice(0, Math.max(decoded.length - MOST_DECODED, 0))) picture.release();
+    const others = this.pictures.filter((picture) => picture.places && !this.twins.includes(picture));
+    const many = others.length + this.twins.length - MOST_DECODED;
+    for (const picture of others.slice(0, Math.max(many, 0))) picture.release();
   }
 
   setMode(mode) {
