@@ -1,4 +1,4 @@
-// The arithmetic of the table of grades, without a browser: node --test tests/gradebook.test.mjs
+// The arithmetic of the table of grades, without a browser: node --test tests/grading/gradebook.test.mjs
 
 import assert from "node:assert/strict";
 import test from "node:test";

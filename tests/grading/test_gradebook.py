@@ -7,8 +7,6 @@ import io
 import json
 import os
 import re
-import shutil
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -566,19 +564,6 @@ def test_two_hundred_reports(open_page, thumbnails, tmp_path, rows):
 
 
 # ---- The script -----------------------------------------------------------------------------------------------------
-
-
-def test_javascript(root):
-    """`node --test` passes, and has run every test that stands in the file."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    path = root / "tests" / "grading" / "gradebook.test.mjs"
-    command = [node, "--test", "--test-reporter=tap", str(path)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    wanted = len(re.findall(r"^test\(", path.read_text(encoding="utf-8"), re.MULTILINE))
-    assert wanted > 5 and f"# pass {wanted}\n" in done.stdout, done.stdout
 
 
 def test_every_word_is_used():

@@ -1,4 +1,4 @@
-// The viewer's arithmetic, without a browser: node --test tests/viewer.test.mjs
+// The viewer's arithmetic, without a browser: node --test tests/viewer/viewer.test.mjs
 
 import assert from "node:assert/strict";
 import test from "node:test";
