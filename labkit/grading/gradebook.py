@@ -32,6 +32,7 @@ from labkit.io.files import safe_name, write_whole
 from labkit.locale import language, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
+from labkit.viewer.items import module
 from labkit.viewer.viewer import script_json
 
 __all__ = ["write_gradebook"]
@@ -63,7 +64,7 @@ def write_gradebook(
             given = [marks.given.get(key_of(row.sha256, row.file), _NOBODY) for row in works.rows]
             data = {**_about(works, marks, roster), "book": _book(page, works.rows)}
             data |= {"anonymous": anonymous, "maximum": rubric.maximum or None}
-            style, script = ((_HERE / f"gradebook.{suffix}").read_text("utf-8") for suffix in ("css", "js"))
+            style, script = (_HERE / "gradebook.css").read_text("utf-8"), module(_HERE / "js" / "gradebook.mjs")
             values = {"style": style, "script": f"{script}\nopenBook();\n", "data": data, "marks": marks.record()}
             files = {page: _rendered("gradebook", **values), out / "open.html": _rendered("open")}
             if not anonymous or any(mark.mark for mark in given):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ DEPTH = 12
 """At most so many masks over one another travel; what lies still deeper cannot be uncovered."""
 
 _HERE = Path(__file__).parent
+_IMPORT = re.compile(r'^import \{[\w\s,]+\} from "([\w./]+)";\n', re.MULTILINE)
+_TRAILING = re.compile(r" // [^'\"`]*$")  # no text or pattern of a line ends in it
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def viewer_data() -> dict[str, Any]:
@@ -40,10 +44,24 @@ def viewer_data() -> dict[str, Any]:
     return {"texts": words, "language": language(), "css": (_HERE / "viewer.css").read_text("utf-8")}
 
 
-def module() -> str:
-    """The viewer's JavaScript, an ES module, without indents and comments: every output carries it."""
-    lines = (line.strip() for line in (_HERE / "viewer.js").read_text("utf-8").splitlines())
+def module(entry: Path = _HERE / "js" / "mount.mjs") -> str:
+    """A JavaScript module and all that it imports, as one that every output carries: without indents and comments.
+
+    What is imported stands above, so that the files are as if written one below the other: no name of theirs occurs
+    twice, none is imported under another name, and no two import each other.
+    """
+    lines = (_TRAILING.sub("", line.strip()) for line in "".join(_files(entry, {}).values()).splitlines())
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/**", "*")))
+
+
+def _files(path: Path, files: dict[Path, str]) -> dict[Path, str]:
+    """The file, after all those that it imports and `files` does not have yet, without imports and exports."""
+    code = path.read_text("utf-8")
+    for name in _IMPORT.findall(code):
+        if (imported := (path.parent / name).resolve()) not in files:
+            _files(imported, files)
+    files[path.resolve()] = _EXPORT.sub("", _IMPORT.sub("", code))
+    return files
 
 
 def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:

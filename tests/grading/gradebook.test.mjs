@@ -1,13 +1,11 @@
-// The arithmetic of the table of grades, without a browser: node --test tests/gradebook.test.mjs
+// The arithmetic of the table of grades, without a browser: node --test tests/grading/gradebook.test.mjs
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import test from "node:test";
 
-// Through an address of its own: so it is an ES module in every version of node, with no package.json beside it
-const source = await readFile(new URL("../../labkit/grading/gradebook.js", import.meta.url));
-const book = await import(`data:text/javascript;base64,${source.toString("base64")}`);
-const { bare, compare, decoded, folded, guarded, keyOf, readCsv, readMark, readMarks, takeNewer, writeCsv } = book;
+import { bare, decoded, guarded, readCsv, writeCsv } from "../../labkit/grading/js/csv.mjs";
+import { keyOf, readMark, readMarks, takeNewer } from "../../labkit/grading/js/marks.mjs";
+import { compare, folded } from "../../labkit/grading/js/table.mjs";
 
 const HOSTILE = ["=1+1", "+7", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "\n-2", "'=1"];
 

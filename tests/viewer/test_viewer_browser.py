@@ -17,6 +17,7 @@ from labkit.figures import colors_of, named_segments, rgb
 from labkit.locale import use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
+from labkit.viewer.items import items_of
 from labkit.viewer.viewer import page_part
 
 MARKUP = "<img src=x onerror=alert(1)>.png"
@@ -527,6 +528,31 @@ def test_pan(view, semantic):
     for key in ("ArrowLeft", "ArrowUp"):
         shown.key(key)
     assert np.abs(shown.pixels("photo") - dragged).mean() < 0.5
+
+
+def test_two_fingers(view, semantic):
+    """Two fingers that part zoom in; one that goes on after the other is lifted raises nothing."""
+    shown = view(semantic)
+    shown.canvas("photo").evaluate(
+        """(canvas) => {
+          canvas.setPointerCapture = () => {};
+          const say = (type, pointerId, clientX) =>
+            canvas.dispatchEvent(new PointerEvent(type, { pointerId, clientX, clientY: 90 }));
+          say("pointerdown", 1, 100);
+          say("pointerdown", 2, 150);
+          say("pointermove", 2, 200);
+          say("pointerup", 2, 200);
+          say("pointermove", 1, 90);
+        }"""
+    )
+    assert zoom_of(shown) == 200
+
+
+def test_another_photo_is_whole(view, horses, cat):
+    """A viewer that is given a photo of another size, as a widget is, shows all of it."""
+    shown = view(page_part([horses]).replace("\nmountMarked(", "\nwindow.viewer = mountMarked("))
+    shown.page.evaluate("(items) => viewer.setItems(items)", items_of([cat]))
+    assert np.array_equal(shown.pixels("photo"), view(page_part([cat])).pixels("photo"))
 
 
 # ---- SAM's answers ------------------------------------------------------------------------------------------------

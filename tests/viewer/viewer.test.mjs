@@ -1,14 +1,19 @@
-// The viewer's arithmetic, without a browser: node --test tests/viewer.test.mjs
+// The viewer's arithmetic, without a browser: node --test tests/viewer/viewer.test.mjs
 
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import test from "node:test";
-
-// Through an address of its own: so it is an ES module in every version of node, with no package.json beside it
-const source = await readFile(new URL("../../labkit/viewer/viewer.js", import.meta.url));
-const viewer = await import(`data:text/javascript;base64,${source.toString("base64")}`);
-const { clampView, colorNumber, decimal, fill, outline, percent, readIds, readLevels, showSegments, zoomAt } = viewer;
-const { thumbnailed, withPhotos } = viewer;
+import { decimal, fill, percent } from "../../labkit/viewer/js/page.mjs";
+import { withPhotos } from "../../labkit/viewer/js/picture.mjs";
+import {
+  clampView,
+  colorNumber,
+  outline,
+  readIds,
+  readLevels,
+  showSegments,
+  zoomAt,
+} from "../../labkit/viewer/js/pixels.mjs";
+import { thumbnailed } from "../../labkit/viewer/js/thumbnails.mjs";
 
 /** Numbers in [0, 1) that are the same at every run (mulberry32). */
 function randomNumbers(seed) {

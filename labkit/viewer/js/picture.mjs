@@ -1,0 +1,127 @@
+// One result, decoded: what is asked of it is painted into two canvases, the segments and their outlines.
+
+import { clamp, colorNumber, outline, readIds, readLevels, showSegments } from "./pixels.mjs";
+
+const LEVELS = 200; // of confidence: two to a step of the threshold, so that it cuts exactly where it says
+
+/** The items, each with its photo: one that an item before has carried travels as that item's number. */
+export function withPhotos(items) {
+  return items.map((item) => (typeof item.photo === "number" ? { ...item, photo: items[item.photo].photo } : item));
+}
+
+export const samePhoto = (a, b) => a.name === b.name && String(a.size) === String(b.size);
+
+export const colorOf = (segment, by) => (by === "class" ? segment.class_color : segment.color);
+
+async function decode(address) {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  return image;
+}
+
+function contextOf([width, height], options) {
+  return Object.assign(document.createElement("canvas"), { width, height }).getContext("2d", options);
+}
+
+async function bytesOf(address, size) {
+  const context = contextOf(size, { willReadFrequently: true, colorSpace: "srgb" });
+  context.drawImage(await decode(address), 0, 0);
+  return context.getImageData(0, 0, ...size).data;
+}
+
+/** A canvas and the pixels, as numbers, that `put` shows in it. */
+function surface(size) {
+  const context = contextOf(size);
+  const image = context.createImageData(...size);
+  const put = () => context.putImageData(image, 0, 0);
+  return { canvas: context.canvas, pixels: new Uint32Array(image.data.buffer), put };
+}
+
+export class Picture {
+  hidden = new Set();
+
+  /** `photo` where it has been decoded for another result. */
+  constructor(item, photo = null) {
+    Object.assign(this, { item, photo, answer: item.answers ? 0 : null });
+  }
+
+  async load() {
+    const { photo, confidence, layers, segments, size } = this.item;
+    const order = segments.map((segment) => segment.id);
+    const [decoded, levels, ...ids] = await Promise.all([
+      this.photo ?? decode(photo),
+      bytesOf(confidence, size),
+      ...layers.map((layer) => bytesOf(layer, size)),
+    ]);
+    this.photo = decoded;
+    this.places = {
+      levels: readLevels(levels),
+      layers: ids.map((layer) => readIds(layer, order)),
+      scores: Uint8Array.from([0, ...segments.map((segment) => Math.floor(segment.score * LEVELS + 1e-4))]),
+      below: new Float64Array(order.length + 1),
+    };
+    for (const layer of this.places.layers.slice(1)) for (const place of layer) this.places.below[place]++;
+    this.top = new Uint16Array(size[0] * size[1]);
+    [this.mask, this.edge] = [surface(size), surface(size)];
+    this.whole = showSegments(this.places, 0, new Uint8Array(order.length + 1).fill(1), this.top);
+  }
+
+  /** Forgets what `load` and `paint` made, to free the memory. */
+  release() {
+    for (const { canvas } of [this.mask, this.edge]) canvas.width = canvas.height = 0;
+    this.places = this.top = this.mask = this.edge = null;
+  }
+
+  /** Paints what the settings ask for; of a segment that is lit up the others are dimmed. */
+  paint({ threshold, outline: reach, color_by }, lit) {
+    const { top, mask, edge, hidden, answer } = this;
+    const { segments, size } = this.item;
+    const shown = segments.map(({ id }, n) => !hidden.has(id) && (answer === null || answer === n));
+    this.counts = showSegments(this.places, Math.round(threshold * LEVELS), Uint8Array.from([0, ...shown]), top);
+    const dims = lit !== null && !hidden.has(lit);
+    const alpha = (id) => (dims && lit !== id ? 56 : 255);
+    const colors = segments.map((segment) => colorNumber(colorOf(segment, color_by), alpha(segment.id)));
+    const palette = Uint32Array.from([0, ...colors]);
+    const { pixels } = mask;
+    for (let i = 0; i < top.length; i++) pixels[i] = palette[top[i]];
+    outline(top, ...size, reach, palette, edge.pixels);
+    mask.put();
+    edge.put();
+  }
+
+  /** The share of the photo that the threshold leaves of a segment. */
+  share(n) {
+    const whole = this.whole[n + 1];
+    return whole ? (this.item.segments[n].share * this.counts[n + 1]) / whole : 0;
+  }
+
+  /** The segment that the pixel (x, y) shows, null for the background, and its confidence; nothing beside the photo. */
+  at(x, y) {
+    const [width, height] = this.item.size;
+    if (!this.places || x < 0 || y < 0 || x >= width || y >= height) return null;
+    const { layers, levels, scores } = this.places;
+    const i = y * width + x;
+    const place = this.top[i];
+    const level = place === layers[0][i] ? levels[i] : scores[place];
+    return { segment: place ? this.item.segments[place - 1] : null, confidence: Math.ceil(level / 2) / 100 };
+  }
+
+  /** A place of the picture that travels in pixels of the photo itself, inside it. */
+  onPhoto(place) {
+    const { size, photo_size } = this.item;
+    const scale = photo_size[0] / size[0];
+    return place.map((value, n) => clamp(Math.floor(value * scale), 0, photo_size[n] - 1));
+  }
+
+  /** Draws the photo, the mask or the overlay into the context, whose transform is the view. */
+  draw(context, kind, opacity) {
+    context.fillStyle = "#000";
+    if (kind === "mask") context.fillRect(0, 0, ...this.item.size);
+    else context.drawImage(this.photo, 0, 0, ...this.item.size);
+    if (kind === "overlay") context.globalAlpha = opacity;
+    if (kind !== "photo") context.drawImage(this.mask.canvas, 0, 0);
+    context.globalAlpha = 1;
+    if (kind === "overlay") context.drawImage(this.edge.canvas, 0, 0);
+  }
+}
