@@ -24,12 +24,12 @@ FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
 
 EMBEDDED: dict[str, str] = {
-    "deeplab": "195cffa2b099088a33cfe1dc508213a7833feadbed2d2d0a9dc80406b25f8745",
+    "deeplab": "f021dc3c8f7abaae419c0c16a5c487b472c097058ffe993672d8984890a49407",
     "unet": "4e9e434243473215e47a4d2c067a8368e46ddd720b81fac6bee1e588033a1d6d",
     "fcn": "d02a5a3aaedbf664846d42229e43500a5d1c240fda6191169ff3b301cb7d2543",
-    "mask_rcnn": "51810516455ad759facd782f45d45e0c8bbff653ee89872f6f3d0027e82b72e7",
+    "mask_rcnn": "976ddfc19db6713b2027c1389c5a70ef2ce5164a5886dcb18bf8b2efddb224bf",
     "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
-    "pspnet": "0e5c486f7656dfffd7a2108a0d7c609c81b48da22be45e13afee84b96d532324",
+    "pspnet": "f5b0618bfe2234670c16ada9803c5016dd6eb16357ad63cc30105d4f079f2dc2",
 }
 """The sha256 of each variant's embedded file."""
 
@@ -38,6 +38,7 @@ FORMER: dict[str, tuple[str, ...]] = {
         "f617a6ca63b45771226c8f1c4b88506108bcebf1b2d203501ada93da6fcbd200",
         "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
         "4fa633ae83dbfd8737b23ef36aedd9624fa5649b4617772261519fb0cf1bb1b1",
+        "195cffa2b099088a33cfe1dc508213a7833feadbed2d2d0a9dc80406b25f8745",
     ),
     "unet": (
         "620b69a84349b2a413d7b5e93c59343691cd7bb1e817a003b2f24df3fe2c1107",
@@ -60,10 +61,12 @@ FORMER: dict[str, tuple[str, ...]] = {
         "b643e0b3f4c2f8946fe7d949ac02a84e38bea9f4634a94b66382d0c8e22914ed",
         "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
         "342ff894e8253352c1119e7411f21b4ad5360bad898b500b8ba5c56ba109f809",
+        "0e5c486f7656dfffd7a2108a0d7c609c81b48da22be45e13afee84b96d532324",
     ),
     "mask_rcnn": (
         "419406e51e8b201170513ef46da2a1f766ec277fa3c1f8e71def570a8717484b",
         "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
+        "51810516455ad759facd782f45d45e0c8bbff653ee89872f6f3d0027e82b72e7",
     ),
 }
 """The sha256 of the embedded files that earlier versions of the kit came with: their reports are known by them."""
