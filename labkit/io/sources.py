@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import unicodedata
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
@@ -20,7 +19,7 @@ from typing import Any, BinaryIO
 
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
-from labkit.io.files import natural, some
+from labkit.io.files import natural, nfc, some
 from labkit.io.zips import Member, walk
 from labkit.locale import text
 
@@ -114,7 +113,7 @@ def given(source: object) -> str:
 
 def shown(path: str | os.PathLike[str]) -> str:
     """A path for a line of text: a name that is not text, or holds a line break, must not break the printing of it."""
-    name = unicodedata.normalize("NFC", os.fspath(path))
+    name = nfc(os.fspath(path))
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
@@ -217,7 +216,7 @@ def _masks(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     perhaps: dict[tuple[str, ...], tuple[str, str]] = {}
     photos = set()
     for parts in paths:
-        stem, suffix = os.path.splitext(unicodedata.normalize("NFC", parts[-1]).casefold())
+        stem, suffix = os.path.splitext(nfc(parts[-1]).casefold())
         folder = next((part for part in parts[:-1] if part.lower() in MASK_FOLDERS), "")
         inside = any(map(_PERHAPS_FOLDER.fullmatch, parts[:-1]))
         if _MASK.fullmatch("/".join(parts[-2:])):

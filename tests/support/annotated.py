@@ -48,6 +48,11 @@ def block(left, top, right, bottom, size=(80, 100)):
     return mask
 
 
+CAT = block(10, 10, 60, 50)
+CAT_SHAPE = {"label": "cat", "points": [[10, 10], [59, 10], [59, 49], [10, 49]]}
+"""The same by labelme's outline."""
+
+
 def runs_of(mask):
     """Uncompressed RLE, counted by hand: columns first, zeros first."""
     flat = mask.T.ravel().astype(int).tolist()
