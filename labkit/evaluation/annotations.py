@@ -18,10 +18,12 @@ from labkit.evaluation.coco import coco_record, read_coco
 from labkit.evaluation.entries import content, refused, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import class_of, read_class_masks, read_mask
+from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
+from labkit.io.folders import beside
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.io.sources import IMAGE_SUFFIXES, beside, mask_folders, masked
+from labkit.io.masks import mask_folders, masked
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation

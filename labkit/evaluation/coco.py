@@ -15,8 +15,8 @@ from labkit.classes import VOC, LabelSet
 from labkit.evaluation.entries import Entries, content, has_list, parsed, stem
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc
+from labkit.io.folders import state
 from labkit.io.rle import run_lengths
-from labkit.io.sources import state
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 

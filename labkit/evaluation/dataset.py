@@ -25,10 +25,9 @@ from PIL import Image
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.masks import LOW, low
-from labkit.io.decode import decode, upright_size, why
+from labkit.io.decode import IMAGE_SUFFIXES, decode, upright_size, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc
-from labkit.io.sources import IMAGE_SUFFIXES
 from labkit.locale import text
 
 __all__ = ["Dataset", "Instance", "read_split"]

@@ -21,7 +21,7 @@ from labkit.classes import VOC, LabelSet
 from labkit.io.decode import Unreadable, opened
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
-from labkit.io.sources import read_file
+from labkit.io.folders import read_file
 from labkit.locale import plural
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation

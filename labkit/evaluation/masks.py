@@ -11,8 +11,9 @@ from PIL import Image
 
 from labkit.classes import IGNORE, VOC, LabelSet
 from labkit.evaluation.entries import Entries, content, stem
+from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import decoded, nfc, some
-from labkit.io.sources import IMAGE_SUFFIXES, beside
+from labkit.io.folders import beside
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 

@@ -28,10 +28,10 @@ from labkit.grading.rubric import Rubric, read_rubric
 from labkit.grading.similarity import compared
 from labkit.grading.submissions import Source, Submission, content, distinct, find_sources, members, read
 from labkit.grading.workers import Lost, in_workers
+from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
 from labkit.io.files import some, write_whole
 from labkit.io.kit import KIT_IMAGES
-from labkit.io.sources import IMAGE_SUFFIXES
 from labkit.locale import language, plural, text
 from labkit.report.checks import Check, checks, found_on
 from labkit.report.consistency import disagreements

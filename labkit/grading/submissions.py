@@ -17,10 +17,10 @@ from typing import Any
 
 from labkit.grading.facts import as_prose, told_in
 from labkit.grading.kept import KEPT
-from labkit.io.decode import Unreadable
+from labkit.io.decode import IMAGE_SUFFIXES, Unreadable
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import natural
-from labkit.io.sources import IMAGE_SUFFIXES, SILENT_NAMES, shown
+from labkit.io.sources import SILENT_NAMES, shown
 from labkit.io.zips import Member, walk
 from labkit.locale import text
 from labkit.report.answers import complete, outputs_text, report_data

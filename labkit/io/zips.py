@@ -54,6 +54,11 @@ class Member:
         return tuple(part for part in self.name.split("/") if part not in ("", "."))
 
     @property
+    def inside(self) -> tuple[str, ...]:
+        """Its path without `..`, for display: nothing is written there."""
+        return tuple(part for part in self.parts if part != "..")
+
+    @property
     def climbs(self) -> bool:
         """Whether its path leads out of the zip."""
         return ".." in self.parts or self.name.startswith("/") or ":" in self.name[:2]
