@@ -59,9 +59,12 @@ def _open(jpeg: bytes, mode: str, side: int) -> Image.Image:
         return image.convert(mode)
 
 
-def look(jpeg: bytes) -> str:
-    """A photo's grey values without its frame, 64x64 bytes in base64. ValueError for what is no JPEG."""
-    grey = _open(jpeg, "L", 3 * SIDE).resize((3 * SIDE, 3 * SIDE), Image.Resampling.BOX)
+def look(jpeg: bytes) -> str | None:
+    """A photo's grey values without its frame, 64x64 bytes in base64. None for what is no JPEG."""
+    try:
+        grey = _open(jpeg, "L", 3 * SIDE).resize((3 * SIDE, 3 * SIDE), Image.Resampling.BOX)
+    except ValueError:
+        return None
     pixels = np.asarray(grey, np.float32)
     for _ in range(2):
         lively = np.flatnonzero(pixels.std(1) >= _EVEN)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from labkit.grading.facts import word_list
 from labkit.grading.rows import Beside, Remark, Row
-from labkit.grading.submissions import Source
+from labkit.grading.sources import Source
 from labkit.locale import text
 
 __all__ = ["Person", "Works", "folded", "person_of", "stem_of", "works"]

@@ -8,7 +8,7 @@ from typing import Any
 from labkit.locale import number
 from labkit.report.checks import Check
 
-__all__ = ["KINDS", "MIN_IOU", "Beside", "PhotoRow", "Remark", "Row", "floored"]
+__all__ = ["KINDS", "LISTED", "MIN_IOU", "Beside", "PhotoRow", "Remark", "Row", "floored"]
 
 KINDS = (
     "unreadable",  # the file cannot be read
@@ -28,6 +28,9 @@ KINDS = (
 
 MIN_IOU = 0.98
 """Masks of a lower IoU with the model's own are marked."""
+
+LISTED = 5
+"""Names in a sentence of a remark."""
 
 
 @dataclass(frozen=True)

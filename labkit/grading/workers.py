@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
+from tqdm import tqdm
 
 from labkit.io.errors import LabkitError
 from labkit.locale import language, text, use_language
@@ -25,7 +26,10 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-__all__ = ["Lost", "in_workers"]
+__all__ = ["SECONDS", "Lost", "done", "in_workers"]
+
+SECONDS, MEGABYTES = 60.0, 3000
+"""Of the processor and of memory, for reading a report."""
 
 _WORKERS = 2
 
@@ -56,6 +60,26 @@ class Lost:
         if isinstance(error, (TimeoutError, ProcessExpired)):
             return cls("slow")
         return cls("failed", f"{type(error).__name__}: {str(error)[:200]}")
+
+
+def done(
+    work: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    label: str = "",
+    seconds: Callable[[Any], float] = lambda _: SECONDS,
+    megabytes: int | None = MEGABYTES,
+) -> list[Any]:
+    """The answers to tasks in their order. Meanwhile a bar on a terminal, else a line at each tenth of the way."""
+    answers: dict[int, Any] = {}
+    bar = tqdm(total=len(tasks), desc=label, leave=False, disable=not (label and tasks and sys.stderr.isatty()))
+    with bar:
+        for place, answer in in_workers(work, tasks, seconds, megabytes):
+            answers[place] = answer
+            bar.update()
+            done = len(answers)
+            if label and bar.disable and done * 10 // len(tasks) > (done - 1) * 10 // len(tasks):
+                print(f"{label}: {done}/{len(tasks)}", file=sys.stderr, flush=True)
+    return [answers[place] for place in range(len(tasks))]
 
 
 def in_workers(

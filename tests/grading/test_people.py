@@ -8,7 +8,7 @@ import pytest
 
 from labkit.grading.people import person_of, stem_of, works
 from labkit.grading.rows import Row
-from labkit.grading.submissions import Source
+from labkit.grading.sources import Source
 from labkit.locale import text
 from labkit.report.checks import Check
 
