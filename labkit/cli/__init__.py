@@ -3,8 +3,6 @@
 Exit codes: 0 all done; 1 something failed (named on stderr, the rest is written); 2 the call was wrong.
 """
 
-from __future__ import annotations
-
 import argparse
 import io
 import os

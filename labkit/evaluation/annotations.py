@@ -6,8 +6,6 @@ of each pixel; `NAME.CLASS.mask.png`, a mask of one class or, with a number afte
 JSON, which may hold many photos. They belong to the upright photo.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """COCO JSON: the objects of one photo among many."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from functools import lru_cache

@@ -11,8 +11,6 @@ partial.txt            names of photos on which only some classes are labelled (
 Photos and masks are upright, as everywhere in the kit. Text files may come from any editor or spreadsheet.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import sys
@@ -29,11 +27,12 @@ from labkit.io.decode import IMAGE_SUFFIXES, decode, upright_size, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc
 from labkit.locale import text
+from labkit.photos import MAX_PIXELS
 
 __all__ = ["Dataset", "Instance", "read_split"]
 
 _COLUMNS = ("instance", "voc_id", "area_px", "x0", "y0", "x1", "y1")
-_UNSCALED, _MAX_PIXELS = 1 << 20, 200_000_000
+_UNSCALED = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Dataset:
 
     def image(self, name: str) -> Image.Image:
         """The photo as an upright RGB image."""
-        return Image.fromarray(self._opened(self.image_path(name), lambda f: decode(f, _UNSCALED, _MAX_PIXELS).pixels))
+        return Image.fromarray(self._opened(self.image_path(name), lambda f: decode(f, _UNSCALED, MAX_PIXELS).pixels))
 
     def semantic(self, name: str) -> np.ndarray:
         """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.

@@ -4,8 +4,6 @@
 be read is named in `notes` and costs only itself, unless it is all that there is.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

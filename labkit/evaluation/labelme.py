@@ -1,7 +1,5 @@
 """Outlines as labelme writes them."""
 
-from __future__ import annotations
-
 import base64
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Masks as pictures: label ids or colours, one file a photo, or one file a class or an object."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A folder of handed-in reports becomes a table: each is read, checked anew and compared with the others."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What an earlier run has worked out, bound to this kit and this instructor: the folder alone is not believed."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import hmac

@@ -5,10 +5,7 @@ their correlation. Fine: what is left of 64x64 pixels without their slow changes
 against each other by phase (the correlation theorem); other photos of like make do not agree in that.
 """
 
-from __future__ import annotations
-
 import base64
-import io
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from itertools import product
@@ -21,6 +18,7 @@ from scipy import fft, ndimage
 from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
 from labkit.io.decode import opened
+from labkit.io.jpeg import data_address
 from labkit.io.rle import decode_mask
 from labkit.photos import Photo
 from labkit.report.consistency import MAX_PIXELS
@@ -166,9 +164,7 @@ def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | 
     image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     if result is not None:
         image = Image.fromarray(overlay_image(_small(np.array(image), result, classes), outline=1))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=55)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_address(image, "JPEG", quality=55)
 
 
 def _small(pixels: np.ndarray, result: dict[str, Any], classes: str | None) -> Segmentation:

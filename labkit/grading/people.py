@@ -1,7 +1,5 @@
 """Whose a file is: what the learning system's folders say, not what the file says of itself."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence

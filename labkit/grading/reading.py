@@ -1,7 +1,5 @@
 """A handed-in file becomes a row: read, checked anew, and cut to what a table has room for."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Sequence

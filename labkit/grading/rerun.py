@@ -1,7 +1,5 @@
 """Masks made again: the models are run on what rows carry, and the rows say how far the masks are the models' own."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 

@@ -1,7 +1,5 @@
 """A row of the table of grades: what is known of one student's work, in JSON's types, so that a run can be resumed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,12 +103,12 @@ class Row:
         """The smallest IoU of its photos, None where none was computed."""
         return min((photo.iou for photo in self.photos if photo.iou is not None), default=None)
 
-    def with_remarks(self, *remarks: Remark) -> Row:
+    def with_remarks(self, *remarks: Remark) -> "Row":
         """The row with more remarks."""
         return replace(self, remarks=(*self.remarks, *remarks))
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> Row:
+    def of(cls, record: dict[str, Any]) -> "Row":
         """The row of a record of `asdict` that JSON has kept."""
         kinds = {"beside": Beside, "checks": Check, "remarks": Remark, "photos": PhotoRow}
         parts = {name: tuple(kind(**one) for one in record[name]) for name, kind in kinds.items()}

@@ -1,7 +1,5 @@
 """The same photos or the same text in two reports: marked in the rows of both."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -133,11 +131,11 @@ class _Prose:
     phrases: frozenset[int]
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> _Prose:
+    def of(cls, words: Sequence[str]) -> "_Prose":
         marks = [hash(word) for word in words]
         return cls(marks, frozenset(hash(tuple(marks[n : n + _PHRASE])) for n in range(len(marks) - _PHRASE + 1)))
 
-    def alike(self, other: _Prose) -> float:
+    def alike(self, other: "_Prose") -> float:
         """What the texts have in common, in [0, 1], 0 where that is less than `SAME`: phrases in whatever order, or
         words in one order, with others between them (2 LCS / (n + m))."""
         both = len(self.phrases & other.phrases)

@@ -1,7 +1,5 @@
 """Handed-in files as they lie in a folder and its zips: found, or told why not, and given as bytes with limits."""
 
-from __future__ import annotations
-
 import io
 import os
 import stat

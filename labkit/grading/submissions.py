@@ -1,7 +1,5 @@
 """What a handed-in file holds: a page or a notebook, read with limits, and nothing in it ever run or rendered."""
 
-from __future__ import annotations
-
 import codecs
 import json
 from dataclasses import dataclass

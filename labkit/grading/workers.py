@@ -1,7 +1,5 @@
 """Work in processes of their own: a task that crashes, hangs or eats up the memory costs only itself."""
 
-from __future__ import annotations
-
 import logging
 import math
 import multiprocessing
@@ -51,7 +49,7 @@ class Lost:
         return text(f"grade.lost_{self.why}", error=self.error)
 
     @classmethod
-    def by(cls, error: BaseException) -> Lost:
+    def by(cls, error: BaseException) -> "Lost":
         """What came of a task that ended with an exception, its own or the pool's."""
         if isinstance(error, MemoryError):
             return cls("memory")

@@ -3,8 +3,6 @@
 `sources` finds the files, `photos` says what became of them; the pixels are made here.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct

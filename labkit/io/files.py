@@ -1,7 +1,5 @@
 """Files that are never half written, names that every disk takes, lists of names that stay short."""
 
-from __future__ import annotations
-
 import os
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Folders on the disk and in a zip (ZIP/FOLDER), read alike."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 from contextlib import suppress

@@ -4,8 +4,6 @@ Some names leave no doubt (`x.mask.png`, what lies in `masks`). Others may as we
 people in masks (`x_mask.png`, what lies in `with_mask`): of these a mask is what has a photo of its name.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Iterator

@@ -4,8 +4,6 @@ Nothing is unpacked to disk. What cannot be a photo is passed over in silence on
 file is given, and says at `open` why it cannot be had.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import re

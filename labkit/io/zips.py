@@ -1,7 +1,5 @@
 """One walk through a zip that nobody vouches for: its files by their right names, each with why it must not be read."""
 
-from __future__ import annotations
-
 import math
 import zipfile
 from collections.abc import Callable, Iterator

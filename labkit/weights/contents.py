@@ -1,7 +1,5 @@
 """What a file of weights holds: the weights in the zip around them, and whether they are what the release says."""
 
-from __future__ import annotations
-
 import shutil
 import zipfile
 import zlib

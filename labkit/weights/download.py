@@ -4,8 +4,6 @@ A download whose process ended starts anew. What can be set from outside: `LABKI
 (a base address that is asked first), `LABKIT_OFFLINE=1` (no network), and the proxies' usual variables.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

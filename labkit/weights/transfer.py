@@ -4,8 +4,6 @@ A download that breaks off goes on where it was, if the server can (RFC 9110, se
 urllib3's Retry does that, nor say why the user waits.
 """
 
-from __future__ import annotations
-
 import errno
 import html
 import os

@@ -1,7 +1,5 @@
 """The command line: files, exit codes, and one-line errors without a traceback."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -106,18 +104,8 @@ def test_prompts_in_pixels_of_the_file(tmp_path, root, capsys):
     assert (record["size"], record["file_size"]) == ([1536, 2048], [2025, 2700])
     outside = {"--point": ("2701,3", "(2701, 3) вне фото"), "--box": ("2800,9,2900,50", "(2800, 9, 2900, 50)")}
     for prompt, (given, said) in outside.items():
-        arguments = [
-            "segment",
-            "4",
-            str(tmp_path / "big.jpg"),
-            prompt,
-            given,
-            "--out",
-            str(tmp_path),
-            "--device",
-            "cpu",
-        ]
-        assert main(arguments) == 1
+        arguments = [prompt, given, "--out", str(tmp_path), "--device", "cpu"]
+        assert main(["segment", "4", str(tmp_path / "big.jpg"), *arguments]) == 1
         error = capsys.readouterr().err
         assert said in error and "фото 2700×2025" in error and "умножьте" not in error
 

@@ -1,7 +1,5 @@
 """Ground truth is found: the kit's outlines, a student's own files, where tools put them."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

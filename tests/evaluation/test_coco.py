@@ -1,7 +1,5 @@
 """COCO JSON: against pycocotools, by name, and what is said of broken ones."""
 
-from __future__ import annotations
-
 import json
 import os
 

@@ -1,7 +1,5 @@
 """What all formats of annotations have in common: sizes, encodings, limits."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

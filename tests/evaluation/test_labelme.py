@@ -1,7 +1,5 @@
 """Labelme's outlines and masks, also broken, hostile or odd ones."""
 
-from __future__ import annotations
-
 import base64
 import json
 import time

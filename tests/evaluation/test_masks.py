@@ -1,7 +1,5 @@
 """Masks as pictures, of whatever mode and colours."""
 
-from __future__ import annotations
-
 import time
 
 import numpy as np

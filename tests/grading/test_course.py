@@ -1,7 +1,5 @@
 """A whole course: fifty mixed files as Moodle gives them, graded with a roster and points, and looked at."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

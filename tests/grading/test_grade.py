@@ -1,7 +1,5 @@
 """`labkit grade` from inside: what a row says of a report, what is kept, what a bad file and a wrong call cost."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

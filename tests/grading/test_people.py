@@ -1,7 +1,5 @@
 """Whose a file is: the layouts of learning systems, one row a student, nothing left out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

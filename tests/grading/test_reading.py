@@ -1,7 +1,5 @@
 """A row: what it says of a report, and how little room it takes."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from pathlib import Path

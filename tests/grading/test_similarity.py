@@ -1,7 +1,5 @@
 """Pairs of reports: the same photos, the same text, and no more than that."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io

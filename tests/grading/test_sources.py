@@ -1,7 +1,5 @@
 """Handed-in files: what is found in a folder and its zips, and what is refused."""
 
-from __future__ import annotations
-
 import os
 import zipfile
 

@@ -1,7 +1,5 @@
 """What is read of a handed-in file, and what its seals say."""
 
-from __future__ import annotations
-
 import copy
 
 import nbformat

@@ -1,7 +1,5 @@
 """Limited processes: whatever a task does, it costs only itself."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Folders on the disk and in a zip."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

@@ -1,7 +1,5 @@
 """Which files of a folder or a zip are photos, and which are masks of photos."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

@@ -1,7 +1,5 @@
 """Annotations as people and their tools write them."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """A release of the catalogue at another address, and checkpoints to lie there."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A server on 127.0.0.1, and a cache in which only good files may be left."""
 
-from __future__ import annotations
-
 import json
 import os
 

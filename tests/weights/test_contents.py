@@ -1,7 +1,5 @@
 """What is in a file: zips, hashes, checkpoints."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 

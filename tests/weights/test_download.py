@@ -1,7 +1,5 @@
 """The cache: whatever user, disk or another process do, there is a good file or a clear error."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

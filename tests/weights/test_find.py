@@ -1,7 +1,5 @@
 """The catalogue: embedded files are whole, small and the ones that it names; other files are checked before use."""
 
-from __future__ import annotations
-
 import json
 import re
 import struct

@@ -1,7 +1,5 @@
 """The network's faults: each is named, and what may pass is tried again, from where it broke off."""
 
-from __future__ import annotations
-
 import io
 import json
 import sys
