@@ -37,15 +37,11 @@ _some = partial(some, limit=8)
 def compare(rows: Sequence[Row]) -> list[Row]:
     """The rows with remarks on what they have in common, worked out beside: texts may be made to take long."""
     bare = [replace(row, photos=tuple(replace(photo, thumbnail=None) for photo in row.photos)) for row in rows]
-    (answer,) = done(_compared, [bare], seconds=lambda rows: SECONDS + len(rows) ** 2 / 10)
+    (answer,) = done(partial(compared, kit=_kit_photos()), [bare], seconds=lambda rows: SECONDS + len(rows) ** 2 / 10)
     if isinstance(answer, Lost):
         failed = Remark("not_checked", text("grade.not_compared", reason=answer))
         return [row.with_remarks(failed) for row in rows]
     return [row.with_remarks(*remarks) for row, remarks in zip(rows, answer, strict=True)]
-
-
-def _compared(rows: Sequence[Row]) -> list[list[Remark]]:
-    return compared(rows, _kit_photos())
 
 
 def _kit_photos() -> dict[str, str | None]:

@@ -100,8 +100,6 @@ RLE = encode_mask(CAT)
 
 
 BAD_MASKS = {
-    "nothing": None,
-    "no polygon": [],
     "an odd polygon": [[1, 2, 3]],
     "a polygon of two corners": [[1, 2, 3, 4]],
     "a polygon in words": [["a", "b", "c", "d", "e", "f"]],
@@ -133,9 +131,7 @@ def test_broken_coco_masks(tmp_path, mask):
         {"images": [{"id": 7, "file_name": "x.jpg", "width": 10**9, "height": 8 * 10**8}]},
         {"images": "x.jpg"},
         {"annotations": [5]},
-        {"annotations": [{"image_id": 7, "category_id": 99, "segmentation": RLE}]},
         {"annotations": [{"image_id": 7, "category_id": [], "segmentation": RLE}]},
-        {"annotations": [{"image_id": 7, "category_id": 40}]},
         {"annotations": [{"image_id": 7, "category_id": 40, "segmentation": RLE}] * 1000},
         {"categories": [{"name": "cat"}]},
         {"categories": {"cat": 40}},
