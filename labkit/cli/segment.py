@@ -85,7 +85,7 @@ def _in_work(photo: Any, on: list, off: list, box: Any) -> dict[str, Any]:
 
     from labkit.models.prompts import check
 
-    file = replace(photo, pixels=np.broadcast_to(np.uint8(0), (*(photo.original_size or ()), 3)))
+    file = replace(photo, pixels=np.broadcast_to(np.uint8(0), (*photo.original_size, 3)))
     asked, _ = check(file, on + off, [1] * len(on) + [0] * len(off), box, None, None)
     for key in asked.keys() & {"points", "box"}:
         asked[key] = (np.reshape(asked[key], (-1, 2)) * photo.scale).reshape(np.shape(asked[key])).tolist()

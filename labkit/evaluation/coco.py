@@ -33,7 +33,7 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     """
     entries = Entries(Path(path), photo, classes)
     record = coco_record(Path(path))
-    if record is None or not all(isinstance(record.get(key), list) for key in ("images", "annotations", "categories")):
+    if not all(has_list(record, key) for key in ("images", "annotations", "categories")):
         raise entries.refused("coco")
     named = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
     if record["images"] and not named:

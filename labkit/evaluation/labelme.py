@@ -27,7 +27,7 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
     """
     entries = Entries(Path(path), photo, classes)
     record = parsed(entries.path)
-    if not isinstance(record, dict) or not isinstance(record.get("shapes"), list):
+    if not has_list(record, "shapes"):
         raise entries.refused("labelme")
     shapes = record["shapes"]
     entries.limit(len(shapes), sum(len(row["points"]) for row in shapes if has_list(row, "points")))

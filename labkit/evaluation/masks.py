@@ -62,8 +62,7 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
             entries.note("taken_for", taken=taken)
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
-        limits = {"classes": classes.name, "last": len(classes) - 1}
-        raise entries.refused("values", found=unknown[:5], **limits)
+        raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
     of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parent.parts))
     for file in beside(of_objects) if of_objects != path.parent else []:
         if file.stem == path.stem:
