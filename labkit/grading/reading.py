@@ -25,7 +25,8 @@ from labkit.report.consistency import disagreements
 __all__ = ["Task", "read_all"]
 
 _PICTURES, _ANSWER, _TEXTS, _SENTENCE = 50, 20_000, 200_000, 2000
-"""Of a row: photos with a picture, characters of an answer, of all texts, of a remark."""
+_LIMITS = {"student": 200, "group": 200, "date": 40, "variant_title": 200, "conclusions": _ANSWER}
+"""Of a row: photos with a picture, characters of an answer, of all texts, of a remark, of what it says of itself."""
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,13 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
     return Row(
         task.source.file,
         digest,
-        student=_cut(data["student"], 200),
-        group=_cut(data["group"], 200),
-        date=_cut(data["date"], 40),
         variant=data["variant_number"],
-        variant_title=_cut(data["variant_title"], 200),
         weights=_cut(data["made_by"].get("weights", ""), 200),
         checks=tuple(replace(one, reason=_cut(one.reason, _SENTENCE)) for one in held),
         remarks=tuple(remarks),
         photos=tuple(_photos(submission, data, task.sought(data), looks)),
         answers=tuple(answers),
-        conclusions=_cut(data["conclusions"], _ANSWER),
+        **{key: _cut(data[key], limit) for key, limit in _LIMITS.items()},
     )
 
 

@@ -71,11 +71,8 @@ def find_sources(folder: Path) -> list[Source]:
     sources: list[tuple[list, Source]] = []
     for root, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        if table := KEPT in folders:
-            folders[:] = [name for name in folders if name not in WRITTEN]
-            files = [name for name in files if name not in WRITTEN]
-        folders[:] = [name for name in folders if not _silent(name)]
-        files = [name for name in files if not _silent(name)]
+        passed = WRITTEN if (table := KEPT in folders) else ()
+        folders[:], files = ([n for n in names if n not in passed and not _silent(n)] for names in (folders, files))
         empty = [] if files or folders or links or table or Path(root) == folder else [""]
         for name in [*files, *links, *empty]:
             path = Path(root, name)
