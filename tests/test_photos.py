@@ -1,7 +1,5 @@
 """labkit.photos: real files of every kind in, `Photo` out, and a reason for everything that is left out."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -84,18 +82,8 @@ def test_photo_from_wrong_pixels(shape, dtype):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(tmp_path, orientation, suffix):
     """All eight orientations come out upright, and so does original_size."""
-    turns = [
-        None,
-        "FLIP_LEFT_RIGHT",
-        "ROTATE_180",
-        "FLIP_TOP_BOTTOM",
-        "TRANSPOSE",
-        "ROTATE_90",
-        "TRANSVERSE",
-        "ROTATE_270",
-    ]
-    turn = turns[orientation - 1]
-    stored = scene().transpose(Image.Transpose[turn]) if turn else scene()
+    turns = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_90 TRANSVERSE ROTATE_270".split()
+    stored = scene().transpose(Image.Transpose[turns[orientation - 2]]) if orientation > 1 else scene()
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     options = {"quality": 95, "subsampling": 0} if suffix == ".jpg" else {}

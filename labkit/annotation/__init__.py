@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import VOC, LabelSet, label_set
-from labkit.evaluation.annotations import read_labelme, stem
-from labkit.evaluation.entries import joint
+from labkit.evaluation.entries import joint, stem
+from labkit.evaluation.labelme import read_labelme
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole

@@ -3,8 +3,6 @@
 By the kind of model: IoU of each class; mask AP for Mask R-CNN; IoU of prompted masks for SAM.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from pathlib import Path

@@ -11,12 +11,9 @@ partial.txt            names of photos on which only some classes are labelled (
 Photos and masks are upright, as everywhere in the kit. Text files may come from any editor or spreadsheet.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import sys
-import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -25,17 +22,17 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import IGNORE, VOC
-from labkit.evaluation.entries import LOW, low
-from labkit.io.decode import decode, upright_size, why
+from labkit.evaluation.masks import LOW, low
+from labkit.io.decode import IMAGE_SUFFIXES, decode, upright_size, why
 from labkit.io.errors import LabkitError
-from labkit.io.files import decoded
-from labkit.io.sources import IMAGE_SUFFIXES
+from labkit.io.files import decoded, nfc
 from labkit.locale import text
+from labkit.photos import MAX_PIXELS
 
 __all__ = ["Dataset", "Instance", "read_split"]
 
 _COLUMNS = ("instance", "voc_id", "area_px", "x0", "y0", "x1", "y1")
-_UNSCALED, _MAX_PIXELS = 1 << 20, 200_000_000
+_UNSCALED = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,13 +57,8 @@ def read_split(path: Path) -> list[str]:
 
 def _name(given: str) -> str:
     """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
-    name = PureWindowsPath(_composed(given).strip("\ufeff\u200b\0").strip(' "\u00a0')).name
+    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(' "\u00a0')).name
     return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
-
-
-def _composed(name: str) -> str:
-    """macOS writes the й of a file name as two characters."""
-    return unicodedata.normalize("NFC", name)
 
 
 class Dataset:
@@ -106,12 +98,12 @@ class Dataset:
         """By its name in whatever letters the disk has its ending."""
         if folder not in self._files:
             files = sorted((self.root / folder).glob("*"), reverse=True)  # .jpg before .png
-            self._files[folder] = {_composed(file.stem): file for file in files if file.suffix.lower() in suffixes}
+            self._files[folder] = {nfc(file.stem): file for file in files if file.suffix.lower() in suffixes}
         return self._files[folder].get(name)
 
     def image(self, name: str) -> Image.Image:
         """The photo as an upright RGB image."""
-        return Image.fromarray(self._opened(self.image_path(name), lambda f: decode(f, _UNSCALED, _MAX_PIXELS).pixels))
+        return Image.fromarray(self._opened(self.image_path(name), lambda f: decode(f, _UNSCALED, MAX_PIXELS).pixels))
 
     def semantic(self, name: str) -> np.ndarray:
         """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.

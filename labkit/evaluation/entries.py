@@ -1,12 +1,10 @@
-"""What annotations are made of: polygons, run lengths and PNGs from files that may be broken or hostile.
+"""What annotations are made of, from files that may be broken or hostile: entries as masks, sizes looked at first.
 
-`annotations` knows the formats. Every error is a LabkitError that names the file; sizes are looked at first. An entry
-that cannot be read is named in `notes` and costs only itself, unless it is all that there is.
+`labelme`, `coco` and `masks` know the formats. Every error is a LabkitError that names the file. An entry that cannot
+be read is named in `notes` and costs only itself, unless it is all that there is.
 """
 
-from __future__ import annotations
-
-import base64
+import json
 import math
 import re
 from collections.abc import Container, Iterator
@@ -17,36 +15,29 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from labkit.classes import IGNORE, VOC, LabelSet
+from labkit.classes import VOC, LabelSet
 from labkit.io.decode import Unreadable, opened
 from labkit.io.errors import LabkitError
-from labkit.io.files import some
-from labkit.io.rle import run_lengths
-from labkit.io.sources import read_file
+from labkit.io.files import decoded, nfc, some
+from labkit.io.folders import read_file
 from labkit.locale import plural
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["FILE_MB", "LOW", "Entries", "joint", "low"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "ODD", "Entries", "content", "has_list", "joint", "parsed", "refused", "stem"]
 
-FILE_MB = 32
-_MAX_SIDE, _MAX_PIXELS, _MAX_OBJECTS, _MAX_POINTS = 100_000, 89_000_000, 200, 30_000
+_FILE_MB, _MAX_OBJECTS, _MAX_POINTS = 32, 200, 30_000
+MAX_SIDE, MAX_PIXELS = 100_000, 89_000_000
 """What is larger is refused: hostile, or no mask of a photo in work."""
 
 _UNKNOWN = "__ignore__"
 """What labelme calls a place that shall not count."""
 
-_CORNERS = {"polygon": None, "rectangle": (2, 4), "circle": (2,)}
-_CORNERS |= dict.fromkeys(("oriented_rectangle", "rotation", "quadrilateral"), (4,))
-"""How many points a labelme shape of each kind has; None: any number. X-AnyLabeling's rectangles have four."""
-
 _STRETCH = 0.02
 """A mask may be so much wider or narrower than its photo, from rounding; a photo on its side is much more so."""
 
-LOW = 5
-"""Label ids up to this are perhaps those of somebody's own few classes."""
-
-_ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What an entry raises that is not as its format says."""
 
 
 def joint(*sets: LabelSet, named: Container[str] | None = None) -> LabelSet:
@@ -59,10 +50,38 @@ def joint(*sets: LabelSet, named: Container[str] | None = None) -> LabelSet:
     return sets[0] if len(rows) == len(sets[0]) else LabelSet(f"{sets[0].name}+", *zip(*rows.values(), strict=True))
 
 
-def low(values: set[int]) -> str:
-    """The classes that the label ids of masks count as, where none is higher than `LOW`; nothing for other masks."""
-    ids = sorted(values - {0, IGNORE})
-    return some([f"{n} ({VOC.label(n)})" for n in ids]) if max(ids, default=LOW + 1) <= LOW else ""
+def stem(photo: Photo) -> str:
+    """What a photo's masks are named after: its file's stem, whatever it is called in its set."""
+    return nfc(photo.path.stem if photo.path is not None else photo.name)
+
+
+def refused(path: Path, key: str, count: int = 0, **values: object) -> LabkitError:
+    """Only the file's name: the message stands in notebooks that are handed on."""
+    return LabkitError(f"{path.name}: {plural(f'annotations.{key}', count, **values)}.")
+
+
+def content(path: Path) -> bytes:
+    """What is in a file, of at most 32 MB; LabkitError."""
+    try:
+        return read_file(path, _FILE_MB)
+    except Unreadable as error:
+        raise refused(path, "large", limit=_FILE_MB) from error
+    except OSError as error:
+        raise refused(path, "missing") from error
+
+
+def parsed(path: Path) -> Any:
+    """What a file of JSON says; LabkitError."""
+    said = decoded(content(path))
+    try:
+        return json.loads(said)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
+        raise refused(path, "json", line=getattr(error, "lineno", 1), column=getattr(error, "colno", 1)) from error
+
+
+def has_list(row: Any, key: str) -> bool:
+    """Whether a record is one, and has a list there."""
+    return isinstance(row, dict) and isinstance(row.get(key), list)
 
 
 class Entries:
@@ -72,31 +91,28 @@ class Entries:
         self.path, self.photo, self.classes = path, photo, joint(VOC, classes)
         height, width = photo.original_size or photo.pixels.shape[:2]
         self.size: tuple[int, int] = (width, height)
+        self.number = 0
         self.notes: list[str] = []
         self._masks: dict[Any, tuple[int | None, np.ndarray]] = {}
 
     def refused(self, key: str, count: int = 0, **values: object) -> LabkitError:
-        """Only the file's name: the message stands in notebooks that are handed on."""
-        return LabkitError(f"{self.path.name}: {plural(f'annotations.{key}', count, **values)}.")
+        """Of the file, and of the entry in it that was read last."""
+        return refused(self.path, key, count, number=self.number, stem=stem(self.photo), **values)
 
-    def content(self) -> bytes:
-        """What is in the file, of at most `FILE_MB`."""
-        try:
-            return read_file(self.path, FILE_MB)
-        except Unreadable as error:
-            raise self.refused("large", limit=FILE_MB) from error
-        except OSError as error:
-            raise self.refused("missing") from error
+    def note(self, key: str, count: int = 0, **values: object) -> None:
+        """What is wrong and costs no more than itself."""
+        self.notes.append(str(self.refused(key, count, **values)))
 
     @contextmanager
-    def entry(self, number: int) -> Iterator[None]:
-        """One entry: whatever is wrong with it is noted."""
+    def entry(self, number: int | None = None) -> Iterator[None]:
+        """One entry, or a part of it: whatever is wrong with it is noted."""
+        self.number = number or self.number
         try:
             yield
         except LabkitError as error:
             self.notes.append(str(error))
-        except _ODD:
-            self.notes.append(str(self.refused("entry", number=number)))
+        except ODD:
+            self.note("entry")
 
     def limit(self, objects: int, points: int = 0) -> None:
         """LabkitError where there is more to draw than a photo can need."""
@@ -108,13 +124,13 @@ class Entries:
         """Takes the size of what was annotated; where the file does not say it, the photo's file has it."""
         try:
             size = int(float(width)), int(float(height))
-        except _ODD:
+        except ODD:
             size = 0, 0
         if min(size) <= 0:
-            self.notes.append(str(self.refused("no_size", width=self.size[0], height=self.size[1])))
+            self.note("no_size", width=self.size[0], height=self.size[1])
             return
-        if max(size) > _MAX_SIDE:
-            raise self.refused("size", width=size[0], height=size[1], limit=_MAX_SIDE)
+        if max(size) > MAX_SIDE:
+            raise self.refused("size", width=size[0], height=size[1], limit=MAX_SIDE)
         photo_width, photo_height = self.size
 
         def fits(width: int, height: int) -> bool:
@@ -141,93 +157,31 @@ class Entries:
         key = ("lone", len(self._masks)) if group is None else ("group", str(group), label_id)
         self._masks[key] = (label_id, self._masks[key][1] | mask if key in self._masks else mask)
 
-    def shape(self, number: int, kind: Any, points: Any) -> np.ndarray:
-        """The mask of a labelme shape; `points` are in the file's coordinates."""
-        kind = kind or "polygon"
-        corners = self._pairs(number, points)
-        counts = _CORNERS.get(str(kind), ())
-        if counts is not None and len(corners) not in counts:
-            raise self.refused("shape", number=number, kind=str(kind)[:40], count=len(corners))
-        if kind == "rectangle":
-            (left, top), (right, bottom) = corners.min(0), corners.max(0)
-            corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-        elif kind == "circle":  # the centre and a point on it
-            angles = np.linspace(0, 2 * np.pi, 180, endpoint=False)
-            around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-            corners = corners[0] + np.hypot(*(corners[1] - corners[0])) * around
-        return self._drawn(number, corners)
-
-    def polygons(self, number: int, rows: list[Any]) -> np.ndarray:
-        """The mask of COCO's polygons, `[[x, y, x, y, …], …]`; of several those without an area are passed over."""
-        if rows and not any(isinstance(row, list) and len(row) != 2 for row in rows):
-            rows = [rows]  # x, y, x, y, … or pairs of them
-        if not any(rows):
-            raise self.refused("box", number=number)
-        parts, before = [], len(self.notes)
-        for row in filter(None, rows):
-            with self.entry(number):
-                flat = np.ravel(row)
-                self.limit(1, flat.size // 2)
-                parts.append(self._drawn(number, self._pairs(number, flat if flat.size % 2 else flat.reshape(-1, 2))))
-        if not parts:
-            first, self.notes[before:] = self.notes[before], []
-            raise LabkitError(first)
-        return np.logical_or.reduce(parts)
-
-    def _pairs(self, number: int, points: Any) -> np.ndarray:
+    def pairs(self, points: Any) -> np.ndarray:
         """Pairs of finite numbers as `Nx2` float."""
         try:
             pairs = np.array(points, float)
-        except _ODD:
+        except ODD:
             pairs = np.empty(0)
         if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
-            raise self.refused("points", number=number)
+            raise self.refused("points")
         return pairs
 
-    def _drawn(self, number: int, corners: np.ndarray) -> np.ndarray:
+    def drawn(self, corners: np.ndarray) -> np.ndarray:
         """The mask of a polygon, `Nx2` in the file's coordinates."""
         height, width = self.photo.pixels.shape[:2]
         if len(corners) < 3:
-            raise self.refused("corners", len(corners), number=number)
+            raise self.refused("corners", len(corners))
         if (np.abs(corners / self.size - 0.5) > 1.5).any():  # a little outside is cut off; this is a mistake
-            raise self.refused("outside", number=number)
+            raise self.refused("outside")
         if np.linalg.matrix_rank(corners - corners[0], tol=1e-6) < 2:
-            raise self.refused("flat", number=number)
+            raise self.refused("flat")
         canvas = Image.new("1", (width, height))
         scaled = corners * np.divide((width, height), self.size)
         ImageDraw.Draw(canvas).polygon([tuple(corner) for corner in scaled.tolist()], fill=1)
         return np.array(canvas)
 
-    def part(self, number: int, points: Any, encoded: Any) -> np.ndarray:
-        """A labelme shape of kind `mask`: a PNG in base64, from one corner to another, both in."""
-        corners = self._pairs(number, points)
-        if len(corners) != 2 or (np.abs(corners) > _MAX_SIDE).any():
-            raise self.refused("shape", number=number, kind="mask", count=len(corners))
-        (left, top), (right, bottom) = corners.astype(int)
-        try:
-            with opened(base64.b64decode(encoded, validate=True), ["PNG"], _MAX_PIXELS) as image:
-                if image.size != (right - left + 1, bottom - top + 1):
-                    raise ValueError
-                part = np.array(image.convert("I")) != 0
-        except _ODD as error:
-            raise self.refused("part", number=number) from error
-        x, y = self._seen()
-        x, y = x - left, y - top
-        rows, columns = (0 <= y) & (y < part.shape[0]), (0 <= x) & (x < part.shape[1])
-        mask = np.zeros(self.photo.pixels.shape[:2], bool)
-        mask[np.ix_(rows, columns)] = part[np.ix_(y[rows], x[columns])]
-        return mask
-
-    def runs(self, number: int, rle: Any) -> np.ndarray:
-        """COCO's RLE; it is looked up only where the photo has pixels, so that no size takes memory."""
-        try:
-            runs = run_lengths(rle, self.size[::-1])
-        except ValueError as error:
-            raise self.refused("rle", number=number) from error
-        x, y = self._seen()
-        return np.searchsorted(np.cumsum(runs), x[:, None] * self.size[1] + y, side="right").T % 2 == 1
-
-    def _seen(self) -> tuple[np.ndarray, np.ndarray]:
+    def seen(self) -> tuple[np.ndarray, np.ndarray]:
         """The columns and the rows of what was annotated at which the photo has pixels."""
         height, width = self.photo.pixels.shape[:2]
         sides = zip((width, height), self.size, strict=True)
@@ -238,9 +192,9 @@ class Entries:
         """A mask at the photo's working size, with no value that it did not have."""
         named = Entries(path, self.photo)
         try:
-            with opened(named.content(), formats, math.inf) as image:
-                if image.width * image.height > _MAX_PIXELS:
-                    raise named.refused("pixels", limit=_MAX_PIXELS // 1_000_000)
+            with opened(content(path), formats, math.inf) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise named.refused("pixels", limit=MAX_PIXELS // 1_000_000)
                 named.sized(*image.size)
                 return image.resize(self.photo.pixels.shape[1::-1], Image.Resampling.NEAREST)
         except LabkitError:

@@ -1,7 +1,5 @@
 """Figures of `scores`: the confusion matrix, and the worst regions with both masks' outlines."""
 
-from __future__ import annotations
-
 import matplotlib
 import numpy as np
 

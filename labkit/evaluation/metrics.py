@@ -1,7 +1,5 @@
 """How well masks agree with the ground truth: IoU, Dice, pixel accuracy; mask AP for objects."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from collections.abc import Sequence

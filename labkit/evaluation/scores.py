@@ -5,8 +5,6 @@ and the model may have different label sets. What counts are the classes of PASC
 names; every other class of the model counts as background, since nobody was asked to label it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path

@@ -4,8 +4,6 @@ Overlap comes from `metrics`, as in `labkit evaluate`; panoptic quality is torch
 alone. A result and its ground truth have one label set here, 0 being all that is not asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,13 +1,12 @@
 """What an earlier run has worked out, bound to this kit and this instructor: the folder alone is not believed."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import hmac
 import json
 import os
 import secrets
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
@@ -39,12 +38,28 @@ def kept(
         seal, _, record = path.read_text(encoding="utf-8").partition("\n")
         if hmac.compare_digest(seal, _seal(key, record)):
             return json.loads(record)
-    made = make()
+    made = _clean(make())
     if keep(made):
         record = json.dumps(made)
         with suppress(OSError):
             write_whole(path, f"{_seal(key, record)}\n{record}".encode())
     return made
+
+
+def _clean(record: Any) -> Any:
+    """What can be printed and written: no half of a surrogate pair, no control or direction marks but line ends."""
+    if isinstance(record, str):
+        return record if record.isprintable() else "".join(map(_printable, record.replace("\r\n", "\n")))
+    if isinstance(record, dict):
+        return {key: _clean(value) for key, value in record.items()}
+    return [_clean(value) for value in record] if isinstance(record, (list, tuple)) else record
+
+
+def _printable(letter: str) -> str:
+    kind = unicodedata.category(letter)
+    if letter == "\n" or kind[0] not in "CZ":
+        return letter
+    return " " if letter == "\t" or kind[0] == "Z" else "" if kind == "Cf" else "\ufffd"
 
 
 def chosen(what: str, names: Sequence[str], count: int) -> set[str]:

@@ -5,10 +5,7 @@ their correlation. Fine: what is left of 64x64 pixels without their slow changes
 against each other by phase (the correlation theorem); other photos of like make do not agree in that.
 """
 
-from __future__ import annotations
-
 import base64
-import io
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from itertools import product
@@ -21,6 +18,7 @@ from scipy import fft, ndimage
 from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
 from labkit.io.decode import opened
+from labkit.io.jpeg import data_address
 from labkit.io.rle import decode_mask
 from labkit.photos import Photo
 from labkit.report.consistency import MAX_PIXELS
@@ -59,9 +57,12 @@ def _open(jpeg: bytes, mode: str, side: int) -> Image.Image:
         return image.convert(mode)
 
 
-def look(jpeg: bytes) -> str:
-    """A photo's grey values without its frame, 64x64 bytes in base64. ValueError for what is no JPEG."""
-    grey = _open(jpeg, "L", 3 * SIDE).resize((3 * SIDE, 3 * SIDE), Image.Resampling.BOX)
+def look(jpeg: bytes) -> str | None:
+    """A photo's grey values without its frame, 64x64 bytes in base64. None for what is no JPEG."""
+    try:
+        grey = _open(jpeg, "L", 3 * SIDE).resize((3 * SIDE, 3 * SIDE), Image.Resampling.BOX)
+    except ValueError:
+        return None
     pixels = np.asarray(grey, np.float32)
     for _ in range(2):
         lively = np.flatnonzero(pixels.std(1) >= _EVEN)
@@ -163,9 +164,7 @@ def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | 
     image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     if result is not None:
         image = Image.fromarray(overlay_image(_small(np.array(image), result, classes), outline=1))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=55)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_address(image, "JPEG", quality=55)
 
 
 def _small(pixels: np.ndarray, result: dict[str, Any], classes: str | None) -> Segmentation:

@@ -1,7 +1,5 @@
 """Marks and comments that a table of grades already holds, so that grading again loses none."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math
@@ -48,7 +46,7 @@ class Marks:
     orphans: Sequence[str] = ()
 
     @classmethod
-    def settled(cls, known: Mapping[str, Mark], rows: Sequence[Row]) -> Marks:
+    def settled(cls, known: Mapping[str, Mark], rows: Sequence[Row]) -> "Marks":
         """The marks that are known, each put where its file is now."""
         given = dict(known)
         keys = [key_of(row.sha256, row.file) for row in rows]

@@ -1,7 +1,5 @@
 """Whose a file is: what the learning system's folders say, not what the file says of itself."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
@@ -10,7 +8,7 @@ from typing import NamedTuple
 
 from labkit.grading.facts import word_list
 from labkit.grading.rows import Beside, Remark, Row
-from labkit.grading.submissions import Source
+from labkit.grading.sources import Source
 from labkit.locale import text
 
 __all__ = ["Person", "Works", "folded", "person_of", "stem_of", "works"]

@@ -1,7 +1,5 @@
 """A learning system's table of students: who was to hand in what; filled in, it is what that system takes back."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,14 +1,12 @@
 """A row of the table of grades: what is known of one student's work, in JSON's types, so that a run can be resumed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.locale import number
 from labkit.report.checks import Check
 
-__all__ = ["KINDS", "MIN_IOU", "Beside", "PhotoRow", "Remark", "Row", "floored"]
+__all__ = ["KINDS", "LISTED", "MIN_IOU", "Beside", "PhotoRow", "Remark", "Row", "floored"]
 
 KINDS = (
     "unreadable",  # the file cannot be read
@@ -28,6 +26,9 @@ KINDS = (
 
 MIN_IOU = 0.98
 """Masks of a lower IoU with the model's own are marked."""
+
+LISTED = 5
+"""Names in a sentence of a remark."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,12 @@ class Row:
         """The smallest IoU of its photos, None where none was computed."""
         return min((photo.iou for photo in self.photos if photo.iou is not None), default=None)
 
-    def with_remarks(self, *remarks: Remark) -> Row:
+    def with_remarks(self, *remarks: Remark) -> "Row":
         """The row with more remarks."""
         return replace(self, remarks=(*self.remarks, *remarks))
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> Row:
+    def of(cls, record: dict[str, Any]) -> "Row":
         """The row of a record of `asdict` that JSON has kept."""
         kinds = {"beside": Beside, "checks": Check, "remarks": Remark, "photos": PhotoRow}
         parts = {name: tuple(kind(**one) for one in record[name]) for name, kind in kinds.items()}

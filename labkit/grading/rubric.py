@@ -1,7 +1,5 @@
 """Points for checks and answers, from a small TOML file (README.ru.md shows one): a mark is suggested, no more."""
 
-from __future__ import annotations
-
 import math
 import re
 import tomllib

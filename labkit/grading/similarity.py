@@ -1,23 +1,25 @@
 """The same photos or the same text in two reports: marked in the rows of both."""
 
-from __future__ import annotations
-
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 
 from rapidfuzz.distance import LCSseq
 
 from labkit.grading.facts import titled, word_list
-from labkit.grading.looks import alike
+from labkit.grading.looks import alike, look
 from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
+from labkit.grading.workers import SECONDS, Lost, done
+from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import some
+from labkit.io.kit import KIT_IMAGES
 from labkit.locale import plural, text
 
-__all__ = ["SAME", "compared"]
+__all__ = ["SAME", "compare", "compared"]
 
 SAME = 0.6
 """Texts with so many of their five-word phrases in common (Jaccard), or of their words in one order, are not each its
@@ -30,6 +32,22 @@ _MIN_TEXT, _MIN_ANSWER = 20, 25
 
 _MAX_WORDS = 10_000
 _some = partial(some, limit=8)
+
+
+def compare(rows: Sequence[Row]) -> list[Row]:
+    """The rows with remarks on what they have in common, worked out beside: texts may be made to take long."""
+    bare = [replace(row, photos=tuple(replace(photo, thumbnail=None) for photo in row.photos)) for row in rows]
+    (answer,) = done(partial(compared, kit=_kit_photos()), [bare], seconds=lambda rows: SECONDS + len(rows) ** 2 / 10)
+    if isinstance(answer, Lost):
+        failed = Remark("not_checked", text("grade.not_compared", reason=answer))
+        return [row.with_remarks(failed) for row in rows]
+    return [row.with_remarks(*remarks) for row, remarks in zip(rows, answer, strict=True)]
+
+
+def _kit_photos() -> dict[str, str | None]:
+    """The sha256 and the look of the photos that travel with the kit, where they are there."""
+    paths = [path for path in sorted(KIT_IMAGES.glob("*")) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    return {hashlib.sha256(raw).hexdigest(): look(raw) for raw in (path.read_bytes() for path in paths)}
 
 
 def compared(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -> list[list[Remark]]:
@@ -109,11 +127,11 @@ class _Prose:
     phrases: frozenset[int]
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> _Prose:
+    def of(cls, words: Sequence[str]) -> "_Prose":
         marks = [hash(word) for word in words]
         return cls(marks, frozenset(hash(tuple(marks[n : n + _PHRASE])) for n in range(len(marks) - _PHRASE + 1)))
 
-    def alike(self, other: _Prose) -> float:
+    def alike(self, other: "_Prose") -> float:
         """What the texts have in common, in [0, 1], 0 where that is less than `SAME`: phrases in whatever order, or
         words in one order, with others between them (2 LCS / (n + m))."""
         both = len(self.phrases & other.phrases)

@@ -1,76 +1,21 @@
-"""Handed-in reports: found in a folder and its zips, read with limits, and nothing in them ever run or rendered."""
-
-from __future__ import annotations
+"""What a handed-in file holds: a page or a notebook, read with limits, and nothing in it ever run or rendered."""
 
 import codecs
-import io
 import json
-import os
-import stat
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import chain, count
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from labkit.grading.facts import as_prose, told_in
-from labkit.grading.kept import KEPT
-from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError, one_line
-from labkit.io.files import natural
-from labkit.io.sources import IMAGE_SUFFIXES, SILENT_NAMES, shown
-from labkit.io.zips import Member, walk
 from labkit.locale import text
 from labkit.report.answers import complete, outputs_text, report_data
 from labkit.report.consistency import MAX_PIXELS, carried_photos, viewer_items
 from labkit.report.data import BLOCK, OPENING, digest, page_digest, parse
 
-__all__ = ["FILE_MB", "WRITTEN", "Source", "Submission", "content", "find_sources", "members", "read"]
-
-FILE_MB = 30
-"""A larger report is not read: one of ten photos has 2 to 3."""
-
-WRITTEN = {"grades.html", "grades.csv", "open.html", "grades_moodle.csv", "grades_canvas.csv", "handed", "feedback"}
-"""What the kit itself writes into the folder of a table of grades."""
-
-_ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 2000
-"""Of a zip in a zip; of all files of a zip, those of the zips in it included, and how many these may be."""
+__all__ = ["Submission", "read"]
 
 _MASK_PIXELS = 20_000_000_000
 """Of all masks of a report together: what takes some twenty seconds to decode. Ten photos of SAM have 1e9."""
-
-_REPORTS = (".html", ".htm", ".ipynb")
-_COMPANIONS = (*IMAGE_SUFFIXES, ".csv", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
-"""What may lie beside a report and is none by mistake, but where its name says that it was one: `.html.txt`."""
-
-_SILENT = {*SILENT_NAMES, ".ds_store", ".git", ".github", ".gitignore", ".ipynb_checkpoints", KEPT}
-_NAME = 300
-"""Characters of a path in the table."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a handed-in file is: its name in the table; its places in the zip `path`, and in the zip in that; the
-    `problem` for which it shall not be read, None where it may.
-    """
-
-    file: str
-    path: Path
-    members: tuple[int, ...] = ()
-    problem: str | None = None
-
-    @property
-    def companion(self) -> bool:
-        """Whether it only lies beside a report, as photos do."""
-        stem, suffix = os.path.splitext(self.file.lower())
-        return suffix in _COMPANIONS and not stem.endswith(_REPORTS)
-
-    @property
-    def zip(self) -> bool:
-        """Whether it holds files instead of being one."""
-        return not self.members and self.problem is None and self.path.suffix.lower() == ".zip"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,150 +33,6 @@ class Submission:
     jpegs: dict[str, bytes]
     prose: str
     sections: int
-
-
-def find_sources(folder: Path) -> list[Source]:
-    """All that lies below a folder: reports, notebooks, zips, and with a problem what is none, an empty folder too.
-
-    Links are not followed; one that leads out of the folder is told. A table of grades is no report.
-    """
-    inside = os.path.realpath(folder)
-    sources: list[tuple[list, Source]] = []
-    for root, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        if table := KEPT in folders:
-            folders[:] = [name for name in folders if name not in WRITTEN]
-            files = [name for name in files if name not in WRITTEN]
-        folders[:] = [name for name in folders if not _silent(name)]
-        files = [name for name in files if not _silent(name)]
-        empty = [] if files or folders or links or table or Path(root) == folder else [""]
-        for name in [*files, *links, *empty]:
-            path = Path(root, name)
-            out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
-            if path.is_symlink() and not out and path.exists():
-                continue
-            problem = None
-            if out:
-                problem = text("submission.link")
-            elif not name:
-                problem = text("submission.empty_folder")
-            elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
-                problem = text("photos.not_file")
-            elif path.suffix.lower() not in (*_REPORTS, ".zip"):
-                problem = str(_foreign(name))
-            file = path.relative_to(folder)
-            sources.append(([natural(part) for part in file.parts], Source(_shown(file.as_posix()), path, (), problem)))
-    return distinct([source for _, source in sorted(sources, key=lambda row: row[0])])
-
-
-def _foreign(name: str) -> Unreadable:
-    suffix = os.path.splitext(name)[1][:20]
-    return Unreadable("submission.foreign", suffix=suffix or text("submission.no_suffix"))
-
-
-def _shown(name: str) -> str:
-    """A path for the table; of a very long one its end."""
-    return shown(name) if len(name) <= _NAME else "…" + shown(name[-_NAME:])
-
-
-def distinct(sources: Sequence[Source]) -> list[Source]:
-    """The same sources, each under a name of its own: two may differ in what cannot be printed."""
-    named: dict[str, Source] = {}
-    for source in sources:
-        names = chain([source.file], (f"{source.file} ({number})" for number in count(2)))
-        file = next(name for name in names if name not in named)
-        named[file] = replace(source, file=file)
-    return list(named.values())
-
-
-def _silent(name: str) -> bool:
-    return name.startswith("._") or name.lower() in _SILENT
-
-
-def members(source: Source) -> list[Source]:
-    """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
-    rows = _listed(source, lambda: source.path, _Budget(_TOTAL_MB, _MEMBERS + 1))
-    if len(rows) > _MEMBERS:
-        rows[_MEMBERS:] = [replace(source, problem=text("submission.many", limit=_MEMBERS))]
-    return rows
-
-
-@dataclass
-class _Budget:
-    """What all files of a zip may have together, those of the zips in it included."""
-
-    megabytes: float
-    members: int
-
-
-def _listed(source: Source, file: Callable[[], Any], budget: _Budget) -> list[Source]:
-    try:
-        with zipfile.ZipFile(file()) as archive:
-            rows = list(_members(archive, source, budget))
-    except Unreadable as error:
-        return [replace(source, problem=str(error))]
-    except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        return [replace(source, problem=text("photos.bad_zip", error=one_line(error)))]
-    return rows or [replace(source, problem=text("submission.nothing"))]
-
-
-def _members(archive: zipfile.ZipFile, source: Source, budget: _Budget) -> Iterator[Source]:
-    def allowed(member: Member) -> float | Unreadable | None:
-        suffix = os.path.splitext(member.name)[1].lower()
-        if member.climbs:
-            return Unreadable("submission.climbs")
-        if any(map(_silent, member.parts)):
-            return None
-        if suffix not in (*_REPORTS, ".zip"):
-            return _foreign(member.name)
-        if suffix == ".zip" and source.members:
-            return Unreadable("submission.nested")
-        if member.info.file_size > budget.megabytes * 1e6:
-            return Unreadable("photos.zip_total", limit=_TOTAL_MB)
-        return _ZIP_MB if suffix == ".zip" else FILE_MB
-
-    for member in walk(archive, allowed):
-        if budget.members <= 0:
-            return
-        budget.members -= 1
-        places = (*source.members, member.place)
-        one = Source(_shown(f"{source.file}/{'/'.join(member.parts)}"), source.path, places)
-        if member.refusal is not None:
-            yield replace(one, problem=str(member.refusal))
-            continue
-        budget.megabytes -= member.info.file_size / 1e6
-        if member.name.lower().endswith(".zip"):
-            yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)), budget)
-        else:
-            yield one
-
-
-def content(source: Source) -> bytes:
-    """The bytes of a source; LabkitError in one sentence where they cannot be had."""
-    try:
-        if not source.members:
-            with source.path.open("rb") as file:
-                read = file.read(FILE_MB * 1_000_000 + 1)
-        else:
-            *outer, place = source.members
-            state = source.path.stat()
-            inner = [io.BytesIO(_unpacked(source.path, n, state.st_mtime_ns, state.st_size)) for n in outer]
-            with zipfile.ZipFile(*inner or [source.path]) as archive:
-                read = archive.read(archive.infolist()[place])
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise LabkitError(text("submission.unreadable", error=one_line(error))) from error
-    if len(read) > FILE_MB * 1_000_000:
-        raise LabkitError(text("submission.large", limit=FILE_MB))
-    return read
-
-
-@lru_cache(1)
-def _unpacked(path: Path, place: int, _changed: int, _size: int) -> bytes:
-    """A zip in a zip, kept for the next of its files."""
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(archive.infolist()[place])
 
 
 def read(file: str, content: bytes) -> Submission:

@@ -1,7 +1,5 @@
 """Work in processes of their own: a task that crashes, hangs or eats up the memory costs only itself."""
 
-from __future__ import annotations
-
 import logging
 import math
 import multiprocessing
@@ -10,12 +8,13 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
+from tqdm import tqdm
 
 from labkit.io.errors import LabkitError
 from labkit.locale import language, text, use_language
@@ -25,7 +24,10 @@ try:
 except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
-__all__ = ["Lost", "in_workers"]
+__all__ = ["SECONDS", "Lost", "done"]
+
+SECONDS, MEGABYTES = 60.0, 3000
+"""Of the processor and of memory, for reading a report."""
 
 _WORKERS = 2
 
@@ -47,7 +49,7 @@ class Lost:
         return text(f"grade.lost_{self.why}", error=self.error)
 
     @classmethod
-    def by(cls, error: BaseException) -> Lost:
+    def by(cls, error: BaseException) -> "Lost":
         """What came of a task that ended with an exception, its own or the pool's."""
         if isinstance(error, MemoryError):
             return cls("memory")
@@ -58,16 +60,21 @@ class Lost:
         return cls("failed", f"{type(error).__name__}: {str(error)[:200]}")
 
 
-def in_workers(
-    work: Callable[[Any], Any], tasks: Sequence[Any], seconds: Callable[[Any], float], megabytes: int | None = None
-) -> Iterator[tuple[int, Any]]:
-    """Calls `work`, a function of a module, with each task; gives the task's place and the answer as they come.
+def done(
+    work: Callable[[Any], Any],
+    tasks: Sequence[Any],
+    label: str = "",
+    seconds: Callable[[Any], float] = lambda _: SECONDS,
+    megabytes: int | None = MEGABYTES,
+) -> list[Any]:
+    """What `work`, a function of a module, answers to each task, in their order.
 
     A task that raises, takes more than its `seconds` of the processor, or more memory than `megabytes` has a `Lost`
-    for its answer. LabkitError where processes cannot be started.
+    for its answer. With a `label` a bar on a terminal, else a line at each tenth of the way. LabkitError where
+    processes cannot be started.
     """
     if not tasks:
-        return
+        return []
     context = multiprocessing.get_context("spawn")
     pool = ProcessPool(min(_WORKERS, len(tasks)), initializer=_begin, initargs=(megabytes, language()), context=context)
     try:
@@ -75,13 +82,14 @@ def in_workers(
             pool.schedule(os.getpid).result(_STARTING)
         except Exception as error:  # a process that never comes up is started again and again
             raise LabkitError(text("grade.no_workers")) from error
-        places = {}
-        for place, task in enumerate(tasks):
-            limit = seconds(task)
-            places[pool.schedule(_limited, args=(work, task, limit), timeout=_PATIENCE * limit)] = place
-        for future in as_completed(places):
-            error = future.exception()
-            yield places.pop(future), future.result() if error is None else Lost.by(error)
+        timed = [(task, seconds(task)) for task in tasks]
+        futures = [pool.schedule(_limited, args=(work, *one), timeout=_PATIENCE * one[1]) for one in timed]
+        with tqdm(total=len(tasks), desc=label, leave=False, disable=not (label and sys.stderr.isatty())) as bar:
+            for count, _ in enumerate(as_completed(futures), start=1):
+                bar.update()
+                if label and bar.disable and count * 10 // len(tasks) > (count - 1) * 10 // len(tasks):
+                    print(f"{label}: {count}/{len(tasks)}", file=sys.stderr, flush=True)
+        return [future.result() if (error := future.exception()) is None else Lost.by(error) for future in futures]
     finally:
         pool.stop()
         pool.join()

@@ -1,7 +1,5 @@
 """Colab, where a machine is lent for a session: whether this is one, and how to keep what is made there."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import sys

@@ -3,8 +3,6 @@
 `sources` finds the files, `photos` says what became of them; the pixels are made here.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct
@@ -21,7 +19,9 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from labkit.io.errors import one_line
 from labkit.locale import number, text
 
-__all__ = ["Decoded", "Unreadable", "decode", "opened", "upright_size", "why"]
+__all__ = ["IMAGE_SUFFIXES", "Decoded", "Unreadable", "decode", "opened", "upright_size", "why"]
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 
 # Plugins of other formats stay shut: EPS starts Ghostscript, and some take almost any file for theirs.
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")

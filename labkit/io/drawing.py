@@ -1,7 +1,5 @@
 """Figures out: matplotlib's, as SVG whose text stays text and whose photos are small; panels, tables, sentences."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

@@ -1,7 +1,5 @@
 """Files that are never half written, names that every disk takes, lists of names that stay short."""
 
-from __future__ import annotations
-
 import os
 import re
 import unicodedata
@@ -11,7 +9,7 @@ from pathlib import Path
 
 from labkit.locale import text
 
-__all__ = ["capped", "decoded", "natural", "russian", "safe_name", "some", "unique_name", "write_whole"]
+__all__ = ["capped", "decoded", "natural", "nfc", "russian", "safe_name", "some", "unique_name", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -47,13 +45,18 @@ def russian(content: bytes, *encodings: str) -> str:
     return max(read, key=lambda said: len(re.findall("[А-яЁё]", said)))
 
 
+def nfc(name: str) -> str:
+    """A name as it is compared: macOS writes the й of a file name as two characters."""
+    return unicodedata.normalize("NFC", name)
+
+
 def safe_name(name: str, limit: int = 120) -> str:
     """In NFC, and with nothing that a file system or a terminal would stumble over; "photo" where nothing is left.
 
     >>> safe_name("кот: №1?")
     'кот_ №1_'
     """
-    name = unicodedata.normalize("NFC", name)
+    name = nfc(name)
     return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:limit].strip() or "photo"
 
 
@@ -72,7 +75,7 @@ def unique_name(path: Path, taken: set[str]) -> str:
 
 def natural(name: str) -> tuple:
     """Sorts IMG_2 before IMG_10; digits stay text, since int() refuses very long ones."""
-    pieces = re.split("([0-9]+)", unicodedata.normalize("NFC", name).casefold())
+    pieces = re.split("([0-9]+)", nfc(name).casefold())
     return [(len(p.lstrip("0")), p.lstrip("0")) if n % 2 else p for n, p in enumerate(pieces)], name
 
 

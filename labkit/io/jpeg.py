@@ -1,7 +1,5 @@
 """Pictures that travel in a page; photos as small JPEGs, which the model then sees, so that masks can be made again."""
 
-from __future__ import annotations
-
 import base64
 import io
 from typing import Any, BinaryIO
@@ -16,18 +14,7 @@ MAX_BYTES = 80_000
 
 MAX_REPORT_SIDE = 1024
 
-_STEPS = [
-    (1.0, 90),
-    (1.0, 80),
-    (1.0, 72),
-    (0.85, 72),
-    (0.7, 72),
-    (0.6, 72),
-    (0.5, 72),
-    (0.5, 50),
-    (0.25, 50),
-    (0.1, 30),
-]
+_STEPS = [(1.0, 90), (1.0, 80), *((part, 72) for part in (1.0, 0.85, 0.7, 0.6, 0.5)), (0.5, 50), (0.25, 50), (0.1, 30)]
 """Part of the side and quality, tried in turn; the models look at 384 to 512 pixels a side."""
 
 

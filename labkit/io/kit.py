@@ -1,7 +1,5 @@
 """What travels with the kit: its photos and their outlines, in the clone or in the package where that is installed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 __all__ = ["KIT_IMAGES", "KIT_OUTLINES"]

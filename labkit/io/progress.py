@@ -1,7 +1,5 @@
 """A progress bar that leaves nothing behind that changes from run to run."""
 
-from __future__ import annotations
-
 import html
 import sys
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Masks as COCO's run lengths: columns first, zeros first; the one place where they are written and read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

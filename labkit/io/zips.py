@@ -1,7 +1,5 @@
 """One walk through a zip that nobody vouches for: its files by their right names, each with why it must not be read."""
 
-from __future__ import annotations
-
 import math
 import zipfile
 from collections.abc import Callable, Iterator
@@ -52,6 +50,11 @@ class Member:
     def parts(self) -> tuple[str, ...]:
         """Its path; `..` may be among it."""
         return tuple(part for part in self.name.split("/") if part not in ("", "."))
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """Its path without `..`, for display: nothing is written there."""
+        return tuple(part for part in self.parts if part != "..")
 
     @property
     def climbs(self) -> bool:

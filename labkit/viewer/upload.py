@@ -12,8 +12,11 @@ from typing import Any
 import anywidget
 import traitlets
 
+from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import safe_name, write_whole
-from labkit.io.sources import IMAGE_SUFFIXES, annotations_in, find, read_file
+from labkit.io.folders import read_file
+from labkit.io.masks import annotations_in
+from labkit.io.sources import find
 from labkit.locale import keep_language, text
 from labkit.viewer.widget import awake, display_with_page
 

@@ -5,8 +5,6 @@ file's sha256), the model table of pytorchcv (sha1 of the file inside the zip), 
 independent projects record it).
 """
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass
 from pathlib import Path

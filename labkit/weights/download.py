@@ -1,58 +1,32 @@
 """The bytes of a release into the cache: downloaded once, verified, never half there.
 
-A download that breaks off goes on where it was, if the server can (RFC 9110, sections 13.1.5 and 14); one whose process
-ended starts anew. What can be set from outside: `LABKIT_CACHE` (the folder), `LABKIT_MIRROR` (a base address that is
-asked first), `LABKIT_OFFLINE=1` (no network), and the proxies' usual variables.
+A download whose process ended starts anew. What can be set from outside: `LABKIT_CACHE` (the folder), `LABKIT_MIRROR`
+(a base address that is asked first), `LABKIT_OFFLINE=1` (no network), and the proxies' usual variables.
 """
 
-from __future__ import annotations
-
 import errno
-import html
 import json
 import os
 import shutil
 import sys
-import time
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from urllib.parse import urlsplit
 
 import filelock
 import pooch
-import requests
-from tqdm import tqdm
 
-from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
-from labkit.io.progress import in_notebook
-from labkit.io.zips import Member, walk
-from labkit.locale import plural, text
+from labkit.locale import text
 from labkit.weights.catalogue import Release
+from labkit.weights.contents import unpacked, verified
+from labkit.weights.transfer import Refused, check_room, transfer
 
 __all__ = ["Downloaded", "cache_folder", "cached", "check", "fetch", "verify"]
 
-TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, and seconds of silence, until an attempt is given up."""
-
-PAUSE = 2.0
-"""Seconds before the second attempt; each further pause is twice as long."""
-
-ZIP_BYTES = 4_000_000_000
-ZIP_RATIO = 50
-"""A zip whose weights are larger, or shrank more than so many times, is a bomb: weights hardly shrink."""
-
-_BLOCK = 1 << 20
-_WEIGHTS = (".pth", ".pt", ".ckpt", ".bin")
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 @dataclass(frozen=True)
@@ -61,14 +35,6 @@ class Downloaded:
 
     path: Path
     sha256: str
-
-
-class _Refused(Exception):
-    """Why an address or a file is no good, in the user's language; `again`: whether another attempt may help."""
-
-    def __init__(self, reason: str, again: bool = False):
-        super().__init__(reason)
-        self.again = again
 
 
 def cache_folder() -> Path:
@@ -83,7 +49,7 @@ def cached(release: Release) -> Downloaded | None:
     that. LabkitError where a zip cannot be unpacked for want of space or rights.
     """
     for look in (_look, _look_by_hand):
-        with suppress(_Refused):
+        with suppress(Refused):
             if found := look(release):
                 return found
     return None
@@ -101,14 +67,14 @@ def verify(release: Release) -> Downloaded | None:
 def check(path: Path, release: Release) -> str:
     """The sha256 of a file anywhere that is the release; LabkitError says what was expected and what it is."""
     with _broken(path, release):
-        return _verified(path, release)
+        return verified(path, release)
 
 
 @contextmanager
 def _broken(file: Path, release: Release) -> Iterator[None]:
     try:
         yield
-    except _Refused as error:
+    except Refused as error:
         raise LabkitError(text("download.broken", file=file, reason=error, url=release.url)) from error
 
 
@@ -127,17 +93,18 @@ def fetch(release: Release, attempts: int = 4, report: Callable[[str], object] |
     if os.environ.get("LABKIT_OFFLINE", "0") not in ("", "0"):
         verify(release)
         raise LabkitError(text("download.offline", **hints))
-    reasons = []
+    mirror, reasons = os.environ.get("LABKIT_MIRROR"), []
+    own = [f"{mirror.rstrip('/')}/{_by_hand(release).name}"] if mirror else []
     with _incoming(release, report) as folder:
-        with suppress(_Refused):
+        with suppress(Refused):
             if found := _look(release):
                 return found
-        _check_room(folder, _megabytes(release) * 1e6)
-        for url in _places(release):
+        check_room(folder, _megabytes(release) * 1e6)
+        for url in (*own, release.url, *release.mirrors):
             try:
-                _get_patiently(url, folder / "download", release.file, attempts, report)
+                transfer(url, folder / "download", release.file, attempts, report)
                 return _accept(folder / "download", release, folder)
-            except _Refused as error:
+            except Refused as error:
                 reasons.append(f"{url}: {error}")
     raise LabkitError(text("download.failed", reasons="\n".join(reasons), **hints))
 
@@ -145,12 +112,6 @@ def fetch(release: Release, attempts: int = 4, report: Callable[[str], object] |
 def _by_hand(release: Release) -> Path:
     """Where a user puts what a browser downloads, under the name that it has there."""
     return cache_folder() / urlsplit(release.url).path.rpartition("/")[2]
-
-
-def _places(release: Release) -> list[str]:
-    mirror = os.environ.get("LABKIT_MIRROR")
-    own = [f"{mirror.rstrip('/')}/{_by_hand(release).name}"] if mirror else []
-    return [*own, release.url, *release.mirrors]
 
 
 @contextmanager
@@ -184,94 +145,8 @@ def _megabytes(release: Release) -> float:
     return release.megabytes * (2 if release.url.endswith(".zip") else 1)
 
 
-def _check_room(folder: Path, needed: float) -> None:
-    if needed > shutil.disk_usage(folder).free:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _get_patiently(url: str, path: Path, label: str, attempts: int, report: Callable[[str], object]) -> None:
-    path.write_bytes(b"")
-    same: dict[str, str] = {}
-    failed = most = 0
-    while True:
-        try:
-            return _get(url, path, label, same)
-        except _Refused as error:
-            size = path.stat().st_size
-            failed = 1 if size > most else failed + 1
-            most = max(most, size)
-            if not error.again or failed >= attempts:
-                raise
-            pause = PAUSE * 2 ** (failed - 1)
-            report(text("download.again", url=url, reason=error, seconds=pause))
-            time.sleep(pause)
-
-
-def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
-    """One attempt; _Refused says what went wrong on the network, an OSError what did on the disk.
-
-    `same` is the header that asks for the rest of a file only as long as it is the one that `path` begins with; it is
-    empty where nothing tells so.
-    """
-    have = path.stat().st_size if same else 0
-    asked = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-", **same} if have else {})}
-    try:
-        with requests.get(url, headers=asked, stream=True, timeout=TIMEOUT) as response:
-            status, headers = response.status_code, response.headers
-            goes_on = status == 206
-            other = goes_on and not headers.get("content-range", "").startswith(f"bytes {have}-")
-            if other or status == 416:
-                same.clear()
-            if other or not response.ok:
-                again = status in (206, 408, 416, 429) or status >= 500
-                raise _Refused(text("download.status", status=status, phrase=response.reason), again)
-            if not goes_on:
-                have = 0
-                same.clear()
-                same.update(_validator(headers))
-            size = int(headers.get("content-length", 0))
-            _check_room(path.parent, size)
-            place = _output() if in_notebook() else None
-            bar: Any = {"total": have + size, "initial": have, "unit": "B", "unit_scale": True, "leave": False}
-            with (
-                path.open("ab" if goes_on else "wb") as sink,
-                tqdm(desc=label, disable=None, file=place, **bar) as progress,
-            ):
-                for block in response.iter_content(_BLOCK):
-                    sink.write(block)
-                    sink.flush()  # a disk may be full here, and this process may be killed
-                    progress.update(len(block))
-    except (requests.RequestException, ValueError) as error:
-        cause: Exception = error  # the innermost says what happened, those around it where in the libraries
-        while isinstance(inner := getattr(cause, "reason", None) or (cause.args or (None,))[-1], Exception):
-            cause = inner
-        raise _Refused(text("download.network", error=cause), again=isinstance(error, _PASSING)) from error
-
-
-def _validator(headers: Mapping[str, str]) -> dict[str, str]:
-    """What `If-Range` says of the file that comes with these headers; nothing where nothing tells it from another."""
-    if "content-encoding" in headers:  # its bytes are counted otherwise than the file's
-        return {}
-    tag = headers.get("etag", "W/")
-    known = headers.get("last-modified") if tag.startswith("W/") else tag
-    return {"If-Range": known} if known else {}
-
-
-def _output() -> Any:
-    """A file for tqdm's line in a notebook; nothing stays of it but an empty output."""
-    from IPython.display import HTML, display
-
-    handle = display(HTML(""), display_id=True)
-
-    def write(line: str) -> None:
-        if line:
-            handle.update(HTML(f"<pre>{html.escape(line.strip())}</pre>" if line.strip() else ""))
-
-    return SimpleNamespace(write=write, flush=lambda: None, encoding="utf-8")
-
-
 def _look(release: Release) -> Downloaded | None:
-    """The file under its final name; _Refused where it is broken."""
+    """The file under its final name; Refused where it is broken."""
     path = cache_folder() / release.file
     if not os.path.isfile(path):
         return None
@@ -279,11 +154,11 @@ def _look(release: Release) -> Downloaded | None:
         known = json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
         if known == {"sha256": known["sha256"], **_traits(path, release)}:
             return Downloaded(path, known["sha256"])
-    return _note(path, _verified(path, release), release)
+    return _note(path, verified(path, release), release)
 
 
 def _look_by_hand(release: Release) -> Downloaded | None:
-    """The published zip that a user put into the cache, unpacked; _Refused where it is broken."""
+    """The published zip that a user put into the cache, unpacked; Refused where it is broken."""
     path = _by_hand(release)
     if path.name == release.file or not os.path.isfile(path):
         return None
@@ -293,8 +168,8 @@ def _look_by_hand(release: Release) -> Downloaded | None:
 
 def _accept(file: Path, release: Release, folder: Path) -> Downloaded:
     """What came, unpacked into `folder` and verified, under its final name."""
-    file = _unpacked(file, folder / release.file)
-    sha256 = _verified(file, release)
+    file = unpacked(file, folder / release.file)
+    sha256 = verified(file, release)
     path = cache_folder() / release.file
     os.replace(file, path)
     return _note(path, sha256, release)
@@ -311,66 +186,3 @@ def _traits(path: Path, release: Release) -> dict[str, object]:
     """By what a file is known again: another edition of the catalogue may expect another hash under the same name."""
     stat = path.stat()
     return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "expected": release.hash}
-
-
-def _unpacked(file: Path, target: Path) -> Path:
-    """The weights in a published zip, written to `target`; any other file, torch's own zip too, stays as it is."""
-    if not zipfile.is_zipfile(file):
-        return file
-    try:
-        with zipfile.ZipFile(file) as archive:
-            members = list(walk(archive, _allowed, max_ratio=ZIP_RATIO, free_mb=0))
-            if any(member.parts[-1] == "data.pkl" for member in members):
-                return file
-            found = [member for member in members if member.name.lower().endswith(_WEIGHTS)] or members
-            if len(found) != 1:
-                raise _Refused(text("download.zip_members", count=len(found)))
-            (member,) = found
-            if member.refusal is not None and member.refusal.key != "photos.zip_encrypted":  # which zipfile says itself
-                raise _Refused(plural("download.zip_bomb", member.info.file_size, ratio=member.ratio))
-            with archive.open(member.info) as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink, _BLOCK)
-    except Unreadable as error:
-        raise _Refused(str(error)) from error
-    except _BAD_ZIP as error:
-        raise _Refused(text("download.zip_broken", error=error)) from error
-    return target
-
-
-def _allowed(member: Member) -> float | None:
-    return None if member.parts[0] == "__MACOSX" else ZIP_BYTES / 1e6
-
-
-def _verified(path: Path, release: Release) -> str:
-    """The sha256 of a file that is what the release says; _Refused with what was expected and got."""
-    algorithm, _, expected = release.hash.partition(":")
-    try:
-        with path.open("rb") as file:
-            head = file.read(512).lstrip().lower()
-        size = path.stat().st_size
-        sha256 = pooch.file_hash(path, "sha256")
-        if expected:
-            got = sha256 if algorithm == "sha256" else pooch.file_hash(path, algorithm)
-            good = got.startswith(expected.lower())
-        else:
-            got, good = sha256, _is_checkpoint(path, head)
-    except OSError as error:
-        raise _Refused(text("download.unreadable", error=error)) from error
-    if good:
-        return sha256
-    if head.startswith((b"<!doctype html", b"<html")):
-        raise _Refused(plural("download.html", size))
-    if not expected:
-        raise _Refused(plural("download.no_checkpoint", size))
-    raise _Refused(plural("download.hash", size, algorithm=algorithm, expected=expected, got=got))
-
-
-def _is_checkpoint(path: Path, head: bytes) -> bool:
-    """Whether a file without a published hash is a whole zip of torch's, or begins as a pickle does."""
-    if not zipfile.is_zipfile(path):
-        return head.startswith(b"\x80")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except _BAD_ZIP:
-        return False

@@ -4,8 +4,6 @@ The embedded ones travel with the package as fp16 safetensors; their sha256 stan
 The official ones are the catalogue's, downloaded and verified once.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

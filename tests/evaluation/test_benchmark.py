@@ -1,7 +1,5 @@
 """`labkit evaluate`: against an independent count on the kit's outlines, and the bars on the validation photos."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.metrics import jaccard_score

@@ -1,7 +1,5 @@
 """The dataset layout: what is read from it, and what is said where it is not there."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

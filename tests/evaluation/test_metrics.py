@@ -1,26 +1,16 @@
 """The scores agree with scikit-learn's, and at the edges with their definitions."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np
 import pytest
+from annotated import block
 from scipy import ndimage
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.annotations import find_ground_truth
-from labkit.evaluation.metrics import (
-    class_scores,
-    confusion,
-    dice,
-    innermost,
-    iou,
-    mask_ap,
-    overall_scores,
-    regions,
-)
+from labkit.evaluation.metrics import class_scores, confusion, dice, innermost, iou, mask_ap, overall_scores, regions
 from labkit.segmentation import Segment
 
 
@@ -118,9 +108,7 @@ def test_nothing_labelled():
 
 
 def _square(label_id: int, x: int, y: int, side: int, score: float = 1.0) -> Segment:
-    mask = np.zeros((64, 64), bool)
-    mask[y : y + side, x : x + side] = True
-    return Segment(1, label_id, VOC.names[label_id], score, mask)
+    return Segment(1, label_id, VOC.names[label_id], score, block(x, y, x + side, y + side, (64, 64)))
 
 
 NOTHING = np.zeros((64, 64), bool)

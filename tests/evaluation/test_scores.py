@@ -1,14 +1,14 @@
 """The scores of real results agree with scikit-learn's and with a panoptic quality counted naively here."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from xml.etree import ElementTree
 
+import annotated
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,6 +26,7 @@ from labkit.segmentation import Segment, Segmentation
 
 COCO, PEOPLE = label_set("COCO"), label_set("people")
 SIZE = (60, 80)
+block = partial(annotated.block, size=SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +58,6 @@ def prompted(load, default_photos):
 def measured(semantic, outlines):
     """DeepLab's scores."""
     return scores(semantic, outlines)
-
-
-def block(left, top, right, bottom):
-    """A mask of one block."""
-    mask = np.zeros(SIZE, bool)
-    mask[top:bottom, left:right] = True
-    return mask
 
 
 def scored(*pairs):

@@ -1,7 +1,5 @@
 """Every test of grading has a secret of its own, and leaves the user's settings alone."""
 
-from __future__ import annotations
-
 import pytest
 from handed_in import sample  # noqa: F401
 

@@ -1,7 +1,5 @@
 """A whole course: fifty mixed files as Moodle gives them, graded with a roster and points, and looked at."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
@@ -18,7 +16,7 @@ from handed_in import CONCLUSIONS, OTHER, edited, hostile, notebook_of, page_of,
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU
-from labkit.grading.submissions import find_sources, members
+from labkit.grading.sources import find_sources, members
 from labkit.locale import text, texts
 
 MOODLE = "{} {}_{}_assignsubmission_file_/{}"

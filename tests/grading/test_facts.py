@@ -1,7 +1,5 @@
 """One reading of a report for all: a field that is missing or contradicts another never helps."""
 
-from __future__ import annotations
-
 import copy
 
 import nbformat

@@ -1,7 +1,5 @@
 """Reports that were written before the kit changed: they are read, checked and graded as they were."""
 
-from __future__ import annotations
-
 import pytest
 
 from labkit.grading.reproduce import own_iou

@@ -1,15 +1,11 @@
 """`labkit grade` from inside: what a row says of a report, what is kept, what a bad file and a wrong call cost."""
 
-from __future__ import annotations
-
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,48 +13,25 @@ from handed_in import notebook_of, page_of, resealed
 
 from labkit.__main__ import main
 from labkit.grading import grade as grading
+from labkit.grading import reading, rerun, similarity, workers
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
-from labkit.grading.rows import MIN_IOU, Row
-from labkit.grading.submissions import Source
+from labkit.grading.rows import MIN_IOU
 from labkit.io.errors import LabkitError
-from labkit.io.rle import encode_mask
 from labkit.locale import text
 
 
 @pytest.fixture
 def at_once(monkeypatch):
     """Everything in this process, where processes are not what is tested: they take seconds to start."""
-    monkeypatch.setattr(
-        grading, "in_workers", lambda work, tasks, *_: [(n, work(task)) for n, task in enumerate(tasks)]
-    )
-
-
-def made(page: str) -> Row:
-    """The row of a page alone."""
-    return grading._made(grading._Task(Source("а.html", Path("а.html")), Path("таблица")), page.encode(), "0" * 64)
-
-
-def kinds(row: Row) -> set[str]:
-    """What there is to say of a row."""
-    return {remark.kind for remark in row.remarks}
+    for module in (grading, reading, rerun, similarity):
+        monkeypatch.setattr(module, "done", lambda work, tasks, *_, **__: list(map(work, tasks)))
 
 
 def moved(result):
     """A result whose masks lie elsewhere: its own, mirrored."""
     segments = [replace(s, mask=np.ascontiguousarray(s.mask[:, ::-1])) for s in result.segments]
     return replace(result, ids=np.ascontiguousarray(result.ids[:, ::-1]), segments=segments)
-
-
-def test_edited_and_sealed_again(sample):
-    """A mask that was changed by somebody who has read the code is told, and the check of the run fails."""
-
-    def change(data):
-        data["results"][0]["segments"][0]["rle"] = encode_mask(sample.results[0].segments[0].mask[:, ::-1])
-
-    row = made(resealed(sample.page, change))
-    assert {"edited", "differs"} & kinds(row) == {"differs"}
-    assert [one.name for one in row.checks if not one.ok] == ["run"]
 
 
 def test_second_run_goes_on(sample, at_once, tmp_path):
@@ -88,24 +61,17 @@ def test_recomputed_masks(sample, at_once, tmp_path):
     for name, page in pages.items():
         (tmp_path / f"{name}.html").write_text(page, encoding="utf-8")
     good, drawn, bare = grade(tmp_path, tmp_path / "таблица")
-    assert good.iou >= MIN_IOU and not {"not_own_masks", "not_checked"} & kinds(good)
-    assert all(photo.iou < MIN_IOU for photo in drawn.photos) and "not_own_masks" in kinds(drawn)
-    assert bare.iou is None and "not_checked" in kinds(bare)
-
-
-def test_photos_of_the_kit(default_photos):
-    """They are known by their bytes and by their look."""
-    kit = grading._kit_photos()
-    assert set(kit) == {photo.sha256 for photo in default_photos.values()} and None not in kit.values()
-    assert len(set(kit.values())) == 10
+    told = [{"not_own_masks", "not_checked"} & {remark.kind for remark in row.remarks} for row in (good, drawn, bare)]
+    assert told == [set(), {"not_own_masks"}, {"not_checked"}]
+    assert good.iou >= MIN_IOU and all(photo.iou < MIN_IOU for photo in drawn.photos) and bare.iou is None
 
 
 def test_a_hanging_file_costs_its_row(sample, tmp_path, monkeypatch):
     """A file over the time limit has a row that says so, and its neighbour is read."""
     for name in ("а", "б"):
         (tmp_path / f"{name}.html").write_text(sample.page, encoding="utf-8")
-    monkeypatch.setattr(grading, "_row", slow_row)
-    monkeypatch.setattr(grading, "_SECONDS", 5.0)
+    monkeypatch.setattr(reading, "_row", slow_row)
+    monkeypatch.setattr(workers, "SECONDS", 5.0)
     one, two = grade(tmp_path, recompute=False)
     assert one.problem == text("grade.lost_slow") and two.problem is None
 
@@ -114,20 +80,7 @@ def slow_row(task):
     """Reads a file, but for the first."""
     while task.source.file == "а.html":
         pass
-    return grading._made(task, task.source.path.read_bytes(), "0" * 64)
-
-
-def test_a_row_is_small_whatever_a_report_holds(sample):
-    """Of texts without end, of many photos and long names a row has a part, so that sixty of them fit into memory."""
-
-    def endless(data):
-        data["answers"] = [{"question": f"{n} " + "в" * 40_000, "answer": f"{n} " + "о" * 40_000} for n in range(180)]
-        data["photos"] += [{**data["photos"][0], "name": f"{n}" + "ф" * 400, "sha256": f"{n:064x}"} for n in range(400)]
-
-    page = resealed(sample.page, endless)
-    row = made(page)
-    assert row.problem is None and len(page.encode()) > 10_000_000
-    assert len(json.dumps(asdict(row), ensure_ascii=False)) < 2_000_000
+    return reading._made(task, task.source.path.read_bytes(), "0" * 64)
 
 
 def test_wrong_calls(tmp_path, capsys):

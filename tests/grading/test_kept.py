@@ -1,7 +1,5 @@
 """What is kept between runs: only what this kit and this instructor made, never what the folder says."""
 
-from __future__ import annotations
-
 import errno
 import os
 

@@ -1,7 +1,5 @@
 """Marks that are there already: read from page and table, kept through whatever happens to the files."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

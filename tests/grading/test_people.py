@@ -1,14 +1,12 @@
 """Whose a file is: the layouts of learning systems, one row a student, nothing left out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
 
 from labkit.grading.people import person_of, stem_of, works
 from labkit.grading.rows import Row
-from labkit.grading.submissions import Source
+from labkit.grading.sources import Source
 from labkit.locale import text
 from labkit.report.checks import Check
 

@@ -1,7 +1,5 @@
 """Masks made again: honest reports agree with the model, others do not, hostile ones cost only themselves."""
 
-from __future__ import annotations
-
 import copy
 import io
 import json

@@ -1,7 +1,5 @@
 """A learning system's table: who is in it, who is absent, and the same table back with marks."""
 
-from __future__ import annotations
-
 import csv
 import io
 

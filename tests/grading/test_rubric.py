@@ -1,7 +1,5 @@
 """Points from a small file: a mark is suggested for what holds, nothing else."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Pairs of reports: the same photos, the same text, and no more than that."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io
@@ -15,6 +13,7 @@ import pytest
 from handed_in import OTHER, WRITTEN
 from PIL import Image, ImageOps
 
+from labkit.grading import similarity
 from labkit.grading.looks import alike, look
 from labkit.grading.rows import PhotoRow, Row
 from labkit.grading.similarity import compared
@@ -237,3 +236,10 @@ def test_a_whole_course():
         for n in range(60)
     ]
     assert not any(told(rows).values())
+
+
+def test_the_kit_s_own_photos(default_photos):
+    """They are known by their bytes and by their look."""
+    kit = similarity._kit_photos()
+    assert set(kit) == {photo.sha256 for photo in default_photos.values()} and None not in kit.values()
+    assert len(set(kit.values())) == 10

@@ -1,7 +1,8 @@
 """Masks are compared by pixels, pair by pair, and what a model leaves open does not count."""
 
-from __future__ import annotations
+from functools import partial
 
+import annotated
 import numpy as np
 import pytest
 
@@ -10,16 +11,10 @@ from labkit.grading.tolerance import Own, agreement
 from labkit.io.rle import encode_mask
 
 SIZE = (40, 50)
+block = partial(annotated.block, size=SIZE)
 
 
-def block(rows: slice, columns: slice) -> np.ndarray:
-    """A mask of a rectangle."""
-    mask = np.zeros(SIZE, bool)
-    mask[rows, columns] = True
-    return mask
-
-
-LARGE, OTHER = block(slice(0, 20), slice(0, 20)), block(slice(20, 40), slice(20, 50))
+LARGE, OTHER = block(0, 0, 20, 20), block(20, 20, 50, 40)
 
 
 def own(*masks: np.ndarray, outer: list[np.ndarray] | None = None, needed: list[bool] | None = None, **more) -> Own:
@@ -47,13 +42,13 @@ def test_same_masks_in_any_order():
 
 def test_one_pair_is_iou():
     """A single pair has the IoU of its masks."""
-    shifted = block(slice(2, 22), slice(3, 23))
+    shifted = block(3, 2, 23, 22)
     assert compare([shifted], own(LARGE)) == pytest.approx(iou(shifted, LARGE))
 
 
 def test_worst_large_segment():
     """A good pair does not make up for a bad one, a missing one, one too much, or one of another class."""
-    half = block(slice(0, 10), slice(0, 20))
+    half = block(0, 0, 20, 10)
     assert compare([half, OTHER], own(LARGE, OTHER)) == pytest.approx(0.5)
     assert compare([OTHER], own(LARGE, OTHER)) == 0.0
     assert compare([LARGE, OTHER], own(OTHER)) == 0.0
@@ -63,17 +58,17 @@ def test_worst_large_segment():
 
 def test_small_segments_count_by_their_pixels():
     """What is missing below a hundredth of the photo lowers the IoU by its pixels only."""
-    small = block(slice(30, 33), slice(0, 5))
+    small = block(0, 30, 5, 33)
     assert compare([LARGE], own(LARGE, small)) == pytest.approx(400 / 415)
     assert compare([LARGE, small], own(LARGE)) == pytest.approx(400 / 415)
 
 
 def test_what_is_open_does_not_count():
     """Pixels between inner and outer are nobody's mistake; those outside of both are."""
-    inner, outer = block(slice(1, 19), slice(1, 19)), block(slice(0, 21), slice(0, 21))
+    inner, outer = block(1, 1, 19, 19), block(0, 0, 21, 21)
     found = own(inner, outer=[outer])
     assert compare([inner], found) == compare([outer], found) == compare([LARGE], found) == 1.0
-    wide = block(slice(0, 21), slice(0, 25))
+    wide = block(0, 0, 25, 21)
     assert compare([wide], found) == pytest.approx(18 * 18 / (18 * 18 + 21 * 4))
     edge = LARGE & ~inner
     assert compare([edge], own(undecided=encode_mask(edge))) == 1.0
@@ -83,7 +78,7 @@ def test_optional_and_alike():
     """A mask that is not needed may be missing, and one of its like may stand for it; what is there is compared."""
     assert compare([OTHER], own(LARGE, OTHER, needed=[False, True])) == 1.0
     assert compare([LARGE, OTHER], own(LARGE, OTHER, needed=[False, True])) == 1.0
-    other = block(slice(0, 20), slice(0, 16))
+    other = block(0, 0, 16, 20)
     alike = np.array([[False, True], [False, False]])
     assert compare([other], own(LARGE, other, needed=[True, False], alike=alike)) == 1.0
     assert compare([other], own(LARGE, other, needed=[True, False])) < 0.9

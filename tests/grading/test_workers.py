@@ -1,7 +1,5 @@
 """Limited processes: whatever a task does, it costs only itself."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -10,7 +8,7 @@ import time
 import pytest
 
 from labkit.grading import workers
-from labkit.grading.workers import Lost, in_workers
+from labkit.grading.workers import Lost, done
 
 
 def fragile(task: str) -> str:
@@ -32,11 +30,11 @@ def test_a_task_costs_only_itself(monkeypatch):
     """One that kills its process, sleeps, computes for ever, raises or wants all memory leaves the others alone."""
     monkeypatch.setattr(workers, "_PATIENCE", 3.0)
     tasks = ["а", "crash", "б", "hang", "в", "memory", "raise", "г", "spin"]
-    answers = dict(in_workers(fragile, tasks, lambda task: 1.0, 2000))
+    answers = done(fragile, tasks, seconds=lambda task: 1.0, megabytes=2000)
     assert [answers[n] for n in (0, 2, 4, 7)] == ["А", "Б", "В", "Г"]
     assert [answers[n].why for n in (1, 3, 5, 8)] == ["crashed", "slow", "memory", "slow"]
     assert answers[6] == Lost("failed", "ValueError: нет")
-    assert len({str(answer) for answer in answers.values() if isinstance(answer, Lost)}) == 4
+    assert len({str(answer) for answer in answers if isinstance(answer, Lost)}) == 4
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="no priorities here")
@@ -44,9 +42,7 @@ def test_a_busy_machine_is_no_reason():
     """The limit is the processor's time: what waits for a processor that others hold is not slow."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(6)]
     try:
-        assert dict(in_workers(sum, [range(20_000_000)] * 2, lambda task: 4.0)) == dict.fromkeys(
-            (0, 1), sum(range(20_000_000))
-        )
+        assert done(sum, [range(20_000_000)] * 2, seconds=lambda task: 4.0) == [sum(range(20_000_000))] * 2
     finally:
         for process in busy:
             process.kill()
@@ -55,4 +51,4 @@ def test_a_busy_machine_is_no_reason():
 
 def test_no_tasks_no_processes():
     """Nothing to do starts nothing."""
-    assert list(in_workers(fragile, [], lambda task: 1.0)) == []
+    assert done(fragile, []) == []

@@ -1,7 +1,5 @@
 """Colab: its Drive is mounted, and what is made there stays there; elsewhere nothing happens."""
 
-from __future__ import annotations
-
 import importlib.machinery
 import os
 import sys

@@ -1,7 +1,5 @@
 """One file to pixels: 16 bits of which few are used, embedded colour profiles, videos by their name."""
 
-from __future__ import annotations
-
 import io
 import struct
 

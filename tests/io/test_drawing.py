@@ -1,7 +1,5 @@
 """Figures that a cell shows by itself, panels whose words are not cut, and tables that line up."""
 
-from __future__ import annotations
-
 import pytest
 from IPython.display import display
 from IPython.utils.capture import capture_output

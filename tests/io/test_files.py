@@ -1,7 +1,5 @@
 """Files that are whole or as they were, names that every disk takes, lists that stay short."""
 
-from __future__ import annotations
-
 import pytest
 
 from labkit.io.files import capped, decoded, safe_name, some, write_whole

@@ -1,7 +1,5 @@
 """Photos that travel: small, exactly what the model saw, and without the place where they were taken."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

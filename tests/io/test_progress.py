@@ -1,7 +1,5 @@
 """The progress bar: it lets everything through and leaves nothing that changes from run to run."""
 
-from __future__ import annotations
-
 import nbformat
 import pytest
 from nbclient import NotebookClient

@@ -1,7 +1,5 @@
 """The run lengths of masks: as pycocotools writes and reads them, and nothing hostile gets near it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask

@@ -1,7 +1,5 @@
 """The walk through a zip: in natural order, within its budget, and what must not be read is named."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 

@@ -1,7 +1,5 @@
 """Annotations as people and their tools write them."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json
@@ -46,6 +44,11 @@ def block(left, top, right, bottom, size=(80, 100)):
     mask = np.zeros(size, bool)
     mask[top:bottom, left:right] = True
     return mask
+
+
+CAT = block(10, 10, 60, 50)
+CAT_SHAPE = {"label": "cat", "points": [[10, 10], [59, 10], [59, 49], [10, 49]]}
+"""The same by labelme's outline."""
 
 
 def runs_of(mask):

@@ -1,7 +1,5 @@
 """An HTTP server on 127.0.0.1 that answers as it is told, faults included; asked as a proxy, it answers the same."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

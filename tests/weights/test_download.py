@@ -1,9 +1,5 @@
-"""Downloads: whatever network, disk or user do, there is a good file or a clear error, never a bad file in place."""
+"""The cache: whatever user, disk or another process do, there is a good file or a clear error."""
 
-from __future__ import annotations
-
-import hashlib
-import io
 import json
 import os
 import shutil
@@ -13,90 +9,14 @@ import sys
 import threading
 from dataclasses import asdict, replace
 
-import nbformat
 import pytest
 import torch
 from handed_in import zip_of
-from nbclient import NotebookClient
-from server import Answer, serve
+from released import FETCH, GOOD, PAGE, SHA256, checkpoint, digest, release_at
+from server import Answer
 
 from labkit.io.errors import LabkitError
-from labkit.weights import download
-from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.download import cache_folder, cached, check, fetch, verify
-
-PAGE = b"\n<!DOCTYPE html><html><body>Wi-Fi login</body></html>"
-FETCH = "import json, sys; from labkit.weights.catalogue import Release; from labkit.weights import download; "
-FETCH += "download.PAUSE = 0.01; "
-FETCH += "release = Release(**json.loads(sys.argv[1])); say = lambda line: print(line, flush=True); "
-
-
-def checkpoint(side: int) -> bytes:
-    """The bytes of a real checkpoint, of `4 * side**2` bytes and a little."""
-    file = io.BytesIO()
-    torch.save({"conv.weight": torch.rand(side, side, generator=torch.manual_seed(side))}, file)
-    return file.getvalue()
-
-
-def flipped(data: bytes) -> bytes:
-    """`data` with one byte in the middle changed."""
-    half = len(data) // 2
-    return data[:half] + bytes([data[half] ^ 255]) + data[half + 1 :]
-
-
-def digest(data: bytes, algorithm: str = "sha256") -> str:
-    return hashlib.new(algorithm, data).hexdigest()
-
-
-GOOD = checkpoint(200)
-SHA256 = digest(GOOD)
-
-
-@pytest.fixture(scope="module")
-def running():
-    """One server for all."""
-    with serve() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running):
-    """The server with nothing told and nothing asked."""
-    running.answers.clear()
-    running.asked.clear()
-    running.ranges.clear()
-    return running
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """An empty cache, no waiting; after each test only good files lie in it, what is known of them, and locks."""
-    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-    for name in (*proxies, *map(str.upper, proxies), "LABKIT_MIRROR", "LABKIT_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
-    monkeypatch.setattr(download, "PAUSE", 0.01)
-    yield tmp_path / "кэш"
-    for path in filter(os.path.isfile, cache_folder().glob("**/*")):
-        if path.parent.name == "incoming":
-            assert path.suffix == ".lock"
-        elif path.suffix == ".json":
-            assert json.loads(path.read_text())["sha256"] == digest(path.with_suffix("").read_bytes())
-        elif path.suffix != ".zip":
-            assert path.parent == cache_folder()
-            torch.load(path, weights_only=True)
-
-
-def release_at(url, data=GOOD, **changes):
-    """A row of the catalogue with another address and the hash of `data`."""
-    row = replace(OFFICIAL["fcn_resnet50"], url=url, hash=f"sha256:{digest(data)}", megabytes=0.2)
-    return replace(row, **changes)
-
-
-@pytest.fixture
-def good(server):
-    """A release whose download goes well."""
-    return release_at(server.put("/fcn.pth", Answer(GOOD)))
 
 
 def start(release, code, **environment):
@@ -125,157 +45,12 @@ def test_good_download(server, good, cache, capfd):
     assert server.asked == ["/fcn.pth"] and capfd.readouterr() == ("", "")
 
 
-def test_redirect_and_proxy(server, monkeypatch):
-    """A publisher's redirect is followed; the proxy of the environment is used."""
-    server.put("/there.pth", Answer(GOOD))
-    url = server.put("/fcn.pth", Answer(status=302, headers={"Location": "/there.pth"}))
-    assert fetch(release_at(url)).sha256 == SHA256
-    monkeypatch.setenv("http_proxy", server.url)
-    server.put("/other.pth", Answer(checkpoint(201)))
-    fetch(release_at("http://weights.example/other.pth", checkpoint(201), file="other.pth"))
-    assert server.asked == ["/fcn.pth", "/there.pth", "http://weights.example/other.pth"]
-
-
-@pytest.mark.parametrize("expected", [f"sha256:{SHA256[:8].upper()}", f"sha1:{digest(GOOD, 'sha1')}", ""])
-def test_published_hashes(good, expected):
-    """The first digits of a hash, another algorithm, none at all; sha256 is known in each case."""
-    assert fetch(replace(good, hash=expected)).sha256 == SHA256
-
-
 def test_other_hash_in_a_newer_catalogue(server, good):
     """A file that was good for an older edition is not good for one that expects another hash."""
     fetch(good)
     newer = checkpoint(201)
     release = release_at(server.put("/fcn.pth", Answer(newer)), newer)
     assert cached(release) is None and fetch(release).sha256 == digest(newer)
-
-
-@pytest.mark.parametrize("hashed", [True, False])
-def test_published_zip(server, cache, hashed):
-    """The weights are taken out of the zip around them; the published hash is theirs."""
-    members = {"a/": b"", "a/fcn.pth": GOOD, "a/README.md": b"text", "__MACOSX/a/._fcn.pth": b"icon"}
-    url = server.put("/fcn.pth.zip", Answer(zip_of(members)))
-    found = fetch(release_at(url, hash=f"sha1:{digest(GOOD, 'sha1')}" if hashed else ""))
-    assert found.path.read_bytes() == GOOD and found.sha256 == SHA256
-    assert {path.suffix for path in cache.iterdir() if path.is_file()} == {".pth", ".json"}
-
-
-@pytest.mark.parametrize(
-    "body, said",
-    [
-        (zip_of({"a.pth": GOOD, "b.pth": GOOD}), "файлов с весами: 2"),
-        (zip_of({"a.pth": bytes(3_000_000)}), "подозрительно велик"),
-        (zip_of({"a.pth": GOOD + bytes(len(GOOD))}), f"{2 * len(GOOD)} байт"),
-        (zip_of({}), "файлов с весами: 0"),
-        (zip_of({"a.pth": GOOD})[:-30], "не файл весов"),
-        (flipped(zip_of({"a.pth": GOOD})), "архив zip повреждён"),
-        (zip_of({"readme.txt": b"no weights"}), "не файл весов"),
-        (b"", "не файл весов"),
-    ],
-)
-def test_refused_zips(server, cache, body, said, monkeypatch):
-    """Two files, a bomb, more than the limit, none, a cut or damaged zip, one without weights: why is said."""
-    monkeypatch.setattr(download, "ZIP_BYTES", 2 * len(GOOD) - 1)
-    release = release_at(server.put("/fcn.pth.zip", Answer(body)), hash="")
-    with pytest.raises(LabkitError, match=said):
-        fetch(release)
-    assert not (cache / release.file).exists() and len(server.asked) == 1
-
-
-@pytest.mark.parametrize(
-    "fault, said, times",
-    [
-        (Answer(GOOD, sent=0.3), r"прервалась \(IncompleteRead\([^()]*\)\)\n", 4),
-        (Answer(GOOD, length=len(GOOD) + 100), "100 more expected", 4),
-        (Answer(GOOD, length=len(GOOD) - 100), f"получено {len(GOOD) - 100} байт.*неполный", 1),
-        (Answer(GOOD, length=-1, sent=0.3), f"получено {round(len(GOOD) * 0.3)} байт.*неполный", 1),
-        (Answer(flipped(GOOD)), f"{SHA256}: файл неполный", 1),
-        (Answer(PAGE), "страница HTML", 1),
-        (Answer(status=403), "403 Forbidden", 1),
-        (Answer(status=404), "404 Not Found", 1),
-        (Answer(status=500), "500 Internal", 4),
-        (Answer(GOOD, gate=threading.Event()), "timed out", 4),
-        (Answer(GOOD, headers={"Content-Length": "many"}, length=-1), "нет связи", 1),
-        (Answer(status=302, headers={"Location": "/fcn.pth"}), "redirects", 1),
-    ],
-)
-def test_faults(server, cache, fault, said, times, monkeypatch):
-    """Each fault is named with its address, and what to do; only what may pass is tried again; a mirror then helps."""
-    if fault.gate is not None:
-        monkeypatch.setattr(download, "TIMEOUT", (1.0, 0.3))
-    release, lines = release_at(server.put("/fcn.pth", fault)), []
-    with pytest.raises(LabkitError, match=said) as caught:
-        fetch(release, report=lines.append)
-    for next_step in (release.url, "LABKIT_MIRROR", str(cache / "fcn.pth"), 'weights="embedded"'):
-        assert next_step in str(caught.value)
-    assert len(lines) == times - 1 and all(release.url in line for line in lines)
-    if fault.status != 302:
-        assert len(server.asked) == times
-    assert cached(release) is None and not (cache / release.file).exists()
-    mirror = server.put("/mirror/fcn.pth", Answer(GOOD))
-    assert fetch(replace(release, mirrors=(mirror,)), attempts=1).sha256 == SHA256
-
-
-@pytest.mark.parametrize("fault", [Answer(status=500), Answer(status=429), Answer(GOOD, sent=0.3)])
-def test_faults_that_pass(server, fault, monkeypatch):
-    """Two failures, then the file; the pauses grow."""
-    release = release_at(server.put("/fcn.pth", fault, fault, Answer(GOOD)))
-    pauses = []
-    monkeypatch.setattr(download.time, "sleep", pauses.append)
-    assert fetch(release, report=print).sha256 == SHA256
-    assert len(server.asked) == 3 and pauses == [0.01, 0.02]
-
-
-BIG = checkpoint(900)
-"""More than three of the blocks in which a download is written."""
-
-TAG = {"ETag": '"1"'}
-DATE = {"ETag": 'W/"1"', "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
-
-
-@pytest.mark.parametrize("headers", [TAG, DATE])
-def test_goes_on_where_it_broke_off(server, headers, monkeypatch):
-    """More breaks than attempts: as long as each brings something, only the rest is asked for, and no pause grows."""
-    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
-    breaks = [Answer(BIG, headers=headers, sent=sent, resumes=True) for sent in (0.15, 0.3, 0.5, 0.6, 0.8, 0.95)]
-    release = release_at(server.put("/fcn.pth", *breaks, Answer(BIG, headers=headers, resumes=True)), BIG)
-    pauses = []
-    monkeypatch.setattr(download.time, "sleep", pauses.append)
-    assert fetch(release, report=print).sha256 == digest(BIG)
-    starts = [int(asked[6:-1]) for asked in server.ranges[1:]]
-    assert server.ranges[0] is None and len(starts) == 6 and pauses == [0.01] * 6
-    for begun, sent in zip(starts, (0.15, 0.3, 0.5, 0.6, 0.8, 0.95), strict=True):
-        assert begun == pytest.approx(sent * len(BIG), abs=1 << 15) and begun <= sent * len(BIG)
-
-
-@pytest.mark.parametrize(
-    "first, second, ranges",
-    [
-        (TAG, Answer(BIG, headers={"ETag": '"2"'}, resumes=True), 2),  # another file by now
-        (TAG, Answer(BIG, headers=TAG), 2),  # a server that cannot
-        (TAG, Answer(BIG, headers=TAG, resumes=True, part="bytes 7-9/10"), 3),  # another part than was asked for
-        (TAG, Answer(status=416), 3),
-        ({}, Answer(BIG, resumes=True), 1),  # nothing tells the file from another
-        ({"ETag": 'W/"1"'}, Answer(BIG, resumes=True), 1),
-        ({**TAG, "Content-Encoding": "x"}, Answer(BIG, headers=TAG, resumes=True), 1),
-    ],
-)
-def test_comes_whole_where_it_cannot_go_on(server, first, second, ranges, monkeypatch):
-    """The rest is never put behind the beginning of another file."""
-    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
-    old = Answer(flipped(BIG) if second.headers != TAG else BIG, headers=first, sent=0.5, resumes=True)
-    release = release_at(server.put("/fcn.pth", old, second, Answer(BIG)), BIG)
-    assert fetch(release, report=print).sha256 == digest(BIG)
-    assert [bool(asked) for asked in server.ranges] == [False, ranges > 1, False][: max(2, ranges)]
-
-
-def test_a_mirror_begins_anew(server, monkeypatch):
-    """What came from one address is not the beginning of what comes from the next."""
-    monkeypatch.setattr(download, "_BLOCK", 1 << 14)
-    first = server.put("/fcn.pth", Answer(flipped(BIG), headers=TAG, sent=0.9, resumes=True), Answer(status=404))
-    mirror = server.put("/mirror/fcn.pth", Answer(BIG, headers=TAG, resumes=True))
-    assert fetch(release_at(first, BIG, mirrors=(mirror,)), report=print).sha256 == digest(BIG)
-    assert [bool(asked) for asked in server.ranges] == [False, True, False]
 
 
 def test_order_of_places(server, monkeypatch):
@@ -322,22 +97,6 @@ def test_file_brought_by_hand(server, good, cache):
         with pytest.raises(LabkitError, match="страница HTML.*Замените"):
             look(good)
     assert cached(good) is None and fetch(good).sha256 == SHA256 and server.asked == ["/fcn.pth"]
-
-
-def test_file_without_a_published_hash(good, cache):
-    """Brought by hand, it is a whole zip of torch's or a pickle; a folder is neither."""
-    unknown = replace(good, hash="")
-    pickled = io.BytesIO()
-    torch.save({"conv.weight": torch.zeros(2)}, pickled, _use_new_zipfile_serialization=False)
-    cache.mkdir()
-    for data in (flipped(GOOD), GOOD[:-100], b"text"):
-        (cache / good.file).write_bytes(data)
-        assert cached(unknown) is None
-    for data in (GOOD, pickled.getvalue()):
-        (cache / good.file).write_bytes(data)
-        assert cached(unknown).sha256 == digest(data)
-    with pytest.raises(LabkitError, match="не читается"):
-        check(cache, unknown)
 
 
 def test_zip_brought_by_hand(server, cache, monkeypatch):
@@ -442,7 +201,7 @@ def test_stopped_in_the_middle(server, cache, name):
     answer = Answer(data, gate=gate)
     release = release_at(server.put("/fcn.pth", answer, Answer(data)), data)
     half = cache / "incoming" / release.file / "download"
-    with start(release, "download.TIMEOUT = (1, 9); say('go'); download.fetch(release)") as process:
+    with start(release, "transfer.TIMEOUT = (1, 9); say('go'); download.fetch(release)") as process:
         pause = threading.Event()
         assert answer.halfway.wait(10)
         assert any((half.exists() and half.stat().st_size >= 1 << 20) or pause.wait(0.02) for _ in range(500))
@@ -458,7 +217,7 @@ def test_two_processes(server):
     gate = threading.Event()
     answer = Answer(GOOD, gate=gate)
     release = release_at(server.put("/fcn.pth", answer))
-    code = "download.TIMEOUT = (1, 9); say(download.fetch(release, report=say).sha256)"
+    code = "transfer.TIMEOUT = (1, 9); say(download.fetch(release, report=say).sha256)"
     with start(release, code) as first:
         assert answer.halfway.wait(10)
         with start(release, code) as second:
@@ -466,31 +225,6 @@ def test_two_processes(server):
             gate.set()
             assert first.stdout.read().strip() == second.stdout.read().strip() == SHA256
     assert server.asked == ["/fcn.pth"]
-
-
-def test_bar_on_a_terminal(good, monkeypatch):
-    """The bar names the file and is wiped off in the end."""
-    terminal = io.StringIO()
-    terminal.isatty = lambda: True
-    monkeypatch.setattr(sys, "stderr", terminal)
-    fetch(good)
-    assert good.file in terminal.getvalue() and terminal.getvalue().rsplit("\r", 2)[1].strip() == ""
-
-
-def test_bar_in_a_notebook(good, root, monkeypatch):
-    """The bar names the file; of it an empty output stays."""
-    states, process = [], NotebookClient.process_message
-
-    def watched(client, message, *where):
-        states.append(message["content"].get("data", {}).get("text/html", ""))
-        return process(client, message, *where)
-
-    monkeypatch.setattr(NotebookClient, "process_message", watched)
-    code = f"import sys, json; sys.argv = ['', {json.dumps(asdict(good))!r}]; {FETCH}found = download.fetch(release)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(notebook, resources={"metadata": {"path": str(root)}}).execute()
-    assert [output.data["text/html"] for output in notebook.cells[0].outputs] == [""]
-    assert any(state.startswith(f"<pre>{good.file}") for state in states)
 
 
 def test_place_of_the_cache(monkeypatch, tmp_path):

@@ -1,8 +1,5 @@
 """The catalogue: embedded files are whole, small and the ones that it names; other files are checked before use."""
 
-from __future__ import annotations
-
-import json
 import re
 import struct
 
@@ -131,10 +128,3 @@ def test_every_release_is_complete():
         assert re.fullmatch(r"(sha256:[0-9a-f]{8}([0-9a-f]{56})?|sha1:[0-9a-f]{40})?", release.hash)
         assert (release.classes == "") == (release.variant == "sam") and release.hash or name == "unet_people"
         assert not release.classes or label_set(release.classes)
-
-
-def test_header_is_json(tmp_path):
-    """The header that we read is the one that safetensors wrote."""
-    with embedded_path("unet").open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        assert json.loads(file.read(length))["__metadata__"] == read_header(embedded_path("unet"))

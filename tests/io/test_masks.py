@@ -1,13 +1,11 @@
 """Which files of a folder or a zip are photos, and which are masks of photos."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest
 
 from labkit.io.decode import Unreadable
-from labkit.io.sources import beside, find, read_file
+from labkit.io.sources import find
 
 
 def made(folder, *names):
@@ -64,16 +62,3 @@ def test_mask_by_its_own_path(tmp_path):
     """Refused as a mask where its photo lies beside it."""
     made(tmp_path, "x.jpg", "x_mask.png", "y_mask.png")
     assert seen(tmp_path / "x_mask.png")[0] == [] and seen(tmp_path / "y_mask.png")[0] != []
-
-
-@pytest.mark.parametrize("zipped", [False, True])
-def test_files_beside_a_photo(tmp_path, zipped):
-    """Those of its folder alone, also in a zip, each readable up to a limit."""
-    folder = made(tmp_path / "a", "фото/1.json", "фото/2.json", "фото/inner/b.json", "c.json")
-    (folder / "фото" / "2.json").write_text("{}" * 1000)
-    inside = (shutil.make_archive(tmp_path / "a", "zip", folder) and tmp_path / "a.zip") if zipped else folder
-    files = beside(inside / "фото")
-    assert sorted(file.name for file in files) == ["1.json", "2.json"] and beside(inside / "нет") == []
-    assert read_file(inside / "фото/2.json", 1) == b"{}" * 1000 and read_file(inside / "фото/1.json", 1) == b""
-    with pytest.raises(Unreadable):
-        read_file(inside / "фото/2.json", 0.001)

@@ -1,0 +1,33 @@
+"""Run all six variants on the same photos and export one HTML file."""
+
+import sys
+from typing import Any
+
+from labkit.cli.options import add, add_device, add_out, check_device
+from labkit.cli.report import announced
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    parser = add(commands, "compare", _compare, __doc__)
+    parser.add_argument("photos", metavar="PHOTO", nargs="*", help="folders, files or zips (default: the kit's ten)")
+    parser.add_argument(
+        "--weights", metavar="W", default="embedded", help="embedded (default), cached, official, auto or a file"
+    )
+    parser.add_argument("--target", metavar="CLASS", default="кошка", help="the sought class, one of PASCAL VOC's 20")
+    add_device(parser)
+    add_out(parser)
+
+
+def _compare(device: str, **options: Any) -> int:
+    from labkit.comparison.report import make_comparison
+
+    check_device(device)
+    failed: list[str] = []
+
+    def say(line: str) -> None:
+        failed.append(line)
+        print(f"labkit: {line}", file=sys.stderr)
+
+    return 1 if announced(make_comparison(device=device, failed=say, **options)) or failed else 0

@@ -1,0 +1,40 @@
+"""Read handed-in reports, check and compare them: grades.html and grades.csv."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from labkit.cli.options import add, check_device, count
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    parser = add(commands, "grade", _grade, __doc__)
+    parser.add_argument("folder", metavar="DIR", type=Path, help="reports, notebooks, and zips of them")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="where the table is written (default: DIR/grades)")
+    parser.add_argument("--wanted", metavar="N", type=count, default=10, help="photos that are asked for (default 10)")
+    parser.add_argument("--target", metavar="CLASS", help="the sought class, any language (default: as each says)")
+    no_recompute = {"dest": "recompute", "action": "store_false"}
+    parser.add_argument("--no-recompute", help="do not run the models on the photos again", **no_recompute)
+    parser.add_argument("--full", action="store_true", help="run SAM on all photos again, not on a few")
+    parser.add_argument("--device", metavar="D", default="cpu", help="for the models: auto, cpu (default), cuda")
+    parser.add_argument(
+        "--roster", metavar="FILE", type=Path, help="CSV of Moodle or Canvas: who is absent, and export"
+    )
+    parser.add_argument("--rubric", metavar="FILE", type=Path, help="TOML: points of checks and questions")
+    parser.add_argument("--anonymous", action="store_true", help="names are hidden until marks are saved")
+
+
+def _grade(folder: Path, out: Path | None, recompute: bool, device: str, **options: Any) -> int:
+    from labkit.grading.grade import grade
+
+    if recompute:
+        check_device(device)
+    out = out or folder / "grades"
+    failed = [row for row in grade(folder, out, recompute, device=device, **options) if row.problem is not None]
+    for row in failed:
+        print(f"labkit: {row.file}: {row.problem}", file=sys.stderr)
+    for path in sorted(out.glob("grades*.*"), key=lambda path: (path.suffix != ".html", path.name)):
+        print(path)
+    return 1 if failed else 0

@@ -1,0 +1,56 @@
+"""What several commands have in common: a command's options are by name the arguments of its `run`."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["VARIANT", "add", "add_dataset", "add_device", "add_out", "add_weights", "check_device", "count"]
+
+VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
+
+
+def add(commands: Any, name: str, run: Callable[..., int], help: str) -> argparse.ArgumentParser:
+    """The parser of a new command; `run` takes its options by name and returns the exit code."""
+    parser = commands.add_parser(name, help=help, description=help)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda")
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Weights and device of one variant's model."""
+    parser.add_argument(
+        "--weights", metavar="W", default="auto", help="auto, embedded, official, official/NAME or a file"
+    )
+    add_device(parser)
+
+
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dataset", metavar="DIR", type=Path, required=True, help="images/, semantic/, *.txt")
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """Where a page is written, and what stands in its title."""
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("reports"), help="default: reports")
+    parser.add_argument("--student", default="", help="name for the title")
+    parser.add_argument("--group", default="", help="group for the title")
+
+
+def count(given: str) -> int:
+    """How many photos."""
+    number = int(given)
+    if not 0 <= number <= 10_000:
+        raise ValueError
+    return number
+
+
+def check_device(device: str) -> None:
+    """LabkitError for a device that is not there, before anything runs; torch is left alone for the usual ones."""
+    if device not in ("auto", "cpu"):
+        from labkit.models import pick_device
+
+        pick_device(device)

@@ -1,0 +1,45 @@
+"""Train or fine-tune embedded-size weights."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from labkit.cli.options import VARIANT, add, add_dataset, add_device
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    parser = add(commands, "train", _train, __doc__)
+    parser.add_argument("variant", metavar="VARIANT", help=f"{VARIANT}; several, joined by commas, share one encoder")
+    add_dataset(parser)
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="weights file (several variants: folder)"
+    )
+    parser.add_argument("--minutes", metavar="M", type=_minutes, default=30.0, help="training time (default 30)")
+    parser.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint")
+    parser.add_argument(
+        "--start",
+        metavar="START",
+        default="embedded",
+        help="embedded (default: the variant's own), encoder (that of the embedded U-Net), or a teacher's .npz",
+    )
+    parser.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
+    add_device(parser)
+
+
+def _minutes(given: str) -> float:
+    minutes = float(given.replace(",", "."))
+    if not 0 < minutes < 1e6:
+        raise ValueError
+    return minutes
+
+
+def _train(variant: str, minutes: float, **options: Any) -> int:
+    from labkit.training import recipe_for, train_variants
+
+    variants = variant.split(",")
+    recipe = recipe_for(variants[0], minutes)
+    for path in train_variants(variants, recipe=recipe, say=partial(print, flush=True), **options):
+        print(path)
+    return 0

@@ -1,0 +1,146 @@
+"""COCO JSON: the objects of one photo among many."""
+
+import re
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+
+from labkit.classes import VOC, LabelSet
+from labkit.evaluation.entries import Entries, content, has_list, parsed, stem
+from labkit.io.errors import LabkitError
+from labkit.io.files import decoded, nfc
+from labkit.io.folders import state
+from labkit.io.rle import run_lengths
+from labkit.photos import Photo
+from labkit.segmentation import Segmentation
+
+__all__ = ["coco_record", "read_coco"]
+
+_RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
+"""Label Studio writes a code before a photo's name, Roboflow one behind it."""
+
+
+def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:
+    """The objects of one photo in a COCO JSON, found by the stem of `file_name`; None where the file has none.
+
+    Polygons, compressed and uncompressed RLE, scaled to the photo's working size. Categories count by name. Where
+    `iscrowd` is 1 nobody says which object is where: the confidence there is 0 (Lin et al., 2014, section 4.3). CVAT
+    writes it of every mask that was painted, and of these it means nothing.
+    """
+    entries = Entries(Path(path), photo, classes)
+    record = coco_record(Path(path))
+    if not all(has_list(record, key) for key in ("images", "annotations", "categories")):
+        raise entries.refused("coco")
+    named = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
+    if record["images"] and not named:
+        raise entries.refused("coco")
+    pictures = list({(_id(row, "id"), row["file_name"]): row for row in named}.values())
+    images = _images_of(photo, pictures)
+    if not images:
+        return None
+    if len(images) > 1:
+        raise entries.refused("twice", photo=images[0]["file_name"])
+    every = [row for row in record["annotations"] if isinstance(row, dict)]
+    known, wanted = Counter(_id(row, "id") for row in pictures), _id(images[0], "id")
+    rows = [row for row in every if _id(row, "image_id") == wanted]
+    if rows and known[wanted] > 1:
+        raise entries.refused("same_ids", id=wanted, photo=images[0]["file_name"])
+    if lost := len(record["annotations"]) - sum(_id(row, "image_id") in known for row in every):
+        entries.note("lost", lost)
+    outlines = [row["segmentation"] for row in rows if has_list(row, "segmentation")]
+    entries.limit(len(rows), sum(len(flat) if isinstance(flat, list) else 1 for row in outlines for flat in row) // 2)
+    if rows:
+        entries.sized(images[0].get("width"), images[0].get("height"))
+    names: dict[str, set[str]] = {}
+    for row in (row for row in record["categories"] if isinstance(row, dict) and "name" in row):
+        names.setdefault(_id(row, "id"), set()).add(str(row["name"]))
+    means_nothing = all(map(_is_crowd, every))
+    for number, row in enumerate(rows, start=1):
+        with entries.entry(number):
+            label_id, category = None, names.get(_id(row, "category_id"), set())
+            if not _is_crowd(row) or "attributes" in row or means_nothing:
+                if len(category) != 1:
+                    raise entries.refused("category", id=str(row.get("category_id"))[:40])
+                label_id, _ = entries.label(*category)
+            outline = row.get("segmentation") or []
+            mask = (_polygons if isinstance(outline, list) else _runs)(entries, outline)
+            entries.add(label_id, mask)
+    return entries.composed()
+
+
+def _is_crowd(row: dict[str, Any]) -> bool:
+    return _id(row, "iscrowd") in ("1", "True")
+
+
+def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of a COCO file whose name has the photo's stem; where some have its whole name, only these.
+
+    A name in other letters, or one that Label Studio or Roboflow has changed, counts where no other does.
+    """
+    files = [PureWindowsPath(nfc(unquote(row["file_name"]))) for row in rows]  # it knows both slashes
+    own_stem, name = stem(photo), nfc(photo.path.name) if photo.path is not None else ""
+    same: list[int] = []
+    for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
+        same = same or [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]
+    whole = [n for n in same if files[n].name == name]
+    return [rows[n] for n in whole or same]
+
+
+def _id(row: dict[str, Any], key: str) -> str:
+    """Some tools write an id as a word, some with zeros before it, some with a point and a zero."""
+    given = str(row.get(key)).strip()
+    number = re.fullmatch(r"0*(\d+)(?:\.0*)?", given)
+    return number[1] if number else given
+
+
+def _polygons(entries: Entries, rows: list[Any]) -> np.ndarray:
+    """The mask of COCO's polygons, `[[x, y, x, y, …], …]`; of several those without an area are passed over."""
+    if rows and not any(isinstance(row, list) and len(row) != 2 for row in rows):
+        rows = [rows]  # x, y, x, y, … or pairs of them
+    if not any(rows):
+        raise entries.refused("box")
+    parts, before = [], len(entries.notes)
+    for row in filter(None, rows):
+        with entries.entry():
+            flat = np.ravel(row)
+            entries.limit(1, flat.size // 2)
+            parts.append(entries.drawn(entries.pairs(flat if flat.size % 2 else flat.reshape(-1, 2))))
+    if not parts:
+        first, entries.notes[before:] = entries.notes[before], []
+        raise LabkitError(first)
+    return np.logical_or.reduce(parts)
+
+
+def _runs(entries: Entries, rle: Any) -> np.ndarray:
+    """COCO's RLE; it is looked up only where the photo has pixels, so that no size takes memory."""
+    try:
+        runs = run_lengths(rle, entries.size[::-1])
+    except ValueError as error:
+        raise entries.refused("rle") from error
+    x, y = entries.seen()
+    return np.searchsorted(np.cumsum(runs), x[:, None] * entries.size[1] + y, side="right").T % 2 == 1
+
+
+def coco_record(path: Path, strict: bool = True) -> dict[str, Any] | None:
+    """What a COCO JSON holds, None for any other file; each is read once as long as it stays the same.
+
+    LabkitError where it looks like it and cannot be read, unless it lies so far off that it is perhaps not ours.
+    """
+    try:
+        return _record_of(path, state(path))
+    except LabkitError:
+        if strict:
+            raise
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _record_of(path: Path, state: tuple[int, int]) -> dict[str, Any] | None:
+    if '"annotations"' not in decoded(content(path)):
+        return None
+    record = parsed(path)
+    return record if isinstance(record, dict) and {"images", "annotations"} <= record.keys() else None

@@ -1,0 +1,158 @@
+"""Masks as pictures: label ids or colours, one file a photo, or one file a class or an object."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from labkit.classes import IGNORE, VOC, LabelSet
+from labkit.evaluation.entries import Entries, content, stem
+from labkit.io.decode import IMAGE_SUFFIXES
+from labkit.io.files import decoded, nfc, some
+from labkit.io.folders import beside
+from labkit.photos import Photo
+from labkit.segmentation import Segmentation
+
+__all__ = ["LOW", "class_of", "low", "read_class_masks", "read_mask"]
+
+LOW = 5
+"""Label ids up to this are perhaps those of somebody's own few classes."""
+
+_LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
+
+
+def low(values: set[int]) -> str:
+    """The classes that the label ids of masks count as, where none is higher than `LOW`; nothing for other masks."""
+    ids = sorted(values - {0, IGNORE})
+    return some([f"{n} ({VOC.label(n)})" for n in ids]) if max(ids, default=LOW + 1) <= LOW else ""
+
+
+def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
+    """An index PNG: the label id of each pixel, or its colour, scaled to the photo's working size.
+
+    Colours are those of CVAT's `labelmap.txt` beside it, else PASCAL VOC's; label ids are those of Roboflow's
+    `_classes.csv`, else VOC's, else those of `classes`. Objects are told apart where `SegmentationObject` lies beside
+    `SegmentationClass`. Where nobody labelled (255) there is no segment and the confidence is 0, everywhere else it is
+    1. A mask of nothing but 0 and 255 says where something is and not what: it is refused, and the error says how to
+    name the class.
+    """
+    path = Path(path)
+    entries = Entries(path, photo, classes)
+    image = entries.image(path, _LOSSLESS)
+    colors, ids = _key(entries)
+    if image.mode in ("RGB", "RGBA") or (image.mode == "P" and (colors or (not ids and _has_voc_colors(image)))):
+        labels = _by_color(entries, image.convert("RGB"), colors)
+    elif image.mode in ("1", "L", "LA", "P"):
+        labels = np.array(image if image.mode == "P" else image.convert("L"))
+        if ids:
+            if unlisted := sorted(set(np.unique(labels).tolist()) - ids.keys()):
+                entries.note("unlisted", found=some(list(map(str, unlisted)), 5))
+            labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
+    else:
+        raise entries.refused("mode", mode=image.mode)
+    values = set(np.unique(labels).tolist())
+    if not colors and not ids:
+        if {IGNORE} <= values <= {0, IGNORE}:
+            raise entries.refused("binary")
+        if values == {0}:
+            entries.note("blank")
+        if taken := low(values):
+            entries.note("taken_for", taken=taken)
+    labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
+    if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
+        raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
+    of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parent.parts))
+    for file in beside(of_objects) if of_objects != path.parent else []:
+        if file.stem == path.stem:
+            return _with_objects(entries, labels, np.array(entries.image(file, _LOSSLESS)))
+    known = (labels != IGNORE).astype(np.float32)
+    return Segmentation.from_labels(photo, labels, known, labelled_in, entries.made_by(objects=False))
+
+
+def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> Segmentation:
+    """Each object, a number or a colour of its own, with the class that most of it has."""
+    if numbers.ndim == 3:
+        numbers = numbers[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+    entries.add(None, labels == IGNORE)
+    for number in np.unique(numbers[(labels > 0) & (labels != IGNORE)]).tolist():
+        mask = (numbers == number) & (labels > 0) & (labels != IGNORE)
+        entries.add(int(np.bincount(labels[mask]).argmax()), mask)
+    return entries.composed()
+
+
+def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
+    """Label ids by the colours of classes, without any by VOC's own; what has only greys holds the ids themselves."""
+    found, places = np.unique(np.array(image).reshape(-1, 3), axis=0, return_inverse=True)
+    known = colors or _voc_colors()
+    if unknown := [color for color in map(tuple, found.tolist()) if color not in known]:
+        if not colors and (found == found[:, :1]).all():
+            return np.array(image)[..., 0]
+        raise entries.refused("colors", found=some(list(map(str, unknown)), 3))
+    ids = np.array([known[tuple(color)] for color in found.tolist()], np.uint8)
+    return ids[places].reshape(image.size[::-1])
+
+
+def _has_voc_colors(image: Image.Image) -> bool:
+    """Whether a palette's colours say what its numbers do not: an editor puts the ones that are there in any order."""
+    colors = {color for _, color in image.convert("RGB").getcolors() or ()}
+    return len(colors) == len(image.getcolors() or ()) and colors <= _voc_colors().keys()
+
+
+def _voc_colors() -> dict[tuple[int, ...], int]:
+    """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
+
+    def channel(label_id: int, lowest: int) -> int:
+        return sum((label_id >> 3 * place + lowest & 1) << 7 - place for place in range(3))
+
+    return {tuple(channel(label_id, n) for n in range(3)): label_id for label_id in (*VOC.ids, IGNORE)}
+
+
+def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
+    """The label ids of colours by CVAT's `labelmap.txt`, and of values by Roboflow's `_classes.csv`, here or above.
+
+    A class that the kit does not know is noted and counts as not labelled.
+    """
+    key: dict[tuple[int, ...], int] = {}
+    for path in (file for up in entries.path.parents[:3] for file in beside(up)):
+        if path.name.lower() in ("labelmap.txt", "_classes.csv"):
+            for line in decoded(content(path)).splitlines():
+                row = re.match(r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)", line)
+                if row := row or re.match(r'[\s"]*(?P<value>\d+)[\s"]*[,;\t][\s"]*(?P<label>[^,;\t"]+)', line):
+                    value = tuple(map(int, row["value"].split(",")))
+                    key[value] = IGNORE
+                    with entries.entry(0):
+                        label_id, _ = entries.label(row["label"])
+                        key[value] = IGNORE if label_id is None else label_id
+    return {k: n for k, n in key.items() if len(k) == 3}, {k[0]: n for k, n in key.items() if len(k) == 1}
+
+
+def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
+    """Masks of one class each, `NAME.CLASS.mask.png`, or of one object each, `NAME.CLASS.2.mask.png`.
+
+    What is lighter than half of the lightest pixel is in the mask, so 0 and 1 will do as well as 0 and 255; of one that
+    is partly transparent, what is not.
+    """
+    entries = Entries(Path(paths[0]), photo, classes)
+    entries.limit(len(paths))
+    numbers = []
+    for place, path in enumerate(map(Path, paths), start=1):
+        entries.path = path
+        with entries.entry(place):
+            label_id, number = entries.label(class_of(path, photo))
+            image = entries.image(path, [*_LOSSLESS, "JPEG", "WEBP"])
+            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                alpha = image.convert("RGBA").getchannel("A")
+                image = alpha if alpha.getextrema() != (255, 255) else image.convert("RGB")
+            grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
+            entries.add(label_id, grey * 2 > max(grey.max(), 1))
+            numbers.append(number)
+    return entries.composed(objects=all(numbers))
+
+
+def class_of(path: Path, photo: Photo) -> str:
+    """What stands between a photo's name and `.mask.png`; nothing where it is no mask of one class."""
+    name = nfc(path.name)
+    named = re.fullmatch(r"\.(.+)\.mask\.(\w+)", name[len(stem(photo)) :], re.IGNORECASE)
+    return named[1] if named and f".{named[2].lower()}" in IMAGE_SUFFIXES else ""

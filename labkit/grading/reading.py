@@ -1,0 +1,142 @@
+"""A handed-in file becomes a row: read, checked anew, and cut to what a table has room for."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from labkit.grading.facts import gone, strict, unseen
+from labkit.grading.kept import kept
+from labkit.grading.looks import alike, look, thumbnail
+from labkit.grading.rows import LISTED, PhotoRow, Remark, Row
+from labkit.grading.sources import Source, content
+from labkit.grading.submissions import Submission, read
+from labkit.grading.workers import Lost, done
+from labkit.io.errors import LabkitError
+from labkit.io.files import some, write_whole
+from labkit.locale import language, plural, text
+from labkit.report.checks import checks, found_on
+from labkit.report.consistency import disagreements
+
+__all__ = ["Task", "read_all"]
+
+_PICTURES, _ANSWER, _TEXTS, _SENTENCE = 50, 20_000, 200_000, 2000
+_LIMITS = {"student": 200, "group": 200, "date": 40, "variant_title": 200, "conclusions": _ANSWER}
+"""Of a row: photos with a picture, characters of an answer, of all texts, of a remark, of what it says of itself."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One file, the folder of the table, and what the assignment asks for."""
+
+    source: Source
+    out: Path
+    wanted: int | None = None
+    target: str | None = None
+    device: str = "cpu"
+    full: bool = False
+
+    def sought(self, data: dict[str, Any]) -> str:
+        """The class that is looked for, empty for any."""
+        return data["wanted"]["target"] if self.target is None else self.target
+
+
+def read_all(tasks: Sequence[Task]) -> list[Row]:
+    """A row for each file, with its problem where it cannot be read."""
+    rows = {task.source.file: Row(task.source.file, problem=task.source.problem) for task in tasks}
+    todo = [task for task in tasks if task.source.problem is None]
+    for task, answer in zip(todo, done(_row, todo, text("grade.reading")), strict=True):
+        file = task.source.file
+        rows[file] = Row(file, problem=str(answer)) if isinstance(answer, Lost) else answer
+    return list(rows.values())
+
+
+def _row(task: Task) -> Row:
+    """One file's row, kept or made."""
+    file = task.source.file
+    try:
+        raw = content(task.source)
+    except LabkitError as error:
+        return Row(file, problem=str(error))
+    digest = hashlib.sha256(raw).hexdigest()
+    options = ["row", digest, Path(file).suffix, task.wanted, task.target, language()]
+    record = kept(task.out, options, lambda: asdict(_made(task, raw, digest)))
+    return replace(Row.of(record), file=file, link=None if record["problem"] is not None else _link(task, raw, digest))
+
+
+def _made(task: Task, raw: bytes, digest: str) -> Row:
+    try:
+        return _checked(read(task.source.file, raw), digest, task)
+    except LabkitError as error:
+        return Row(task.source.file, digest, problem=str(error))
+
+
+def _checked(submission: Submission, digest: str, task: Task) -> Row:
+    looks = {name: look(jpeg) for name, jpeg in list(submission.jpegs.items())[:_PICTURES]}
+    names = list(looks)
+    repeated = {names[later] for _, later in alike(list(looks.values()), names)}
+    data = strict(submission.data, repeated)
+    differs = disagreements({**submission.data, "made_by": data["made_by"]}, submission.items, submission.page)
+    differs += unseen(submission.data, submission.prose)
+    remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
+    if differs:
+        remarks.append(Remark("differs", _cut(some(differs, LISTED, "; "), _SENTENCE)))
+    absent = gone(submission.data, submission.sections, submission.jpegs)
+    if fewer := len(submission.data["photos"]) - len(data["photos"]):
+        absent.append(plural("facts.repeated", fewer))
+    remarks += [Remark("incomplete", sentence) for sentence in absent]
+    room, answers = _TEXTS, []
+    for row in data["answers"]:
+        answers.append((_cut(row["question"], 2000), _cut(row["answer"], max(0, min(_ANSWER, room)))))
+        room -= sum(map(len, answers[-1]))
+    held = checks(data, differs, task.wanted, task.target)
+    return Row(
+        task.source.file,
+        digest,
+        variant=data["variant_number"],
+        weights=_cut(data["made_by"].get("weights", ""), 200),
+        checks=tuple(replace(one, reason=_cut(one.reason, _SENTENCE)) for one in held),
+        remarks=tuple(remarks),
+        photos=tuple(_photos(submission, data, task.sought(data), looks)),
+        answers=tuple(answers),
+        **{key: _cut(data[key], limit) for key, limit in _LIMITS.items()},
+    )
+
+
+def _photos(submission: Submission, data: dict[str, Any], target: str, looks: dict[str, str | None]) -> list[PhotoRow]:
+    """All photos of a report, those that are left out of its strict `data` too; the first with a picture."""
+    whole, rows = submission.data, []
+    detected = found_on({**data, "photos": whole["photos"], "results": whole["results"]}, target)
+    results = {result["photo"]: result for result in reversed(whole["results"])}
+    for photo in whole["photos"]:
+        name = photo["name"]
+        row = PhotoRow(_cut(name, 200), photo["sha256"], detected[name], look=looks.get(name))
+        if name in submission.jpegs and len(rows) < _PICTURES:
+            with suppress(ValueError):  # what is wrong with its masks is told by the check of the page against the data
+                picture = thumbnail(submission.jpegs[name], results.get(name), data["made_by"].get("classes"))
+                row = replace(row, thumbnail=picture)
+        rows.append(row)
+    return rows
+
+
+def _link(task: Task, raw: bytes, digest: str) -> str | None:
+    """The address of a file as seen from the table; a file in a zip is copied next to that, without its name."""
+    path = task.source.path
+    if task.source.members:
+        path = task.out / "handed" / f"{digest[:16]}{Path(task.source.file).suffix.lower()}"
+        try:
+            if not path.exists():
+                path.parent.mkdir(exist_ok=True)
+                write_whole(path, raw)
+        except OSError:  # a full disk is told where the table itself is written
+            return None
+    leads = os.path.relpath(os.path.abspath(path), os.path.abspath(task.out))
+    return quote(os.fsencode(leads.replace(os.sep, "/")))
+
+
+def _cut(prose: str, limit: int) -> str:
+    return prose if len(prose) <= limit else f"{prose[: max(0, limit - 1)]}…"

@@ -1,0 +1,85 @@
+"""Which files are masks and other annotations, by their names alone: tools put them among the photos.
+
+Some names leave no doubt (`x.mask.png`, what lies in `masks`). Others may as well be those of photos of labels or of
+people in masks (`x_mask.png`, what lies in `with_mask`): of these a mask is what has a photo of its name.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from labkit.io.decode import IMAGE_SUFFIXES
+from labkit.io.files import nfc
+from labkit.io.folders import inside, subfolders
+
+__all__ = ["annotations_in", "mask_folders", "masked", "masks_among"]
+
+_FOLDER = re.compile(
+    r"(?P<sure>masks|outlines|labels|annotations|segmentation(?:class|object))"
+    r"|(?:\w+[_-])?(?:masks?|labels?)|annotation|gt|ground[ _-]?truth|ann|segmentation(?:class|object)\w+",
+    re.IGNORECASE,
+)
+"""Where tools put masks. In a `sure` one nothing is a photo, and what has no photo of its name is refused aloud."""
+
+_NO_LABELS = re.compile(r"object|visuali[sz]", re.IGNORECASE)
+_LABEL_STUDIO = re.compile(r"project-\d+-at-.*", re.IGNORECASE)
+
+_MASK = re.compile(
+    r"(?:.*/)?(?:[^/]+\.mask\.\w+|[^/]+\.(?:ids|classes)\.png|task-\d+-annotation-[^/]*-tag-[^/]*)"
+    r"|[^/]+_json/label(?:_viz)?\.png",
+    re.IGNORECASE,
+)
+"""By its name alone: a mask beside a photo, what Segmentation.save, Label Studio and labelme's converter write."""
+
+_ANNOTATIONS = (".json", "labelmap.txt", "_classes.csv")
+"""How the names of annotations end that are no masks, and of what tells the classes of masks."""
+
+_PERHAPS_MASK = re.compile(r"(.+)[._-](?:masks?|label|gt|seg(?:mentation)?)", re.IGNORECASE | re.DOTALL)
+"""The stem of a mask, or of a photo of somebody in one."""
+
+
+def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """Which of these files are masks: "" by the path of one whose photo is there too, else the folder that says so."""
+    masks: dict[tuple[str, ...], str] = {}
+    perhaps: dict[tuple[str, ...], tuple[str, str]] = {}
+    photos = set()
+    for parts in paths:
+        stem, suffix = os.path.splitext(nfc(parts[-1]).casefold())
+        folders = [folder for folder in map(_FOLDER.fullmatch, parts[:-1]) if folder]
+        if _MASK.fullmatch("/".join(parts[-2:])):
+            masks[parts] = ""
+        elif suffix in IMAGE_SUFFIXES and (folders or masked(stem)):
+            perhaps[parts] = (masked(stem) or stem, next((folder[0] for folder in folders if folder["sure"]), ""))
+        if not folders and suffix in IMAGE_SUFFIXES:
+            photos.add(stem)
+    for parts, (stem, folder) in perhaps.items():
+        if folder or stem in photos:
+            masks[parts] = "" if stem in photos else folder
+    return masks
+
+
+def masked(stem: str) -> str:
+    """Of what a file is a mask if it is one, by its stem: `x` of `x_mask`; nothing where its name does not say so."""
+    named = _PERHAPS_MASK.fullmatch(stem)
+    return named[1] if named else ""
+
+
+def mask_folders(folder: Path) -> list[Path]:
+    """Those in a folder in which the masks of classes or other annotations lie."""
+    names = subfolders(folder)
+    wanted = [name for name in names if _FOLDER.fullmatch(name) and not _NO_LABELS.search(name)]
+    return [folder / name for name in sorted([*wanted, *filter(_LABEL_STUDIO.fullmatch, names)])]
+
+
+def annotations_in(archive: Path) -> Iterator[tuple[Path, Path]]:
+    """What may be ground truth in a zip, each file with its place beside the photos, once these lie in one folder.
+
+    Masks, JSON and lists of classes; of their folders only one of masks stays.
+    """
+    members = [path for of_folder in inside(archive).values() for path in of_folder]
+    masks = masks_among(path.relative_to(archive).parts for path in members)
+    for path in members:
+        if path.relative_to(archive).parts in masks or path.name.lower().endswith(_ANNOTATIONS):
+            folder = path.parent.name if _FOLDER.fullmatch(path.parent.name) else ""
+            yield path, Path(folder, path.name)

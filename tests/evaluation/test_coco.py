@@ -1,0 +1,215 @@
+"""COCO JSON: against pycocotools, by name, and what is said of broken ones."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from annotated import CAT, blank, block, runs_of, write_coco
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from labkit.classes import label_set
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.coco import read_coco
+from labkit.evaluation.metrics import eroded
+from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
+
+
+def test_run_lengths_against_pycocotools(tmp_path):
+    """Random masks, also scaled: what pycocotools decodes, at the pixels that nearest-neighbour scaling takes."""
+    random = np.random.default_rng(3)
+    for _ in range(20):
+        mask = random.random((80, 100)) < random.random()
+        mask[random.integers(80) :] = random.random() < 0.5
+        rle = encode_mask(mask)
+        path = write_coco(tmp_path / "all.json", (0, rle, {}), (1, runs_of(mask), {}))
+        expected = coco_mask.decode({**rle, "counts": rle["counts"].encode()}).astype(bool)
+        for width, height in ((100, 80), (50, 40), (20, 16), (160, 128)):
+            small = Image.fromarray(expected).resize((width, height), Image.Resampling.NEAREST)
+            segments = read_coco(path, blank(width=width, height=height)).segments
+            assert all(np.array_equal(segment.mask, np.array(small)) for segment in segments)
+
+
+def test_coco_polygons_against_pycocotools(tmp_path):
+    """An object of two polygons: pycocotools' mask up to its border."""
+    polygons = [[10.5, 10, 45, 12.5, 30, 60], [60, 20, 90, 20, 90, 70, 60, 70.5]]
+    (segment,) = read_coco(write_coco(tmp_path / "all.json", (0, polygons, {})), blank()).segments
+    expected = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, 80, 100))).astype(bool)
+    assert not (eroded(expected, 1) & ~segment.mask).any() and not (eroded(segment.mask, 1) & ~expected).any()
+
+
+def test_coco_crowd(tmp_path):
+    """A crowd is a place of which nothing is known, whatever its category, but not where an object is."""
+    crowd = runs_of(block(40, 0, 100, 80))
+    path = write_coco(
+        tmp_path / "all.json",
+        (0, runs_of(block(0, 0, 50, 80)), {}),
+        (2, crowd, {"iscrowd": 1}),
+        names=("кошка", "dog", "unicorn"),
+    )
+    truth = read_coco(path, blank())
+    assert [s.label for s in truth.segments] == ["cat"] and not truth.ids[:, 50:].any()
+    assert np.array_equal(truth.confidence == 0, block(50, 0, 100, 80))
+
+
+def test_coco_finds_its_photo(tmp_path):
+    """By the stem in whatever folder and spelling; by the whole name where two pictures share it; None without any."""
+    mask = runs_of(block(0, 0, 50, 80))
+    names = {"кот й.jpg": ["C:\\my photos\\кот и\u0306.JPG"], "x.jpg": ["x.png", "x.jpg"], "set.jpg": ["a/set.jpeg"]}
+    for file, listed in names.items():
+        write_coco(tmp_path / "all.json", (0, mask, {}), files=listed)
+        photo = blank(path=tmp_path / file)
+        truth = find_ground_truth(photo)
+        assert [s.label for s in truth.segments] == ([] if file == "x.jpg" else ["cat"])
+    assert find_ground_truth(blank(path=tmp_path / "nobody.jpg")) is None
+    twice = write_coco(tmp_path / "all.json", (0, mask, {}), files=["train/x.jpg", "val/x.jpg"])
+    with pytest.raises(LabkitError, match="all.json.*train/x.jpg.*несколько"):
+        read_coco(twice, blank(path=tmp_path / "x.jpg"))
+
+
+def test_coco_says_which_classes_are_valid(tmp_path):
+    """Only the categories that this photo uses must be known; the label set decides which are."""
+    mask = runs_of(block(0, 0, 50, 80))
+    path = write_coco(tmp_path / "all.json", (0, mask, {}), names=("cat", "giraffe"))
+    assert read_coco(path, blank()).segments[0].label == "cat"
+    path = write_coco(tmp_path / "other.json", (1, mask, {}), names=("cat", "giraffe"))
+    with pytest.raises(LabkitError, match="other.json.*giraffe.*PASCAL VOC.*кошка"):
+        read_coco(path, blank())
+    assert read_coco(path, blank(), label_set("COCO")).segments[0].label == "giraffe"
+
+
+def test_coco_changed_on_disk(tmp_path):
+    """Read once, and again when the file has changed."""
+    path = write_coco(tmp_path / "all.json", (0, runs_of(block(0, 0, 50, 80)), {}))
+    assert read_coco(path, blank()).segments[0].label == "cat"
+    write_coco(path, (1, runs_of(block(0, 0, 50, 80)), {}))
+    os.utime(path, ns=(1, 1))
+    assert read_coco(path, blank()).segments[0].label == "dog"
+
+
+def test_names_that_tools_changed(tmp_path):
+    """The photos' own names are found behind those that Label Studio and Roboflow made of them."""
+    for name in ("images/1a2b3c4d-x.jpg", "x_jpg.rf.0a1b2c.jpg", "X.JPG", "my%20photos/x.png"):
+        write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=(name,))
+        assert find_ground_truth(blank(path=tmp_path / "x.jpg")).segments[0].area == 2000
+
+
+RLE = encode_mask(CAT)
+
+
+BAD_MASKS = {
+    "an odd polygon": [[1, 2, 3]],
+    "a polygon of two corners": [[1, 2, 3, 4]],
+    "a polygon in words": [["a", "b", "c", "d", "e", "f"]],
+    "far away": [[0, 0, 1e12, 0, 5, 5]],
+    "no number": [[0, 0, float("nan"), 0, 5, 5]],
+    "a box": [{"x": 1}],
+    "no counts": {"size": [80, 100]},
+    "another size": {**RLE, "size": [100, 80]},
+    "a huge size": {**RLE, "size": [10**9, 10**9]},
+    "cut": {**RLE, "counts": RLE["counts"][:-2]},
+    "too long": {"size": [80, 100], "counts": [0, 10**15]},
+}
+
+
+@pytest.mark.parametrize("mask", BAD_MASKS.values(), ids=BAD_MASKS)
+def test_broken_coco_masks(tmp_path, mask):
+    """Each is refused before anything is decoded, and the error names the file."""
+    write_coco(tmp_path / "all.json", (0, mask, {}))
+    with pytest.raises(LabkitError, match=r"all\.json"):
+        find_ground_truth(blank(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": None},
+        {"images": [{"id": 7}]},
+        {"images": [{"id": 7, "file_name": 5}]},
+        {"images": [{"id": 7, "file_name": "x.jpg", "width": 10**9, "height": 8 * 10**8}]},
+        {"images": "x.jpg"},
+        {"annotations": [5]},
+        {"annotations": [{"image_id": 7, "category_id": [], "segmentation": RLE}]},
+        {"annotations": [{"image_id": 7, "category_id": 40, "segmentation": RLE}] * 1000},
+        {"categories": [{"name": "cat"}]},
+        {"categories": {"cat": 40}},
+    ],
+)
+def test_broken_coco_files(tmp_path, change):
+    """What looks like COCO and is not is named."""
+    path = write_coco(tmp_path / "all.json", (0, RLE, {}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(LabkitError, match=r"all\.json"):
+        find_ground_truth(blank(), tmp_path)
+
+
+ODD_OBJECTS = {
+    "a box": (0, [], {}),
+    "no outline": (0, None, {}),
+    "a flat polygon": (0, [[5, 5, 10, 10, 70, 70]], {}),
+    "an unknown category": (1, [[5, 5, 50, 5, 50, 50]], {}),
+    "no category": (9, [[5, 5, 50, 5, 50, 50]], {}),
+    "a picture that is not there": (0, [[5, 5, 50, 5, 50, 50]], {"image_id": 99}),
+    "no picture": (0, [[5, 5, 50, 5, 50, 50]], {"image_id": None}),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_OBJECTS.values(), ids=ODD_OBJECTS)
+def test_one_odd_object(tmp_path, odd):
+    """In COCO as well; alone it is no photo with nothing on it."""
+    path, cat = tmp_path / "all.json", (0, [[10, 10, 59, 10, 59, 49, 10, 49]], {})
+    truth = read_coco(write_coco(path, odd, cat, names=("cat", "тигр")), blank())
+    assert [(s.label, s.area) for s in truth.segments] == [("cat", 2000)] and len(truth.made_by["notes"]) == 1
+    with pytest.raises(LabkitError, match="all.json"):
+        read_coco(write_coco(path, odd, names=("cat", "тигр")), blank())
+
+
+def test_flat_part_of_an_object(tmp_path):
+    """Of an object's polygons the one without an area is named and the other counts; one list of numbers is one."""
+    whole, pairs = [10, 10, 59, 10, 59, 49, 10, 49], [[10, 10], [59, 10], [59, 49], [10, 49]]
+    for outline, notes in (([[1, 2, 3, 4], whole], 1), ([[], whole], 0), (whole, 0), (pairs, 0), ([pairs], 0)):
+        truth = read_coco(write_coco(tmp_path / "all.json", (0, outline, {})), blank())
+        assert truth.segments[0].area == 2000 and len(truth.made_by["notes"]) == notes
+
+
+@pytest.mark.parametrize("image_id, category_id", [("7", 40), (7, "40"), ("7", "40"), (7.0, 40.0), ("007", "40.0")])
+def test_ids_of_other_types(tmp_path, image_id, category_id):
+    """A number in quotes, with zeros before it, with a point and a zero is the same number."""
+    more = {"image_id": image_id, "category_id": category_id}
+    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), more))
+    assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
+
+
+def test_ids_that_are_not_unique(tmp_path):
+    """Where two pictures have one id nobody knows whose the objects are; a category of two names is none."""
+    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=("x.jpg", "y.jpg"))
+    record = json.loads(path.read_text())
+    record["images"][1]["id"] = 7
+    path.write_text(json.dumps(record))
+    with pytest.raises(LabkitError, match="all.json.*7.*x.jpg"):
+        read_coco(path, blank())
+    record["images"][1]["id"], record["categories"][1]["id"] = 8, 40
+    path.write_text(json.dumps(record))
+    with pytest.raises(LabkitError, match="all.json.*40"):
+        read_coco(path, blank())
+
+
+def test_a_picture_written_twice(tmp_path):
+    """The same picture with the same id, as of an export that was joined with itself, is one."""
+    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}))
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "images": record["images"] * 2}))
+    assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
+
+
+def test_crowd_of_a_tool(tmp_path):
+    """CVAT writes `iscrowd` 1 of what was painted, beside outlines too; in a file of nothing else it means nothing."""
+    mask, outline = runs_of(CAT), [[70, 10, 79, 10, 79, 19, 70, 19]]
+    cvat = write_coco(
+        tmp_path / "a.json", (0, mask, {"iscrowd": 1, "attributes": {}}), (0, outline, {"attributes": {}})
+    )
+    alone = write_coco(tmp_path / "b.json", (0, mask, {"iscrowd": 1}))
+    assert [s.area for s in read_coco(cvat, blank()).segments] == [2000, 100]
+    assert [s.area for s in read_coco(alone, blank()).segments] == [2000]

@@ -1,0 +1,150 @@
+"""Masks as pictures, of whatever mode and colours."""
+
+import time
+
+import numpy as np
+import pytest
+from annotated import CAT, blank, block, header
+from PIL import Image, ImageDraw
+
+from labkit.classes import VOC
+from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.masks import read_mask
+from labkit.io.errors import LabkitError
+
+
+@pytest.mark.parametrize("mode", ["L", "P"])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_index_mask(tmp_path, mode, scale):
+    """Label ids as they are, grey or with a palette, also on a smaller photo; 255 is no segment and not sure."""
+    labels = np.zeros((80, 100), np.uint8)
+    labels[:40, 30:70], labels[40:50] = VOC.id("cat"), 255
+    image = Image.fromarray(labels)
+    if mode == "P":
+        image.putpalette([0] * 768)
+    image.save(tmp_path / "x.mask.png")
+    labels = labels[::scale, ::scale]
+    truth = read_mask(tmp_path / "x.mask.png", blank(width=100 // scale, height=80 // scale))
+    assert [(s.label, s.area) for s in truth.segments] == [("cat", 1600 // scale**2)]
+    assert np.array_equal(truth.ids > 0, labels == VOC.id("cat"))
+    assert np.array_equal(truth.confidence == 0, labels == 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
+def test_class_mask(tmp_path, mode):
+    """White, or any lighter value, is the class of the file's name, in whatever mode an editor saved it."""
+    mask = CAT
+    image = Image.fromarray(mask.astype(np.uint8) * 255)
+    if mode == "RGBA":  # cut out: the object is opaque
+        image = Image.merge("RGBA", [Image.new("L", image.size, 200)] * 3 + [image])
+    elif mode == "P":
+        image = Image.fromarray(mask.astype(np.uint8))
+        image.putpalette([0, 0, 0, 200, 0, 0])
+    elif mode == "I;16":
+        image = Image.fromarray(mask.astype(np.uint16))
+    else:
+        image = image.convert(mode)
+    image.save(tmp_path / "x.кошка.mask.png")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [s.label for s in truth.segments] == ["cat"] and np.array_equal(truth.mask_of("cat"), mask)
+    assert truth.made_by["objects"] is False and (truth.confidence == 1).all()
+
+
+def test_masks_of_objects(tmp_path):
+    """Numbers after the class make objects of the masks; another photo's masks are not this one's."""
+    for name, x in (("x.cat.1", 0), ("x.cat 2", 30), ("x.собака_1", 60), ("x.y.dog", 0), ("xx.cat.1", 0)):
+        Image.fromarray(block(x, 0, x + 20, 20)).save(tmp_path / f"{name}.mask.png")
+    (tmp_path / "x.y.dog.mask.png").unlink()
+    truth = find_ground_truth(blank(), tmp_path)
+    assert sorted((s.label, s.box[0]) for s in truth.segments) == [("cat", 0), ("cat", 30), ("dog", 60)]
+    assert truth.made_by["objects"] is True
+
+
+@pytest.mark.parametrize(
+    "values, said", [((0, 0), "нули"), ((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")]
+)
+def test_masks_of_low_ids(tmp_path, values, said):
+    """They are VOC's, as is said, and so are zeros alone; a label that no class has is named, and what there is."""
+    Image.fromarray(np.uint8(values)[CAT.astype(int)]).save(tmp_path / "x.mask.png")
+    (note,) = find_ground_truth(blank(), tmp_path).made_by["notes"]
+    assert said in note and ("x.КЛАСС.mask.png" in note or not any(values))
+    Image.new("L", (100, 80), 21).save(tmp_path / "x.mask.png")
+    with pytest.raises(LabkitError, match=r"x\.mask\.png.*\[21\].*PASCAL VOC.*от 0 до 20"):
+        find_ground_truth(blank(), tmp_path)
+
+
+def test_unknown_class_in_a_labelmap(tmp_path):
+    """Its pixels count as not labelled, and it is named; the others count."""
+    Image.fromarray(CAT[..., None] * np.uint8((250, 50, 83))).save(tmp_path / "x.mask.png")
+    (tmp_path / "labelmap.txt").write_text("background:0,0,0::\nтигр:250,50,83::\n", encoding="cp1251")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert truth.segments == [] and np.array_equal(truth.confidence == 0, CAT) and "тигр" in truth.made_by["notes"][0]
+
+
+@pytest.mark.parametrize("rows", ['"0","background"\n"1","cat"\n', "0;background\n1;cat\n", "0\tbackground\n1\tcat\n"])
+def test_list_of_classes_of_a_spreadsheet(tmp_path, rows):
+    """Quoted or with other marks between; an id that is not listed counts as not labelled, and is named."""
+    (tmp_path / "_classes.csv").write_text(f"Pixel Value, Class\n{rows}")
+    values = np.where(CAT, 1, 0).astype(np.uint8)
+    values[:5] = 7
+    Image.fromarray(values).save(tmp_path / "x_mask.png")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [s.label for s in truth.segments] == ["cat"] and not truth.confidence[:5].any()
+    assert "7" in truth.made_by["notes"][0]
+
+
+def test_palette_of_an_editor(tmp_path):
+    """VOC's colours under numbers of the editor's own are VOC's classes."""
+    image = Image.fromarray(CAT.astype(np.uint8))
+    image.putpalette([0, 0, 0, 64, 0, 0])
+    image.save(tmp_path / "x_mask.png")
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [(s.label, s.area) for s in truth.segments] == [("cat", 2000)] and not truth.made_by["notes"]
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_cut_out_object(tmp_path, level):
+    """What is transparent is around it, however dark it is itself."""
+    opaque = Image.fromarray(CAT.astype(np.uint8) * 255)
+    Image.merge("LA", [Image.new("L", (100, 80), level), opaque]).save(tmp_path / "x.cat.mask.png")
+    assert np.array_equal(find_ground_truth(blank(), tmp_path).mask_of("cat"), CAT)
+
+
+@pytest.mark.parametrize("name", ["x.mask.png", "x.cat.mask.png"])
+def test_png_of_a_thousand_million_pixels(tmp_path, name):
+    """Its header is enough to refuse it."""
+    header(35_000, 28_000, tmp_path / name)
+    started = time.process_time()
+    with pytest.raises(LabkitError, match=rf"{name}.*млн пикселей"):
+        find_ground_truth(blank(), tmp_path)
+    header(11_000, 8_800, tmp_path / name)  # where Pillow only warns
+    with pytest.raises(LabkitError, match=rf"{name}.*млн пикселей"):
+        find_ground_truth(blank(), tmp_path)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "mode, color, said",
+    [("RGB", "red", "8-bit"), ("I;16", 0, "8-bit"), ("1", 1, "КЛАСС"), ("RGB", "white", "КЛАСС"), ("LA", 255, "КЛАСС")],
+)
+def test_mask_in_another_mode(tmp_path, mode, color, said):
+    """Colours that no class has, 16 bits, black and white in any mode: no index mask, and the error says what is."""
+    image = Image.new(mode, (100, 80), 0)
+    image.paste(color, (0, 0, 50, 80))
+    image.save(tmp_path / "x.mask.png")
+    with pytest.raises(LabkitError, match=f"x.mask.png.*{said}"):
+        find_ground_truth(blank(), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x.mask.png", "x.cat.mask.png"])
+def test_broken_masks(tmp_path, name):
+    """A file that was cut anywhere, one that is no image."""
+    path = tmp_path / name
+    image = Image.new("L", (100, 80), 8)
+    ImageDraw.Draw(image).line((0, 0, 90, 70), fill=9)
+    image.save(path)
+    whole = path.read_bytes()
+    for content in (*(whole[:end] for end in range(0, len(whole) - 20, 11)), b"<html>"):
+        path.write_bytes(content)
+        with pytest.raises(LabkitError, match=name):
+            find_ground_truth(blank(), tmp_path)

@@ -1,0 +1,109 @@
+"""Handed-in files: what is found in a folder and its zips, and what is refused."""
+
+import os
+import zipfile
+
+import pytest
+from handed_in import zip_of
+
+from labkit.grading import sources
+from labkit.grading.kept import KEPT
+from labkit.grading.sources import Source, content, find_sources, members
+from labkit.io import zips
+from labkit.io.errors import LabkitError
+from labkit.locale import text
+
+
+def test_finds_files(tmp_path):
+    """Every file in natural order, an empty folder too; no link, no pipe, no system's file, and no table of grades."""
+    for name in ("б/10.html", "б/9.HTM", "а.ipynb", "в.zip", "д.pdf", "фото.jpg", ".скрытый.html", "__MACOSX/а.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "grades" / KEPT).mkdir(parents=True)
+    (tmp_path / "grades" / "handed").mkdir()
+    for name in ("grades.html", "handed/1.html", f"{KEPT}/1.html", "свой.html"):
+        (tmp_path / "grades" / name).write_bytes(b"x")
+    for name in ("отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "Пустой Ян").mkdir()
+    for name in ("Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
+    os.mkfifo(tmp_path / "труба.html")
+    outer = tmp_path.parent / f"{tmp_path.name}-снаружи"
+    outer.mkdir()
+    (outer / "чужой.html").write_bytes(b"x")
+    (tmp_path / "наружу.html").symlink_to(outer / "чужой.html")
+    (tmp_path / "папка").symlink_to(outer)
+    (tmp_path / "внутрь.html").symlink_to(tmp_path / "а.ipynb")
+    (tmp_path / "никуда.html").symlink_to(tmp_path / "нет.html")
+    found = find_sources(tmp_path)
+    read = [".скрытый.html", "grades/свой.html", "а.ipynb", "б/9.HTM", "б/10.html", "в.zip"]
+    assert [source.file for source in found if source.problem is None] == read
+    foreign = {"д.pdf": ".pdf", "фото.jpg": ".jpg", "отчёт.html.txt": ".txt", "отчёт.rtf": ".rtf"}
+    foreign |= {"отчёт.webarchive": ".webarchive", "отчёт": text("submission.no_suffix")}
+    assert {source.file: source.problem for source in found if source.problem} == {
+        **{name: text("submission.foreign", suffix=suffix) for name, suffix in foreign.items()},
+        **dict.fromkeys(("Мак Анна", "Мак Илья", "Пустой Ян"), text("submission.empty_folder")),
+        **dict.fromkeys(("наружу.html", "папка"), text("submission.link")),
+        **dict.fromkeys(("никуда.html", "труба.html"), text("photos.not_file")),
+    }
+    assert [source.file for source in found if source.companion] == ["фото.jpg"]
+
+
+@pytest.mark.parametrize("encoding", [None, "cp866", "cp1251", "utf-8"])
+def test_cyrillic_names_in_a_zip(tmp_path, encoding):
+    """Names are right whatever wrote them, in a zip in a zip too, and each file is the one of its name."""
+    files = {"Иванов Пётр_7/отчёт.html": b"<p>1", "Ёлкина/Лаба 3.ipynb": b"{}"}
+    inner = zip_of(files, encoding)
+    (tmp_path / "а.zip").write_bytes(zip_of({**files, "Группа С-101/все.zip": inner, "фото.jpg": b"x"}, encoding))
+    (source,) = find_sources(tmp_path)
+    found = [one for one in members(source) if one.problem is None]
+    wanted = [*files, *(f"Группа С-101/все.zip/{name}" for name in files)]
+    assert sorted(one.file for one in found) == sorted(f"а.zip/{name}" for name in wanted)
+    for one in found:
+        assert content(one) == next(made for name, made in files.items() if one.file.endswith(name))
+
+
+def test_limits_of_a_zip(tmp_path, monkeypatch):
+    """How many members, how many reports, how much together."""
+    path = tmp_path / "а.zip"
+    path.write_bytes(zip_of({f"{n}.html": b"<p>" * 400_000 for n in range(4)}))
+    source = Source("а.zip", path)
+    monkeypatch.setattr(sources, "_TOTAL_MB", 2)
+    assert [one.problem for one in members(source)] == [None, *[text("photos.zip_total", limit=2)] * 3]
+    monkeypatch.setattr(sources, "_MEMBERS", 2)
+    monkeypatch.setattr(sources, "_TOTAL_MB", 2000)
+    assert [one.problem for one in members(source)] == [None, None, text("submission.many", limit=2)]
+    monkeypatch.setattr(zips, "MAX_MEMBERS", 3)
+    assert [one.problem for one in members(source)] == [text("photos.zip_members", count=4, limit=3)]
+
+
+def test_one_budget_for_all_nested_zips(tmp_path, monkeypatch):
+    """What a zip's zips hold counts as its own: their number gives no more room."""
+    inner = zip_of({f"{n}.html": b"<p>" * 200_000 for n in range(3)})
+    (tmp_path / "а.zip").write_bytes(zip_of({f"{n}.zip": inner for n in range(3)}))
+    monkeypatch.setattr(sources, "_TOTAL_MB", 2)
+    problems = [one.problem for one in members(Source("а.zip", tmp_path / "а.zip"))]
+    assert problems.count(None) == 3 and set(problems) == {None, text("photos.zip_total", limit=2)}
+
+
+def test_zip_that_lies_about_its_size(tmp_path):
+    """A member that would unpack to more than its header says gives no more, and is refused."""
+    made = bytearray(zip_of({"а.html": bytes(9_000_000)}))
+    for mark, at in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        place = made.rindex(mark) + at
+        made[place : place + 4] = (1000).to_bytes(4, "little")
+    (tmp_path / "а.zip").write_bytes(made)
+    (one,) = members(Source("а.zip", tmp_path / "а.zip"))
+    with pytest.raises(LabkitError, match="не читается"):
+        content(one)
+
+
+def test_names_are_unique(tmp_path):
+    """Two members of one name are two files."""
+    with zipfile.ZipFile(tmp_path / "а.zip", "w") as archive, pytest.warns(UserWarning):
+        archive.writestr("о.html", "<p>1")
+        archive.writestr("о.html", "<p>2")
+    found = sources.distinct(members(Source("а.zip", tmp_path / "а.zip")))
+    assert [(one.file, content(one)) for one in found] == [("а.zip/о.html", b"<p>1"), ("а.zip/о.html (2)", b"<p>2")]
