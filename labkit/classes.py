@@ -6,8 +6,6 @@ sets go on with it: what has VOC's Russian name has VOC's colour, every further 
 it, to people who are colour-blind and to people who are not; sky, water and plants choose among blues and greens.
 """
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass
 from functools import cache

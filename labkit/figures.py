@@ -1,7 +1,5 @@
 """A result to look at: the one place that tints a photo, the figure for print, and the table in plain text."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, cycle, zip_longest

@@ -1,7 +1,5 @@
 """The assignment's table: the six variants, their models, notebooks and what each can do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from labkit.io.errors import LabkitError

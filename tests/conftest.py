@@ -1,7 +1,5 @@
 """What many tests need: the photos and the models of the kit, each loaded once."""
 
-from __future__ import annotations
-
 import csv
 import os
 from functools import cache

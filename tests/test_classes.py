@@ -1,7 +1,5 @@
 """The label sets: names in the official order, and colours that everybody can tell apart."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Masks as colours over the photo, figures for print, and the table in plain text."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """On a GPU: half precision gives the masks of float32, batches fit, and what does not fit is made smaller."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

@@ -1,7 +1,5 @@
 """The pages' JavaScript: its own tests, where there is a node to run them, and files that join to one module."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What the project's own files promise: floors and no pins, tested versions, photos, files that travel along."""
 
-from __future__ import annotations
-
 import json
 import re
 import sys

@@ -1,7 +1,5 @@
 """The result: made from labels, and through its files without loss."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The table of the assignment's variants."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -3,8 +3,6 @@
 python -m tools.model_card FILE.json [FILE.json ...]      one file a variant, in the order of the columns
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 One photo, segmented by each variant with its embedded weights at the default settings.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

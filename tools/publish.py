@@ -3,8 +3,6 @@
 python -m tools.publish https://github.com/OWNER/REPO
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

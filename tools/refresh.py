@@ -3,8 +3,6 @@
 python -m tools.refresh notebooks/*.ipynb
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 `results` is always a list a variant, by its number: one `Segmentation` a photo, the photos in the same order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations_with_replacement

@@ -1,7 +1,5 @@
 """All six models on one set of photos: runs `compare.ipynb` and exports it as one page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path

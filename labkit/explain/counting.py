@@ -1,7 +1,5 @@
 """Semantic against instance segmentation: what can be counted, on the student's photos and on a doubled object."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -4,8 +4,6 @@ Krähenbühl and Koltun, 2011, arXiv:1210.5644; in DeepLab: Chen et al., 2017, a
 sliders of a notebook and the table over its photos.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Chen et al., 2017, arXiv:1606.00915, section 3.1: a kernel of k weights a side w
 cells, with as many weights as before. The CRF: `labkit.explain.crf`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

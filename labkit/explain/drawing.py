@@ -3,8 +3,6 @@
 A map is what a network has at some size, an array or a tensor; titles come from the cell that has measured.
 """
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

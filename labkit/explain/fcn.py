@@ -4,8 +4,6 @@ Dumoulin and Visin, 2016, arXiv:1603.07285, chapter 4: the transpose of a convol
 padding p is an ordinary one with stride 1, over an input that zeros were put into.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib

@@ -3,8 +3,6 @@
 Boxes are `x0, y0, x1, y1` in pixels of the network's input, `size` the photo's (height, width) there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

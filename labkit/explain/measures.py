@@ -1,7 +1,5 @@
 """What several lectures measure: the photo that tells most, what of a map lies on the photo, boundary IoU."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

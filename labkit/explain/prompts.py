@@ -1,7 +1,5 @@
 """Figures of prompted results, for print: the prompts drawn on the photo, and beside it each answer alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

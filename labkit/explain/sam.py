@@ -5,8 +5,6 @@ encoder and the mask decoder at each prompt. Points and boxes are sparse prompts
 are dense ones, a map that is added to the embedding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Ronneberger et al., 2015, arXiv:1505.04597, section 2 and figure 1. `down` are t
 input to the bottom, `up` those of the expanding one from above the bottom to full size, all `1xCxHxW`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

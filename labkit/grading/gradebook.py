@@ -3,8 +3,6 @@
 Whatever students wrote travels as JSON and is put into the page as text; the page may load and run nothing else.
 """
 
-from __future__ import annotations
-
 import base64
 import csv
 import hashlib

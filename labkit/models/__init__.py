@@ -1,7 +1,5 @@
 """The registry: from a variant's number or name to a model that is ready to segment."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Callable
 from pathlib import Path

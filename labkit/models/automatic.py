@@ -7,8 +7,6 @@ What segment_anything's `SamAutomaticMaskGenerator` finds, from the same weights
 * masks are compared at the decoder's size, and only what is left is brought to the photo's.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -7,8 +7,6 @@ SAM still travels on that of the former generation, EfficientNet-Lite0 (Liu, 202
 file of SAM or Mask R-CNN that does not name its encoder is one of these, and `former=True` builds what it fits.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from torch import nn

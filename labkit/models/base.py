@@ -1,7 +1,5 @@
 """What every loaded model is: its settings, one photo or a set of them in, `Segmentation` out."""
 
-from __future__ import annotations
-
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

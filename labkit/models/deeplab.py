@@ -5,8 +5,6 @@ atrous spatial pyramid pooling looks at rates 6, 12 and 18; the decoder adds the
 Both enlargements are by pixels, not by corners as in smp: those move the far side of a photo by almost a cell.
 """
 
-from __future__ import annotations
-
 import segmentation_models_pytorch as smp
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import SeparableConv2d
 from torch import nn

@@ -6,8 +6,6 @@ stride-32 features (the paper's fc6, fc7 and score); between the layers each pla
 bring the sum to the size of the photo.
 """
 
-from __future__ import annotations
-
 import segmentation_models_pytorch as smp
 import torch
 from torch import nn

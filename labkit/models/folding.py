@@ -1,7 +1,5 @@
 """BatchNorm folded into the convolutions before it: the same function with fewer passes over memory."""
 
-from __future__ import annotations
-
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 

@@ -1,7 +1,5 @@
 """The instance variant: Mask R-CNN's detections as segments, each with its own mask, score and box."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

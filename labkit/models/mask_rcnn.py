@@ -4,8 +4,6 @@ Two stages: the region proposal network looks where objects may be (Ren et al., 
 RoIAlign cuts a fixed grid of features out of the pyramid, and the heads give its class, its box and a 28x28 mask.
 """
 
-from __future__ import annotations
-
 import segmentation_models_pytorch as smp
 import torch
 from torch import nn

@@ -4,8 +4,6 @@ Torchvision's DeepLabV3, FCN and Mask R-CNN, pytorchcv's PSPNet, segmentation_mo
 segment_anything's SAM, all with random weights: `labkit.models.load_weights` fills them from a release's file.
 """
 
-from __future__ import annotations
-
 import importlib
 import warnings
 from functools import partial

@@ -1,7 +1,5 @@
 """The prompted variant: SAM segments everything, or what points, a box or a contour ask for."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext

@@ -1,7 +1,5 @@
 """What SAM may be asked, checked: points, boxes, contours and masks in pixels of the photo that was set."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

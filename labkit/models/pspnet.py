@@ -5,8 +5,6 @@ The encoder is dilated as in the paper, here to stride 16 (the paper: 8), so tha
 features are widened before they are joined with the maps.
 """
 
-from __future__ import annotations
-
 import segmentation_models_pytorch as smp
 import torch
 from torch import nn

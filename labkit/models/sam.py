@@ -6,8 +6,6 @@ Where the decoder enlarges its masks it sees the photo once more, by the backbon
 follow it (as in HQ-SAM, Ke et al., 2023, section 3.2, and SAM 2, Ravi et al., 2024, section 4).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import segmentation_models_pytorch as smp

@@ -1,7 +1,5 @@
 """What the four semantic variants share: from a photo to the network's input, and from its logits to a result."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

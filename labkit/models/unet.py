@@ -5,8 +5,6 @@ size from the contracting path (the skip connection) and mixed by two 3x3 convol
 At the bottom, between the paths, each place hears of the whole photo; the paper has two 3x3 convolutions there.
 """
 
-from __future__ import annotations
-
 import segmentation_models_pytorch as smp
 import torch
 from segmentation_models_pytorch.base import SegmentationHead

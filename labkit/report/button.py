@@ -1,7 +1,5 @@
 """The end of a notebook: its results as data, and a button that makes the report of what stands in the notebook."""
 
-from __future__ import annotations
-
 import html
 import json
 import os

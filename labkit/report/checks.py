@@ -1,7 +1,5 @@
 """The checks of a report: what the assignment asks for, each with a tick or a cross and the reason."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

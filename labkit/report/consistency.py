@@ -1,7 +1,5 @@
 """Whether a page shows what its data say: the viewer's masks and the printed table against the segments."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import html

@@ -3,8 +3,6 @@
 The kernel knows photos and results (`results_data`), the notebook what was answered and how it was run (`complete`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -3,8 +3,6 @@
 Also without the kit's commands: `jupyter nbconvert --to labkit notebook.ipynb`.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from dataclasses import asdict

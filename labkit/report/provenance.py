@@ -1,7 +1,5 @@
 """Where a result comes from: student, variant, weights, device, versions and the hash of every photo."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From a variant and a folder of photos to the executed notebook and the report."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import threading

@@ -1,7 +1,5 @@
 """The first minute of a report: every photo with its mask over it and what was found; the best and the worst marked."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

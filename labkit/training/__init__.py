@@ -1,7 +1,5 @@
 """How the embedded weights came to be, and fine-tuning for students: `labkit train`."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import shutil

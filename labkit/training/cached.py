@@ -4,8 +4,6 @@ While the encoder stays still, its features of a photo never change: they are wr
 the labels and the teacher's maps, and a step costs the heads alone. What is left for the later stages is little.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +34,8 @@ _SEEN = 10
 """Cells of stride 4 that a class has to fill to count as shown by a photo."""
 
 _LEFT_OUT = 0.5, 0.25
-"""How often a photo goes without the branch that the teacher has taught most (ASPP's 1x1, the pyramid's mean) and without
-each of the others: else nothing would ever ask these. In the second half of a run it happens ever more seldom."""
+"""How often a photo goes without the branch that the teacher has taught (ASPP's 1x1, the pyramid's mean), and without
+each other one: else nothing would ever ask those. In the second half of a run it happens ever more seldom."""
 
 Sample = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
 

@@ -6,8 +6,6 @@ Both teach the rare classes and make them look more frequent than they are, so b
 last crops are nearly those of the photos themselves, drawn in proportion to their pixels, as the score counts them.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Training Mask R-CNN: torchvision's own losses, with places that nobody labelled left out of them."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torchvision.models.detection import MaskRCNN

@@ -1,7 +1,5 @@
 """The training loop: any learner on any stream, with an average of the weights and checkpoints that resume."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

@@ -5,8 +5,6 @@ answer was wrong, with the answer itself as a mask prompt, as its mask (`prompt(
 (`SamPredictor` gives those). All four masks learn from each prompt: the best of the three answers, and the single one.
 """
 
-from __future__ import annotations
-
 import torch
 from segment_anything.modeling import Sam
 from torch import nn

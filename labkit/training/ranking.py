@@ -7,8 +7,6 @@ the head sees and how good the answers are is kept; then the head alone learns, 
 python -m labkit.training.ranking WEIGHTS --dataset DATASET --out FILE
 """
 
-from __future__ import annotations
-
 import argparse
 import copy
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ What a crop is to the semantic variants, a scene is to Mask R-CNN and SAM: pixel
 pixel, and what each object is. Copy-paste: Ghiasi et al. (2021).
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@ Heads that have learned from the teacher (`labkit.training.cached`) go on here w
 the teacher's place (Hinton et al., 2015, section 2), above all where nobody labelled; DeepLab learns from labels alone.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional as F

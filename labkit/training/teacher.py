@@ -6,8 +6,6 @@ the head's: 62 (each place), 63 (the mean of all places), 67 (both joined) and 6
 Needed for training from the start only (`labkit train --start TEACHER.npz`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from zipfile import BadZipFile

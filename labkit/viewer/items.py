@@ -1,7 +1,5 @@
 """What travels to the viewer: results as images and plain data."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

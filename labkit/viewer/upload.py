@@ -1,7 +1,5 @@
 """`upload`: a button that brings photos from the browser's machine into a folder of the kernel's."""
 
-from __future__ import annotations
-
 import html
 import os
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """`show`: results as one piece of HTML that needs neither a kernel nor a network."""
 
-from __future__ import annotations
-
 import hashlib
 import html
 import json

@@ -1,7 +1,5 @@
 """The viewer as a widget, for what needs the kernel: new results come from Python, prompts go back to it."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """`annotate`: what is clicked on gets a name and is ground truth, in a file that labelme and the scores read."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

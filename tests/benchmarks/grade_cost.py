@@ -7,8 +7,6 @@ large as they are read, of texts, photos and viewers without end. The parent pro
 processes together below 2.5 GB. Linux only: what a process holds is read in /proc.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

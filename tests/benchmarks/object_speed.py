@@ -9,8 +9,6 @@ pixels to `Segmentation`. Both take turns on each photo, and the sums of the med
 at most 1.0, that of the automatic mode 0.25, and a prompt may take 60 ms.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable

@@ -7,8 +7,6 @@ same size that are ready beforehand; nothing is decoded, resized or turned into 
 `Segmentation`. Both take turns on each photo, and the sums of the medians are compared: the ratio must be at most 0.85.
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import sys

@@ -11,8 +11,6 @@ take at most 16 ms (a frame of 60 Hz), and matplotlib at least 20 times as long.
 must be painted within 1 s from the start of its navigation and have at most 3 MB.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import io

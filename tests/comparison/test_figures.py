@@ -1,7 +1,5 @@
 """Several models on the same photos: the masks that are compared, IoU against a count by hand, table and figures."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The models of a comparison: which weights each takes and why, what is left out, and SAM asked for a class."""
 
-from __future__ import annotations
-
 import copy
 import dataclasses
 import hashlib

@@ -1,7 +1,5 @@
 """`labkit compare`: the whole run on the kit's ten photos, its page in a real browser, and calls that go wrong."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Counting: connected regions by hand, objects that count, and two that touch."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from drawn import found, grey, words

@@ -1,7 +1,5 @@
 """The fully connected CRF: against the sums of the paper pixel by pixel, its properties, and what it does to masks."""
 
-from __future__ import annotations
-
 import re
 
 import ipywidgets

@@ -1,7 +1,5 @@
 """DeepLab's figure: the cells of a convolution's field on the photo's feature map."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

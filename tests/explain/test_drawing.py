@@ -1,7 +1,5 @@
 """What several lectures draw alike: cells lie where they belong, colours say what changed, sliders are followed."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

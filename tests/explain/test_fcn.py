@@ -1,7 +1,5 @@
 """FCN's figures: every number of every grid stands where it belongs."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Mask R-CNN's figures: boxes on their levels, proposals, what the heads made of them, masks of classes."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from drawn import grey, words

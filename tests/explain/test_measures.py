@@ -1,7 +1,5 @@
 """The photo that tells most, the part of a map that is the photo, boundary IoU: what is measured is counted."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of prompted results: every mark where the prompt was, every answer alone, nothing by colour only."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from drawn import found, pictures

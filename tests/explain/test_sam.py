@@ -1,7 +1,5 @@
 """SAM's figures: components as colours, prompts for an object, prompts and answers where they belong."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

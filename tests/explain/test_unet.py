@@ -1,7 +1,5 @@
 """U-Net's figures: every shape stands at its level, and the channels that are shown vary most."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from drawn import grey

@@ -1,7 +1,5 @@
 """The table of grades in a real browser: what it shows, what it keeps, and that nothing of a student's runs in it."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

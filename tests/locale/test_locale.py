@@ -1,7 +1,5 @@
 """The texts: both languages whole, nothing in them that the code does not say, and the language of the context."""
 
-from __future__ import annotations
-
 import ast
 import multiprocessing
 import re

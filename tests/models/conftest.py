@@ -1,7 +1,5 @@
 """What the tests of SAM share: its network as segment_anything has it, and a photo that nobody scales."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from PIL import Image

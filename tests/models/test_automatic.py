@@ -1,7 +1,5 @@
 """SAM's automatic mode: the same numbers and the same masks as segment_anything's, from less work."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

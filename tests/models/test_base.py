@@ -1,7 +1,5 @@
 """The shared model test: every variant passes it, with its embedded weights, on the kit's photos."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """FCN's own parts: transposed convolutions that start bilinear, and the sums of the skips."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

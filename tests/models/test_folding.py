@@ -1,7 +1,5 @@
 """BatchNorm folding leaves the function as it is."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import nn

@@ -1,7 +1,5 @@
 """Mask R-CNN: its masks, boxes and scores against torchvision's own, its settings, and photos of every kind."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Loading: every variant, own files, and the errors of arguments that do not fit."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import safetensors.torch

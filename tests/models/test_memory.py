@@ -1,7 +1,5 @@
 """When memory runs out: fewer at once, a smaller side, the processor; nothing stops the rest."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

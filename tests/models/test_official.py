@@ -1,7 +1,5 @@
 """The public networks: every published checkpoint fits, masks are the library's own, and a file becomes a result."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """SAM: what prompts give, and agreement with segment_anything's own predictor."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What SAM may be asked: every wrong prompt is answered with what is valid, every right one becomes plain numbers."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

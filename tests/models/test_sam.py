@@ -1,7 +1,5 @@
 """SAM's network: the embedding's shape, and prompts that are drawn besides."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam

@@ -1,7 +1,5 @@
 """The semantic variants: how well they agree with outlines, batches, and their networks against the library's."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import segmentation_models_pytorch as smp

@@ -1,7 +1,5 @@
 """Colab: what it ships stays as it is, and a notebook that arrives there alone installs the kit and runs."""
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

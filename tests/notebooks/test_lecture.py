@@ -1,7 +1,5 @@
 """The lecture's cells with the official networks, whose parts are other classes' (nbval runs them with ours)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import nbformat

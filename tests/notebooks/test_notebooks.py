@@ -1,7 +1,5 @@
 """The committed notebooks: executed, tidy, in Russian, and stable from run to run. nbval runs them besides."""
 
-from __future__ import annotations
-
 import copy
 import re
 from pathlib import Path

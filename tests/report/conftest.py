@@ -1,7 +1,5 @@
 """One report of three photos, whole, which each test may spoil in its own way."""
 
-from __future__ import annotations
-
 import copy
 
 import pytest

@@ -1,7 +1,5 @@
 """What the student has written, wherever it stands, and how the notebook was run."""
 
-from __future__ import annotations
-
 import copy
 
 import nbformat

@@ -1,7 +1,5 @@
 """The end of a notebook: data in its output, and the report of what was saved."""
 
-from __future__ import annotations
-
 import json
 import sys
 import types

@@ -1,7 +1,5 @@
 """The checks: each passes where it should and fails, with the reason, where it should."""
 
-from __future__ import annotations
-
 import pytest
 
 from labkit.locale import use_language

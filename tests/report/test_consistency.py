@@ -1,7 +1,5 @@
 """Whether page and data agree: every kind of change to one of them is seen."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

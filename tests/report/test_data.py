@@ -1,7 +1,5 @@
 """The data of a report: whole, valid by their schema, sealed, and read back with limits."""
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The report's page: one file that needs no network, the provenance at its top."""
 
-from __future__ import annotations
-
 import base64
 import copy
 import io

@@ -1,7 +1,5 @@
 """The report in a real browser: accessible, and a clean document when it is printed."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

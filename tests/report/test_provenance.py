@@ -1,7 +1,5 @@
 """The provenance: complete, the same at every run, and safe to put into a page."""
 
-from __future__ import annotations
-
 import html
 import json
 from dataclasses import replace

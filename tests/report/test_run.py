@@ -1,7 +1,5 @@
 """Running a notebook into a report: whole, with a failing cell, interrupted, and with wrong arguments."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

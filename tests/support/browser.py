@@ -1,7 +1,5 @@
 """A real Chromium for the tests: pages opened from disk, the network cut, whatever goes wrong written down."""
 
-from __future__ import annotations
-
 import base64
 import importlib.util
 import io

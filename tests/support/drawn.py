@@ -1,7 +1,5 @@
 """Photos and results to draw, and what can be read and seen in a figure."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

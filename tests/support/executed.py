@@ -1,7 +1,5 @@
 """Executed notebooks without a kernel: the outputs are those that the kit's own functions make."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

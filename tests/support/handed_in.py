@@ -1,7 +1,5 @@
 """A sample set of handed-in reports, made on the fly: good, wrong, edited, copied, hostile."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """What a browser would fetch to show a page: the kit's pages must ask for nothing."""
 
-from __future__ import annotations
-
 import re
 from html.parser import HTMLParser
 

@@ -1,7 +1,5 @@
 """The official semantic networks with random weights, as the kit loads them, on small inputs: nothing is downloaded."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Publishing: the address stands in every setup cell and badge, once, however often it is run."""
 
-from __future__ import annotations
-
 import shutil
 
 import nbformat

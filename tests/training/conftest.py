@@ -1,7 +1,5 @@
 """A teacher's file for the tests of training."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from torch import nn

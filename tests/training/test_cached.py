@@ -1,7 +1,5 @@
 """Features that are computed once: what is kept of a photo, and heads that learn from it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Training crops: shape, balance, pasted objects, and how both fade."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Training Mask R-CNN: finite losses that fall, and nothing learned from places that nobody labelled."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

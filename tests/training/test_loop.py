@@ -1,7 +1,5 @@
 """The loop: a real short training, its checkpoint, and a run that goes on from it."""
 
-from __future__ import annotations
-
 import itertools
 
 import torch

@@ -1,7 +1,5 @@
 """Training SAM: prompts that ask for an object, corrections where the answer is wrong, and the loss of an answer."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

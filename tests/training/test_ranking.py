@@ -1,7 +1,5 @@
 """Teaching SAM's ranking: what is kept of each prompt, what is learned from it, and that nothing else moves."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """Training scenes: every object is known by its number, and its label by the table."""
 
-from __future__ import annotations
-
 import csv
 
 import numpy as np

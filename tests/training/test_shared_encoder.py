@@ -1,7 +1,5 @@
 """The shared encoder: the loss, and its equality with each variant's own forward pass."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

@@ -1,7 +1,5 @@
 """The teacher's convolutions: read without running anything, put into our networks, and answering as they did."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 import torch

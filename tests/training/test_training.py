@@ -1,7 +1,5 @@
 """`train_variants`: from a dataset to weights that load, and the errors."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

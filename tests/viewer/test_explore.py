@@ -1,7 +1,5 @@
 """`explore`: controls that run the real model again, and only the last wish of many."""
 
-from __future__ import annotations
-
 import threading
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What travels to the viewer: images that decode to exactly the result, and plain data about it."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """SAM by hand: clicks become prompts, answers, and a file that the next run repeats; the model is the real one."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`upload`: files come in pieces and land under safe names; nothing is overwritten, nothing lost in silence."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """The viewer as a page: one piece of HTML that needs nothing else, whatever the names in it are."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The viewer in a real browser: pages opened from disk, without kernel and network, driven by mouse and keyboard."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Sequence

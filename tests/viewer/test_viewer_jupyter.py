@@ -1,7 +1,5 @@
 """JupyterLab live: what is shown and asked in a notebook, driven with the mouse in a real browser, a real kernel."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

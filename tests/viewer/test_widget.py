@@ -1,7 +1,5 @@
 """The viewer as a widget: what it sends to the page and hears from it, without a browser."""
 
-from __future__ import annotations
-
 import pytest
 from browser import page_of
 

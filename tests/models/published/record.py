@@ -4,8 +4,6 @@ Torchvision, segment_anything, pytorchcv and segmentation_models_pytorch define 
 networks, built as the publisher built them, are the source; no file is downloaded.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path
