@@ -17,7 +17,7 @@ from labkit.classes import VOC
 from labkit.evaluation.metrics import iou
 from labkit.figures import STYLE, Drawing, Drawings, cut, note, overlay_image, panels, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import number, text
+from labkit.locale import number, percent, text
 from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
@@ -139,7 +139,7 @@ def table(results: Results, target: str, sizes: Mapping[int, int], digits: int =
             [
                 f"{variant} {find_variant(variant).title}",
                 text("comparison.found_on", found=len(shares), photos=len(of_photos)),
-                f"{np.mean(shares):.0%}" if shares else _NONE,
+                percent(np.mean(shares)) if shares else _NONE,
                 number(np.nanmean(others), 2) if np.isfinite(others).any() else _NONE,
                 _seconds(float(np.median(seconds)), digits) if seconds else _NONE,
                 number(sizes[variant] / 1e6, 1),
@@ -226,7 +226,7 @@ def _mask(result: Segmentation, target: str) -> np.ndarray:
 
 
 def _share(mask: np.ndarray) -> str:
-    return f"{mask.mean():.0%}" if mask.any() else _NONE
+    return percent(mask.mean()) if mask.any() else _NONE
 
 
 def _seconds(value: float, digits: int) -> str:

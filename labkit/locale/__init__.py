@@ -16,6 +16,7 @@ __all__ = [
     "keep_language",
     "language",
     "number",
+    "percent",
     "plural",
     "text",
     "texts",
@@ -105,6 +106,16 @@ def number(value: float, digits: int) -> str:
     '0,46'
     """
     return f"{value:.{digits}f}".replace(".", "," if language() == "ru" else ".")
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] for a reader, in whole per cent; with a decimal below one, so that what is small is seen.
+
+    >>> [percent(share) for share in (0, 0.0002, 0.004, 0.33)]
+    ['0\xa0%', '<0,1\xa0%', '0,4\xa0%', '33\xa0%']
+    """
+    told = number(100 * share, 1 if 0 < share < 0.01 else 0) if share == 0 or share >= 0.0005 else f"<{number(0.1, 1)}"
+    return f"{told}\xa0%" if language() == "ru" else f"{told}%"
 
 
 @cache
