@@ -22,7 +22,7 @@ from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
 
-__all__ = ["agreement_figure", "aligned", "areas", "by_photo", "class_name", "masks_figures", "table"]
+__all__ = ["agreement_figure", "aligned", "areas", "by_photo", "class_name", "clearest", "masks_figures", "table"]
 
 _PANEL = 1.5
 _SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
@@ -70,6 +70,13 @@ def by_photo(results: Results) -> list[Segmentation]:
             made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
             shown.append(replace(result, confidence=scores[result.ids], made_by=made_by))
     return shown
+
+
+def clearest(results: Results, target: str) -> Photo | None:
+    """The photo of which the models together give most to the class, where to begin to look; None without results."""
+    of_photos = zip(*masks_of(results, target).values(), strict=True)
+    shares = [sum(mask.mean() for mask in of_photo) for of_photo in of_photos]
+    return next(iter(results.values()))[int(np.argmax(shares))].photo if shares else None
 
 
 def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[tuple[int, int, int, int]]:

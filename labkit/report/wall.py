@@ -49,7 +49,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
 
 
 def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
-    """What is on a photo, largest first: the classes with their share of it, or how many objects; else what is small."""
+    """What is on a photo, largest first: classes with their share of it, or how many objects; else what is small."""
     known = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
     large: Counter[str] = Counter()
     small: Counter[str] = Counter()

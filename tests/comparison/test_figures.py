@@ -219,6 +219,11 @@ def test_table_with_nothing_to_say(three):
     assert cells(comparison.table({2: three[2]}, "кошка", sizes))[1][3] == "—"
 
 
+def test_the_clearest_photo_is_where_looking_begins(three):
+    """The photo of which the models together give most to the class; none where there is no photo."""
+    assert comparison.clearest(three, "кошка").name == "a" and comparison.clearest({}, "кошка") is None
+
+
 def test_areas(three):
     """A row a photo, a column a model, no seconds in it: the same at every run."""
     assert cells(comparison.areas(three, "кошка")) == [
