@@ -232,7 +232,7 @@ def test_every_colour_to_be_seen_is_in_the_legend(two_classes):
     labels = two_classes.labels.copy()
     labels[300:340, 400:448] = VOC.id("person")
     result = Segmentation.from_labels(two_classes.photo, labels)
-    assert words(figure(result))[-1] == "человек: 0,4\xa0%; 1,00" and "человек" not in summary([result])
+    assert words(figure(result))[-1] == "человек: 0,40\xa0%; 1,00" and "человек" not in summary([result])
 
 
 def test_legend_says_what_it_leaves_out():
