@@ -179,22 +179,24 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
 def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
     """The box of each of these objects and above it, or below others' words, what it is and how surely."""
     colors, (height, width) = colors_of(result), result.ids.shape
-    taken: list[tuple[int, float]] = []
+    panel = max(width, height / _TALLEST)  # in the photo's pixels
+    line, letter = 0.05 * panel, 0.02 * panel
+    taken: list[tuple[float, float, float]] = []
     for segment, name in named_segments(result):
         if name not in names:
             continue
         x0, y0, x1, y1 = segment.box
         color = colors[segment.id]
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
-        x, side = (x0, "left") if x0 < 0.7 * width else (x1, "right")  # or the words would leave the photo
-        y = max(0.0, y0 - height / 12)
-        while any(abs(x - other_x) < width / 3 and abs(y - other_y) < height / 12 for other_x, other_y in taken):
-            y += height / 12
-        taken.append((x, y))
+        told = f"{name} {number(segment.score, 2)}"
+        x = max(0.0, min(x0, (panel + width) / 2 - letter * len(told)))  # or the words would leave the panel
+        end, y = x + letter * len(told), max(0.0, y0 - line)
+        while any(x < right and left < end and abs(y - top) < line for left, right, top in taken):
+            y += line
+        taken.append((x, end, y))
         ink = "white" if np.dot(rgb(color), (0.2126, 0.7152, 0.0722)) < 128 else "black"
         plate = {"facecolor": color, "edgecolor": "none", "pad": 1}
-        told = f"{name} {number(segment.score, 2)}"
-        ax.text(x, y, told, fontsize=7, color=ink, va="top", ha=side, bbox=plate, clip_on=True, parse_math=False)
+        ax.text(x, y, told, fontsize=7, color=ink, va="top", bbox=plate, clip_on=True, parse_math=False)
 
 
 def figures(results: Sequence[Segmentation]) -> Drawings:
@@ -207,7 +209,7 @@ def compared(results: Sequence[Segmentation], titles: Sequence[str]) -> Drawing:
     if not results:
         return note(text("figures.no_results"))
     images = [small(overlay_image(result, 0.6)) for result in results]
-    return panels(images, titles, len(images), name=results[0].photo.name)
+    return panels(images, titles, len(images), name=results[0].photo.name, tallest=_TALLEST)
 
 
 def summary(results: Sequence[Segmentation]) -> str:
