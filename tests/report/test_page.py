@@ -92,6 +92,7 @@ def test_header(page, soup, notebook):
     assert datetime.strptime(rows["Дата"], "%d.%m.%Y, %H:%M").date() == datetime.now().date()
     (facts,) = soup.find_all(class_="labkit-facts")  # the whole table stands where the notebook shows it
     assert facts.find_parent("main") and facts.td.text == "Иванова <b>" and not facts.b
+    assert [row["class"] for row in facts("tr")[:2]] == [["labkit-student"], ["labkit-group"]], "what CSS hides there"
     (first,), (by_photo,) = soup.header(class_="labkit-checks"), soup.header(class_="labkit-wall")
     found = render(notebook, VARIANT)[1]
     told = [" ".join(row.text.split()) for row in first("li")]
