@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from labkit.classes import VOC
 from labkit.io.drawing import PANEL, STYLE, Drawing, Drawings, cut, in_html, note, panels, plain_table, small, svg  # noqa: F401
-from labkit.locale import number, text
+from labkit.locale import number, percent, text
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = [
@@ -37,7 +37,8 @@ __all__ = [
 AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
-_LEGEND_ROWS, _TABLE_ROWS = 12, 6
+_LEGEND_ROWS, _TABLE_ROWS, _SEEN, _TALLEST = 12, 6, 0.001, 0.9
+"""`_SEEN`: the share of a photo that is seen in a figure; `_TALLEST`: how high its panels are at most, in widths."""
 
 
 def rgb(color: str) -> tuple[int, int, int]:
@@ -140,18 +141,21 @@ def legend_rows(result: Segmentation, threshold: float = 0.0) -> list[tuple[str,
     ]
 
 
-def _worth_saying(rows: list[tuple[str, str, float, float]]) -> list[tuple[str, str, float, float]]:
-    """The rows of at least `MIN_SHARE` of the area; where all are smaller, all of them."""
-    return [row for row in rows if row[2] >= MIN_SHARE] or rows
+def _worth_saying(
+    rows: list[tuple[str, str, float, float]], least: float = MIN_SHARE
+) -> list[tuple[str, str, float, float]]:
+    """The rows of at least this share of the area; where all are smaller, all of them."""
+    return [row for row in rows if row[2] >= least] or rows
 
 
 def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -> Drawing:
-    """One photo as a matplotlib figure: photo, mask, overlay, and the legend below them.
+    """One photo as a matplotlib figure: photo, mask, overlay, and below them the legend of every colour to be seen.
 
-    Mask R-CNN's objects have their box, class and score on the overlay.
+    Mask R-CNN's objects of at least `MIN_SHARE` have their box, class and score on the overlay.
     """
-    rows = _worth_saying(legend_rows(result, threshold))
-    legend = [(color, f"{name}: {share:.0%}; {number(score, 2)}") for color, name, share, score in rows[:_LEGEND_ROWS]]
+    rows = _worth_saying(legend_rows(result, threshold), _SEEN)
+    legend = [(color, f"{name}: {percent(share)}; {number(score, 2)}") for color, name, share, score in rows]
+    legend = legend[:_LEGEND_ROWS]
     if left := rows[_LEGEND_ROWS:]:
         legend.append(("", text("photos.more", count=len(left))))
     images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
@@ -162,31 +166,35 @@ def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -
         legend=legend or [("", text("figures.nothing" if result.classes is None else "figures.nothing_helps"))],
         size=result.ids.shape,
         legend_columns=3,
+        tallest=_TALLEST,
     )
     drawn.set_label(f"{result.photo.name}: {', '.join(row[1] for row in rows) or text('figures.nothing')}")
     if result.made_by.get("variant") == "mask_rcnn":
-        _draw_boxes(drawn.axes[2], result, {name for _, name, *_ in rows[:_LEGEND_ROWS]})
+        _draw_boxes(drawn.axes[2], result, {name for _, name, *_ in _worth_saying(rows[:_LEGEND_ROWS])})
     return drawn
 
 
 def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
-    """The box of each of these objects and, on its upper edge or below others', what it is and how surely."""
+    """The box of each of these objects and above it, or below others' words, what it is and how surely."""
     colors, (height, width) = colors_of(result), result.ids.shape
-    taken: list[tuple[int, float]] = []
+    panel = max(width, height / _TALLEST)  # in the photo's pixels
+    line, letter = 0.05 * panel, 0.02 * panel
+    taken: list[tuple[float, float, float]] = []
     for segment, name in named_segments(result):
         if name not in names:
             continue
         x0, y0, x1, y1 = segment.box
         color = colors[segment.id]
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
-        y = float(y0)
-        while any(abs(x0 - x) < width / 3 and abs(y - other) < height / 12 for x, other in taken):
-            y += height / 12
-        taken.append((x0, y))
+        told = f"{name} {number(segment.score, 2)}"
+        x = max(0.0, min(x0, (panel + width) / 2 - letter * len(told)))  # or the words would leave the panel
+        end, y = x + letter * len(told), max(0.0, y0 - line)
+        while any(x < right and left < end and abs(y - top) < line for left, right, top in taken):
+            y += line
+        taken.append((x, end, y))
         ink = "white" if np.dot(rgb(color), (0.2126, 0.7152, 0.0722)) < 128 else "black"
         plate = {"facecolor": color, "edgecolor": "none", "pad": 1}
-        told = f"{name} {number(segment.score, 2)}"
-        ax.text(x0, y, told, fontsize=7, color=ink, va="top", bbox=plate, clip_on=True, parse_math=False)
+        ax.text(x, y, told, fontsize=7, color=ink, va="top", bbox=plate, clip_on=True, parse_math=False)
 
 
 def figures(results: Sequence[Segmentation]) -> Drawings:
@@ -199,7 +207,7 @@ def compared(results: Sequence[Segmentation], titles: Sequence[str]) -> Drawing:
     if not results:
         return note(text("figures.no_results"))
     images = [small(overlay_image(result, 0.6)) for result in results]
-    return panels(images, titles, len(images), name=results[0].photo.name)
+    return panels(images, titles, len(images), name=results[0].photo.name, tallest=_TALLEST)
 
 
 def summary(results: Sequence[Segmentation]) -> str:
@@ -210,7 +218,7 @@ def summary(results: Sequence[Segmentation]) -> str:
     rows = [[text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]]
     for result in results:
         worth = _worth_saying(legend_rows(result))
-        found = [(name, f"{share:.0%}", number(score, 2)) for _, name, share, score in worth[:_TABLE_ROWS]]
+        found = [(name, percent(share), number(score, 2)) for _, name, share, score in worth[:_TABLE_ROWS]]
         if left := worth[_TABLE_ROWS:]:
             found.append((text("photos.more", count=len(left)), "", ""))
         names = [result.photo.name, *[""] * len(found)]

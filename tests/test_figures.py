@@ -164,7 +164,7 @@ def test_legend_rows_of_several_objects(two_cats):
 @pytest.mark.parametrize(
     "language, expected",
     {
-        "ru": ["dog_shepherd", "маска", "наложение", "собака: 25%; 0,88", "кошка: 10%; 0,88"],
+        "ru": ["dog_shepherd", "маска", "наложение", "собака: 25\xa0%; 0,88", "кошка: 10\xa0%; 0,88"],
         "en": ["dog_shepherd", "mask", "overlay", "dog: 25%; 0.88", "cat: 10%; 0.88"],
     }.items(),
 )
@@ -189,15 +189,19 @@ def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes)
     assert [told.get_text() for told in drawn.texts] == ["кошка 1 0,62", "кошка 2 0,88", "собака 0,75"]
     assert [tuple(box.get_bbox().extents) for box in drawn.patches] == [two_cats.segments[n].box for n in (2, 0, 1)]
     assert len({box.get_edgecolor() for box in drawn.patches}) == 3
-    assert [told.get_position() for told in drawn.texts] == [(0, 0), (0, 50), (0, 540)], "none lies on another"
+    assert [told.get_position() for told in drawn.texts] == [(0, 0), (0, 40), (0, 500)], "none lies on another"
+    small = np.zeros((1, 600, 800), bool)
+    small[0, 200:240, 760:] = True
+    (told,) = figure(found(small, [CAT], [0.9], made_by={"variant": "mask_rcnn"})).axes[2].texts
+    assert told.get_position() == (640, 160), "above a small object, and in the photo"
     plain = figure(two_classes).axes[2]
     assert not plain.texts and not plain.patches
 
 
 def test_objects_in_figure_and_table(two_cats):
     """Both say which object is which."""
-    assert words(figure(two_cats))[-3:] == ["кошка 1: 25%; 0,62", "кошка 2: 12%; 0,88", "собака: 10%; 0,75"]
-    assert summary([two_cats]).splitlines()[3].split() == ["кошка", "2", "12%", "0,88"]
+    assert words(figure(two_cats))[-3:] == ["кошка 1: 25\xa0%; 0,62", "кошка 2: 12\xa0%; 0,88", "собака: 10\xa0%; 0,75"]
+    assert summary([two_cats]).splitlines()[3].split() == ["кошка", "2", "12", "%", "0,88"]
 
 
 def test_objects_that_mask_rcnn_finds(load, default_photos):
@@ -219,6 +223,14 @@ def test_long_names_leave_their_neighbours_alone(two_classes):
     """A name that is wider than its panel is cut, visibly."""
     title = words(figure(replace(two_classes, photo=Photo("ш" * 120, two_classes.photo.pixels))))[0]
     assert title.startswith("шшш") and title.endswith("…") and len(title) < 40
+
+
+def test_every_colour_to_be_seen_is_in_the_legend(two_classes):
+    """A class of 0.4 % of the photo has a colour in the mask and so a row, with a decimal; in the table it has none."""
+    labels = two_classes.labels.copy()
+    labels[300:340, 400:448] = VOC.id("person")
+    result = Segmentation.from_labels(two_classes.photo, labels)
+    assert words(figure(result))[-1] == "человек: 0,40\xa0%; 1,00" and "человек" not in summary([result])
 
 
 def test_legend_says_what_it_leaves_out():
@@ -245,8 +257,8 @@ def test_summary(two_classes, outlined):
     starts = [match.start() for match in re.finditer("─+", lines[1])]
     rows = [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in lines]
     assert rows[2:5] == [
-        ["dog_shepherd", "собака", "25%", "0,88"],
-        ["", "кошка", "10%", "0,88"],
+        ["dog_shepherd", "собака", "25\xa0%", "0,88"],
+        ["", "кошка", "10\xa0%", "0,88"],
         ["очень длинное имя фото", "ничего не найдено", "", ""],
     ]
     with use_language("en"):
@@ -261,7 +273,7 @@ def test_summary_is_short(outlined):
     ids = sum(one.id * one.mask.astype(np.int32) for one in many)
     photo = Photo("кухня", np.zeros((*size, 3), np.uint8))
     lines = summary([Segmentation(photo, ids, np.ones(size, np.float32), many, None), outlined]).splitlines()
-    assert lines[2].split() == ["кухня", "объект", "1", "2%", "0,50"] and lines[7].split()[:2] == ["объект", "6"]
+    assert lines[2].split() == ["кухня", "объект", "1", "2", "%", "0,50"] and lines[7].split()[:2] == ["объект", "6"]
     assert lines[8].strip() == text("photos.more", count=3) and lines[9].startswith(outlined.photo.name)
 
 

@@ -15,12 +15,12 @@ from labkit.classes import VOC
 from labkit.evaluation.metrics import iou
 from labkit.figures import STYLE, Drawing, Drawings, cut, note, overlay_image, panels, plain_table, small
 from labkit.io.errors import LabkitError
-from labkit.locale import number, text
+from labkit.locale import number, percent, text
 from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
 
-__all__ = ["agreement_figure", "aligned", "areas", "by_photo", "class_name", "masks_figures", "table"]
+__all__ = ["agreement_figure", "aligned", "areas", "by_photo", "class_name", "clearest", "masks_figures", "table"]
 
 _PANEL = 1.5
 _SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
@@ -68,6 +68,13 @@ def by_photo(results: Results) -> list[Segmentation]:
             made_by = {"variant": find_variant(variant).name, **result.made_by}  # SAM's is empty where it was not asked
             shown.append(replace(result, confidence=scores[result.ids], made_by=made_by))
     return shown
+
+
+def clearest(results: Results, target: str) -> Photo | None:
+    """The photo of which the models together give most to the class, where to begin to look; None without results."""
+    of_photos = zip(*masks_of(results, target).values(), strict=True)
+    shares = [sum(mask.mean() for mask in of_photo) for of_photo in of_photos]
+    return next(iter(results.values()))[int(np.argmax(shares))].photo if shares else None
 
 
 def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[tuple[int, int, int, int]]:
@@ -137,7 +144,7 @@ def table(results: Results, target: str, sizes: Mapping[int, int], digits: int =
             [
                 f"{variant} {find_variant(variant).title}",
                 text("comparison.found_on", found=len(shares), photos=len(of_photos)),
-                f"{np.mean(shares):.0%}" if shares else _NONE,
+                percent(np.mean(shares)) if shares else _NONE,
                 number(np.nanmean(others), 2) if np.isfinite(others).any() else _NONE,
                 _seconds(float(np.median(seconds)), digits) if seconds else _NONE,
                 number(sizes[variant] / 1e6, 1),
@@ -224,7 +231,7 @@ def _mask(result: Segmentation, target: str) -> np.ndarray:
 
 
 def _share(mask: np.ndarray) -> str:
-    return f"{mask.mean():.0%}" if mask.any() else _NONE
+    return percent(mask.mean()) if mask.any() else _NONE
 
 
 def _seconds(value: float, digits: int) -> str:

@@ -11,7 +11,7 @@ from labkit.locale import number, text
 
 __all__ = ["confusion_figure", "worst_figure"]
 
-_CELL, _COLUMNS, _SHOWN = 0.62, 2, 4
+_CELL, _WIDTH, _SHOWN = 0.62, 0.73 * PANEL, 4
 _MIN_SHOWN = 0.005
 """A smaller share of a class's pixels stays an empty square."""
 
@@ -62,7 +62,7 @@ def worst_figure(measured: Scores) -> Drawing:
     legend = [(color, text(f"scores.{key}")) for key, color in colors.items()]
     titles = [_title(region, measured) for region in worst]
     images = [_picture(region) for region in worst]
-    return panels(images, titles, min(_COLUMNS, len(worst)), PANEL, legend, text("scores.worst"))
+    return panels(images, titles, _SHOWN, _WIDTH, legend, text("scores.worst"), tallest=1 / _SHAPE)
 
 
 def _title(region: Region, measured: Scores) -> str:
@@ -74,7 +74,7 @@ def _title(region: Region, measured: Scores) -> str:
     else:
         mistake = text("scores.mistaken", said=true, given=given)
     share = text("scores.share", share=number(100 * region.share, 1))
-    return f"{cut(region.result.photo.name, 0.7 * PANEL)}, {share}\n{mistake}"
+    return f"{cut(region.result.photo.name, 0.55 * _WIDTH)}, {share}\n{mistake}"
 
 
 def _picture(region: Region):
@@ -87,7 +87,7 @@ def _picture(region: Region):
     masks = [np.pad(mask[part], width, mode="edge") for mask in (region.truth, region.answer)]
     truth, answer = ((mask & ~eroded(mask, width))[width:-width, width:-width] for mask in masks)
     layers = [(region.wrong[part], LOST), (truth, EXTRA), (answer, AGREED)]
-    return painted(region.result.photo.pixels[part], layers, PANEL)
+    return painted(region.result.photo.pixels[part], layers, _WIDTH)
 
 
 def _window(wrong: np.ndarray) -> tuple[slice, slice]:

@@ -13,8 +13,8 @@ from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = ["counts_figure", "doubled", "objects_of", "regions_of"]
 
-_VISIBLE, _WIDTH = 0.5, 1.15 * PANEL
-"""The share of an object that must be visible for it to count, and the width of its figure in inches."""
+_VISIBLE, _WIDTH, _TALLEST = 0.5, 1.15 * PANEL, 0.8
+"""The share of an object that must be visible for it to count; a panel's width in inches, and its height in widths."""
 
 
 def objects_of(result: Segmentation) -> Segmentation:
@@ -83,7 +83,7 @@ def counts_figure(counted: Segmentation, objects: Segmentation) -> Drawing:
         text(f"explain.counting_{key}_title", count=len(result.segments))
         for key, result in zip(("regions", "objects"), pair, strict=True)
     ]
-    drawn = panels(images, titles, 2, _WIDTH, name=counted.photo.name, size=counted.ids.shape)
+    drawn = panels(images, titles, 2, _WIDTH, name=counted.photo.name, size=counted.ids.shape, tallest=_TALLEST)
     edge = [withStroke(linewidth=2.5, foreground="#222222")]
     style = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold", "color": "white"}
     for ax, result in zip(drawn.axes, pair, strict=True):

@@ -102,16 +102,18 @@ def panels(
     name: str = "",
     size: tuple[int, int] | None = None,
     legend_columns: int | None = None,
+    tallest: float = _TALLEST,
 ) -> Drawing:
     """Images under their titles, `columns` a row, `width` inches each; `legend`: colours and words.
 
     `name` is what is shown; with the titles it is what the figure says to whoever does not see it. With `size` the axes
     count pixels of a photo of this height and width, whatever the images have, for marks to be drawn on it. An entry of
-    the legend without a colour is words alone. ValueError where there are not as many titles as images.
+    the legend without a colour is words alone. An image that is higher than `tallest` widths has white beside it.
+    ValueError where there are not as many titles as images.
     """
     rows = -(-len(images) // columns)
     lines = max(title.count("\n") + 1 for title in titles)
-    sheets = [_widened(image) for image in images]
+    sheets = [_widened(image, tallest) for image in images]
     heights = [max(width * sheet.height / sheet.width, 0.4) for sheet in sheets]
     heights = [max(heights[first : first + columns]) for first in range(0, len(heights), columns)]
     in_a_row = legend_columns or max(len(legend), 1)
@@ -137,11 +139,11 @@ def panels(
     return drawn
 
 
-def _widened(image: Image.Image) -> Image.Image:
+def _widened(image: Image.Image, tallest: float) -> Image.Image:
     """A narrow image with white beside it, so that its title has room."""
-    if image.height <= _TALLEST * image.width:
+    if image.height <= tallest * image.width:
         return image
-    sheet = Image.new("RGB", (round(image.height / _TALLEST), image.height), "white")
+    sheet = Image.new("RGB", (round(image.height / tallest), image.height), "white")
     sheet.paste(image, ((sheet.width - image.width) // 2, 0))
     return sheet
 

@@ -16,6 +16,7 @@ __all__ = [
     "keep_language",
     "language",
     "number",
+    "percent",
     "plural",
     "text",
     "texts",
@@ -105,6 +106,16 @@ def number(value: float, digits: int) -> str:
     '0,46'
     """
     return f"{value:.{digits}f}".replace(".", "," if language() == "ru" else ".")
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] for a reader, in whole per cent; with two decimals below one, so that what is small is seen.
+
+    >>> [percent(share) for share in (0, 0.0002, 0.004, 0.33)]
+    ['0\xa0%', '0,02\xa0%', '0,40\xa0%', '33\xa0%']
+    """
+    told = f"<{number(0.01, 2)}" if 0 < share < 0.0001 else number(100 * share, 2 if 0 < share < 0.01 else 0)
+    return f"{told}\xa0%" if language() == "ru" else f"{told}%"
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from labkit.report.data import MIME
@@ -10,7 +11,7 @@ from labkit.report.data import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["FILLERS", "complete", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
+__all__ = ["FILLERS", "complete", "drop_open", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
 
 _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 """With a condition in brackets the question may stay open."""
@@ -72,6 +73,18 @@ def split_conclusions(notebook: NotebookNode) -> str:
     return conclusions
 
 
+def drop_open(notebook: NotebookNode) -> None:
+    """Takes the questions that may stay open and did, from their beginning on, out of a notebook, in place."""
+    for cell, after in zip_longest(notebook.cells, notebook.cells[1:]):
+        rows = _answers(cell.source) if cell.cell_type == "markdown" else []
+        if after is not None and after.cell_type == "markdown" and not _ANSWER.search(after.source):
+            rows = rows if after.source.startswith("#") else rows[:-1]  # the student has answered the last one there
+        for row in rows:
+            if row["optional"] and not row["answer"]:
+                cell.source = cell.source.replace(row["source"], "")
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type != "markdown" or cell.source.strip()]
+
+
 def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str, list[NotebookNode]]:
     """The answers, the conclusions, and the cells in which these stand."""
     answers: list[dict[str, Any]] = []
@@ -102,12 +115,14 @@ def _answers(source: str) -> list[dict[str, Any]]:
     before = 0
     for mark in _ANSWER.finditer(source):
         end = _NEXT.search(source, mark.end())
-        asked = source[before : mark.start()]
+        begun, asked = before, source[before : mark.start()]
         questions = [place.start() for place in _NEXT.finditer(asked) if asked[place.start()] == "*"]
         answer = _bare(source[mark.end() : end.start() if end else None])
         before = end.start() if end else len(source)
-        question = " ".join(asked[questions[-1] if questions else 0 :].split())[:2000]
-        rows.append({"question": question, "answer": answer, "optional": bool(mark[1])})
+        start = questions[-1] if questions else 0
+        question = " ".join(asked[start:].split())[:2000]
+        place = source[begun + start : before]
+        rows.append({"question": question, "answer": answer, "optional": bool(mark[1]), "source": place})
     return rows
 
 

@@ -17,7 +17,7 @@ from traitlets import Any as Anything
 
 from labkit.io.files import write_whole
 from labkit.locale import language, text
-from labkit.report.answers import complete, outputs, outputs_text, report_data, split_conclusions
+from labkit.report.answers import complete, drop_open, outputs, outputs_text, report_data, split_conclusions
 from labkit.report.checks import Check, checks
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import block, results_data, sealed
@@ -30,6 +30,7 @@ __all__ = ["ReportExporter", "drop_widgets", "render", "write_page"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TEMPLATES = Path(__file__).parent / "template"
+_MEASURED = "ground-truth"  # a cell with this tag shows nothing where no photo has annotations
 _FACTS = ("student", "group", "date", "weights", "device", "target", "settings")
 _OFFLINE = ("require_js_url", "mathjax_url", "jquery_url", "mermaid_js_url", "widget_renderer_url")
 
@@ -91,11 +92,14 @@ class ReportExporter(HTMLExporter):
             items = viewer_items(shown)
             labkit["found"] = checks(data, disagreements(data, items, shown))
             data["checks"] = [asdict(check) for check in labkit["found"]]
-            labkit |= {"photos": wall(data, items), "conclusions": split_conclusions(notebook)}
-        else:
+            labkit["photos"] = wall(data, items)
+            drop_open(notebook)
+            if not any((data["scores"] or {}).get(key) for key in ("photos", "notes")):
+                notebook.cells = [cell for cell in notebook.cells if _MEASURED not in cell.metadata.get("tags", ())]
+        else:  # of many models: who, and no one model's weights
             kept = (output.get("data", {}).get(FACTS) for output in outputs(notebook))
-            facts = facts or next(filter(None, kept), None)
-        labkit["rows"] = _rows(facts) if facts else []
+            facts = {key: value for key, value in (facts or next(filter(None, kept), {})).items() if key in _FACTS}
+        labkit |= {"rows": _rows(facts) if facts else [], "conclusions": split_conclusions(notebook)}
         drop_widgets(notebook)
         name = f"{variant.number}. {variant.title}" if variant else title
         metadata = {**resources.get("metadata", {}), "name": name}
@@ -121,7 +125,7 @@ def _rows(data: dict[str, Any]) -> list[tuple[str, str]]:
         values["date"] = datetime.fromisoformat(str(data.get("date"))).strftime("%d.%m.%Y, %H:%M")
     except ValueError:
         values["date"] = data.get("date")
-    always = ("student", "group", "date")
+    always = ("student", "group")
     return [(text(f"report.{key}"), values[key] or "—") for key in _FACTS if values[key] or key in always]
 
 

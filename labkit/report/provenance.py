@@ -16,7 +16,8 @@ MIME = "application/vnd.labkit.provenance+json"
 
 _TABLE = Environment(autoescape=True).from_string(
     '<table class="labkit-facts">'
-    "{% for name, value in rows %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>{% endfor %}</table>"
+    '{% for key, (name, value) in rows %}<tr class="labkit-{{ key }}"><th>{{ name }}</th><td>{{ value }}</td></tr>'
+    "{% endfor %}</table>"
     "<details><summary>{{ title }}: {{ photos | length }}</summary><table>"
     "{% for one in photos %}<tr><td>{{ one.name }}</td><td><code>{{ one.sha256 }}</code></td></tr>{% endfor %}"
     "</table></details>"
@@ -52,7 +53,8 @@ class Provenance:
 
     def to_html(self) -> str:
         """Both tables as HTML; every value is escaped."""
-        return _TABLE.render(rows=self.rows(), photos=self.data.get("photos", []), title=text("report.photos"))
+        rows = list(zip(self.values(), self.rows(), strict=True))
+        return _TABLE.render(rows=rows, photos=self.data.get("photos", []), title=text("report.photos"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         lines = [f"{name}: {value}" for name, value in self.rows()]

@@ -11,7 +11,7 @@ from PIL import Image
 from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
 from labkit.io.jpeg import data_address
-from labkit.locale import number, text
+from labkit.locale import number, percent, text
 from labkit.photos import Photo
 from labkit.report.checks import found_on
 from labkit.report.consistency import read_image
@@ -47,14 +47,19 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
 
 
 def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
-    """What is on a photo, largest first: the classes with their share of it, or how many objects."""
+    """What is on a photo, largest first: classes with their share of it, or how many objects; else what is small."""
     known = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
-    counts: Counter[str] = Counter()
+    large: Counter[str] = Counter()
+    small: Counter[str] = Counter()
     for segment in result["segments"]:
-        if (share := segment["area"] / math.prod(result["size"])) >= MIN_SHARE:
-            counts[known.label(segment["label_id"]) if known else text("checks.object")] += share if known else 1
-    told = (f"{label}: {value:{'.0%' if known else 'd'}}" for label, value in counts.most_common(_LABELS))
-    return ", ".join(told) or text("figures.nothing")
+        counts = large if (share := segment["area"] / math.prod(result["size"])) >= MIN_SHARE else small
+        counts[known.label(segment["label_id"]) if known else text("checks.object")] += share if known else 1
+    told = ", ".join(
+        f"{label}: {percent(value) if known else value}" for label, value in (large or small).most_common(_LABELS)
+    )
+    if told and not large:
+        return text("checks.small", found=told)
+    return told or text("figures.nothing")
 
 
 def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:

@@ -190,9 +190,9 @@ def test_table(three):
     assert head == ["модель", "найдено", "площадь", "согласие", "с на фото", "веса, МБ"]
     # IoU: 1 and 2: a 0.5, b 0, c 0; 1 and 6: a 1, c 1; 2 and 6: as 1 and 2
     assert body == [
-        ["1 DeepLabV3+", "2 из 4", "38%", "0,58", "≤0,1", "6,7"],
-        ["2 U-Net", "2 из 4", "22%", "0,17", "0,2", "7,8"],
-        ["6 Mask R-CNN", "2 из 4", "38%", "0,58", "—", "11,2"],
+        ["1 DeepLabV3+", "2 из 4", "38\xa0%", "0,58", "≤0,1", "6,7"],
+        ["2 U-Net", "2 из 4", "22\xa0%", "0,17", "0,2", "7,8"],
+        ["6 Mask R-CNN", "2 из 4", "38\xa0%", "0,58", "—", "11,2"],
     ]
 
 
@@ -217,13 +217,18 @@ def test_table_with_nothing_to_say(three):
     assert cells(comparison.table({2: three[2]}, "кошка", sizes))[1][3] == "—"
 
 
+def test_the_clearest_photo_is_where_looking_begins(three):
+    """The photo of which the models together give most to the class; none where there is no photo."""
+    assert comparison.clearest(three, "кошка").name == "a" and comparison.clearest({}, "кошка") is None
+
+
 def test_areas(three):
     """A row a photo, a column a model, no seconds in it: the same at every run."""
     assert cells(comparison.areas(three, "кошка")) == [
         ["фото", *TITLES],
-        ["a", "50%", "25%", "50%"],
-        ["b", "—", "20%", "—"],
-        ["c", "25%", "—", "25%"],
+        ["a", "50\xa0%", "25\xa0%", "50\xa0%"],
+        ["b", "—", "20\xa0%", "—"],
+        ["c", "25\xa0%", "—", "25\xa0%"],
         ["d", "—", "—", "—"],
     ]
     assert comparison.areas({}, "кошка") == "Показывать нечего: нет ни одного результата."
@@ -234,9 +239,9 @@ def test_masks_figures(three):
     found = comparison.masks_figures(three, "кошка")
     drawn = [svg(one) for one in found]
     assert [words(one)[-1] for one in drawn] == ["a", "b", "c"]
-    assert words(drawn[0]) == ["DeepLabV3+", "50%", "U-Net", "25%", "Mask R-CNN", "50%", "a"]
+    assert words(drawn[0]) == ["DeepLabV3+", "50\xa0%", "U-Net", "25\xa0%", "Mask R-CNN", "50\xa0%", "a"]
     assert all(one.count("data:image/webp") == 3 and "image/png" not in one for one in drawn)
-    assert "<title>b, кошка: DeepLabV3+, —; U-Net, 20%; Mask R-CNN, —</title>" in drawn[1]
+    assert "<title>b, кошка: DeepLabV3+, —; U-Net, 20\xa0%; Mask R-CNN, —</title>" in drawn[1]
     assert found.said == "Ни одна модель не нашла класс «кошка» на фото: d."
 
 

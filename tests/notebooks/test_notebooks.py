@@ -77,6 +77,19 @@ def test_at_most_four_questions_must_be_answered(notebook):
     assert asked == 4 and "четыре" in notebook.cells[0].source
 
 
+def test_sections_go_by_their_names(notebook):
+    """A report leaves some of them out, and would count 1, 2, 5; nor does it open with what a student is to do."""
+    assert not [cell.source for cell in notebook.cells if re.search(r"^#+ \d", cell.source, re.MULTILINE)]
+    assert "screen" in notebook.cells[0].metadata.tags
+
+
+@pytest.mark.parametrize("name", ["upload", "chosen-text", "viewer-text", "facts-text"])
+def test_cells_of_all_variants_are_alike(name):
+    """What the notebooks say in common they say in the same words."""
+    cells = [cell for path in NOTEBOOKS for cell in nbformat.read(path, 4).cells if cell.id == name]
+    assert len(cells) >= 6 and len({cell.source for cell in cells}) == 1
+
+
 def test_nothing_needs_the_clone(notebook):
     """No cell names a folder of the clone, and none begins with the first photo, whichever that is."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")

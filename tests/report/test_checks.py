@@ -41,12 +41,13 @@ def test_results(data):
 
 def test_objects(data):
     """The sought class photo by photo, in Russian or English; stray pixels are no object; a class that nobody knows."""
-    assert failed(data, target="кошка") == failed(data, target="cat") | {"objects": "кошка: не найдено на фото officer"}
+    told = {"objects": "нет на фото: officer; искали: кошка"}
+    assert failed(data, target="кошка") == failed(data, target="cat") | told
     assert found_on(data, "человек") == {"cat_kitten": False, "cat_yarn": False, "officer": True}
     assert "objects" in failed(data, target="жираф")
     for segment in data["results"][2]["segments"]:
         segment["area"] = 10
-    assert failed(data)["objects"] == "любой объект: не найдено на фото officer"
+    assert failed(data)["objects"] == "нет на фото: officer; искали: любой объект не меньше 0,5 % фото"
     assert found_on({**data, "results": []}, "") == dict.fromkeys(("cat_kitten", "cat_yarn", "officer"))
 
 
@@ -60,10 +61,10 @@ def test_text(data):
     """Too few words, an open question, no question at all, one text pasted into all answers."""
     assert failed({**data, "conclusions": "Всё хорошо."})["conclusions"] == "2 слова, нужно не меньше 10"
     data["answers"].append({"question": "**2.**", "answer": "—"})
-    assert failed(data)["answers"] == "отвечено 1 из 2"
-    assert failed({**data, "answers": []})["answers"] == "отвечено 0 из 0"
+    assert failed(data)["answers"] == "на 1 из 2"
+    assert failed({**data, "answers": []})["answers"] == "на 0 из 0"
     pasted = [{"question": f"**{n}.**", "answer": f"Сеть ошиблась  {'у' if n else 'У'} края."} for n in range(4)]
-    assert failed({**data, "answers": pasted})["answers"].startswith("отвечено 1 из 4: один и тот же ответ")
+    assert failed({**data, "answers": pasted})["answers"].startswith("на 1 из 4: один и тот же ответ")
     assert "answers" not in failed({**data, "answers": [{"question": f"**{n}.**", "answer": "Да."} for n in range(2)]})
 
 

@@ -90,6 +90,7 @@ def test_header(page, soup, notebook):
     assert datetime.strptime(rows["Дата"], "%d.%m.%Y, %H:%M").date() == datetime.now().date()
     (facts,) = soup.find_all(class_="labkit-facts")  # the whole table stands where the notebook shows it
     assert facts.find_parent("main") and facts.td.text == "Иванова <b>" and not facts.b
+    assert [row["class"] for row in facts("tr")[:2]] == [["labkit-student"], ["labkit-group"]], "what CSS hides there"
     (first,), (by_photo,) = soup.header(class_="labkit-checks"), soup.header(class_="labkit-wall")
     found = render(notebook, VARIANT)[1]
     told = [" ".join(row.text.split()) for row in first("li")]
@@ -121,7 +122,8 @@ def test_comparison(outlined):
     page, found = render(new_notebook(cells=[new_code_cell("1", execution_count=1, outputs=[facts])]), None)
     soup = BeautifulSoup(page, "html.parser")
     assert found == [] and not BLOCK.search(page) and soup.header.h1.text == "Сравнение шести вариантов"
-    assert soup.header.td.text == "Ли" and not soup.header.find(class_="labkit-checks")
+    assert [row.td.text for row in soup.header("tr")] == ["Ли", "—"], "no one model's weights"
+    assert not soup.header.find(class_="labkit-checks")
     named = new_notebook(metadata={"title": "Вариант 3. FCN-8s"})
     assert "<h1>Вариант 3. FCN-8s</h1>" in render(named, None)[0]
 
@@ -209,6 +211,9 @@ def test_wall(report_photos, report_results):
         whole = Image.fromarray(overlay_image(result)).resize(image.size)
         assert max(image.size) == 320 and np.abs(np.asarray(image).astype(int) - np.asarray(whole)).mean() < 8
     assert [row["image"] for row in wall(data, [])] == [None] * 3
+    for segment in data["results"][0]["segments"]:
+        segment["area"] = 100
+    assert wall(data, [])[0]["found"].startswith("только меньше 0,5 % фото — кошка: 0,0")
 
 
 def test_instructions_stay_in_the_notebook(notebook):
@@ -217,6 +222,29 @@ def test_instructions_stay_in_the_notebook(notebook):
     longer.cells += [new_markdown_cell("Нажмите кнопку.", metadata={"tags": ["screen"]}), new_markdown_cell("Рассказ.")]
     page = render(longer, VARIANT)[0]
     assert "Нажмите кнопку" not in page and "Рассказ" in page
+
+
+def test_open_questions_stay_in_the_notebook(notebook):
+    """A question that may stay open, and did, is not in a report; what is said before it is, and one with an answer."""
+    longer = copy.deepcopy(notebook)
+    asked = "Что видно: край.\n\n**Вопрос.** Почему {}?\n\n*Ваш ответ (по желанию):* {}"
+    told = [("так", "…"), ("иначе", "Из-за шага."), ("ниже", "…")]
+    longer.cells += [new_markdown_cell(asked.format(*one)) for one in told]
+    longer.cells.append(new_markdown_cell("Ответ в своей ячейке."))
+    text = BeautifulSoup(render(longer, VARIANT)[0], "html.parser").main.text
+    assert text.count("Что видно") == 3 and "Почему так" not in text and "Почему иначе" in text
+    assert "Почему ниже" in text and "Ответ в своей ячейке" in text
+
+
+@pytest.mark.parametrize("told, shown", [({}, False), ({"photos": [{}]}, True), ({"notes": ["x — пуст"]}, True)])
+def test_nothing_is_said_of_scores_without_ground_truth(notebook, handed, told, shown):
+    """Cells with the tag `ground-truth` are in a report where something was measured, or could not be read."""
+    longer = copy.deepcopy(notebook)
+    longer.cells.append(new_markdown_cell("Матрица ошибок.", metadata={"tags": ["ground-truth"]}))
+    facts = {**handed.data, "scores": {"photos": [], "notes": [], **told}}
+    if told.get("photos"):
+        facts["scores"]["photos"] = [{"photo": "cat_yarn", "iou": 0.5}]
+    assert ("Матрица ошибок" in render(longer, VARIANT, facts=facts)[0]) == shown
 
 
 def test_nbconvert(notebook, tmp_path):

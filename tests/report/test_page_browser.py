@@ -51,7 +51,7 @@ def test_accessible(open_page, html, width, folded):
 
 
 def test_printed(open_page, html):
-    """On paper: no buttons, no viewer, every static figure whole on its page, the list of photos unfolded."""
+    """On paper: no buttons, no viewer, every static figure whole on its page, the list of photos left out."""
     page = open_page(html)
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
     printed = page.pdf(prefer_css_page_size=True)
