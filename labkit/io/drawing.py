@@ -21,6 +21,7 @@ __all__ = [
     "STYLE",
     "Drawing",
     "Drawings",
+    "as_webp",
     "cut",
     "display_svg",
     "in_html",
@@ -70,7 +71,7 @@ def svg(drawn: Figure) -> str:
     with matplotlib.rc_context(STYLE):
         drawn.savefig(buffer, format="svg", metadata=metadata, dpi=144)
     written = buffer.getvalue().replace("<svg ", '<svg role="img" ', 1)
-    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _as_webp, written)
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", lambda found: as_webp(found[1]), written)
 
 
 def display_svg(drawn: Figure) -> None:
@@ -85,11 +86,15 @@ def in_html(written: str) -> str:
     return written[written.index("<svg") :].replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
 
-def _as_webp(match: re.Match[str]) -> str:
-    image = Image.open(io.BytesIO(base64.b64decode(match[1])))
-    if image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
-        return match[0]
-    return data_address(image.convert("RGB"), "WEBP", quality=75)
+def as_webp(png: str) -> str:
+    """A PNG in base64 as a `data:` address, of a WebP where it is opaque and can be read, else as it is."""
+    try:
+        image = Image.open(io.BytesIO(base64.b64decode(png)))
+        if image.mode != "RGBA" or image.getchannel("A").getextrema() == (255, 255):
+            return data_address(image.convert("RGB"), "WEBP", quality=75)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        pass
+    return f"data:image/png;base64,{png}"
 
 
 @matplotlib.rc_context(STYLE)

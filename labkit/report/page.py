@@ -15,6 +15,7 @@ from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 from traitlets import Any as Anything
 
+from labkit.io.drawing import as_webp
 from labkit.io.files import write_whole
 from labkit.locale import language, text
 from labkit.report.answers import complete, drop_open, outputs, outputs_text, report_data, split_conclusions
@@ -67,6 +68,7 @@ class ReportExporter(HTMLExporter):
     def __init__(self, **options: Any):
         page = {"template_name": "labkit", "extra_template_basedirs": [str(_TEMPLATES)], "embed_images": True}
         super().__init__(**{**dict.fromkeys(_OFFLINE, ""), **page, "language_code": language(), **options})
+        self.register_filter("as_webp", as_webp)
 
     @property
     def default_config(self) -> Any:

@@ -62,6 +62,19 @@ def soup(page):
     return BeautifulSoup(page, "html.parser")
 
 
+@pytest.fixture(scope="module")
+def photos_png(report_photos):
+    """A photo as PNG in base64, opaque and half of it clear."""
+    image, told = Image.fromarray(report_photos[0].pixels), {}
+    for mode in ("RGB", "RGBA"):
+        buffer = io.BytesIO()
+        if mode == "RGBA":
+            image.putalpha(Image.linear_gradient("L").resize(image.size))
+        image.save(buffer, "PNG")
+        told[mode] = base64.b64encode(buffer.getvalue()).decode()
+    return told
+
+
 def test_needs_no_network(page, soup):
     """Nothing is fetched; links to papers stay."""
     assert external_links(page) == []
@@ -81,6 +94,20 @@ def test_figures_are_drawings(soup):
     drawn = soup.main.svg
     assert [node.text.strip() for node in drawn("text")][:3] == ["cat_kitten", "маска", "наложение"]
     assert all(image["xlink:href"].startswith("data:image/webp;base64,") for image in drawn("image"))
+
+
+def test_what_plt_shows_is_small(notebook, photos_png):
+    """An opaque PNG of a cell travels as WebP with words in its place; a clear or a broken one as it is."""
+    longer, sent = copy.deepcopy(notebook), ['"><script>', photos_png["RGBA"], photos_png["RGB"]]
+    outputs = [
+        new_output("display_data", data={"image/png": png}, metadata={"image/png": {"width": 99}}) for png in sent
+    ]
+    longer.cells.append(new_code_cell("plt.show()", execution_count=9, outputs=outputs))
+    page = BeautifulSoup(render(longer, VARIANT)[0], "html.parser")
+    broken, clear, opaque = page.select(".jp-RenderedImage img")
+    assert broken["src"] == f"data:image/png;base64,{sent[0]}" and clear["src"] == f"data:image/png;base64,{sent[1]}"
+    assert opaque["src"].startswith("data:image/webp;base64,") and len(opaque["src"]) < len(sent[2]) / 2
+    assert {image["alt"] for image in (broken, clear, opaque)} == {"рисунок ячейки"} and opaque["width"] == "99"
 
 
 def test_header(page, soup, notebook):
