@@ -27,7 +27,7 @@ EMBEDDED: dict[str, str] = {
     "fcn": "d02a5a3aaedbf664846d42229e43500a5d1c240fda6191169ff3b301cb7d2543",
     "mask_rcnn": "976ddfc19db6713b2027c1389c5a70ef2ce5164a5886dcb18bf8b2efddb224bf",
     "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
-    "pspnet": "f5b0618bfe2234670c16ada9803c5016dd6eb16357ad63cc30105d4f079f2dc2",
+    "pspnet": "6fe04dbdae30f0c1b4f2c2b445ccc1a414bb77292099c33677708ddca379a68b",
 }
 """The sha256 of each variant's embedded file."""
 
