@@ -77,7 +77,7 @@ def grids_figure(
 
 def _write(ax: Axes, grid: np.ndarray, cell: float) -> None:
     """The numbers, as large as the longest of them lets; none where nobody could read them."""
-    digits = 0 if np.array_equal(grid, grid.round()) else 2 if np.abs(grid).max() < 1 else 1
+    digits = 0 if np.array_equal(grid, grid.round()) else 2 if np.abs(grid).max() <= 1 else 1
     grid = grid.round(digits) + 0.0  # no "-0"
     words = {at: number(value, digits) if value else "0" for at, value in np.ndenumerate(grid)}
     size = min(9.0, 36 * cell, 100 * cell / max(map(len, words.values())))

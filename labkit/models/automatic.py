@@ -18,7 +18,7 @@ from segment_anything.utils.amg import batched_mask_to_box, build_point_grid, ca
 from torch.nn import functional as F
 from torchvision.ops import nms
 
-from labkit.models.sam import details_of
+from labkit.models.sam import SmoothMaskDecoder, details_of, smooth
 
 __all__ = ["decode", "everything"]
 
@@ -42,7 +42,8 @@ def everything(
     grid = torch.from_numpy(build_point_grid(points_per_side)).float().to(embedding.device)
     points = grid * torch.tensor([inner[1], inner[0]], device=embedding.device)
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
-    enlarge = _enlarging(inner, scale, min(inner, size)), _enlarging(inner, scale, size)  # to compare, to keep
+    smoothed = isinstance(network.mask_decoder, SmoothMaskDecoder)
+    enlarge = [_enlarging(inner, scale, side, smoothed) for side in (min(inner, size), size)]  # to compare, to keep
     low, scores, boxes = [], [], []
     for asked in points.split(points_at_once):
         masks, score = decode(network, embedding, places, asked, inner, score_threshold)
@@ -56,15 +57,18 @@ def everything(
     return large, torch.cat(scores)[kept].tolist()
 
 
-def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
+def _enlarging(
+    inner: tuple[int, int], scale: int, size: tuple[int, int], smoothed: bool
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """Bilinear interpolation of `...xhxw` by `scale`, cut at `inner`, and from there to `size`, as two matrices.
 
-    Torch's own is several times slower on a CPU.
+    Torch's own is several times slower on a CPU. What our decoder smooths is smoothed by the same matrices.
     """
     sides = []
     for length, target in zip(inner, size, strict=True):
         cells = -(-length // scale)
-        line = F.interpolate(torch.eye(cells)[None], scale_factor=scale, mode="linear")[..., :length]
+        each = smooth(torch.eye(cells)) if smoothed else torch.eye(cells)
+        line = F.interpolate(each[None], scale_factor=scale, mode="linear")[..., :length]
         sides.append(F.interpolate(line, target, mode="linear")[0])
     rows, columns = sides
     return lambda low: rows.T.to(low.device) @ (low @ columns.to(low.device))
@@ -78,7 +82,7 @@ def decode(
     inner: tuple[int, int],
     score_threshold: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The decoder's masks for points (`Px2`, pixels of its input), each alone, whose predicted IoU passes.
+    """The decoder's masks, not smoothed, for points (`Px2`, pixels of its input), each alone, whose IoU passes.
 
     Logits `Kxhxw` at a quarter of the stride of the embedding, of the part where the photo is, and their IoU, `K`.
     """

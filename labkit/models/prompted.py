@@ -1,13 +1,14 @@
 """The prompted variant: SAM segments everything, or what points, a box or a contour ask for."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy import ndimage
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import nn
 from torch.nn import functional as F
@@ -23,10 +24,13 @@ from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 from labkit.weights.find import Weights
 
-__all__ = ["PromptedModel"]
+__all__ = ["PromptedModel", "without_specks"]
 
 _CPU_POINTS, _GPU_POINTS, _POINT_MEGABYTES = 4, 256, 100
 """Points that the automatic mode asks at once: few stay in a processor's cache, on a GPU as many as fit."""
+
+_SPECK = 25
+"""Islands and holes of fewer pixels are none."""
 
 
 class _Embedded(NamedTuple):
@@ -46,6 +50,7 @@ class PromptedModel(Model):
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         super().__init__(network, weights, device)
         self._set: _Embedded | None = None
+        self._ours = isinstance(network.prompt_encoder, DrawnPrompts)
         self._resize = ResizeLongestSide(network.image_encoder.img_size)
         cuda = device.type == "cuda"
         self.points_at_once = at_once(device, _POINT_MEGABYTES, _GPU_POINTS) if cuda else _CPU_POINTS
@@ -84,7 +89,7 @@ class PromptedModel(Model):
             embedded, size = self._embed(photo), photo.pixels.shape[:2]
             given = self.network, embedded.embedding, embedded.places, embedded.inner, size, self.points_at_once
             masks, scores = everything(*given, **settings)
-            results.append(_result(photo, masks, scores, scores, small_on_top=True))
+            results.append(_result(photo, self._cleaned(masks), scores, scores, small_on_top=True))
         return results
 
     @torch.inference_mode()
@@ -129,13 +134,13 @@ class PromptedModel(Model):
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
         Setting(3, choices=(1, 3)).check("answers", answers)
         logits, scores = self.answer(asked, mask, answers)
-        mends = isinstance(self.network.prompt_encoder, DrawnPrompts) and mask is None
+        mends = self._ours and mask is None
         if mends and len(asked.get("points", ())) > 1 and (first := logits[scores.argmax()] > 0).any():
             logits, scores = self.answer(asked, first, 3)
         order = np.argsort(-scores, kind="stable")[:answers]
         logits, scores = logits[order], scores[order].tolist()
         sure = [np.clip(score, 0, 1) / (1 + np.exp(-one)) for one, score in zip(logits, scores, strict=True)]
-        result = _result(photo, list(logits > 0), scores, sure)
+        result = _result(photo, self._cleaned(logits > 0), scores, sure)
         result.made_by.update(self._made_by({"answers": answers}), prompts=asked)
         result.made_by["seconds"] = round(time.perf_counter() - started, 4)
         return result
@@ -165,6 +170,23 @@ class PromptedModel(Model):
         low, scores = self.network.mask_decoder(*given, multimask_output=answers == 3)
         logits = self.network.postprocess_masks(low, self._set.inner, size)
         return logits[0].cpu().numpy(), scores[0].cpu().numpy()
+
+    def _cleaned(self, masks: Iterable[np.ndarray]) -> list[np.ndarray]:
+        return [without_specks(mask) if self._ours else mask for mask in masks]
+
+
+def without_specks(mask: np.ndarray) -> np.ndarray:
+    """A mask (`HxW` bool) whose holes, then islands, of fewer than 25 pixels are gone; one that is all specks stays.
+
+    So does `SamAutomaticMaskGenerator` with `min_mask_region_area` (Kirillov et al., 2023, appendix B).
+    """
+    for inside in (False, True):
+        regions, _ = ndimage.label(mask == inside)
+        small = np.bincount(regions.ravel()) < _SPECK
+        small[0] = False  # the places that are not of this kind
+        if not small[1:].all():
+            mask = mask ^ small[regions]
+    return mask
 
 
 def _result(

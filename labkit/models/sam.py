@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from labkit.models.backbone import MEAN, STD, encoder_settings
 
-__all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "build", "details_of"]
+__all__ = ["OUTLINE_LOGIT", "SIDE", "DrawnPrompts", "SmoothMaskDecoder", "build", "details_of", "smooth"]
 
 SIDE = 512
 """The longest side, in pixels, of what the image encoder sees."""
@@ -147,6 +147,26 @@ def details_of(embedding: torch.Tensor, channels: int) -> tuple[torch.Tensor, to
     return at4, at2
 
 
+class SmoothMaskDecoder(MaskDecoder):
+    """segment_anything's mask decoder without the squares that its two enlargements leave.
+
+    Transposed convolutions answer in a pattern of their stride (Odena et al., 2016, "Deconvolution and Checkerboard
+    Artifacts"): SAM's own learn from a billion masks not to, ours would tear edges and surfaces to dots.
+    """
+
+    def predict_masks(self, *args: Any, **kwargs: Any):
+        """As in segment_anything: masks `NxAx256x256` as logits, and the IoU predicted for each."""
+        masks, scores = super().predict_masks(*args, **kwargs)
+        return smooth(smooth(masks).mT).mT, scores
+
+
+def smooth(x: torch.Tensor) -> torch.Tensor:
+    """Each value becomes a mean of its neighbours along the last axis, by 1 4 6 4 1: what alternates is gone."""
+    kernel = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=x.dtype, device=x.device) / 16
+    ends = x[..., :1], x[..., -1:]
+    return torch.cat([ends[0], ends[0], x, ends[1], ends[1]], -1).unfold(-1, 5, 1) @ kernel
+
+
 class DetailedUpscaling(nn.Sequential):
     """The decoder's two enlargements; `details`, of strides 4 and 2, are added before each activation."""
 
@@ -158,8 +178,8 @@ class DetailedUpscaling(nn.Sequential):
         return last(second(active(norm(first(x)) + at4)) + at2)
 
 
-class DetailedMaskDecoder(MaskDecoder):
-    """segment_anything's mask decoder on an image embedding with details behind it (see `ImageEncoder`)."""
+class DetailedMaskDecoder(SmoothMaskDecoder):
+    """The mask decoder on an image embedding with details behind it (see `ImageEncoder`)."""
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
@@ -182,7 +202,7 @@ def build(former: bool = False) -> Sam:
     return Sam(
         ImageEncoder(former),
         prompts,
-        (MaskDecoder if former else DetailedMaskDecoder)(
+        (SmoothMaskDecoder if former else DetailedMaskDecoder)(
             transformer_dim=_CHANNELS,
             transformer=TwoWayTransformer(depth=2, embedding_dim=_CHANNELS, num_heads=4, mlp_dim=512),
             num_multimask_outputs=3,

@@ -26,7 +26,7 @@ EMBEDDED: dict[str, str] = {
     "unet": "4e9e434243473215e47a4d2c067a8368e46ddd720b81fac6bee1e588033a1d6d",
     "fcn": "d02a5a3aaedbf664846d42229e43500a5d1c240fda6191169ff3b301cb7d2543",
     "mask_rcnn": "976ddfc19db6713b2027c1389c5a70ef2ce5164a5886dcb18bf8b2efddb224bf",
-    "sam": "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
+    "sam": "aa11384642a4f04d7aca8cef2b648259faa90b68aad90616b6c23bf8d0fc1b93",
     "pspnet": "6fe04dbdae30f0c1b4f2c2b445ccc1a414bb77292099c33677708ddca379a68b",
 }
 """The sha256 of each variant's embedded file."""

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
+from scipy import ndimage
 from segment_anything import SamPredictor
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.metrics import innermost, iou
 from labkit.io.errors import LabkitError
 from labkit.models import load_model
+from labkit.models.prompted import without_specks
 from labkit.models.sam import SIDE
 from labkit.photos import Photo
 
@@ -197,3 +199,22 @@ def test_box(load, default_photos, cat, width, height):
     expected = np.array(Image.fromarray(cat.mask).resize((width, height)))
     assert segment.mask.shape == (height, width) and iou(segment.mask, expected) >= (0.7 if width == 40 else 0.85)
     assert model.prompt(points=[(width - 1, height - 1)]).ids.shape == (height, width)
+
+
+def test_specks():
+    """A small hole is filled and a small island gone; larger ones stay, and so does a mask that is nothing else."""
+    mask = np.zeros((60, 60), bool)
+    mask[10:40, 10:40] = True
+    whole, small = mask.copy(), np.zeros_like(mask)
+    small[50:54, 50:54] = True
+    whole[20:25, 20:25] = False  # 25 pixels
+    mask = (whole | small) & ~np.pad(np.ones((4, 6), bool), ((12, 44), (30, 24)))
+    assert np.array_equal(without_specks(mask), whole) and np.array_equal(without_specks(small), small)
+    assert not without_specks(np.zeros((9, 9), bool)).any() and without_specks(np.ones((9, 9), bool)).all()
+
+
+def test_masks_are_of_few_pieces(load, default_photos):
+    """What is found by itself is of a few pieces, no torn edges: 30 a mask before its logits were smoothed."""
+    found = load("sam").segment(default_photos["cat_kitten"]).segments
+    pieces = [ndimage.label(segment.mask)[1] for segment in found]
+    assert len(pieces) > 3 and np.mean(pieces) < 4
