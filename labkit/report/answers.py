@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from labkit.report.data import MIME
@@ -38,7 +37,8 @@ def outputs(notebook: NotebookNode) -> list[NotebookNode]:
 
 def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = None) -> dict[str, Any]:
     """The data with `answers`, `conclusions` and `run` of the notebook; `error` is where its run stopped."""
-    answers, conclusions, _ = _texts(notebook)
+    rows, conclusions, _ = _texts(notebook)
+    answers = [{key: row[key] for key in ("question", "answer")} for row in rows if not _is_open(row)]
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     counts = [cell.get("execution_count") for cell in code]
     ran = [count for count in counts if count]
@@ -75,18 +75,18 @@ def split_conclusions(notebook: NotebookNode) -> str:
 
 def drop_open(notebook: NotebookNode) -> None:
     """Takes the questions that may stay open and did, from their beginning on, out of a notebook, in place."""
-    for cell, after in zip_longest(notebook.cells, notebook.cells[1:]):
-        rows = _answers(cell.source) if cell.cell_type == "markdown" else []
-        if after is not None and after.cell_type == "markdown" and not _ANSWER.search(after.source):
-            rows = rows if after.source.startswith("#") else rows[:-1]  # the student has answered the last one there
-        for row in rows:
-            if row["optional"] and not row["answer"]:
-                cell.source = cell.source.replace(row["source"], "")
+    for row in filter(_is_open, _texts(notebook)[0]):
+        row["cell"].source = row["cell"].source.replace(row["source"], "")
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type != "markdown" or cell.source.strip()]
 
 
-def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str, list[NotebookNode]]:
-    """The answers, the conclusions, and the cells in which these stand."""
+def _is_open(row: dict[str, Any]) -> bool:
+    """Whether a question may stay without an answer, and did."""
+    return row["optional"] and not row["answer"]
+
+
+def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[NotebookNode]]:
+    """The questions with their answers and cells, the conclusions, and the cells in which these stand."""
     answers: list[dict[str, Any]] = []
     conclusions, told = "", []
     taking: str | None = None  # what a text cell without a heading, which the student has added, belongs to
@@ -97,7 +97,7 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str, list[Note
         elif heading := _CONCLUSIONS.search(source):
             conclusions, told, taking = _bare(_PROMPT.sub("", source[heading.end() :])), [cell], "conclusions"
         elif _ANSWER.search(source):
-            answers += _answers(source)
+            answers += [{**row, "cell": cell} for row in _answers(source)]
             taking = "answer"
         elif taking == "answer" and not source.startswith("#"):
             answers[-1]["answer"] = _bare(f"{answers[-1]['answer']}\n\n{source}")
@@ -105,8 +105,7 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, str]], str, list[Note
             conclusions, told = _bare(f"{conclusions}\n\n{source}"), [*told, cell]
         else:
             taking = None
-    asked = [row for row in answers if row["answer"] or not row["optional"]]
-    return [{"question": row["question"], "answer": row["answer"]} for row in asked], conclusions, told
+    return answers, conclusions, told
 
 
 def _answers(source: str) -> list[dict[str, Any]]:

@@ -117,7 +117,7 @@ class CachedHeads(nn.Module):
     def __init__(self, shared: SharedEncoder, progress: torch.Tensor):
         super().__init__()
         self.shared, self.progress = shared, progress
-        decoders = dict(shared.decoders)
+        decoders = shared.decoders
         aspp = decoders["deeplab"].aspp[0].convs if "deeplab" in decoders else ()
         for branches in (aspp, decoders["pspnet"].pools if "pspnet" in decoders else ()):
             for n, branch in enumerate(branches):
