@@ -249,16 +249,17 @@ def test_hiding_uncovers(view, instances, herd):
 
 @pytest.mark.parametrize("by", ["mouse", "keyboard"])
 def test_legend_lights_up(view, instances, herd, by):
-    """Over a row of the legend, or with the focus in it, its segment keeps its colour and the others dim."""
+    """Over a row of the legend, or with the focus in it, its segment is whole and keeps its colour, the others dim."""
     shown = view(instances)
     (_, lit), (_, other), *_ = rows(herd)
-    places = [innermost(herd.ids == segment.id) for segment in (lit, other)]
+    covered = lit.mask & (herd.ids == other.id)
+    places = [innermost(region) for region in (covered, (herd.ids == other.id) & ~covered)]
     colors = [np.array(rgb(colors_of(herd)[segment.id])) for segment in (lit, other)]
     row = shown.find(".legend li").nth(0)
     row.hover() if by == "mouse" else row.locator("input").focus()
     assert shows(shown, herd, places[0], colors[0]) and shows(shown, herd, places[1], colors[1] * 56 / 255)
     shown.page.mouse.move(0, 0) if by == "mouse" else shown.find("[name=side]").focus()
-    assert shows(shown, herd, places[1], colors[1])
+    assert all(shows(shown, herd, place, colors[1]) for place in places)
 
 
 def test_colours_by_class(view, instances, herd):

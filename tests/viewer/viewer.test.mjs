@@ -7,6 +7,7 @@ import { withPhotos } from "../../labkit/viewer/js/picture.mjs";
 import {
   clampView,
   colorNumber,
+  lift,
   outline,
   readIds,
   readLevels,
@@ -149,6 +150,17 @@ test("a pixel whose confidence is the threshold itself stays, and at 255 what is
   ]);
 });
 
+test("a segment that is lifted is whole, above what lies over it, where it is sure enough", () => {
+  const lifted = (place, least) => {
+    const top = Uint16Array.of(0, 1, 1, 1, 2, 3);
+    lift(stack, least, place, top);
+    return [...top];
+  };
+  assert.deepEqual(lifted(2, 0), [0, 1, 2, 2, 2, 3]);
+  assert.deepEqual(lifted(2, 101), [0, 1, 1, 1, 2, 3]);
+  assert.deepEqual(lifted(3, 101), [0, 1, 1, 3, 3, 3]);
+});
+
 test("without segments nothing is shown", () => {
   const none = {
     layers: [new Uint16Array(3)],
@@ -189,49 +201,6 @@ test("reach 0 draws nothing and wipes what was drawn", () => {
 test("reach 1 is one pixel on each side, each in its own colour, the background in none", () => {
   assert.deepEqual(outlined([[1, 1, 1, 2, 2, 0, 0]], 1), [[0, 0, 11, 22, 22, 0, 0]]);
   assert.deepEqual(outlined([[1], [1], [3], [3]], 1), [[0], [11], [33], [0]]);
-});
-
-test("the border of the photo is no outline", () => {
-  for (const reach of [1, 3])
-    assert.deepEqual(
-      outlined(
-        [
-          [1, 1],
-          [1, 1],
-        ],
-        reach,
-      ),
-      [
-        [0, 0],
-        [0, 0],
-      ],
-    );
-  assert.deepEqual(outlined([[1]], 3), [[0]]);
-});
-
-test("rows do not run into each other", () => {
-  assert.deepEqual(
-    outlined(
-      [
-        [2, 0, 0, 0, 1],
-        [2, 0, 0, 0, 1],
-      ],
-      1,
-    ),
-    [
-      [22, 0, 0, 0, 11],
-      [22, 0, 0, 0, 11],
-    ],
-  );
-});
-
-test("reach 3 is three pixels on each side, and no more", () => {
-  assert.deepEqual(outlined([[1, 1, 1, 1, 1, 2, 2, 2, 2, 2]], 3), [[0, 0, 11, 11, 11, 22, 22, 22, 0, 0]]);
-  const inside = (n) => n > 0 && n < 8;
-  const square = grid(9, 9, (x, y) => Number(inside(x) && inside(y)));
-  const drawn = outlined(square, 3).flat();
-  assert.equal(drawn.filter((color) => color === 11).length, 7 * 7 - 1); // all but the pixel in the middle
-  assert.equal(drawn[4 * 9 + 4], 0);
 });
 
 test("on random masks it is what the definition says", () => {
