@@ -1,6 +1,7 @@
 """Where results come from: student, variants, weights, device, versions and the hash of every photo."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from jinja2 import Environment
@@ -36,10 +37,14 @@ class Provenance:
 
     def values(self) -> dict[str, list[str]]:
         """The facts as text, by key: of several models one each, or one alone where they agree."""
-        facts = [_facts(one) for one in self.data.get("models", [self.data])]
-        values = {key: [str(one[key] or "") for one in facts] for key in facts[0]}
-        values = {key: each[:1] if len(set(each)) == 1 else each for key, each in values.items()}
-        return {**{key: [str(self.data.get(key) or "")] for key in ("student", "group")}, **values}
+        models = self.data.get("models", [self.data])
+        values = {key: [str(self.data.get(key) or "")] for key in ("student", "group")}
+        for key in (facts := [_facts(one) for one in models])[0]:
+            each = [str(one[key] or "") for one in facts]
+            values[key] = each[:1] if len(set(each)) == 1 else each
+        versions = [(one.get("made_by") or {}).get("versions", {}).items() for one in models]
+        names = dict.fromkeys(f"{name} {version}" for name, version in chain(*versions))
+        return {**values, "versions": [", ".join(names)]}
 
     def to_html(self) -> str:
         """Both tables as HTML; every value is escaped."""
@@ -52,7 +57,7 @@ class Provenance:
 
 
 def _facts(model: dict[str, Any]) -> dict[str, Any]:
-    """What is known of one model, by key."""
+    """What is known of one model, by key; versions are those of all."""
     made_by = model.get("made_by") or {}
     return {
         "variant": " ".join(str(model[key]) for key in ("variant_number", "variant_title") if model.get(key)),
@@ -61,7 +66,6 @@ def _facts(model: dict[str, Any]) -> dict[str, Any]:
         "sha256": made_by.get("sha256"),
         "device": " ".join(made_by[key] for key in ("device", "precision") if made_by.get(key)),
         "settings": " · ".join(_setting(name, value) for name, value in made_by.get("settings", {}).items()),
-        "versions": ", ".join(f"{name} {version}" for name, version in made_by.get("versions", {}).items()),
     }
 
 

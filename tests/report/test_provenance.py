@@ -60,10 +60,11 @@ def test_facts(results):
 
 def test_several_models(results):
     """One table: what is the same in all stands once, else there is a column a model; each photo once."""
-    made_by = {**MADE_BY, "variant": "sam", "weights": "embedded/sam"}
+    made_by = {**MADE_BY, "variant": "sam", "weights": "embedded/sam", "versions": {"torch": "2.9.0", "timm": "1"}}
     both = provenance([*results, replace(results[0], made_by=made_by)], "Ли")
     values = both.values()
     assert values["weights"] == ["embedded/fcn", "embedded/sam"] and values["device"] == ["cpu"]
+    assert values["versions"] == ["labkit 0.1.0, torch 2.9.0, timm 1"]
     assert 'colspan="2">cpu<' in both.to_html() and len(both.data["photos"]) == 2
 
 
