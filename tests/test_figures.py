@@ -198,20 +198,6 @@ def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes)
     assert not plain.texts and not plain.patches
 
 
-def test_objects_in_figure_and_table(two_cats):
-    """Both say which object is which."""
-    assert words(figure(two_cats))[-3:] == ["кошка 1: 25\xa0%; 0,62", "кошка 2: 12\xa0%; 0,88", "собака: 10\xa0%; 0,75"]
-    assert summary([two_cats]).splitlines()[3].split() == ["кошка", "2", "12", "%", "0,88"]
-
-
-def test_objects_that_mask_rcnn_finds(load, default_photos):
-    """On a real photo every object has a row, a name and a colour of its own, and its name stands on it."""
-    result = load(6).segment(default_photos["horses"], score_threshold=0.05, max_detections=12)
-    rows = legend_rows(result)
-    assert len(rows) == len(result.segments) == len({row[1] for row in rows}) == len({row[0] for row in rows}) > 1
-    assert any(row[1].endswith(" 1") for row in rows) and len(figure(result).axes[2].texts) > 1
-
-
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "$x_1$", "a & b", "$\\frac{", "_x", 'кот "Барсик"'])
 def test_names_are_text(two_classes, name):
     """Markup and formulas in a photo's name are shown as they are written."""

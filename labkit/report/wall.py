@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
 from labkit.io.jpeg import data_address
 from labkit.io.rle import decode_mask
@@ -16,6 +15,7 @@ from labkit.locale import number, percent, text
 from labkit.photos import Photo
 from labkit.report.checks import found_on
 from labkit.report.consistency import read_image
+from labkit.report.data import classes_of
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = ["wall"]
@@ -49,8 +49,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
 
 def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
     """What is on a photo, largest first: classes with their share of it, or how many objects; else what is small."""
-    known = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
-    size = tuple(result["size"])
+    known, size = classes_of(data), tuple(result["size"])
     large: dict[str, Any] = {}
     small: Counter[str] = Counter()
     for segment in result["segments"]:
@@ -99,8 +98,8 @@ def _overlay(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any])
             for row in result["segments"]
         ]
         ids[~np.isin(ids, [segment.id for segment in segments])] = 0
-        classes = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
-        whole = Segmentation(Photo(str(item.get("name")), pixels), ids, np.ones(ids.shape), segments, classes)
+        photo = Photo(str(item.get("name")), pixels)
+        whole = Segmentation(photo, ids, np.ones(ids.shape), segments, classes_of(data))
         image = Image.fromarray(overlay_image(whole, outline=max(2, max(ids.shape) // 200)))
     except (IndexError, KeyError, TypeError, ValueError):
         return None

@@ -14,6 +14,7 @@ from links import external_links
 from labkit.__main__ import main
 from labkit.comparison import report as compare
 from labkit.comparison.report import make_comparison
+from labkit.report import run
 from labkit.variants import VARIANTS
 from labkit.weights.find import embedded_path
 
@@ -107,20 +108,6 @@ def go_to(shown: View, name: str) -> None:
     shown.settle()
 
 
-def test_curtain_between_any_two_models(view):
-    """On the tenth photo each side shows its model's result; all six can be chosen; no error is written."""
-    shown = view()
-    assert shown.find(".thumb").count() == 10
-    shown.press("curtain")
-    go_to(shown, "sheep")
-    assert shown.find(f"{KEYS['right']} option").all_inner_texts() == ["фото", "маска", *TITLES]
-    whole = {title: curtain(shown, title, title) for title in TITLES}
-    photo = curtain(shown, "фото", "фото")
-    changed = {title: np.abs(pixels - photo).max(2).mean() for title, pixels in whole.items()}
-    assert all(changed[title] > 2 for title in TITLES if title != "SAM") and changed["SAM"] < 0.5  # not asked: no cat
-    assert np.abs(whole["U-Net"] - whole["Mask R-CNN"]).mean() > 0.2
-
-
 def test_the_choice_stays(view):
     """The two models stay on their sides from photo to photo, and the thumbnail that is marked is the photo's."""
     shown = view()
@@ -169,7 +156,7 @@ def test_accessible(view):
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
     """`make_comparison` without the run itself: answers the parameters, and what it said had failed."""
-    monkeypatch.setattr(compare, "run_notebook", lambda *_: None)
+    monkeypatch.setattr(run, "run_notebook", lambda *_: None)
 
     def ask(*photos, **options) -> tuple[dict[str, object], list[str]]:
         failed: list[str] = []
@@ -212,7 +199,7 @@ def test_photos_and_parameters(asked, root, monkeypatch):
 
 def test_a_run_that_stops(monkeypatch, tmp_path, capsys):
     """The page says where, both files are there, the exit code is 1."""
-    monkeypatch.setattr(compare, "run_notebook", lambda *_: "ячейка с кодом № 4: MemoryError")
+    monkeypatch.setattr(run, "run_notebook", lambda *_: "ячейка с кодом № 4: MemoryError")
     assert main(["compare", "--out", str(tmp_path)]) == 1
     written = capsys.readouterr()
     assert "MemoryError" in written.err and str(tmp_path / "compare.html") in written.out
@@ -233,7 +220,7 @@ def test_a_run_that_stops(monkeypatch, tmp_path, capsys):
 )
 def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
     """Exit code 2, one line on stderr, nothing written, before any model is loaded."""
-    monkeypatch.setattr(compare, "run_notebook", None)
+    monkeypatch.setattr(run, "run_notebook", None)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
     (tmp_path / "пусто").mkdir()

@@ -157,15 +157,6 @@ def test_depth_has_an_end():
         assert not (here & ~mask).any() and (n > 1 + DEPTH or np.array_equal(here, mask))
 
 
-def test_mask_rcnn(load, default_photos):
-    """Real objects that hide each other: the horses, and what else may be there, are whole below one another."""
-    result = load(6).segment(default_photos["horses"], score_threshold=0.1)
-    item = item_of(result)
-    assert len(result.segments) > 1 and len(item["layers"]) > 1
-    check_exact(result, item)
-    assert item["answers"] is False and item["prompts"] == {}
-
-
 def test_answers_of_sam(load, default_photos):
     """One point, three answers: best first as SAM gave them, whole below one another, and the point with them."""
     model = load(4)

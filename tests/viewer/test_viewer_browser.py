@@ -125,26 +125,6 @@ def go_to(view: View, number: int, of: int) -> None:
 # ---- The page -----------------------------------------------------------------------------------------------------
 
 
-def test_whole_tour(view, compared):
-    """Everything is pressed once, in both languages: nothing is asked of a network and no error is written."""
-    shown = view(compared)
-    assert shown.find("canvas").count() == 3 and shown.title == "1/3. horses · U-Net"
-    for _ in range(2):
-        for name in ("zoom_in", "zoom_out", "whole", "curtain", "zoom_in", "side", "next", "next", "previous"):
-            shown.press(name)
-        for slider in ("opacity", "threshold", "outline"):
-            for value in (0, 1):
-                shown.set(slider, value)
-        for thumb in shown.find(".thumb").all():
-            thumb.click()
-            shown.settle()
-        for box in shown.find(".legend input").all():
-            box.click()
-        shown.canvas("photo").hover()
-        shown.press("language")
-    assert shown.find("canvas").count() == 3
-
-
 def test_all_panels_are_painted(view, semantic, horses):
     """Photo, mask and overlay show what NumPy says: photo as it is, the class's colour, half of each."""
     shown = view(semantic)
@@ -180,16 +160,6 @@ def test_opacity(view, semantic, by, wanted):
     assert shown.value("opacity") == pytest.approx(wanted, abs=0.1) and shown.title.startswith("1/3. ")
     assert np.array_equal(shown.pixels("mask"), mask)
     assert np.abs(shown.pixels("overlay") - overlay).mean() > 1
-
-
-def test_opacity_ends(view, semantic):
-    """At 0 the overlay without outlines is the photo, at 1 the mask lies over it."""
-    shown = view(semantic)
-    shown.set("outline", 0)
-    shown.set("opacity", 0)
-    assert np.array_equal(shown.pixels("overlay"), shown.pixels("photo"))
-    shown.set("opacity", 1)
-    assert blended(shown) < 3
 
 
 @pytest.mark.parametrize("which", ["horses", "cat", "person", "herd", "two_cats"])
