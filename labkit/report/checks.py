@@ -71,7 +71,9 @@ def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
 
     An object is at least `MIN_SHARE` of the photo. SAM knows no classes: there any object counts.
     """
-    wanted = _label_id(data, target) if target else None
+    classes, wanted = classes_of(data), None
+    if target and classes is not None:
+        wanted = classes.id(target) if target in classes else -1
     rows: dict[str, bool | None] = {photo["name"]: None for photo in data["photos"]}
     for result in data["results"]:
         height, width = result["size"]
@@ -80,14 +82,6 @@ def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
             for s in result["segments"]
         )
     return rows
-
-
-def _label_id(data: dict[str, Any], target: str) -> int | None:
-    """The id of a class in the model's label set; -1 where it has none of that name, None where it has no classes."""
-    classes = classes_of(data)
-    if classes is None:
-        return None
-    return classes.id(target) if target in classes else -1
 
 
 def _variant(data: dict[str, Any]) -> _Told:

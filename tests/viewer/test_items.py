@@ -202,18 +202,6 @@ def test_large_photos_travel_small(side, size):
     assert item["segments"][0]["share"] == pytest.approx(0.25)
 
 
-def test_nothing_found(default_photos):
-    """No segments: one empty layer, and a photo to look at."""
-    photo = default_photos["horses"]
-    nothing = Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))
-    for result in (nothing, replace(nothing, classes=None, made_by={"prompts": {}})):
-        item = item_of(result)
-        assert item["segments"] == [] and item["answers"] is False and len(item["layers"]) == 1
-        assert not ids_of(item["layers"][0]).any() and not levels_of(item).any()
-        assert opened(item["photo"]).size == tuple(item["size"])
-        check_exact(result, item)
-
-
 def test_titles_where_models_are_compared(outlined, default_photos):
     """The models' names stand there only where one photo occurs with several models."""
     sheep = default_photos["sheep"]
