@@ -102,6 +102,7 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
+        coalesce_streams=True,  # or lines fall apart as the clock has it
         extra_arguments=["--log-level=40"],  # the kernel warns of its own loopback port
     )
     root = str(Path(__file__).parents[2])
