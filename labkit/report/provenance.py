@@ -1,7 +1,7 @@
 """Where results come from: student, variants, weights, device, versions and the hash of every photo."""
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import starmap
 from typing import Any
 
 from jinja2 import Environment
@@ -38,13 +38,21 @@ class Provenance:
     def values(self) -> dict[str, list[str]]:
         """The facts as text, by key: of several models one each, or one alone where they agree."""
         models = self.data.get("models", [self.data])
-        values = {key: [str(self.data.get(key) or "")] for key in ("student", "group")}
-        for key in (facts := [_facts(one) for one in models])[0]:
-            each = [str(one[key] or "") for one in facts]
-            values[key] = each[:1] if len(set(each)) == 1 else each
-        versions = [(one.get("made_by") or {}).get("versions", {}).items() for one in models]
-        names = dict.fromkeys(f"{name} {version}" for name, version in chain(*versions))
-        return {**values, "versions": [", ".join(names)]}
+        made = [one.get("made_by") or {} for one in models]
+        versions = (f"{name} {number}" for one in made for name, number in one.get("versions", {}).items())
+        values = {
+            "student": [self.data.get("student")],
+            "group": [self.data.get("group")],
+            "variant": [_joined(one, "variant_number", "variant_title") for one in models],
+            "weights": [one.get("weights") for one in made],
+            "reason": [one.get("weights_reason") for one in made],
+            "sha256": [one.get("sha256") for one in made],
+            "device": [_joined(one, "device", "precision") for one in made],
+            "settings": [" · ".join(starmap(_setting, one.get("settings", {}).items())) for one in made],
+            "versions": [", ".join(dict.fromkeys(versions))],
+        }
+        told = {key: [str(value or "") for value in each] for key, each in values.items()}
+        return {key: each if len(set(each)) > 1 else each[:1] for key, each in told.items()}
 
     def to_html(self) -> str:
         """Both tables as HTML; every value is escaped."""
@@ -56,17 +64,8 @@ class Provenance:
         return {"text/plain": "\n".join(lines), "text/html": self.to_html(), self.mime: self.data}
 
 
-def _facts(model: dict[str, Any]) -> dict[str, Any]:
-    """What is known of one model, by key; versions are those of all."""
-    made_by = model.get("made_by") or {}
-    return {
-        "variant": " ".join(str(model[key]) for key in ("variant_number", "variant_title") if model.get(key)),
-        "weights": made_by.get("weights"),
-        "reason": made_by.get("weights_reason"),
-        "sha256": made_by.get("sha256"),
-        "device": " ".join(made_by[key] for key in ("device", "precision") if made_by.get(key)),
-        "settings": " · ".join(_setting(name, value) for name, value in made_by.get("settings", {}).items()),
-    }
+def _joined(facts: dict[str, Any], *keys: str) -> str:
+    return " ".join(str(facts[key]) for key in keys if facts.get(key))
 
 
 def _setting(name: str, value: Any) -> str:
