@@ -67,18 +67,16 @@ def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
 
 def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """For the best and the worst photo, by name, which it is, and in words."""
-    measured: dict[str, list[float]] = {}
+    kind, told = "IoU", dict[str, list[tuple[float, int]]]()
     for row in (data.get("scores") or {}).get("photos", ()):
-        measured.setdefault(row["photo"], []).append(row["iou"])
-    values = {name: sum(ious) / len(ious) for name, ious in measured.items()}
-    kind = "IoU"
-    if len(values) < 2:
-        kind, values = text("report.confidence"), {}
-        for result in data["results"]:
-            if area := sum(segment["area"] for segment in result["segments"]):
-                sure = sum(segment["area"] * segment["score"] for segment in result["segments"])
-                values[result["photo"]] = sure / area
-    values = {name: round(value, 2) for name, value in values.items()}  # as it is told
+        told.setdefault(row["photo"], []).append((row["iou"], 1))
+    if len(told) < 2:
+        kind, found = text("report.confidence"), [result for result in data["results"] if result["segments"]]
+        told = {result["photo"]: [(s["score"], s["area"]) for s in result["segments"]] for result in found}
+    means = {
+        name: np.average([n for n, _ in rows], weights=[weight for _, weight in rows]) for name, rows in told.items()
+    }
+    values = {name: round(float(mean), 2) for name, mean in means.items()}  # as it is told
     if len(set(values.values())) < 2:
         return {}
     best, worst = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
