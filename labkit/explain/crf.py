@@ -176,17 +176,14 @@ def crf_table(model: Any, photos: Sequence[Photo]) -> str:
         reference = find_ground_truth(photo)
         if reference is not None and reference.largest:
             refined = refine(answers(model, photo))
-            head = [
-                "",
-                *(text(f"explain.crf_{key}", side=_side(pair)) for pair in refined for key in ("before", "after")),
-            ]
+            head = [text(f"explain.crf_{key}", side=_side(pair)) for pair in refined for key in ("before", "after")]
             scores.append([score for pair in refined for score in boundary_scores(pair, reference)])
             name = f"{photo.name}, {reference.classes.label(reference.largest.label_id)}"
             rows.append([name, *(number(x, 2) for x in scores[-1])])
     if not rows:
         return text("explain.crf_no_reference")
     rows.append([text("explain.crf_mean"), *(number(x, 2) for x in np.mean(scores, axis=0))])
-    return f"{text('explain.crf_boundary')}\n{plain_table([head, *rows])}"
+    return f"{text('explain.crf_boundary')}\n{plain_table([['', *head], *rows])}"
 
 
 def _gaussian(length: int, width: float) -> torch.Tensor:

@@ -73,10 +73,8 @@ def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
     if len(told) < 2:
         kind, found = text("report.confidence"), [result for result in data["results"] if result["segments"]]
         told = {result["photo"]: [(s["score"], s["area"]) for s in result["segments"]] for result in found}
-    means = {
-        name: np.average([n for n, _ in rows], weights=[weight for _, weight in rows]) for name, rows in told.items()
-    }
-    values = {name: round(float(mean), 2) for name, mean in means.items()}  # as it is told
+    pairs = {name: np.transpose(rows) for name, rows in told.items()}
+    values = {name: round(float(np.average(one, weights=by)), 2) for name, (one, by) in pairs.items()}  # as it is told
     if len(set(values.values())) < 2:
         return {}
     best, worst = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
