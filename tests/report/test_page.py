@@ -233,6 +233,8 @@ def test_wall(report_photos, report_results):
     told = wall({**data, "scores": {"photos": rows}}, shown)
     assert [row["mark"] for row in told] == ["", "лучшее: IoU 0,90", "худшее: IoU 0,25"]
     assert sum("уверенность" in row["mark"] for row in wall(data, shown)) == 2
+    alike = [{**row, "iou": iou} for row, iou in zip(rows, (0.5, 0.504, 0.496), strict=True)]
+    assert {row["mark"] for row in wall({**data, "scores": {"photos": alike}}, shown)} == {""}, "all are told as 0,50"
     for row, result in zip(told, report_results, strict=True):
         image = Image.open(io.BytesIO(base64.b64decode(row["image"].partition(",")[2]))).convert("RGB")
         whole = Image.fromarray(overlay_image(result)).resize(image.size)
