@@ -16,9 +16,7 @@ from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.download import fetch
 from labkit.weights.find import find_weights
 
-__all__ = ["NOTEBOOK", "make_comparison"]
-
-NOTEBOOK = "compare.ipynb"
+__all__ = ["make_comparison"]
 
 
 def make_comparison(
@@ -39,7 +37,7 @@ def make_comparison(
     """
     label = class_name(target)
     given = _had(check_weights(weights), label, failed)
-    source = find_notebook(NOTEBOOK)
+    source = find_notebook("compare.ipynb")
     parameters: dict[str, Any] = {"weights": given, "device": device, "target": target, "seconds_digits": 2}
     parameters |= {"student": student, "group": group}
     if photos:

@@ -70,12 +70,6 @@ def test_sees_what_iou_does_not(outlined):
     assert boundary_iou(shrunk, mask) == boundary_iou(mask, shrunk)
 
 
-def test_empty_masks():
-    """Two empty masks agree, an empty one and another do not."""
-    nothing, something = np.zeros((8, 8), bool), np.eye(8, dtype=bool)
-    assert boundary_iou(nothing, nothing) == 1 and boundary_iou(nothing, something) == 0
-
-
 def test_refused():
     """Masks of two sizes are named."""
     with pytest.raises(ValueError, match=r"\(4, 4\).*\(4, 5\)"):
