@@ -31,7 +31,6 @@ __all__ = [
     "rgb",
     "summary",
     "tinted",
-    "visible_ids",
 ]
 
 AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
@@ -87,23 +86,18 @@ def painted(pixels: np.ndarray, layers: Sequence[tuple[np.ndarray, str]], width:
     return Image.fromarray(image)
 
 
-def visible_ids(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
-    """`ids` without the pixels whose confidence is below `threshold` (in [0, 1]): `HxW` int32."""
-    return np.where(result.confidence >= threshold, result.ids, 0)
-
-
-def mask_image(result: Segmentation, threshold: float = 0.0) -> np.ndarray:
+def mask_image(result: Segmentation) -> np.ndarray:
     """The segments in their colours on black, `HxWx3` uint8."""
     colors = colors_of(result)
     table = np.zeros((max(colors, default=0) + 1, 3), np.uint8)
     for segment_id, color in colors.items():
         table[segment_id] = rgb(color)
-    return table[visible_ids(result, threshold)]
+    return table[result.ids]
 
 
-def overlay_image(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0, outline: int = 2) -> np.ndarray:
+def overlay_image(result: Segmentation, opacity: float = 0.5, outline: int = 2) -> np.ndarray:
     """The segments over the photo, `HxWx3` uint8; `opacity` in [0, 1], `outline` in pixels (0: none)."""
-    ids, colors = visible_ids(result, threshold), mask_image(result, threshold)
+    ids, colors = result.ids, mask_image(result)
     edge = np.zeros(ids.shape, bool)
     for axis in (0, 1):  # of a segment: another one is at most `outline` pixels away in the row or the column
         around = {"size": 2 * outline + 1, "axis": axis, "mode": "nearest"}
@@ -128,17 +122,10 @@ def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
     return rows
 
 
-def legend_rows(result: Segmentation, threshold: float = 0.0) -> list[tuple[str, str, float, float]]:
-    """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1].
-
-    The share is that of the pixels whose confidence is at least `threshold`.
-    """
+def legend_rows(result: Segmentation) -> list[tuple[str, str, float, float]]:
+    """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1]."""
     colors = colors_of(result)
-    sure = result.confidence >= threshold
-    return [
-        (colors[segment.id], name, np.count_nonzero(segment.mask & sure) / sure.size, segment.score)
-        for segment, name in named_segments(result)
-    ]
+    return [(colors[s.id], name, s.area / s.mask.size, s.score) for s, name in named_segments(result)]
 
 
 def _worth_saying(
@@ -148,17 +135,17 @@ def _worth_saying(
     return [row for row in rows if row[2] >= least] or rows
 
 
-def figure(result: Segmentation, opacity: float = 0.5, threshold: float = 0.0) -> Drawing:
+def figure(result: Segmentation) -> Drawing:
     """One photo as a matplotlib figure: photo, mask, overlay, and below them the legend of every colour to be seen.
 
     Mask R-CNN's objects of at least `MIN_SHARE` have their box, class and score on the overlay.
     """
-    rows = _worth_saying(legend_rows(result, threshold), _SEEN)
+    rows = _worth_saying(legend_rows(result), _SEEN)
     legend = [(color, f"{name}: {percent(share)}; {number(score, 2)}") for color, name, share, score in rows]
     legend = legend[:_LEGEND_ROWS]
     if left := rows[_LEGEND_ROWS:]:
         legend.append(("", text("photos.more", count=len(left))))
-    images = (result.photo.pixels, mask_image(result, threshold), overlay_image(result, opacity, threshold))
+    images = (result.photo.pixels, mask_image(result), overlay_image(result))
     drawn = panels(
         [small(image) for image in images],
         [cut(result.photo.name), text("figures.mask"), text("figures.overlay")],

@@ -23,7 +23,6 @@ from labkit.figures import (
     summary,
     svg,
     tinted,
-    visible_ids,
 )
 from labkit.locale import text, use_language
 from labkit.photos import Photo
@@ -87,17 +86,6 @@ def test_outline(outlined, outline):
     assert (image[edge] == ORANGE).all() and not drawn[~edge].any() and drawn.any()
 
 
-@pytest.mark.parametrize("threshold", [0, 0.5, 0.7])
-def test_threshold(outlined, threshold):
-    """What is at least so sure is left, in the ids, in the picture and in the legend's share."""
-    left = outlined.mask_of("cat") & (outlined.confidence >= threshold)
-    ids = visible_ids(outlined, threshold)
-    assert ids.dtype == np.int32 and np.array_equal(ids > 0, left)
-    assert np.array_equal(mask_image(outlined, threshold).any(2), left)
-    ((_, _, share, score),) = legend_rows(outlined, threshold)
-    assert share == pytest.approx(left.mean()) and score == outlined.segments[0].score
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2)])
 def test_tiny_photos(shape):
     """The smallest photos are drawn, outlines included; one pixel alone has no border."""
@@ -158,7 +146,6 @@ def test_legend_rows_of_several_objects(two_cats):
     rows = legend_rows(two_cats)
     assert [row[1:] for row in rows] == [("кошка 1", 0.25, 0.625), ("кошка 2", 0.125, 0.875), ("собака", 0.1, 0.75)]
     assert [row[0] for row in rows] == [colors_of(two_cats)[number] for number in (3, 1, 2)]
-    assert [row[1] for row in legend_rows(two_cats, threshold=0.99)] == ["кошка 1", "кошка 2", "собака"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +167,7 @@ def test_figure(two_classes, language, expected):
 
 def test_same_bytes_at_every_run(two_classes):
     """Made twice, a figure does not differ, so that a notebook's diff shows only what changed."""
-    assert svg(figure(two_classes)) == svg(figure(two_classes)) != svg(figure(two_classes, opacity=0.6))
+    assert svg(figure(two_classes)) == svg(figure(two_classes))
 
 
 def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes):
@@ -196,20 +183,6 @@ def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes)
     assert told.get_position() == (640, 160), "above a small object, and in the photo"
     plain = figure(two_classes).axes[2]
     assert not plain.texts and not plain.patches
-
-
-def test_objects_in_figure_and_table(two_cats):
-    """Both say which object is which."""
-    assert words(figure(two_cats))[-3:] == ["кошка 1: 25\xa0%; 0,62", "кошка 2: 12\xa0%; 0,88", "собака: 10\xa0%; 0,75"]
-    assert summary([two_cats]).splitlines()[3].split() == ["кошка", "2", "12", "%", "0,88"]
-
-
-def test_objects_that_mask_rcnn_finds(load, default_photos):
-    """On a real photo every object has a row, a name and a colour of its own, and its name stands on it."""
-    result = load(6).segment(default_photos["horses"], score_threshold=0.05, max_detections=12)
-    rows = legend_rows(result)
-    assert len(rows) == len(result.segments) == len({row[1] for row in rows}) == len({row[0] for row in rows}) > 1
-    assert any(row[1].endswith(" 1") for row in rows) and len(figure(result).axes[2].texts) > 1
 
 
 @pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "$x_1$", "a & b", "$\\frac{", "_x", 'кот "Барсик"'])

@@ -5,25 +5,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
-
 from labkit.comparison.figures import class_name
 from labkit.comparison.models import check_weights, fitting_releases
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.photos import load_photos
-from labkit.report.page import write_page
-from labkit.report.run import Report, find_notebook, run_notebook
+from labkit.report.run import Report, find_notebook, report_of
 from labkit.variants import VARIANTS
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.download import fetch
 from labkit.weights.find import find_weights
 
-__all__ = ["NOTEBOOK", "make_comparison"]
-
-NOTEBOOK = "compare.ipynb"
+__all__ = ["make_comparison"]
 
 
 def make_comparison(
@@ -44,21 +37,14 @@ def make_comparison(
     """
     label = class_name(target)
     given = _had(check_weights(weights), label, failed)
-    source = find_notebook(NOTEBOOK)
+    source = find_notebook("compare.ipynb")
     parameters: dict[str, Any] = {"weights": given, "device": device, "target": target, "seconds_digits": 2}
     parameters |= {"student": student, "group": group}
     if photos:
         for skipped in load_photos(list(photos), quiet=True).skipped:
             failed(text("model.failed", name=skipped.name, reason=skipped.reason))
         parameters["photos_path"] = [str(Path(path).expanduser().resolve()) for path in photos]
-    notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
-    error = run_notebook(notebook, source.parent, text("report.comparison"))
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    report = Report(out / "compare.html", out / NOTEBOOK, error)
-    nbformat.write(notebook, report.notebook)
-    write_page(notebook, report.html, None, error)
-    return report
+    return report_of(source, parameters, Path(out) / "compare", text("report.comparison"))
 
 
 def _had(weights: str, label: str, failed: Callable[[str], object]) -> str:

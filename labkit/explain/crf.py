@@ -77,16 +77,12 @@ class DenseCRF:
         q = unary.softmax(0)
         alike, near = self.settings["appearance"], self.settings["smoothness"]
         for _ in range(self.settings["iterations"]):
-            q = (unary + alike * self._from_alike(q) + near * self._from_near(q)).softmax(0)
+            said = q.flatten(1)[:, self._speakers] * self._alike_norm[self._speakers]
+            from_alike = ((self._near_or_alike @ said.T).T * self._alike_norm).reshape(q.shape)
+            said = q * self._near_norm
+            from_near = (self._rows @ said @ self._columns - said) * self._near_norm
+            q = (unary + alike * from_alike + near * from_near).softmax(0)
         return q
-
-    def _from_alike(self, q: torch.Tensor) -> torch.Tensor:
-        said = q.flatten(1)[:, self._speakers] * self._alike_norm[self._speakers]
-        return ((self._near_or_alike @ said.T).T * self._alike_norm).reshape(q.shape)
-
-    def _from_near(self, q: torch.Tensor) -> torch.Tensor:
-        said = q * self._near_norm
-        return (self._rows @ said @ self._columns - said) * self._near_norm
 
 
 def answers(model: Any, photo: Photo, *working_sides: int) -> list[tuple[Segmentation, torch.Tensor]]:
@@ -175,7 +171,7 @@ def crf_table(model: Any, photos: Sequence[Photo]) -> str:
 
     Of all photos that have a reference; where none has, that is said.
     """
-    head, rows, scores = [], [], []
+    rows, scores = [], []
     for photo in track(photos, text("explain.crf_progress")):
         reference = find_ground_truth(photo)
         if reference is not None and reference.largest:

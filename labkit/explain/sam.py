@@ -31,7 +31,7 @@ _OPPONENT = np.array([[0.55, 0.3, 0.45], [0.55, 0.3, -0.45], [0.55, -0.6, 0.0]])
 """Red, green and blue of the three components."""
 _CORNERS = 40
 _MARKS = (("o", "#0072b2"), ("s", "#e69f00"), ("^", "#cc79a7"))
-_BACKGROUND = 0.8
+_BACKGROUND, _LARGE = 0.8, 0.05
 
 
 def sam_part(model: Any, photo: Photo) -> tuple[float, float]:
@@ -69,10 +69,14 @@ def embedding_figure(photo: Photo, maps: Any, title: str) -> Drawing:
 
 
 def object_of(result: Segmentation) -> np.ndarray:
-    """The mask (`HxW` bool) of a result's largest segment; where nothing was found, the middle of the photo."""
-    if result.largest:
-        return result.largest.mask
+    """The mask (`HxW` bool) that the model is surest of, of those of a twentieth of the photo or more.
+
+    Where all are smaller, the largest; where nothing was found, the middle of the photo.
+    """
     height, width = result.ids.shape
+    large = [segment for segment in result.segments if segment.area >= _LARGE * result.ids.size]
+    if result.largest:
+        return max(large or [result.largest], key=lambda segment: segment.score).mask
     mask = np.zeros((height, width), bool)
     mask[height // 4 : max(height * 3 // 4, 1), width // 4 : max(width * 3 // 4, 1)] = True
     return mask

@@ -110,18 +110,15 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[Note
 
 def _answers(source: str) -> list[dict[str, Any]]:
     """Each question of a cell with what stands after its mark, up to the next question or heading."""
-    rows = []
-    before = 0
+    rows, end = [], 0
     for mark in _ANSWER.finditer(source):
-        end = _NEXT.search(source, mark.end())
-        begun, asked = before, source[before : mark.start()]
-        questions = [place.start() for place in _NEXT.finditer(asked) if asked[place.start()] == "*"]
-        answer = _bare(source[mark.end() : end.start() if end else None])
-        before = end.start() if end else len(source)
-        start = questions[-1] if questions else 0
-        question = " ".join(asked[start:].split())[:2000]
-        place = source[begun + start : before]
-        rows.append({"question": question, "answer": answer, "optional": bool(mark[1]), "source": place})
+        start, asked = end, source[: mark.start()]
+        for place in _NEXT.finditer(asked, end):
+            start = place.start() if asked[place.start()] == "*" else start
+        following = _NEXT.search(source, mark.end())
+        end = following.start() if following else len(source)
+        question, answer = " ".join(asked[start:].split())[:2000], _bare(source[mark.end() : end])
+        rows.append({"question": question, "answer": answer, "optional": bool(mark[1]), "source": source[start:end]})
     return rows
 
 

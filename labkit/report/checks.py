@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.classes import LABEL_SETS, label_set
 from labkit.io.errors import LabkitError
 from labkit.io.files import some
 from labkit.locale import plural, text
 from labkit.report.answers import words
+from labkit.report.data import classes_of
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
@@ -71,7 +71,9 @@ def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
 
     An object is at least `MIN_SHARE` of the photo. SAM knows no classes: there any object counts.
     """
-    wanted = _label_id(data, target) if target else None
+    classes, wanted = classes_of(data), None
+    if target and classes is not None:
+        wanted = classes.id(target) if target in classes else -1
     rows: dict[str, bool | None] = {photo["name"]: None for photo in data["photos"]}
     for result in data["results"]:
         height, width = result["size"]
@@ -80,17 +82,6 @@ def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
             for s in result["segments"]
         )
     return rows
-
-
-def _label_id(data: dict[str, Any], target: str) -> int | None:
-    """The id of a class in the model's label set; -1 where it has none of that name, None where it has no classes."""
-    classes = data["made_by"].get("classes")
-    if classes not in LABEL_SETS:
-        return None
-    try:
-        return label_set(classes).id(target)
-    except (ValueError, LabkitError):
-        return -1
 
 
 def _variant(data: dict[str, Any]) -> _Told:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from labkit.classes import LABEL_SETS, LabelSet, label_set
+from labkit.classes import LabelSet
 from labkit.io.decode import opened
 from labkit.io.rle import decode_mask
 from labkit.locale import text
+from labkit.report.data import classes_of
 from labkit.viewer.items import DEPTH, shown_size
 
 __all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "read_image", "viewer_items"]
@@ -79,8 +80,7 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
     `items` are the page's `viewer_items`; `page` is its HTML, or the plain text of a notebook's outputs.
     """
     sentences = []
-    classes = data["made_by"].get("classes")
-    labels = label_set(classes) if classes in LABEL_SETS else None
+    labels = classes_of(data)
     for result in data["results"]:
         shown = [item for item in items if str(item.get("name")) == result["photo"]]
         of_photo = [one for one in (*data["results"], *data["prompted"]) if one["photo"] == result["photo"]]

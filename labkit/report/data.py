@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import __version__
+from labkit.classes import LABEL_SETS, LabelSet, label_set
 from labkit.figures import summary
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -24,6 +25,7 @@ __all__ = [
     "MIME",
     "OPENING",
     "block",
+    "classes_of",
     "digest",
     "page_digest",
     "parse",
@@ -93,6 +95,12 @@ def result_data(result: Segmentation, common: dict[str, Any]) -> dict[str, Any]:
     """A result, and of what made it only that which differs from the `common`."""
     record = result.record()
     return {**record, "made_by": {key: value for key, value in record["made_by"].items() if common.get(key) != value}}
+
+
+def classes_of(data: dict[str, Any]) -> LabelSet | None:
+    """The label set of the model; None where it has none, or one that the kit does not know."""
+    name = data["made_by"].get("classes")
+    return label_set(name) if name in LABEL_SETS else None
 
 
 def sealed(data: dict[str, Any], page: str) -> dict[str, Any]:

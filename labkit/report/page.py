@@ -121,7 +121,7 @@ def _css() -> str:
 
 def _rows(data: dict[str, Any]) -> list[tuple[str, str]]:
     """Who, when, with what: names and values."""
-    values = Provenance(data).values()
+    values: dict[str, Any] = {key: each[0] for key, each in Provenance(data).values().items()}
     values["target"] = (data.get("wanted") or {}).get("target")
     try:
         values["date"] = datetime.fromisoformat(str(data.get("date"))).strftime("%d.%m.%Y, %H:%M")

@@ -24,7 +24,7 @@ from labkit.report.page import write_page
 from labkit.variants import Variant, find_variant
 from labkit.weights.find import find_weights
 
-__all__ = ["Report", "find_notebook", "make_report", "run_notebook"]
+__all__ = ["Report", "find_notebook", "make_report", "report_of", "run_notebook"]
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,19 @@ def make_report(
     if photos is not None:
         load_photos(photos, quiet=True)
         parameters["photos_path"] = str(Path(photos).resolve())
+    return report_of(source, parameters, Path(out) / f"variant_{row.number}", row.title, row)
+
+
+def report_of(
+    source: Path, parameters: dict[str, Any], stem: Path, title: str, variant: Variant | None = None
+) -> Report:
+    """Runs a notebook with its parameters and writes page and notebook, named `stem` but for their endings."""
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
-    error = run_notebook(notebook, source.parent, row.title)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    report = Report(out / f"variant_{row.number}.html", out / f"variant_{row.number}.ipynb", error)
+    error = run_notebook(notebook, source.parent, title)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    report = Report(stem.with_suffix(".html"), stem.with_suffix(".ipynb"), error)
     nbformat.write(notebook, report.notebook)
-    return replace(report, checks=tuple(write_page(notebook, report.html, row, error)))
+    return replace(report, checks=tuple(write_page(notebook, report.html, variant, error)))
 
 
 def find_notebook(variant: Variant | str) -> Path:
@@ -96,6 +102,7 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
         store_widget_state=False,
+        coalesce_streams=True,  # or lines fall apart as the clock has it
         extra_arguments=["--log-level=40"],  # the kernel warns of its own loopback port
     )
     root = str(Path(__file__).parents[2])

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from labkit.classes import LABEL_SETS, label_set
 from labkit.figures import overlay_image
 from labkit.io.jpeg import data_address
+from labkit.io.rle import decode_mask
 from labkit.locale import number, percent, text
 from labkit.photos import Photo
 from labkit.report.checks import found_on
 from labkit.report.consistency import read_image
+from labkit.report.data import classes_of
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = ["wall"]
@@ -48,34 +49,33 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
 
 def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
     """What is on a photo, largest first: classes with their share of it, or how many objects; else what is small."""
-    known = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
-    large: Counter[str] = Counter()
+    known, size = classes_of(data), tuple(result["size"])
+    large: dict[str, Any] = {}
     small: Counter[str] = Counter()
     for segment in result["segments"]:
-        counts = large if (share := segment["area"] / math.prod(result["size"])) >= MIN_SHARE else small
-        counts[known.label(segment["label_id"]) if known else text("checks.object")] += share if known else 1
-    told = ", ".join(
-        f"{label}: {percent(value) if known else value}" for label, value in (large or small).most_common(_LABELS)
-    )
-    if told and not large:
-        return text("checks.small", found=told)
-    return told or text("figures.nothing")
+        label = known.label(segment["label_id"]) if known else text("checks.object")
+        if segment["area"] < MIN_SHARE * math.prod(size):
+            small[label] += 1
+        else:  # objects of one class may lie over one another: their shares together would be too much
+            large[label] = large.get(label, 0) | decode_mask(segment["rle"], size) if known else large.get(label, 0) + 1
+    if small and not large:  # without shares: several together, or rounded, would not be below
+        found = (label if known else f"{label}: {count}" for label, count in small.most_common(_LABELS))
+        return text("checks.small", found=", ".join(found))
+    shares = Counter({label: one.mean() if known else one for label, one in large.items()}).most_common(_LABELS)
+    return ", ".join(f"{label}: {percent(n) if known else n}" for label, n in shares) or text("figures.nothing")
 
 
 def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """For the best and the worst photo, by name, which it is, and in words."""
-    measured: dict[str, list[float]] = {}
+    kind, told = "IoU", dict[str, list[tuple[float, int]]]()
     for row in (data.get("scores") or {}).get("photos", ()):
-        measured.setdefault(row["photo"], []).append(row["iou"])
-    values = {name: sum(ious) / len(ious) for name, ious in measured.items()}
-    kind = "IoU"
-    if len(values) < 2:
-        kind, values = text("report.confidence"), {}
-        for result in data["results"]:
-            if area := sum(segment["area"] for segment in result["segments"]):
-                sure = sum(segment["area"] * segment["score"] for segment in result["segments"])
-                values[result["photo"]] = sure / area
-    if len(values) < 2:
+        told.setdefault(row["photo"], []).append((row["iou"], 1))
+    if len(told) < 2:
+        kind, found = text("report.confidence"), [result for result in data["results"] if result["segments"]]
+        told = {result["photo"]: [(s["score"], s["area"]) for s in result["segments"]] for result in found}
+    pairs = {name: np.transpose(rows) for name, rows in told.items()}
+    values = {name: round(float(np.average(one, weights=by)), 2) for name, (one, by) in pairs.items()}  # as it is told
+    if len(set(values.values())) < 2:
         return {}
     best, worst = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
     return {
@@ -94,8 +94,8 @@ def _overlay(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any])
             for row in result["segments"]
         ]
         ids[~np.isin(ids, [segment.id for segment in segments])] = 0
-        classes = label_set(data["made_by"]["classes"]) if data["made_by"].get("classes") in LABEL_SETS else None
-        whole = Segmentation(Photo(str(item.get("name")), pixels), ids, np.ones(ids.shape), segments, classes)
+        photo = Photo(str(item.get("name")), pixels)
+        whole = Segmentation(photo, ids, np.ones(ids.shape), segments, classes_of(data))
         image = Image.fromarray(overlay_image(whole, outline=max(2, max(ids.shape) // 200)))
     except (IndexError, KeyError, TypeError, ValueError):
         return None

@@ -1,7 +1,6 @@
 """What travels to the viewer: results as images and plain data."""
 
 import base64
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.figures import colors_of, named_segments
+from labkit.io.jpeg import data_address
 from labkit.locale import LANGUAGES, in_each_language, language, texts
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -96,7 +96,8 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     rows = sorted(named["en"], key=lambda row: row[0].id) if answers else named["en"]
 
     def plane(pixels: np.ndarray) -> str:
-        return _address(Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST), quick=quick)
+        image = Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST)
+        return data_address(image, "PNG", **({"compress_level": 1} if quick else {"optimize": True}))
 
     return {
         "name": result.photo.name,
@@ -136,7 +137,7 @@ def shown_size(height: int, width: int) -> tuple[int, int]:
 def _photo(photo: Photo, size: tuple[int, int]) -> str:
     if photo.jpeg is not None:
         return "data:image/jpeg;base64," + base64.b64encode(photo.jpeg).decode("ascii")
-    return _address(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS), "JPEG")
+    return data_address(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS), "JPEG", quality=70)
 
 
 def _model(result: Segmentation) -> str:
@@ -156,10 +157,3 @@ def _layers(result: Segmentation) -> list[np.ndarray]:
             here = hidden & (depth == k)
             layers[k][here] = segment.id
     return layers
-
-
-def _address(image: Image.Image, kind: str = "PNG", quick: bool = False) -> str:
-    buffer = io.BytesIO()
-    png = {"compress_level": 1} if quick else {"optimize": True}
-    image.save(buffer, kind, **({"quality": 70} if kind == "JPEG" else png))
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 
 from browser import WHY_NOT, View, find_browser, page_of  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
@@ -149,8 +150,8 @@ def redraw(result: Segmentation, size: list[int], opacity: float, threshold: flo
     """What a kernel does at a step: photo, mask and overlay, each in a panel of `size`, as PNG."""
     width, height = size
     drawn = Figure(figsize=(3 * width / 100, height / 100), dpi=100)
-    overlay = overlay_image(result, opacity, threshold, outline)
-    images = (result.photo.pixels, mask_image(result, threshold), overlay)
+    sure = replace(result, ids=np.where(result.confidence >= threshold, result.ids, 0))
+    images = (result.photo.pixels, mask_image(sure), overlay_image(sure, opacity, outline))
     for ax, image in zip(drawn.subplots(1, 3), images, strict=True):
         ax.imshow(image)
         ax.set_axis_off()

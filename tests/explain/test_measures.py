@@ -43,23 +43,14 @@ def eroded(mask: np.ndarray, times: int) -> np.ndarray:
     return ndimage.binary_erosion(mask, np.ones((3, 3)), times)
 
 
-@pytest.mark.parametrize("share", [0.001, 0.02, 0.1, 0.6])
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (31, 47), (90, 64)])
-def test_as_iterated_erosion(size, share):
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (31, 47), (90, 64), (300, 400)])
+def test_as_iterated_erosion(size):
     """The boundary is the mask without the mask eroded d times, for blobs and for a full mask."""
     rng = np.random.default_rng(0)
     blobs = F.interpolate(torch.from_numpy(rng.random((1, 1, 4, 5))), size, mode="bilinear")[0, 0].numpy() > 0.4
-    d = max(1, round(share * math.hypot(*size)))
+    d = max(1, round(0.02 * math.hypot(*size)))
     for mask in (blobs, np.ones(size, bool), np.zeros(size, bool)):
-        assert np.array_equal(boundary(mask, share), mask & ~eroded(mask, d))
-
-
-def test_on_a_real_outline(outlined):
-    """A hand-drawn cat of a photo of full size: as iterated erosion, d = 2 % of the diagonal."""
-    mask = outlined.labels == 8
-    d = round(0.02 * math.hypot(*mask.shape))
-    assert d > 5 and np.array_equal(boundary(mask), mask & ~eroded(mask, d))
-    assert boundary_iou(mask, mask) == 1
+        assert np.array_equal(boundary(mask), mask & ~eroded(mask, d))
 
 
 def test_by_hand():
@@ -77,20 +68,10 @@ def test_sees_what_iou_does_not(outlined):
     shrunk = eroded(mask, 5)
     assert iou(shrunk, mask) > 0.92 and boundary_iou(shrunk, mask) < 0.4
     assert boundary_iou(shrunk, mask) == boundary_iou(mask, shrunk)
-    assert boundary_iou(shrunk, mask, share=1) == iou(shrunk, mask), "with d larger than the object all is boundary"
 
 
-def test_empty_masks():
-    """Two empty masks agree, an empty one and another do not."""
-    nothing, something = np.zeros((8, 8), bool), np.eye(8, dtype=bool)
-    assert boundary_iou(nothing, nothing) == 1 and boundary_iou(nothing, something) == 0
-
-
-@pytest.mark.parametrize("share", [0, -0.02, 2, float("nan")])
-def test_refused(share):
-    """A share that is none, and masks of two sizes, are named."""
-    with pytest.raises(ValueError, match="above 0"):
-        boundary_iou(np.ones((4, 4), bool), np.ones((4, 4), bool), share)
+def test_refused():
+    """Masks of two sizes are named."""
     with pytest.raises(ValueError, match=r"\(4, 4\).*\(4, 5\)"):
         boundary_iou(np.ones((4, 4), bool), np.ones((4, 5), bool))
 

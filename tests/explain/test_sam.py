@@ -100,6 +100,14 @@ def test_nothing_found(default_photos):
     assert object_of(Segmentation.nothing(grey(1, 1))).all()
 
 
+def test_the_object_that_is_prompted_for():
+    """The surest of the large ones, be it not the largest; the largest where all are small."""
+    floor, dog, speck, dot = np.zeros((4, 100, 100), bool)
+    floor[50:] = dog[20:50, 20:50] = speck[:10, :10] = dot[:2, 50:52] = True
+    assert object_of(found([floor, dog, speck], scores=[0.8, 0.9, 0.99])) is dog
+    assert object_of(found([dot, speck], scores=[0.99, 0.5])) is speck
+
+
 def test_ranking_figure():
     """Every answer is a mark at its two numbers, each rank with a shape of its own; none: a sentence."""
     drawn = ranking_figure([[0.9, 0.8, 0.7], [0.6]], [[0.8, 0.82, 0.5], [0.4]])

@@ -4,10 +4,9 @@ import copy
 
 import nbformat
 import pytest
-from executed import ANSWER, CONCLUSIONS
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.report.answers import complete, outputs_text, report_data, words
+from labkit.report.answers import complete, report_data, words
 from labkit.variants import VARIANTS
 
 
@@ -75,10 +74,3 @@ def test_run(handed, notebook):
     code[1].outputs.append(new_output("error", ename="ValueError", evalue="нет", traceback=[]))
     assert complete({}, notebook)["run"]["error"] == "ValueError: нет"
     assert complete({}, notebook, "остановлено")["run"]["error"] == "остановлено"
-
-
-def test_texts_of_a_whole_notebook(notebook, data):
-    """Answer and conclusions as written; the outputs' text has the table; one that was not run has no data."""
-    assert data["answers"][0]["answer"] == ANSWER and data["conclusions"] == CONCLUSIONS
-    assert "cat_kitten" in outputs_text(notebook) and "mountMarked" in outputs_text(notebook)
-    assert report_data(new_notebook(cells=[new_code_cell("1")])) is None

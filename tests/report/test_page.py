@@ -233,6 +233,8 @@ def test_wall(report_photos, report_results):
     told = wall({**data, "scores": {"photos": rows}}, shown)
     assert [row["mark"] for row in told] == ["", "лучшее: IoU 0,90", "худшее: IoU 0,25"]
     assert sum("уверенность" in row["mark"] for row in wall(data, shown)) == 2
+    alike = [{**row, "iou": iou} for row, iou in zip(rows, (0.5, 0.504, 0.496), strict=True)]
+    assert {row["mark"] for row in wall({**data, "scores": {"photos": alike}}, shown)} == {""}, "all are told as 0,50"
     for row, result in zip(told, report_results, strict=True):
         image = Image.open(io.BytesIO(base64.b64decode(row["image"].partition(",")[2]))).convert("RGB")
         whole = Image.fromarray(overlay_image(result)).resize(image.size)
@@ -240,7 +242,8 @@ def test_wall(report_photos, report_results):
     assert [row["image"] for row in wall(data, [])] == [None] * 3
     for segment in data["results"][0]["segments"]:
         segment["area"] = 100
-    assert wall(data, [])[0]["found"].startswith("только меньше 0,5 % фото — кошка: 0,0")
+    data["results"][1]["segments"] *= 2  # twice the same object covers no more
+    assert [row["found"] for row in wall(data, [])[:2]] == ["только меньше 0,5 % фото — кошка", told[1]["found"]]
 
 
 def test_instructions_stay_in_the_notebook(notebook):

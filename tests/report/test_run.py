@@ -15,8 +15,8 @@ from links import external_links
 from labkit.io.errors import LabkitError
 from labkit.photos import load_photos
 from labkit.report.data import BLOCK, page_digest, parse
-from labkit.report.run import find_notebook, make_report, run_notebook
-from labkit.variants import VARIANTS, find_variant
+from labkit.report.run import make_report, run_notebook
+from labkit.variants import find_variant
 from labkit.weights.find import EMBEDDED
 
 
@@ -101,12 +101,6 @@ def test_wrong_arguments_stop_before_anything_runs(tmp_path, arguments):
     with pytest.raises(LabkitError):
         make_report(**{"variant": 1, "out": tmp_path / "out", **arguments})
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("row", VARIANTS, ids=lambda row: row.name)
-def test_every_variant_has_its_notebook(row):
-    """All six are there."""
-    assert find_notebook(row).name == row.notebook
 
 
 def test_dead_kernel_is_said(tmp_path):

@@ -11,7 +11,6 @@ import pytest
 from bs4 import BeautifulSoup
 from IPython.utils.capture import capture_output
 from links import external_links
-from PIL import Image, ImageOps
 
 from labkit.classes import VOC
 from labkit.figures import summary
@@ -19,11 +18,8 @@ from labkit.locale import texts, use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer import items, show
-from labkit.viewer.items import item_of, items_of, module, viewer_data
+from labkit.viewer.items import items_of, module, viewer_data
 from labkit.viewer.viewer import page_part
-
-MOST = 200_000
-"""So many bytes of JSON may a photo of 640x480 and its semantic result be."""
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",
@@ -117,17 +113,6 @@ def test_marks(results):
     with use_language("en"):
         pages.append(page_part([first]))
     assert len({BeautifulSoup(page, "html.parser").div["data-labkit"] for page in pages}) == len(pages)
-
-
-def test_size(load, default_photos):
-    """A photo of 640x480 with a semantic result is at most 200 KB: ten of them are a page that still opens."""
-    sizes = {}
-    for name, photo in default_photos.items():
-        pixels = np.array(ImageOps.fit(Image.fromarray(photo.pixels), (640, 480), Image.Resampling.LANCZOS))
-        item = item_of(load(1).segment(Photo.from_pixels(name, pixels)))
-        assert item["size"] == [640, 480] and item["segments"]
-        sizes[name] = len(json.dumps(item, ensure_ascii=False).encode())
-    assert len(sizes) == 10 and max(sizes.values()) <= MOST, sizes
 
 
 def test_what_travels_is_what_is_written():

@@ -198,7 +198,7 @@ def test_explore_by_mouse(lab):
     canvas = cell.locator("canvas[data-panel=mask]")
     canvas.scroll_into_view_if_needed()
     state = canvas.evaluate(MASK)
-    cell.get_by_label("FCN-8s, 16s или 32s").select_option("32")
+    cell.get_by_label("Шаг FCN (8, 16 или 32)").select_option("32")
     state = _changes(canvas, state)
     cell.get_by_label("Фото", exact=True).select_option("2. horses")
     cell.locator("p.title", has_text="horses").wait_for()

@@ -31,23 +31,6 @@ def test_a_photo_travels_once(outlined, default_photos):
     assert sent == ["items", "photos", "items"] and widget.message == "" and len(widget.photos) == 1
 
 
-def test_what_is_asked_is_heard(outlined):
-    """What the page writes into `asked` reaches Python."""
-    heard = []
-    widget = ViewerWidget(outlined, on_ask=heard.append, start={"points": [[1, 2]], "point_labels": [1]})
-    assert widget.asks and widget.asked["points"] == [[1, 2]] and heard == []
-    widget.asked = {"points": [[3, 4]], "point_labels": [0], "serial": 1}
-    assert [asked["points"] for asked in heard] == [[[3, 4]]]
-
-
-def test_busy(outlined):
-    """While a model runs the widget says so, in its language."""
-    with use_language("en"):
-        widget = ViewerWidget(outlined)
-    widget.busy()
-    assert widget.message == "The model is at work…"
-
-
 @pytest.mark.parametrize(
     "box, part, seen",
     [

@@ -1,6 +1,6 @@
 // One result, decoded: what is asked of it is painted into two canvases, the segments and their outlines.
 
-import { clamp, colorNumber, outline, readIds, readLevels, showSegments } from "./pixels.mjs";
+import { clamp, colorNumber, lift, outline, readIds, readLevels, showSegments } from "./pixels.mjs";
 
 const LEVELS = 200; // of confidence: two to a step of the threshold, so that it cuts exactly where it says
 
@@ -73,14 +73,16 @@ export class Picture {
     this.places = this.top = this.mask = this.edge = null;
   }
 
-  /** Paints what the settings ask for; of a segment that is lit up the others are dimmed. */
+  /** Paints what the settings ask for; a segment that is lit up is whole, the others are dimmed. */
   paint({ threshold, outline: reach, color_by }, lit) {
     const { top, mask, edge, hidden, answer } = this;
     const { segments, size } = this.item;
     const shown = segments.map(({ id }, n) => !hidden.has(id) && (answer === null || answer === n));
-    this.counts = showSegments(this.places, Math.round(threshold * LEVELS), Uint8Array.from([0, ...shown]), top);
-    const dims = lit !== null && !hidden.has(lit);
-    const alpha = (id) => (dims && lit !== id ? 56 : 255);
+    const least = Math.round(threshold * LEVELS);
+    this.counts = showSegments(this.places, least, Uint8Array.from([0, ...shown]), top);
+    const place = segments.findIndex(({ id }, n) => id === lit && shown[n]) + 1;
+    if (place) lift(this.places, least, place, top);
+    const alpha = (id) => (place && lit !== id ? 56 : 255);
     const colors = segments.map((segment) => colorNumber(colorOf(segment, color_by), alpha(segment.id)));
     const palette = Uint32Array.from([0, ...colors]);
     const { pixels } = mask;

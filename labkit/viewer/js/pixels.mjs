@@ -59,6 +59,14 @@ export function showSegments({ layers, levels, scores, below }, least, shown, to
   return counts;
 }
 
+/** Brings one segment to the top wherever its mask is sure enough, also where others lie over it. */
+export function lift({ layers, levels, scores }, least, place, top) {
+  for (const layer of layers) {
+    for (let i = 0; i < top.length; i++)
+      if (layer[i] === place && (layer === layers[0] ? levels[i] : scores[place]) >= least) top[i] = place;
+  }
+}
+
 /** Paints the pixels of `top` within `reach` of another segment in their own colour; `edge` (`Uint32Array`) is written. */
 export function outline(top, width, height, reach, colors, edge) {
   edge.fill(0);
