@@ -9,17 +9,17 @@ JSON, which may hold many photos. They belong to the upright photo.
 import os
 import re
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from labkit.classes import VOC, LabelSet
 from labkit.evaluation.coco import coco_record, read_coco
-from labkit.evaluation.entries import content, refused, stem
+from labkit.evaluation.entries import content, parsed, refused, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
-from labkit.io.folders import beside
+from labkit.io.folders import archive_of, beside
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.masks import mask_folders, masked
 from labkit.locale import text
@@ -28,7 +28,8 @@ from labkit.segmentation import Segmentation
 
 __all__ = ["find_ground_truth"]
 
-_EXPORTED = {"images", "image", "jpegimages", "img", "photos", "data"}
+_EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
+_EXPORTED |= {"картинки", "изображения", "train", "valid", "val", "test"}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(
@@ -36,6 +37,19 @@ _FOREIGN = re.compile(
     r"|via_.*csv",
     re.IGNORECASE,
 )
+_FOREIGN_JSON = re.compile(
+    r'"(?:_via_img_metadata|shape_attributes|segmentation)"|"annotations".*"(?:data|items)"|"(?:data|items)".*"annotations"',
+    re.DOTALL,
+)
+"""Of VIA, Label Studio and Datumaro, or results of a model."""
+
+_TEXTS = (".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manifest", ".geojson")
+_NUMBERS = re.compile(r"(?:[\s,;\"\[]+[-+]?\d*\.?\d+(?:e[-+]?\d+)?\"?){4}", re.IGNORECASE)
+_WORDS = re.compile(
+    r"annotation|polygon|points|segment|bbox|bndbox|bounding|region|shape|mask|label|xmin|bitmap|rle|categor|object|via_",
+    re.IGNORECASE,
+)
+"""What stands in a file of annotations of whatever kind: four numbers in a row, one of these words."""
 
 
 def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: LabelSet = VOC) -> Segmentation | None:
@@ -57,12 +71,17 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         files += inside
     if (found := _of_coco(photo, folder, files, classes)) is not None:
         return found
+    for path in beside(folder / f"{stem(photo)}_json"):
+        if path.name == "label.png":  # labelme's converter makes a folder a photo
+            return read_mask(path, photo, classes)
     for path in files:
-        foreign = False
+        said = ""
         with suppress(OSError, LabkitError):
-            foreign = _is_foreign(path, stem(photo))
-        if foreign:
-            raise refused(path, "foreign")
+            said = _foreign(path, photo)
+        if said == "labelme":
+            return read_labelme(path, photo, classes)
+        if said:
+            raise refused(path, said)
     return None
 
 
@@ -94,11 +113,13 @@ def _places(folder: Path) -> dict[Path, bool]:
 
     Those of masks lie in the folder, beside it or beside the images, divided as these are.
     """
-    exported = [up for up in (folder, *folder.parents[:3]) if up.name.lower() in _EXPORTED]
+    ups = (folder, *folder.parents[:3])
+    exported = [up for up in ups if up.name.lower() in _EXPORTED or archive_of(up) not in (None, up)]
     places = dict.fromkeys([folder, *(up.parent for up in exported)], False)
     for root, part in [(folder, Path()), *((up.parent, folder.relative_to(up)) for up in (folder, *exported))]:
         for masks in mask_folders(root):
-            places |= {masks / part: True, masks: True}
+            for one in (masks, *mask_folders(masks)):
+                places |= {one / part: True, one: True}
     return places
 
 
@@ -110,7 +131,7 @@ def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> 
     if own is not None and not _is_result(own) and coco_record(own) is None:
         return read_labelme(own, photo, classes)
     for name, suffix in map(os.path.splitext, by_name):
-        is_own = masked(name) == own_stem or (of_masks and name == own_stem)
+        is_own = {masked(name), name if of_masks else ""} & {own_stem, whole}
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
@@ -123,21 +144,21 @@ def _is_result(path: Path) -> bool:
     return b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said
 
 
-def _is_foreign(path: Path, own: str) -> bool:
-    """Whether it is an annotation in a format that is not read.
+def _foreign(path: Path, photo: Photo) -> str:
+    """Whether it is an annotation that no reader took: "labelme" by another name, "foreign", or nothing.
 
-    XML, YOLO's, CreateML's, and the own formats of Label Studio, VIA and Datumaro.
+    XML, YOLO's, CreateML's, the own formats of Label Studio, VIA and Datumaro; else what names the photo or has its
+    name, and reads like one.
     """
-    is_json = path.suffix.lower() == ".json"
-    if is_json and coco_record(path, strict=False):
-        return False
     if _FOREIGN.fullmatch(path.name):
-        return True
-    if is_json:
-        said = content(path)
-        via = b'"_via_img_metadata"' in said or b'"shape_attributes"' in said
-        return via or (b'"annotations"' in said and (b'"data"' in said or b'"items"' in said))
-    if path.stem == own and path.suffix.lower() == ".txt":
-        rows = [line.split() for line in decoded(content(path)).splitlines() if line.strip()]
-        return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)
-    return path.stem == own and path.suffix.lower() == ".xml"
+        return "foreign"
+    if not path.name.lower().endswith(_TEXTS) or coco_record(path, strict=False) or _is_result(path):
+        return ""
+    said, name = decoded(content(path)), photo.path.name if photo.path else photo.name
+    is_json, is_own = path.suffix.lower() == ".json", path.stem == stem(photo) or path.name.startswith(name)
+    named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
+    if named and is_json and '"shapes"' in said:
+        return "labelme" if nfc(PureWindowsPath(parsed(path).get("imagePath", "")).name) == nfc(name) else ""
+    is_note = is_own and path.suffix.lower() == ".txt"
+    likely = _NUMBERS.search(f" {said}") or (not is_note and _WORDS.search(said))
+    return "foreign" if (is_json and _FOREIGN_JSON.search(said)) or ((named or is_own) and likely) else ""

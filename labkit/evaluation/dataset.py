@@ -26,12 +26,16 @@ from labkit.evaluation.masks import LOW, low
 from labkit.io.decode import IMAGE_SUFFIXES, decode, upright_size, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc
+from labkit.io.sources import shown
 from labkit.locale import text
 from labkit.photos import MAX_PIXELS
 
 __all__ = ["Dataset", "Instance", "read_split"]
 
 _COLUMNS = ("instance", "voc_id", "area_px", "x0", "y0", "x1", "y1")
+_HEAD = re.compile("|#.*|sep=.*|(?:images?|photo|file)?[ _]?(?:name|id)?s?|имя|файл|фото", re.IGNORECASE)
+"""What stands above names."""
+
 _UNSCALED = 1 << 20
 
 
@@ -46,19 +50,34 @@ class Instance:
     box: tuple[int, int, int, int]
 
 
-def read_split(path: Path) -> list[str]:
-    """The names listed in a split file, of a table the first column; LabkitError where it holds none."""
-    lines = decoded(path.read_bytes()).replace("\t", ";").splitlines()
-    names = [_name(next(csv.reader([line], delimiter=";"))[0]) for line in lines if line]
-    if not (names := list(dict.fromkeys(filter(None, names)))):
+def read_split(path: Path, known: Collection[str]) -> list[str]:
+    """The names that a split file lists, as the `known` ones are written; LabkitError where it holds none.
+
+    One a line, or several between commas; of a table the column that has them. A name that is not known stays as it is.
+    """
+    spelled = {_key(name): name for name in known}
+    names: list[str] = []
+    for line in decoded(path.read_bytes()).splitlines():
+        whole, unflagged = _name(line), _name(re.sub(r"\s-?[01]$", "", line))
+        cells = [_name(cell) for cell in re.split("[,;\t]", line.strip(" []"))]
+        found = [name for name in (whole, unflagged) if _key(name) in spelled][:1]
+        found = found or [cell for cell in cells if _key(cell) in spelled]
+        if not found and not _HEAD.fullmatch(cells[0]):
+            found = [whole]
+        names += cells if len(found) > 1 else found
+    if not (names := list(dict.fromkeys(spelled.get(_key(name), name) for name in names if name))):
         raise LabkitError(text("dataset.empty", path=path))
     return names
 
 
 def _name(given: str) -> str:
     """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
-    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(' "\u00a0')).name
+    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(" \"'\u00a0")).name
     return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
+
+
+def _key(name: str) -> str:
+    return name.casefold().replace("\u00a0", " ")
 
 
 class Dataset:
@@ -70,22 +89,30 @@ class Dataset:
         self.names: list[str] = []
         self._checked = False
         self._files: dict[str, dict[str, Path]] = {}
-        for file in [split] if isinstance(split, Path) else split.split(","):
-            self.names += self._read(Path(file))
+        for file in [split] if isinstance(split, Path) else map(Path, re.split(r"\s*,\s*", split.strip())):
+            self.names = list(dict.fromkeys([*self.names, *self._read(file)]))
         partial = self.root / "partial.txt"
-        self.partial = frozenset(read_split(partial) if partial.exists() else ())
+        self.partial = frozenset(read_split(partial, self._known) if partial.exists() else ())
+
+    @property
+    def _known(self) -> Collection[str]:
+        self._file("images", "", IMAGE_SUFFIXES)
+        return self._files["images"].keys()
 
     def _read(self, split: Path) -> list[str]:
-        if split.suffix == "":
+        if split.suffix == "" != split.name:
             split = split.with_suffix(".txt")
-        if not split.is_absolute() and not split.exists():
+        if not split.is_absolute() and not split.is_file():
             split = self.root / split
-        for needed in (self.root / "images", self.root / "semantic", split):
+        for needed in (self.root / "images", self.root / "semantic"):
             if not needed.exists():
                 raise LabkitError(text("dataset.layout", path=needed))
-        names = read_split(split)
+        if not split.is_file():
+            raise LabkitError(text("dataset.layout", path=split))
+        names = read_split(split, self._known)
         if missing := [name for name in names if not self._file("images", name, IMAGE_SUFFIXES)]:
-            raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=self.image_path(missing[0])))
+            name = shown(missing[0])[:80]
+            raise LabkitError(text("dataset.photo", split=split, name=name, path=self.image_path(name)))
         return names
 
     def __len__(self) -> int:
@@ -162,19 +189,20 @@ class Dataset:
         if not path.exists():
             return []
         lines = decoded(path.read_bytes()).splitlines()
-        delimiter = max(",;\t", key=lines[0].count) if lines else ","
-        rows = csv.DictReader(lines, delimiter=delimiter)
+        lines = lines[1:] if lines and re.fullmatch('"?sep=."?', lines[0]) else lines  # Excel's
+        rows = csv.DictReader(lines, delimiter=max(",;\t|", key=lines[0].count) if lines else ",")
         rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
         if missing := [name for name in ("image", *_COLUMNS) if name not in (rows.fieldnames or ())]:
             raise LabkitError(text("dataset.columns", path=path, missing=", ".join(missing)))
-        wanted, found = set(self.names), []
+        wanted, found = {_key(name): name for name in self.names}, []
         for row in rows:
-            name = _name(row["image"] or "")
-            if name in wanted:
+            if name := wanted.get(_key(_name(row["image"] or ""))):
                 try:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
                     number, label_id, area, *box = (int(float(given)) for given in numbers)
                     VOC.names[label_id if label_id >= 0 else len(VOC)]
+                    if box[0] >= box[2] or box[1] >= box[3]:
+                        raise ValueError
                 except (IndexError, OverflowError, TypeError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error
                 found.append(Instance(name, number, label_id, area, (box[0], box[1], box[2], box[3])))

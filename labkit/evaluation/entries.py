@@ -174,6 +174,8 @@ class Entries:
             raise self.refused("corners", len(corners))
         if (np.abs(corners / self.size - 0.5) > 1.5).any():  # a little outside is cut off; this is a mistake
             raise self.refused("outside")
+        if 0 <= corners.min() and corners.max() <= 1:  # of its size, as YOLO writes them
+            raise self.refused("fractions")
         if np.linalg.matrix_rank(corners - corners[0], tol=1e-6) < 2:
             raise self.refused("flat")
         canvas = Image.new("1", (width, height))

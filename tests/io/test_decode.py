@@ -40,6 +40,26 @@ def test_range_of_a_camera(bits, kind):
     assert np.abs(found.pixels - wanted).max() <= (exact if few else 1) + 0.5 or bits == 8  # Pillow keeps 8 of 16
 
 
+@pytest.mark.parametrize("kind", ["I;16", "I", "F", "three channels"])
+def test_hot_pixels(kind):
+    """A few of a camera's pixels that lie far off do not make its photo dark, and it is said."""
+    ramp = np.linspace(0, 4095, 2400).astype(np.uint16).reshape(40, 60)
+    hot = ramp.copy()
+    hot[0, :2] = 65535
+    if kind == "three channels":
+        files = [
+            png_bytes(
+                60, 40, 16, 2, b"".join(b"\0" + row.astype(">u2").tobytes() for row in one[..., None].repeat(3, 2))
+            )
+            for one in (ramp, hot)
+        ]
+    else:
+        values = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[kind]
+        files = [written(Image.fromarray(one.astype(values)), "TIFF") for one in (ramp, hot)]
+    plain, found = map(read, files)
+    assert np.abs(found.pixels.astype(int) - plain.pixels)[1:].max() <= 1 and len(found.notes) == 1
+
+
 def wide_profile(name: str) -> bytes:
     """An RGB profile whose green is purer than sRGB's, as Display P3's: sRGB's own with other primaries and name."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
@@ -108,12 +128,12 @@ VIDEOS = [
 ]
 VIDEOS += [b"\0\0\0\x18ftyp3gp4\0\0\0\0", b"\x1aE\xdf\xa3\x01\0\0\0", b"\0\0\x01\xb3\x16\0", b"OggS\0\x02"]
 VIDEOS += [b"\0\0\0\x08skip", b"G@\0\x10".ljust(188) + b"G", b"\0\0\0\0G@\0\x10".ljust(196) + b"G"]
-PHOTOS = [b"\0\0\0\x18ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")]
+PHOTOS = [b"\0\0\0\x18ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"crx ")]
 
 
 @pytest.mark.parametrize("content", [*VIDEOS, *PHOTOS])
 def test_videos(content):
-    """Of phones, of camcorders, of the net: called videos; HEIC and AVIF, which begin as some of them do, are none."""
+    """Of phones, camcorders, the net: called videos; HEIC, AVIF and CR3, which begin as some of them do, are none."""
     with pytest.raises(Unreadable) as caught:
         read(content + bytes(100))
     assert ("видео" in str(caught.value)) == (content in VIDEOS)
