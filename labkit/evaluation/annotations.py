@@ -13,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 
 from labkit.classes import VOC, LabelSet
 from labkit.evaluation.coco import coco_record, read_coco
-from labkit.evaluation.entries import content, parsed, refused, stem
+from labkit.evaluation.entries import content, has_list, parsed, refused, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
@@ -43,7 +43,7 @@ _FOREIGN_JSON = re.compile(
 )
 """Of VIA, Label Studio and Datumaro, or results of a model."""
 
-_TEXTS = (".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manifest", ".geojson")
+_TEXTS = {".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manifest", ".geojson"}
 _NUMBERS = re.compile(r"(?:[\s,;\"\[]+[-+]?\d*\.?\d+(?:e[-+]?\d+)?\"?){4}", re.IGNORECASE)
 _WORDS = re.compile(
     r"annotation|polygon|points|segment|bbox|bndbox|bounding|region|shape|mask|label|xmin|bitmap|rle|categor|object|via_",
@@ -71,25 +71,19 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         files += inside
     if (found := _of_coco(photo, folder, files, classes)) is not None:
         return found
-    for path in beside(folder / f"{stem(photo)}_json"):
-        if path.name == "label.png":  # labelme's converter makes a folder a photo
-            return read_mask(path, photo, classes)
+    converted = folder / f"{stem(photo)}_json" / "label.png"  # labelme's converter makes a folder a photo
+    if converted in beside(converted.parent):
+        return read_mask(converted, photo, classes)
     for path in files:
-        said = ""
-        with suppress(OSError, LabkitError):
-            said = _foreign(path, photo)
-        if said == "labelme":
+        if (is_foreign := _foreign(path, photo)) is None:
             return read_labelme(path, photo, classes)
-        if said:
-            raise refused(path, said)
+        if is_foreign:
+            raise refused(path, "foreign")
     return None
 
 
 def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
-    """What the first COCO JSON with objects of the photo says; others that have some, or are broken, are noted.
-
-    LabkitError where there is something wrong and nothing else.
-    """
+    """What the first COCO JSON with objects of the photo says; others that have some, or are broken, are noted."""
     found: list[Segmentation] = []
     errors: list[LabkitError] = []
     for path in (path for path in files if path.suffix.lower() == ".json"):
@@ -102,17 +96,15 @@ def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -
     if errors and (first is None or not first.segments):
         raise errors[0]
     if first is not None:
-        more = [one.made_by["annotation"] for one in others if one.segments]
-        said = [text("annotations.several", taken=first.made_by["annotation"], others=some(more))] if more else []
-        first.made_by["notes"] += [*map(str, errors), *said]
+        first.made_by["notes"] += map(str, errors)
+        if more := [one.made_by["annotation"] for one in others if one.segments]:
+            said = text("annotations.several", taken=first.made_by["annotation"], others=some(more))
+            first.made_by["notes"].append(said)
     return first
 
 
 def _places(folder: Path) -> dict[Path, bool]:
-    """Where to look, each with whether it is a folder of masks: the folder and what lies around exported images.
-
-    Those of masks lie in the folder, beside it or beside the images, divided as these are.
-    """
+    """Where to look, each with whether it is one of masks, which may be divided as the folders of the images are."""
     ups = (folder, *folder.parents[:3])
     exported = [up for up in ups if up.name.lower() in _EXPORTED or archive_of(up) not in (None, up)]
     places = dict.fromkeys([folder, *(up.parent for up in exported)], False)
@@ -144,21 +136,19 @@ def _is_result(path: Path) -> bool:
     return b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said
 
 
-def _foreign(path: Path, photo: Photo) -> str:
-    """Whether it is an annotation that no reader took: "labelme" by another name, "foreign", or nothing.
-
-    XML, YOLO's, CreateML's, the own formats of Label Studio, VIA and Datumaro; else what names the photo or has its
-    name, and reads like one.
-    """
+def _foreign(path: Path, photo: Photo) -> bool | None:
+    """Whether it is an annotation in a format that is not read; None for labelme's under another name."""
+    suffix, name = path.suffix.lower(), photo.path.name if photo.path else photo.name
     if _FOREIGN.fullmatch(path.name):
-        return "foreign"
-    if not path.name.lower().endswith(_TEXTS) or coco_record(path, strict=False) or _is_result(path):
-        return ""
-    said, name = decoded(content(path)), photo.path.name if photo.path else photo.name
-    is_json, is_own = path.suffix.lower() == ".json", path.stem == stem(photo) or path.name.startswith(name)
-    named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
-    if named and is_json and '"shapes"' in said:
-        return "labelme" if nfc(PureWindowsPath(parsed(path).get("imagePath", "")).name) == nfc(name) else ""
-    is_note = is_own and path.suffix.lower() == ".txt"
-    likely = _NUMBERS.search(f" {said}") or (not is_note and _WORDS.search(said))
-    return "foreign" if (is_json and _FOREIGN_JSON.search(said)) or ((named or is_own) and likely) else ""
+        return True
+    with suppress(OSError, LabkitError):
+        if suffix not in _TEXTS or coco_record(path, strict=False) or _is_result(path):
+            return False
+        said = decoded(content(path))
+        is_own = path.stem == stem(photo) or path.name.startswith(name)
+        named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
+        if named and suffix == ".json" and has_list(record := parsed(path), "shapes"):
+            return None if nfc(PureWindowsPath(str(record.get("imagePath"))).name) == nfc(name) else False
+        likely = _NUMBERS.search(f" {said}") or (_WORDS.search(said) and not (is_own and suffix == ".txt"))  # a note
+        return bool((suffix == ".json" and _FOREIGN_JSON.search(said)) or ((named or is_own) and likely))
+    return False

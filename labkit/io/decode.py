@@ -38,10 +38,13 @@ _VIDEO = re.compile(
 
 _HEIF = re.compile(rb".{4}ftyp(?:hei|hev|mif|msf|avi|miaf)", re.DOTALL)
 
-_OUTLIERS, _SAMPLE = 0.001, 1_000_000
-"""The share of hot and dead pixels that do not decide what is black and white, and of how many it is measured."""
+_OUTLIERS, _SAMPLE_SIDE = 0.001, 1000
+"""The share of hot and dead pixels that do not decide what is black and white; it is measured on so many a side."""
 
 _LOCK = threading.RLock()
+
+Note = tuple[str, dict[str, object]]
+"""A key of `texts` and its values."""
 
 
 class Unreadable(Exception):
@@ -68,11 +71,11 @@ def why(error: Exception) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """`pixels` is `HxWx3` uint8 RGB, upright; `original_size` is (H, W) before scaling; `notes` are keys of `texts`."""
+    """`pixels` is `HxWx3` uint8 RGB, upright; `original_size` is (H, W) before scaling."""
 
     pixels: np.ndarray
     original_size: tuple[int, int]
-    notes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
@@ -153,7 +156,8 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
         high = int(np.searchsorted(counts.cumsum(), (1 - _OUTLIERS) * (counts.sum() - 1), "right"))
         if high < 64:
             brightest = 2 ** high.bit_length() - 1
-            notes = [_bits(8 + high.bit_length(), hot=counts[brightest + 1 :].any())]
+            hot = counts[brightest + 1 :].any()
+            notes = [("photos.hot" if hot else "photos.bits", {"bits": 8 + high.bit_length()})]
             rgb = rgb.point([min(255, round(value * 255 / max(1, brightest))) for value in range(256)] * 3)
     rgb = _in_srgb(rgb, image, factor)
     if rgb.size != size:
@@ -166,10 +170,7 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
 
 
 def _in_srgb(rgb: Image.Image, image: Image.Image, factor: int) -> Image.Image:
-    """The colours of an embedded profile as sRGB's: of Display P3 or Adobe RGB, of greys, of a printer's CMYK.
-
-    One for another kind of image counts for nothing.
-    """
+    """The colours of an embedded profile as sRGB's; one for another kind of image counts for nothing."""
     if not (embedded := image.info.get("icc_profile")):
         return rgb
     try:
@@ -210,41 +211,29 @@ def _band_to_rgb(band: Image.Image, span: tuple[float, float] | None) -> Image.I
     return band.convert("RGB")
 
 
-def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, list[tuple[str, dict[str, object]]]]:
-    """What becomes black and white in a grey image of more than 8 bits, None for every other; and notes.
-
-    A camera of 8 to 14 bits writes 16: by the full range its photos would be nearly black. So would those with a hot
-    pixel; a few that lie far off do not count.
-    """
+def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, list[Note]]:
+    """What becomes black and white in a grey image of more than 8 bits, None for every other; and notes."""
     if not image.mode.startswith("I;16") and image.mode not in ("I", "F"):
         return None, []
-    step, seen = -(-image.width * image.height // _SAMPLE), []
-    low, high = np.inf, -np.inf
-    for top, bottom in _bands(image, 1):
-        values = np.asarray(image.crop((0, top, image.width, bottom)))
-        values = values[np.isfinite(values)]
-        if values.size:
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
-            seen.append(values[::step])
-    if low > high:
+    sides = [min(side, _SAMPLE_SIDE) for side in image.size]
+    values = np.asarray(image.resize(sides, Image.Resampling.NEAREST), np.float64).ravel()
+    values = np.sort(values[np.isfinite(values)])
+    if not values.size:
         return (0.0, 0.0), []
-    sample = np.sort(np.concatenate(seen))
-    most = len(sample) - 1
-    usual = float(sample[int(np.ceil(_OUTLIERS * most))]), float(sample[int((1 - _OUTLIERS) * most)])
-    if image.mode != "F" and 0 <= low <= usual[1] <= 65535:  # older Pillow opens 16-bit PNG as 32-bit integers
-        bits = max(8, int(usual[1]).bit_length())
-        if bits <= 14:
-            return (0.0, 2.0**bits - 1), [_bits(bits, hot=high >= 2**bits)]
+    most = values.size - 1
+    places = 0, int(np.ceil(_OUTLIERS * most)), int((1 - _OUTLIERS) * most), most
+    low, usual_low, usual_high, high = values[list(places)].tolist()
+    if image.mode != "F" and 0 <= low <= usual_high <= 65535:  # older Pillow opens 16-bit PNG as 32-bit integers
+        bits = max(8, int(usual_high).bit_length())
+        if bits <= 14:  # a camera's: by the full range the photo would be nearly black
+            return (0.0, 2.0**bits - 1), [("photos.hot" if high >= 2**bits else "photos.bits", {"bits": bits})]
         if high <= 65535:
             return (0.0, 65535.0), []
-    around = usual[0] - 2 * (usual[1] - usual[0]), usual[1] + 2 * (usual[1] - usual[0])
-    if usual[0] < usual[1] and not around[0] <= low <= high <= around[1]:
-        return usual, [("photos.outliers", {"low": number(usual[0], 2), "high": number(usual[1], 2)})]
+    margin = 2 * (usual_high - usual_low)
+    if margin and not usual_low - margin <= low <= high <= usual_high + margin:
+        shown = {"low": number(usual_low, 2), "high": number(usual_high, 2)}
+        return (usual_low, usual_high), [("photos.outliers", shown)]
     return (low, high), []
-
-
-def _bits(bits: int, hot: bool) -> tuple[str, dict[str, object]]:
-    return ("photos.hot" if hot else "photos.bits"), {"bits": bits}
 
 
 def _bands(image: Image.Image, factor: int) -> Iterator[tuple[int, int]]:
