@@ -61,10 +61,7 @@ def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: A
 
 
 def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
-    """IoU of each class over all pixels; None for a class that occurs nowhere.
-
-    `mean_iou` is over the classes that are there or that the model shows, `mean_iou_all` counts the others as 0.
-    """
+    """IoU of each class over all pixels, None where it is not; `mean_iou_all` counts these as 0, `mean_iou` not."""
     names = model.classes.names
     matrix = np.zeros((len(names), len(names)), np.int64)
     photos = np.zeros(len(names), int)

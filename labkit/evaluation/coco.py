@@ -82,10 +82,7 @@ def _is_crowd(row: dict[str, Any]) -> bool:
 
 
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a COCO file whose name has the photo's stem; where some have its whole name, only these.
-
-    A name in other letters, or one that Label Studio or Roboflow has changed, counts where no other does.
-    """
+    """The rows whose name has the photo's stem, also in other letters or as a tool changed it: the closest."""
     files = [PureWindowsPath(nfc(unquote(row["file_name"]))) for row in rows]  # it knows both slashes
     own_stem, name = stem(photo), nfc(photo.path.name) if photo.path is not None else ""
     same: list[int] = []
@@ -103,10 +100,7 @@ def _id(row: dict[str, Any], key: str) -> str:
 
 
 def _mask(entries: Entries, outline: Any) -> np.ndarray:
-    """The mask of COCO's polygons, `[[x, y, x, y, …], …]`, of its RLE, or of a list of both; as text, too.
-
-    Of several parts those without an area are passed over.
-    """
+    """The mask of polygons, of RLE, of a list of both, also as text; a part without an area is noted."""
     if isinstance(outline, str):
         outline = json.loads(outline)
     parts = outline if isinstance(outline, list) else [outline] * bool(outline)

@@ -14,9 +14,10 @@ Photos and masks are upright, as everywhere in the kit. Text files may come from
 import csv
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -30,7 +31,9 @@ from labkit.io.sources import shown
 from labkit.locale import text
 from labkit.photos import MAX_PIXELS
 
-__all__ = ["Dataset", "Instance", "read_split"]
+__all__ = ["Dataset", "Instance"]
+
+T = TypeVar("T")
 
 _COLUMNS = ("instance", "voc_id", "area_px", "x0", "y0", "x1", "y1")
 _HEAD = re.compile("|#.*|sep=.*|(?:images?|photo|file)?[ _]?(?:name|id)?s?|имя|файл|фото", re.IGNORECASE)
@@ -50,87 +53,42 @@ class Instance:
     box: tuple[int, int, int, int]
 
 
-def read_split(path: Path, known: Collection[str]) -> list[str]:
-    """The names that a split file lists, as the `known` ones are written; LabkitError where it holds none.
-
-    One a line, or several between commas; of a table the column that has them. A name that is not known stays as it is.
-    """
-    spelled = {_key(name): name for name in known}
-    names: list[str] = []
-    for line in decoded(path.read_bytes()).splitlines():
-        whole, unflagged = _name(line), _name(re.sub(r"\s-?[01]$", "", line))
-        cells = [_name(cell) for cell in re.split("[,;\t]", line.strip(" []"))]
-        found = [name for name in (whole, unflagged) if _key(name) in spelled][:1]
-        found = found or [cell for cell in cells if _key(cell) in spelled]
-        if not found and not _HEAD.fullmatch(cells[0]):
-            found = [whole]
-        names += cells if len(found) > 1 else found
-    if not (names := list(dict.fromkeys(spelled.get(_key(name), name) for name in names if name))):
-        raise LabkitError(text("dataset.empty", path=path))
-    return names
-
-
-def _name(given: str) -> str:
-    """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
-    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(" \"'\u00a0")).name
-    return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
-
-
-def _key(name: str) -> str:
-    return name.casefold().replace("\u00a0", " ")
-
-
 class Dataset:
     """The photos of one split. Raises LabkitError, naming the path, where the layout is not as above."""
 
     def __init__(self, root: str | Path, split: str | Path):
         """`split` names a file in the folder or anywhere, with or without `.txt`; several, joined by commas."""
         self.root = Path(root)
-        self.names: list[str] = []
-        self._checked = False
         self._files: dict[str, dict[str, Path]] = {}
-        for file in [split] if isinstance(split, Path) else map(Path, re.split(r"\s*,\s*", split.strip())):
-            self.names = list(dict.fromkeys([*self.names, *self._read(file)]))
+        for folder, suffixes in (("images", IMAGE_SUFFIXES), ("semantic", {".png"}), ("instances", {".png"})):
+            files = sorted((self.root / folder).glob("*"), reverse=True)  # .jpg before .png
+            self._files[folder] = {nfc(file.stem): file for file in files if file.suffix.lower() in suffixes}
+        parts = [split] if isinstance(split, Path) else map(Path, re.split(r"\s*,\s*", split.strip()))
+        self.names = list(dict.fromkeys(name for part in parts for name in self._read(part)))
         partial = self.root / "partial.txt"
-        self.partial = frozenset(read_split(partial, self._known) if partial.exists() else ())
-
-    @property
-    def _known(self) -> Collection[str]:
-        self._file("images", "", IMAGE_SUFFIXES)
-        return self._files["images"].keys()
+        self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
+        self._checked = False
 
     def _read(self, split: Path) -> list[str]:
-        if split.suffix == "" != split.name:
-            split = split.with_suffix(".txt")
+        split = split.with_suffix(".txt") if split.name and not split.suffix else split
         if not split.is_absolute() and not split.is_file():
             split = self.root / split
-        for needed in (self.root / "images", self.root / "semantic"):
-            if not needed.exists():
+        for needed in (self.root / "images", self.root / "semantic", split):
+            if not needed.exists() or (needed == split and split.is_dir()):
                 raise LabkitError(text("dataset.layout", path=needed))
-        if not split.is_file():
-            raise LabkitError(text("dataset.layout", path=split))
-        names = read_split(split, self._known)
-        if missing := [name for name in names if not self._file("images", name, IMAGE_SUFFIXES)]:
-            name = shown(missing[0])[:80]
-            raise LabkitError(text("dataset.photo", split=split, name=name, path=self.image_path(name)))
+        names = _read_split(split, self._files["images"])
+        if missing := [shown(name)[:80] for name in names if name not in self._files["images"]]:
+            path = self.root / "images" / f"{missing[0]}.jpg"
+            raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=path))
         return names
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def image_path(self, name: str) -> Path:
-        return self._file("images", name, IMAGE_SUFFIXES) or self.root / "images" / f"{name}.jpg"
-
-    def _file(self, folder: str, name: str, suffixes: Collection[str]) -> Path | None:
-        """By its name in whatever letters the disk has its ending."""
-        if folder not in self._files:
-            files = sorted((self.root / folder).glob("*"), reverse=True)  # .jpg before .png
-            self._files[folder] = {nfc(file.stem): file for file in files if file.suffix.lower() in suffixes}
-        return self._files[folder].get(name)
-
     def image(self, name: str) -> Image.Image:
         """The photo as an upright RGB image."""
-        return Image.fromarray(self._opened(self.image_path(name), lambda f: decode(f, _UNSCALED, MAX_PIXELS).pixels))
+        path = self._files["images"][name]
+        return Image.fromarray(_opened(path, lambda file: decode(file, _UNSCALED, MAX_PIXELS).pixels))
 
     def semantic(self, name: str) -> np.ndarray:
         """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.
@@ -163,25 +121,17 @@ class Dataset:
         return numbers
 
     def _mask(self, folder: str, name: str) -> np.ndarray:
-        path = self._file(folder, name, [".png"])
+        path = self._files[folder].get(name)
         if path is None:
             raise LabkitError(text("dataset.layout", path=self.root / folder / f"{name}.png"))
-        image = self._opened(path, lambda file: Image.open(file, formats=["PNG"]).copy())
+        image = _opened(path, lambda file: Image.open(file, formats=["PNG"]).copy())
         if image.mode not in ("1", "L", "P"):
             raise LabkitError(text("dataset.mode", path=path, mode=image.mode))
-        mask = np.array(image)
-        size = self._opened(self.image_path(name), upright_size)
+        mask, size = np.array(image), _opened(self._files["images"][name], upright_size)
         if mask.shape != size:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
         return mask.astype(np.uint8)
-
-    def _opened(self, path: Path, read):
-        try:
-            with path.open("rb") as file:
-                return read(file)
-        except Exception as error:  # Pillow raises nearly every kind for a damaged file
-            raise LabkitError(f"{path}: {why(error)}.") from error
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
@@ -200,10 +150,44 @@ class Dataset:
                 try:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
                     number, label_id, area, *box = (int(float(given)) for given in numbers)
-                    VOC.names[label_id if label_id >= 0 else len(VOC)]
-                    if box[0] >= box[2] or box[1] >= box[3]:
+                    if not (0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
                         raise ValueError
-                except (IndexError, OverflowError, TypeError, ValueError) as error:
+                except (OverflowError, TypeError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error
                 found.append(Instance(name, number, label_id, area, (box[0], box[1], box[2], box[3])))
         return found
+
+
+def _read_split(path: Path, known: Collection[str]) -> list[str]:
+    """The names of a split file, spelled as the `known` ones: one a line, between commas, or a column of a table."""
+    spelled = {_key(name): name for name in known}
+    names: list[str] = []
+    for line in decoded(path.read_bytes()).splitlines():
+        whole, unflagged = _name(line), _name(re.sub(r"\s-?[01]$", "", line))
+        cells = [_name(cell) for cell in re.split("[,;\t]", line.strip(" []"))]
+        found = [name for name in (whole, unflagged) if _key(name) in spelled][:1]
+        found = found or [cell for cell in cells if _key(cell) in spelled]
+        if not found and not _HEAD.fullmatch(cells[0]):
+            found = [whole]
+        names += cells if len(found) > 1 else found
+    if not (names := list(dict.fromkeys(spelled.get(_key(name), name) for name in names if name))):
+        raise LabkitError(text("dataset.empty", path=path))
+    return names
+
+
+def _name(given: str) -> str:
+    """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
+    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(" \"'\u00a0")).name
+    return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
+
+
+def _key(name: str) -> str:
+    return name.casefold().replace("\u00a0", " ")
+
+
+def _opened(path: Path, read: Callable[[BinaryIO], T]) -> T:
+    try:
+        with path.open("rb") as file:
+            return read(file)
+    except Exception as error:  # Pillow raises nearly every kind for a damaged file
+        raise LabkitError(f"{path}: {why(error)}.") from error

@@ -78,10 +78,7 @@ def _title(region: Region, measured: Scores) -> str:
 
 
 def _picture(region: Region):
-    """The photo around a region, its wrong pixels and both outlines.
-
-    Painted, not drawn: as vectors the outlines of ragged masks are most of a report.
-    """
+    """The photo around a region, its wrong pixels and both outlines: as vectors these would be most of a report."""
     part = _window(region.wrong)
     width = max(1, round(_LINE * max(side.stop - side.start for side in part)))
     masks = [np.pad(mask[part], width, mode="edge") for mask in (region.truth, region.answer)]

@@ -104,18 +104,13 @@ def _has_voc_colors(image: Image.Image) -> bool:
 
 def _voc_colors() -> dict[tuple[int, ...], int]:
     """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
-
-    def channel(label_id: int, lowest: int) -> int:
-        return sum((label_id >> 3 * place + lowest & 1) << 7 - place for place in range(3))
-
-    return {tuple(channel(label_id, n) for n in range(3)): label_id for label_id in (*VOC.ids, IGNORE)}
+    ids = np.array([*VOC.ids, IGNORE])
+    bits = ids[:, None, None] >> np.arange(9).reshape(3, 3) & 1
+    return dict(zip(map(tuple, (bits << [[7], [6], [5]]).sum(1).tolist()), ids.tolist(), strict=True))
 
 
 def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
-    """The label ids of colours, and of values, by the lists of CVAT, Roboflow and labelme, here or above.
-
-    A class that the kit does not know is noted and counts as not labelled.
-    """
+    """The label ids of colours and of values, by the lists here or above; an unknown class is noted."""
     key: dict[tuple[int, ...], int] = {}
     for path in (file for up in entries.path.parents[:3] for file in beside(up)):
         pattern = KEYS.get(path.name.lower())

@@ -172,15 +172,11 @@ def _kind(results: Sequence[Segmentation]) -> str:
 def _ground_truth(
     result: Segmentation, annotations: str | Path | Mapping[str, Segmentation] | None
 ) -> Segmentation | None:
-    """What is given for the photo, else what lies next to it, else what lies in the folder.
-
-    Its classes are VOC's and the model's; for SAM, which has none, COCO's.
-    """
+    """What is given for the photo, else lies next to it or in the folder, in the model's classes or COCO's."""
     given, folder = (annotations, None) if isinstance(annotations, Mapping) else ({}, annotations)
     annotation = given.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
-        if annotation is None:
-            annotation = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
+        annotation = annotation or find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
     return annotation
 
 
