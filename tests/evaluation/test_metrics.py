@@ -114,26 +114,23 @@ def _square(label_id: int, x: int, y: int, side: int, score: float = 1.0) -> Seg
 NOTHING = np.zeros((64, 64), bool)
 
 
-def test_ap_of_perfect_masks_is_one():
-    """Every object found exactly: 1.0 for each class that occurs, at every IoU."""
-    photos = [[_square(8, 4, 4, 20), _square(8, 34, 4, 20)], [_square(15, 10, 10, 30)]]
-    assert mask_ap(photos, photos, [NOTHING, NOTHING]) == {8: (pytest.approx(1), pytest.approx(1))} | {
-        15: (pytest.approx(1), pytest.approx(1))
-    }
+TWO = [_square(8, 0, 0, 20), _square(8, 40, 40, 20)]
+MISS = [_square(8, 0, 0, 20, 0.9), _square(8, 0, 40, 20, 0.8), _square(8, 40, 40, 20, 0.7)]
 
 
-def test_ap_by_hand():
-    """Two objects, a hit (0.9), a miss (0.8) and a hit (0.7): precision 1 up to half the recall, then 2/3."""
-    objects = [[_square(8, 0, 0, 20), _square(8, 40, 40, 20)]]
-    found = [[_square(8, 0, 0, 20, 0.9), _square(8, 0, 40, 20, 0.8), _square(8, 40, 40, 20, 0.7)]]
-    ap50, ap = mask_ap(found, objects, [NOTHING])[8]
-    assert ap50 == pytest.approx((51 * 1 + 50 * 2 / 3) / 101) and ap == pytest.approx(ap50)
-
-
-def test_ap_at_half_and_above():
-    """A mask of IoU 0.64 counts at 0.5, 0.55 and 0.6 of the ten thresholds."""
-    ap50, ap = mask_ap([[_square(8, 0, 0, 16, 0.9)]], [[_square(8, 0, 0, 20)]], [NOTHING])[8]
-    assert ap50 == pytest.approx(1) and ap == pytest.approx(0.3)
+@pytest.mark.parametrize(
+    "found, objects, ap50, ap",
+    [
+        (TWO, TWO, 1, 1),
+        (MISS, TWO, (51 * 1 + 50 * 2 / 3) / 101, (51 * 1 + 50 * 2 / 3) / 101),  # precision 1 up to half the recall
+        ([_square(8, 0, 0, 16, 0.9)], [_square(8, 0, 0, 20)], 1, 0.3),  # IoU 0.64: at three of the ten thresholds
+    ],
+)
+def test_ap_by_hand(found, objects, ap50, ap):
+    """Masks that fit, a miss between two hits, one that is too small; a class beside it that is found exactly."""
+    person = [_square(15, 10, 10, 30)]
+    numbers = mask_ap([found, person], [objects, person], [NOTHING, NOTHING])
+    assert numbers == {8: pytest.approx((ap50, ap)), 15: pytest.approx((1, 1))}
 
 
 def test_ap_leaves_out_the_unknown():
