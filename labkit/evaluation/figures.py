@@ -67,12 +67,8 @@ def worst_figure(measured: Scores) -> Drawing:
 
 def _title(region: Region, measured: Scores) -> str:
     true, given = (n if n is None else measured.classes.label(n) for n in (region.true_id, region.predicted_id))
-    if true is None:
-        mistake = text("scores.beyond", label=given)
-    elif given is None:
-        mistake = text("scores.missed", label=true)
-    else:
-        mistake = text("scores.mistaken", said=true, given=given)
+    key = "beyond" if true is None else "missed" if given is None else "mistaken"
+    mistake = text(f"scores.{key}", label=true or given, said=true, given=given)
     share = text("scores.share", share=number(100 * region.share, 1))
     return f"{cut(region.result.photo.name, 0.55 * _WIDTH)}, {share}\n{mistake}"
 
