@@ -83,13 +83,13 @@ def _is_crowd(row: dict[str, Any]) -> bool:
 
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows whose name has the photo's stem, also in other letters or as a tool changed it: the closest."""
-    files = [PureWindowsPath(nfc(unquote(row["file_name"]))) for row in rows]  # it knows both slashes
     own_stem, name = stem(photo), nfc(photo.path.name) if photo.path is not None else ""
-    same: list[int] = []
-    for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
-        same = same or [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]
-    whole = [n for n in same if files[n].name == name]
-    return [rows[n] for n in whole or same]
+    for read in (str, unquote):
+        files = [PureWindowsPath(nfc(read(row["file_name"]))) for row in rows]  # it knows both slashes
+        for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
+            if same := [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]:
+                return [rows[n] for n in same if files[n].name == name] or [rows[n] for n in same]
+    return []
 
 
 def _id(row: dict[str, Any], key: str) -> str:

@@ -150,7 +150,7 @@ class Dataset:
                 try:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
                     number, label_id, area, *box = (int(float(given)) for given in numbers)
-                    if not (0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
+                    if not (0 < number < IGNORE and 0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
                         raise ValueError
                 except (OverflowError, TypeError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error

@@ -143,7 +143,7 @@ class Entries:
 
     def label(self, given: Any) -> tuple[int | None, str]:
         """The label id of a class, None for a place that shall not count, and the number behind its name, if any."""
-        name, number = re.fullmatch(r"(.*?)[\s._-]*(\d*)", str(given).strip(), re.DOTALL).groups()  # type: ignore
+        name, number = re.fullmatch(r"(.*?)[\s._#№(-]*(\d*)\)?", str(given).strip(), re.DOTALL).groups()  # type: ignore
         if str(given).strip() == _UNKNOWN:
             return None, ""
         try:

@@ -91,9 +91,10 @@ def test_coco_changed_on_disk(tmp_path):
 
 def test_names_that_tools_changed(tmp_path):
     """The photos' own names are found behind those that Label Studio and Roboflow made of them."""
-    for name in ("images/1a2b3c4d-x.jpg", "x_jpg.rf.0a1b2c.jpg", "X.JPG", "my%20photos/x.png"):
-        write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=(name,))
-        assert find_ground_truth(blank(path=tmp_path / "x.jpg")).segments[0].area == 2000
+    names = {"images/1a2b3c4d-x.jpg": "x", "x_jpg.rf.0a1b2c.jpg": "x", "X.JPG": "x", "my%20photos/x.png": "x"}
+    for listed, own in {**names, "a%20b.jpg": "a%20b", "a%20c.jpg": "a c"}.items():
+        write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=(listed,))
+        assert find_ground_truth(blank(path=tmp_path / f"{own}.jpg")).segments[0].area == 2000
 
 
 RLE = encode_mask(CAT)
