@@ -44,6 +44,9 @@ _FOREIGN_JSON = re.compile(
 """Of VIA, Label Studio and Datumaro, or results of a model."""
 
 _TEXTS = {".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manifest", ".geojson"}
+_MAX_TEXTS = 100
+"""Of more text files only those of the photo's name are read: each photo has its own, and reading all takes long."""
+
 _NUMBERS = re.compile(r"(?:[\s,;\"\[]+[-+]?\d*\.?\d+(?:e[-+]?\d+)?\"?){4}", re.IGNORECASE)
 _WORDS = re.compile(
     r"annotation|polygon|points|segment|bbox|bndbox|bounding|region|shape|mask|label|xmin|bitmap|rle|categor|object|via_",
@@ -74,7 +77,8 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
     converted = folder / f"{stem(photo)}_json" / "label.png"  # labelme's converter makes a folder a photo
     if converted in beside(converted.parent):
         return read_mask(converted, photo, classes)
-    for path in files:
+    few = sum(path.suffix.lower() in _TEXTS for path in files) <= _MAX_TEXTS
+    for path in (path for path in files if few or _is_own(photo, path) or _FOREIGN.fullmatch(path.name)):
         if (is_foreign := _foreign(path, photo)) is None:
             return read_labelme(path, photo, classes)
         if is_foreign:
@@ -136,6 +140,10 @@ def _is_result(path: Path) -> bool:
     return b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said
 
 
+def _is_own(photo: Photo, path: Path) -> bool:
+    return path.stem == stem(photo) or path.name.startswith(photo.path.name if photo.path else photo.name)
+
+
 def _foreign(path: Path, photo: Photo) -> bool | None:
     """Whether it is an annotation in a format that is not read; None for labelme's under another name."""
     suffix, name = path.suffix.lower(), photo.path.name if photo.path else photo.name
@@ -144,8 +152,7 @@ def _foreign(path: Path, photo: Photo) -> bool | None:
     with suppress(OSError, LabkitError):
         if suffix not in _TEXTS or coco_record(path, strict=False) or _is_result(path):
             return False
-        said = decoded(content(path))
-        is_own = path.stem == stem(photo) or path.name.startswith(name)
+        said, is_own = decoded(content(path)), _is_own(photo, path)
         named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
         if named and suffix == ".json" and has_list(record := parsed(path), "shapes"):
             return None if nfc(PureWindowsPath(str(record.get("imagePath"))).name) == nfc(name) else False
