@@ -64,10 +64,9 @@ def content(path: Path) -> bytes:
     """What is in a file, of at most 32 MB; LabkitError."""
     try:
         return read_file(path, _FILE_MB)
-    except Unreadable as error:
-        raise refused(path, "large", limit=_FILE_MB) from error
-    except OSError as error:
-        raise refused(path, "missing") from error
+    except (OSError, Unreadable) as error:
+        too_large = isinstance(error, Unreadable) and error.key.endswith("_size")
+        raise refused(path, "large" if too_large else "missing", limit=_FILE_MB) from error
 
 
 def parsed(path: Path) -> Any:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from labkit.io.decode import Unreadable
+from labkit.io.errors import one_line
 from labkit.io.zips import walk
 
 __all__ = ["archive_of", "beside", "inside", "is_zip", "read_file", "state", "subfolders"]
@@ -60,7 +61,10 @@ def read_file(path: Path, limit_mb: float) -> bytes:
         for member in walk(opened, lambda member: limit_mb if archive.joinpath(*member.inside) == path else None):
             if member.refusal is not None:
                 raise member.refusal
-            return opened.read(member.info)
+            try:
+                return opened.read(member.info)
+            except Exception as error:  # what is damaged fails in the manner of zlib, of zipfile
+                raise Unreadable("photos.damaged", error=one_line(error)) from error
     raise Unreadable("photos.missing")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -186,6 +187,24 @@ def test_formats_that_are_not_read(tmp_path, name, content):
     (tmp_path / "x.txt").write_text("сняла во дворе, x.jpg, label")
     (tmp_path / "list.csv").write_text("file,place\nx.jpg,двор\n")
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
+
+
+def test_damaged_file_in_a_zip(tmp_path):
+    """It costs no photo the annotation that lies beside it, and is named where it is all that there is."""
+    coco = write_coco(tmp_path / "b.json", (0, runs_of(CAT), {})).read_text()
+    for names in (["a.json", "b.json"], ["a.json"]):
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, coco)
+        damaged = (tmp_path / "x.zip").read_bytes().replace(b'"images"', b'"Images"', 1)
+        (tmp_path / "x.zip").write_bytes(damaged)
+        photo = blank(path=tmp_path / "x.zip" / "x.jpg")
+        if len(names) == 2:
+            truth = find_ground_truth(photo)
+            assert truth.segments[0].area == 2000 and "a.json" in truth.made_by["notes"][0]
+        else:
+            with pytest.raises(LabkitError, match="a.json"):
+                find_ground_truth(photo)
 
 
 def test_the_kits_photos_have_theirs(default_photos, root):
