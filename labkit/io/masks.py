@@ -18,7 +18,7 @@ __all__ = ["KEYS", "annotations_in", "mask_folders", "masked", "masks_among"]
 _FOLDER = re.compile(
     r"(?P<sure>masks|outlines|labels|annotations|segmentation(?:class|object))"
     r"|(?:\w+[_-])?(?:masks?|labels?|jsons?)(?:[_-](?:png|machine|human|json))?|\w*annot|annotation|ann|gt"
-    r"|ground[ _-]?truth|instances?|targets?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
+    r"|ground[ _-]?truth|instances?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
     r"|semantic(?:_rgb)?|маск[аи]|разметка",
     re.IGNORECASE,
 )
