@@ -203,7 +203,6 @@ DAMAGE = {
     "made by nobody": edit(lambda record: record.update(made_by=None)),
     "segment without score": edit(lambda record: record["segments"][0].pop("score")),
     "mask of another size": edit(lambda record: record["segments"][0]["rle"].update(size=[30, 45])),
-    "mask empty": edit(lambda record: record["segments"][0]["rle"].update(counts="")),
     "mask of other runs": edit(lambda record: record["segments"][0]["rle"].update(counts=[1, 2])),
     "segment of no id": edit(lambda record: record["segments"].clear()),
     "ids missing": lambda folder: (folder / "cat_chelsea.ids.png").unlink(),
