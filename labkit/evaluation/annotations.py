@@ -3,7 +3,7 @@
 Read from files next to the photo, in a folder of their own or where CVAT, Label Studio and Roboflow put them, the
 first of these that is there: `NAME.json`, outlines as labelme writes them; `NAME.mask.png`, the label id or the colour
 of each pixel; `NAME.CLASS.mask.png`, a mask of one class or, with a number after the class, of one object; any COCO
-JSON, which may hold many photos. They belong to the upright photo.
+JSON, which may hold many photos. They belong to the upright photo. What is annotation in another format is refused.
 """
 
 import os
