@@ -68,6 +68,7 @@ class Dataset:
         partial = self.root / "partial.txt"
         self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
         self._checked = False
+        self._sizes: dict[str, tuple[int, int]] = {}
 
     def _read(self, split: Path) -> list[str]:
         split = split.with_suffix(".txt") if split.name and not split.suffix else split
@@ -125,13 +126,18 @@ class Dataset:
         if path is None:
             raise LabkitError(text("dataset.layout", path=self.root / folder / f"{name}.png"))
         image = _opened(path, lambda file: Image.open(file, formats=["PNG"]).copy())
-        if image.mode not in ("1", "L", "P"):
+        if image.mode not in ("1", "L", "P") and not (image.mode[0] == "I" and image.getextrema()[1] <= IGNORE):
             raise LabkitError(text("dataset.mode", path=path, mode=image.mode))
-        mask, size = np.array(image), _opened(self._files["images"][name], upright_size)
+        mask, size = np.array(image), self._size(name)
         if mask.shape != size:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
         return mask.astype(np.uint8)
+
+    def _size(self, name: str) -> tuple[int, int]:
+        if name not in self._sizes:
+            self._sizes[name] = _opened(self._files["images"][name], upright_size)
+        return self._sizes[name]
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
@@ -147,14 +153,16 @@ class Dataset:
         wanted, found = {_key(name): name for name in self.names}, []
         for row in rows:
             if name := wanted.get(_key(_name(row["image"] or ""))):
+                height, width = self._size(name)
                 try:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
-                    number, label_id, area, *box = (int(float(given)) for given in numbers)
+                    number, label_id, area, x0, y0, x1, y1 = (int(float(given)) for given in numbers)
+                    box = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
                     if not (0 < number < IGNORE and 0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
                         raise ValueError
                 except (OverflowError, TypeError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error
-                found.append(Instance(name, number, label_id, area, (box[0], box[1], box[2], box[3])))
+                found.append(Instance(name, number, label_id, area, box))
         return found
 
 

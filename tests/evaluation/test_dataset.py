@@ -11,7 +11,9 @@ from labkit.training.crops import Crops
 
 
 def test_reads_the_layout(tiny_dataset):
-    """Photos, label ids, instance numbers and the instances of the asked split, or of several joined by commas."""
+    """Photos, label ids, instance numbers (of 16 bits too) and the instances of a split, or several between commas."""
+    path = tiny_dataset / "instances" / "cat_chelsea.png"
+    Image.fromarray(np.array(Image.open(path)).astype(np.uint16)).save(path)
     data = Dataset(tiny_dataset, "train")
     assert len(data) == 4 and data.names[0] == "cat_chelsea"
     image, labels = data.image("cat_chelsea"), data.semantic("cat_chelsea")
@@ -112,7 +114,8 @@ def test_table_of_a_russian_excel(tiny_dataset, encoding, delimiter, areas):
 @pytest.mark.parametrize(
     "content, said",
     [("image,instance\nofficer,1\n", "voc_id"), ("", "image"), ("{head}\nofficer,1,x,человек,1,1,1,1,1\n", "строка 2")]
-    + [("{head}\nofficer,1,x,99,1,1,1,1,1\n", "строка 2"), ("{head}\nofficer,1,x,8,9,5,5,5,9\n", "строка 2")],
+    + [("{head}\nofficer,1,x,8,9,9000,5,9009,9\n", "рамка"), ("{head}\nofficer,255,x,8,9,5,5,9,9\n", "254")]
+    + [("{head}\nofficer,1,x,99,1,1,1,1,1\n", "строка 2"), ("{head}\nofficer,1,x,8,9,5,5,5,9\n", "рамка")],
 )
 def test_table_that_is_none(tiny_dataset, content, said):
     """The file, and the column or the line, are named."""
