@@ -159,10 +159,8 @@ def objects_of(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]
         numbers, label_ids = data.instance_numbers(name), {i.number: i.label_id for i in instances if i.name == name}
         segments = [Segment(n, label_id, VOC.names[label_id], 1.0, numbers == n) for n, label_id in label_ids.items()]
         if lost := [s.id for s in segments if not s.mask.any()]:
-            print(
-                text("dataset.lost", path=data.root / "instances" / name, numbers=some(list(map(str, lost)))),
-                file=sys.stderr,
-            )
+            path, missing = data.root / "instances" / name, some(list(map(str, lost)))
+            print(text("dataset.lost", path=path, numbers=missing), file=sys.stderr)
         yield _photo(data, name), numbers, [s for s in segments if s.id not in lost]
 
 

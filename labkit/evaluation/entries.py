@@ -36,7 +36,7 @@ _UNKNOWN = "__ignore__"
 _STRETCH = 0.02
 """A mask may be so much wider or narrower than its photo, from rounding; a photo on its side is much more so."""
 
-ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+ODD = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What an entry raises that is not as its format says."""
 
 

@@ -36,8 +36,9 @@ def run_lengths(rle: Any, size: tuple[int, int]) -> np.ndarray:
         runs = _decompressed(counts) if isinstance(counts, str) else np.array(counts).astype(float)
     except (AttributeError, KeyError, OverflowError, TypeError) as error:
         raise ValueError("this is no run-length encoding") from error
-    whole = runs.ndim == 1 and runs.size > 0 and (runs == np.rint(runs)).all() and runs.min() >= 0
-    if not whole or runs.sum() != size[0] * size[1]:
+    pixels = size[0] * size[1]
+    whole = runs.ndim == 1 and runs.size > 0 and (runs == np.rint(runs)).all()
+    if not whole or runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
         raise ValueError(f"the runs of the mask do not fill {size[0]}x{size[1]} pixels")
     return runs.astype(np.int64)
 

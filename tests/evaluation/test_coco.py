@@ -112,6 +112,7 @@ BAD_MASKS = {
     "one pixel less": {"size": [80, 100], "counts": [1, 7998]},
     "fractions": [[0.1, 0.1, 0.6, 0.1, 0.6, 0.6]],
     "words that are no JSON": "outline",
+    "deep words": "[" * 200_000,
 }
 
 
