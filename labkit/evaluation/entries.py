@@ -162,7 +162,7 @@ class Entries:
             pairs = np.array(points, float)
         except ODD:
             pairs = np.empty(0)
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or not (np.abs(pairs) < MAX_SIDE**2).all():  # nor NaN
             raise self.refused("points")
         return pairs
 
