@@ -111,15 +111,12 @@ def test_exif_orientation(tmp_path, orientation, suffix):
         ("RGB", ".bmp", GREEN, GREEN),
         ("RGB", ".webp", GREEN, GREEN),
         ("RGB", ".ppm", GREEN, GREEN),
-        ("I;16", ".png", 65535, WHITE),
-        ("I;16", ".png", 32896, (128, 128, 128)),
-        ("I;16", ".tif", 257 * 100, (100, 100, 100)),
         ("I", ".tif", 65535, WHITE),
         ("F", ".tif", 0.5, (0, 0, 0)),
     ],
 )
 def test_modes(tmp_path, mode, suffix, color, expected):
-    """Every mode becomes RGB: transparency over white, 16 bits scaled over their full range."""
+    """Every mode becomes RGB, transparency over white."""
     options = {"lossless": True} if suffix == ".webp" else {}
     photo = one(save(tmp_path / f"a{suffix}", Image.new(mode, (16, 12), color), **options))
     assert photo.pixels.dtype == np.uint8 and photo.pixels.shape == (12, 16, 3) and photo.pixels.flags.c_contiguous
@@ -360,27 +357,20 @@ def test_zip_names_without_the_flag(tmp_path, encoding):
     assert photo.name == "кошка" and photo.path.parts[-2] == "Фото"
 
 
-def test_zip_encrypted_member(tmp_path):
-    """A member with a password is named; the others are read."""
-    path = tmp_path / "z.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.write(save(tmp_path / "a.png"), "a.png")
-        archive.write(save(tmp_path / "a.png"), "b.png")
-    data = bytearray(path.read_bytes())
-    data[data.rindex(b"PK\x01\x02") + 8] |= 1
-    path.write_bytes(data)
-    photos = load_photos(path, quiet=True)
-    assert [photo.name for photo in photos] == ["a"] and reasons(photos) == {"b.png": text("photos.zip_encrypted")}
-
-
-def test_zip_bombs(tmp_path):
-    """What a zip's walk refuses is named; the rest is read."""
+def test_zip_members_that_are_refused(tmp_path):
+    """One with a password, and one that shrank too much, are named; the rest is read."""
     path = tmp_path / "z.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(save(tmp_path / "a.png"), "a.png")
         archive.writestr("b.bmp", bytes(11_000_000))
+        archive.write(tmp_path / "a.png", "c.png")
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
     photos = load_photos(path, quiet=True)
-    assert [photo.name for photo in photos] == ["a"] and "сжат" in reasons(photos)["b.bmp"]
+    found = reasons(photos)
+    assert [photo.name for photo in photos] == ["a"] and found.keys() == {"b.bmp", "c.png"}
+    assert "сжат" in found["b.bmp"] and found["c.png"] == text("photos.zip_encrypted")
 
 
 @pytest.mark.parametrize("data", [b"", b"Rar!", b"PK\x05\x06" + bytes(30)])

@@ -18,7 +18,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from labkit.classes import VOC, LabelSet, label_set
+from labkit.classes import VOC, label_set
 from labkit.evaluation.entries import joint, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.figures import named_segments
@@ -91,7 +91,10 @@ class Annotator(Prompter):
         try:
             if mask is None:
                 raise LabkitError(text("annotate.nothing"))
-            shape = _shape(_known(self._name.value), mask, self.photo)
+            if not _label_id(name := self._name.value):
+                valid = ", ".join((VOC.names_ru if language() == "ru" else VOC.names)[1:])
+                raise LabkitError(text("annotate.unknown", name=name, valid=valid))
+            shape = _shape(name.strip(), mask, self.photo)
         except LabkitError as error:
             self.viewer.message = str(error)
             return
@@ -119,14 +122,10 @@ class Annotator(Prompter):
         saved = self._saved
         if mask is None:
             return saved
-        number = max((segment.id for segment in saved.segments), default=0) + 1
-        classes: LabelSet | None = _CLASSES
-        try:
-            label_id = _CLASSES.id(self._name.value)
-        except ValueError:
-            classes = _CLASSES if saved.segments and not self._name.value else None  # no name yet: numbers
-            label_id = 0
-        segment = Segment(number, label_id, self._name.value, 1.0, mask)
+        number, name = max((segment.id for segment in saved.segments), default=0) + 1, self._name.value
+        label_id = _label_id(name)
+        classes = _CLASSES if label_id is not None or (saved.segments and not name) else None  # no name yet: numbers
+        segment = Segment(number, label_id or 0, name, 1.0, mask)
         segments = [*saved.segments, segment]
         ids = np.where(mask, number, saved.ids).astype(np.int32)
         return Segmentation(saved.photo, ids, (ids > 0).astype(np.float32), segments, classes)
@@ -160,13 +159,11 @@ def _sam() -> Any:
     return load_model(4)
 
 
-def _known(name: str) -> str:
-    """The name, if VOC or COCO have it; LabkitError names the valid ones."""
+def _label_id(name: str) -> int | None:
+    """None for a name that neither VOC nor COCO has, 0 for the background's."""
     with suppress(ValueError):
-        if _CLASSES.id(name):
-            return name.strip()
-    valid = ", ".join((VOC.names_ru if language() == "ru" else VOC.names)[1:])
-    raise LabkitError(text("annotate.unknown", name=name, valid=valid))
+        return _CLASSES.id(name)
+    return None
 
 
 def _new_record(photo: Photo) -> dict[str, Any]:

@@ -33,7 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 1
     except (LabkitError, OSError, ModuleNotFoundError) as error:
-        lines = [" ".join(line.split()).rstrip(".") for line in str(error).splitlines()]
+        said = str(error)
+        if isinstance(error, OSError) and error.filename:
+            said = text("cli.disk", file=error.filename, error=error.strerror)
+        lines = [" ".join(line.split()).rstrip(".") for line in said.splitlines()]
         print(f"labkit: {'; '.join(lines)}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

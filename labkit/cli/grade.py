@@ -15,8 +15,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, help="where the table is written (default: DIR/grades)")
     parser.add_argument("--wanted", metavar="N", type=count, default=10, help="photos that are asked for (default 10)")
     parser.add_argument("--target", metavar="CLASS", help="the sought class, any language (default: as each says)")
-    no_recompute = {"dest": "recompute", "action": "store_false"}
-    parser.add_argument("--no-recompute", help="do not run the models on the photos again", **no_recompute)
+    parser.add_argument("--no-recompute", dest="recompute", action="store_false", help="do not run the models again")
     parser.add_argument("--full", action="store_true", help="run SAM on all photos again, not on a few")
     parser.add_argument("--device", metavar="D", default="cpu", help="for the models: auto, cpu (default), cuda")
     parser.add_argument(

@@ -2,10 +2,14 @@
 
 import argparse
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["VARIANT", "add", "add_dataset", "add_device", "add_out", "add_weights", "check_device", "count"]
+from labkit.locale import text
+
+__all__ = ["VARIANT", "add", "add_dataset", "add_device", "add_out", "add_weights", "check_device", "count", "numeric"]
 
 VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
 
@@ -40,12 +44,16 @@ def add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", default="", help="group for the title")
 
 
-def count(given: str) -> int:
-    """How many photos."""
-    number = int(given)
-    if not 0 <= number <= 10_000:
-        raise ValueError
-    return number
+def numeric(key: str, low: float, high: float, kind: Callable[[str], Any], given: str) -> Any:
+    """A number of an option, from `low` to `high`; argparse's error says by a text of `cli` what is valid."""
+    with suppress(ValueError):
+        if low <= (number := kind(given.replace(",", "."))) <= high:
+            return number
+    raise argparse.ArgumentTypeError(text(f"cli.{key}", given=given))
+
+
+count = partial(numeric, "count", 0, 10_000, int)
+"""How many photos."""
 
 
 def check_device(device: str) -> None:

@@ -55,6 +55,7 @@ def _segment(
 
     loaded = load_photos(photos, quiet=True)
     model = load_model(variant, weights, device)
+    out.mkdir(parents=True, exist_ok=True)
     code = 1 if loaded.skipped else 0
     for skipped in loaded.skipped:
         print(text("model.failed", name=skipped.name, reason=skipped.reason), file=sys.stderr)

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labkit.cli.options import VARIANT, add, add_dataset, add_device
+from labkit.cli.options import VARIANT, add, add_dataset, add_device, numeric
 
 __all__ = ["add_command"]
 
@@ -16,7 +16,13 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="weights file (several variants: folder)"
     )
-    parser.add_argument("--minutes", metavar="M", type=_minutes, default=30.0, help="training time (default 30)")
+    parser.add_argument(
+        "--minutes",
+        metavar="M",
+        type=partial(numeric, "minutes", 1e-6, 1e6, float),
+        default=30.0,
+        help="training time (default 30)",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint")
     parser.add_argument(
         "--start",
@@ -26,13 +32,6 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
     add_device(parser)
-
-
-def _minutes(given: str) -> float:
-    minutes = float(given.replace(",", "."))
-    if not 0 < minutes < 1e6:
-        raise ValueError
-    return minutes
 
 
 def _train(variant: str, minutes: float, **options: Any) -> int:

@@ -60,10 +60,7 @@ def _row(action: str, release: Release) -> str | None:
 
 
 def _releases(names: list[str], first: bool) -> tuple[list[Release], set[str]]:
-    """The releases that names of releases and variants mean, and these variants; without names all that there are.
-
-    With `first` a variant means the one that `official` takes.
-    """
+    """The releases that names mean (of a variant all, or the `first`), and these variants; without names all."""
     releases, variants = [], set()
     for name in names or [row.name for row in VARIANTS]:
         if (found := OFFICIAL.get(name.removeprefix("official/"))) is not None:

@@ -3,23 +3,23 @@
 Read from files next to the photo, in a folder of their own or where CVAT, Label Studio and Roboflow put them, the
 first of these that is there: `NAME.json`, outlines as labelme writes them; `NAME.mask.png`, the label id or the colour
 of each pixel; `NAME.CLASS.mask.png`, a mask of one class or, with a number after the class, of one object; any COCO
-JSON, which may hold many photos. They belong to the upright photo.
+JSON, which may hold many photos. They belong to the upright photo. What is annotation in another format is refused.
 """
 
 import os
 import re
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from labkit.classes import VOC, LabelSet
 from labkit.evaluation.coco import coco_record, read_coco
-from labkit.evaluation.entries import content, refused, stem
+from labkit.evaluation.entries import content, has_list, parsed, refused, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
-from labkit.io.folders import beside
+from labkit.io.folders import archive_of, beside
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.masks import mask_folders, masked
 from labkit.locale import text
@@ -28,7 +28,8 @@ from labkit.segmentation import Segmentation
 
 __all__ = ["find_ground_truth"]
 
-_EXPORTED = {"images", "image", "jpegimages", "img", "photos", "data"}
+_EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
+_EXPORTED |= {"картинки", "изображения", "train", "valid", "val", "test"}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(
@@ -36,6 +37,22 @@ _FOREIGN = re.compile(
     r"|via_.*csv",
     re.IGNORECASE,
 )
+_FOREIGN_JSON = re.compile(
+    r'"(?:_via_img_metadata|shape_attributes|segmentation)"|"annotations".*"(?:data|items)"|"(?:data|items)".*"annotations"',
+    re.DOTALL,
+)
+"""Of VIA, Label Studio and Datumaro, or results of a model."""
+
+_TEXTS = {".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manifest", ".geojson"}
+_MAX_TEXTS = 100
+"""Of more text files only those of the photo's name are read: each photo has its own, and reading all takes long."""
+
+_NUMBERS = re.compile(r"(?:[\s,;\"\[]+[-+]?\d*\.?\d+(?:e[-+]?\d+)?\"?){4}", re.IGNORECASE)
+_WORDS = re.compile(
+    r"annotation|polygon|points|segment|bbox|bndbox|bounding|region|shape|mask|label|xmin|bitmap|rle|categor|object|via_",
+    re.IGNORECASE,
+)
+"""What stands in a file of annotations of whatever kind: four numbers in a row, one of these words."""
 
 
 def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: LabelSet = VOC) -> Segmentation | None:
@@ -57,20 +74,20 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         files += inside
     if (found := _of_coco(photo, folder, files, classes)) is not None:
         return found
-    for path in files:
-        foreign = False
-        with suppress(OSError, LabkitError):
-            foreign = _is_foreign(path, stem(photo))
-        if foreign:
+    converted = folder / f"{stem(photo)}_json" / "label.png"  # labelme's converter makes a folder a photo
+    if converted in beside(converted.parent):
+        return read_mask(converted, photo, classes)
+    few = sum(path.suffix.lower() in _TEXTS for path in files) <= _MAX_TEXTS
+    for path in (path for path in files if few or _is_own(photo, path) or _FOREIGN.fullmatch(path.name)):
+        if (is_foreign := _foreign(path, photo)) is None:
+            return read_labelme(path, photo, classes)
+        if is_foreign:
             raise refused(path, "foreign")
     return None
 
 
 def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
-    """What the first COCO JSON with objects of the photo says; others that have some, or are broken, are noted.
-
-    LabkitError where there is something wrong and nothing else.
-    """
+    """What the first COCO JSON with objects of the photo says; others that have some, or are broken, are noted."""
     found: list[Segmentation] = []
     errors: list[LabkitError] = []
     for path in (path for path in files if path.suffix.lower() == ".json"):
@@ -83,22 +100,22 @@ def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -
     if errors and (first is None or not first.segments):
         raise errors[0]
     if first is not None:
-        more = [one.made_by["annotation"] for one in others if one.segments]
-        said = [text("annotations.several", taken=first.made_by["annotation"], others=some(more))] if more else []
-        first.made_by["notes"] += [*map(str, errors), *said]
+        first.made_by["notes"] += map(str, errors)
+        if more := [one.made_by["annotation"] for one in others if one.segments]:
+            said = text("annotations.several", taken=first.made_by["annotation"], others=some(more))
+            first.made_by["notes"].append(said)
     return first
 
 
 def _places(folder: Path) -> dict[Path, bool]:
-    """Where to look, each with whether it is a folder of masks: the folder and what lies around exported images.
-
-    Those of masks lie in the folder, beside it or beside the images, divided as these are.
-    """
-    exported = [up for up in (folder, *folder.parents[:3]) if up.name.lower() in _EXPORTED]
+    """Where to look, each with whether it is one of masks, which may be divided as the folders of the images are."""
+    ups = (folder, *folder.parents[:3])
+    exported = [up for up in ups if up.name.lower() in _EXPORTED or archive_of(up) not in (None, up)]
     places = dict.fromkeys([folder, *(up.parent for up in exported)], False)
     for root, part in [(folder, Path()), *((up.parent, folder.relative_to(up)) for up in (folder, *exported))]:
         for masks in mask_folders(root):
-            places |= {masks / part: True, masks: True}
+            for one in (masks, *mask_folders(masks)):
+                places |= {one / part: True, one: True}
     return places
 
 
@@ -110,7 +127,7 @@ def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> 
     if own is not None and not _is_result(own) and coco_record(own) is None:
         return read_labelme(own, photo, classes)
     for name, suffix in map(os.path.splitext, by_name):
-        is_own = masked(name) == own_stem or (of_masks and name == own_stem)
+        is_own = {masked(name), name if of_masks else ""} & {own_stem, whole}
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
@@ -123,21 +140,22 @@ def _is_result(path: Path) -> bool:
     return b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said
 
 
-def _is_foreign(path: Path, own: str) -> bool:
-    """Whether it is an annotation in a format that is not read.
+def _is_own(photo: Photo, path: Path) -> bool:
+    return path.stem == stem(photo) or path.name.startswith(photo.path.name if photo.path else photo.name)
 
-    XML, YOLO's, CreateML's, and the own formats of Label Studio, VIA and Datumaro.
-    """
-    is_json = path.suffix.lower() == ".json"
-    if is_json and coco_record(path, strict=False):
-        return False
+
+def _foreign(path: Path, photo: Photo) -> bool | None:
+    """Whether it is an annotation in a format that is not read; None for labelme's under another name."""
+    suffix, name = path.suffix.lower(), photo.path.name if photo.path else photo.name
     if _FOREIGN.fullmatch(path.name):
         return True
-    if is_json:
-        said = content(path)
-        via = b'"_via_img_metadata"' in said or b'"shape_attributes"' in said
-        return via or (b'"annotations"' in said and (b'"data"' in said or b'"items"' in said))
-    if path.stem == own and path.suffix.lower() == ".txt":
-        rows = [line.split() for line in decoded(content(path)).splitlines() if line.strip()]
-        return bool(rows) and all(len(row) > 4 and all(re.fullmatch(r"-?[\d.]+", n) for n in row) for row in rows)
-    return path.stem == own and path.suffix.lower() == ".xml"
+    with suppress(OSError, LabkitError):
+        if suffix not in _TEXTS or coco_record(path, strict=False) or _is_result(path):
+            return False
+        said, is_own = decoded(content(path)), _is_own(photo, path)
+        named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
+        if named and suffix == ".json" and has_list(record := parsed(path), "shapes"):
+            return None if nfc(PureWindowsPath(str(record.get("imagePath"))).name) == nfc(name) else False
+        likely = _NUMBERS.search(f" {said}") or (_WORDS.search(said) and not (is_own and suffix == ".txt"))  # a note
+        return bool((suffix == ".json" and _FOREIGN_JSON.search(said)) or ((named or is_own) and likely))
+    return False

@@ -1,5 +1,6 @@
 """COCO JSON: the objects of one photo among many."""
 
+import json
 import re
 from collections import Counter
 from functools import lru_cache
@@ -45,11 +46,12 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     if len(images) > 1:
         raise entries.refused("twice", photo=images[0]["file_name"])
     every = [row for row in record["annotations"] if isinstance(row, dict)]
-    known, wanted = Counter(_id(row, "id") for row in pictures), _id(images[0], "id")
-    rows = [row for row in every if _id(row, "image_id") == wanted]
+    file, known, wanted = images[0]["file_name"], Counter(_id(row, "id") for row in pictures), _id(images[0], "id")
+    rows = [row for row in every if _id(row, "image_id") in (wanted, file)]
     if rows and known[wanted] > 1:
-        raise entries.refused("same_ids", id=wanted, photo=images[0]["file_name"])
-    if lost := len(record["annotations"]) - sum(_id(row, "image_id") in known for row in every):
+        raise entries.refused("same_ids", id=wanted, photo=file)
+    files = {row["file_name"] for row in pictures}
+    if lost := len(record["annotations"]) - sum(_id(row, "image_id") in known.keys() | files for row in every):
         entries.note("lost", lost)
     outlines = [row["segmentation"] for row in rows if has_list(row, "segmentation")]
     entries.limit(len(rows), sum(len(flat) if isinstance(flat, list) else 1 for row in outlines for flat in row) // 2)
@@ -58,17 +60,20 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     names: dict[str, set[str]] = {}
     for row in (row for row in record["categories"] if isinstance(row, dict) and "name" in row):
         names.setdefault(_id(row, "id"), set()).add(str(row["name"]))
+    named = set().union(*names.values())
     means_nothing = all(map(_is_crowd, every))
     for number, row in enumerate(rows, start=1):
         with entries.entry(number):
-            label_id, category = None, names.get(_id(row, "category_id"), set())
+            label_id = None
             if not _is_crowd(row) or "attributes" in row or means_nothing:
-                if len(category) != 1:
+                category = _id(row, "category_id")
+                label_ids = {entries.label(name)[0] for name in names.get(category, named & {category})}
+                if len(label_ids) != 1:
                     raise entries.refused("category", id=str(row.get("category_id"))[:40])
-                label_id, _ = entries.label(*category)
-            outline = row.get("segmentation") or []
-            mask = (_polygons if isinstance(outline, list) else _runs)(entries, outline)
-            entries.add(label_id, mask)
+                label_id = label_ids.pop()
+            else:
+                entries.note("crowd")
+            entries.add(label_id, _mask(entries, row.get("segmentation")))
     return entries.composed()
 
 
@@ -77,17 +82,14 @@ def _is_crowd(row: dict[str, Any]) -> bool:
 
 
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a COCO file whose name has the photo's stem; where some have its whole name, only these.
-
-    A name in other letters, or one that Label Studio or Roboflow has changed, counts where no other does.
-    """
-    files = [PureWindowsPath(nfc(unquote(row["file_name"]))) for row in rows]  # it knows both slashes
+    """The rows whose name has the photo's stem, also in other letters or as a tool changed it: the closest."""
     own_stem, name = stem(photo), nfc(photo.path.name) if photo.path is not None else ""
-    same: list[int] = []
-    for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
-        same = same or [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]
-    whole = [n for n in same if files[n].name == name]
-    return [rows[n] for n in whole or same]
+    for read in (str, unquote):
+        files = [PureWindowsPath(nfc(read(row["file_name"]))) for row in rows]  # it knows both slashes
+        for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
+            if same := [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]:
+                return [rows[n] for n in same if files[n].name == name] or [rows[n] for n in same]
+    return []
 
 
 def _id(row: dict[str, Any], key: str) -> str:
@@ -97,32 +99,40 @@ def _id(row: dict[str, Any], key: str) -> str:
     return number[1] if number else given
 
 
-def _polygons(entries: Entries, rows: list[Any]) -> np.ndarray:
-    """The mask of COCO's polygons, `[[x, y, x, y, …], …]`; of several those without an area are passed over."""
-    if rows and not any(isinstance(row, list) and len(row) != 2 for row in rows):
-        rows = [rows]  # x, y, x, y, … or pairs of them
-    if not any(rows):
+def _mask(entries: Entries, outline: Any) -> np.ndarray:
+    """The mask of polygons, of RLE, of a list of both, also as text; a part without an area is noted."""
+    if isinstance(outline, str):
+        outline = json.loads(outline)
+    parts = outline if isinstance(outline, list) else [outline] * bool(outline)
+    if parts and not any(isinstance(part, dict) or (isinstance(part, list) and len(part) != 2) for part in parts):
+        parts = [parts]  # x, y, x, y, … or pairs of them
+    if not any(parts):
         raise entries.refused("box")
-    parts, before = [], len(entries.notes)
-    for row in filter(None, rows):
+    masks, before = [], len(entries.notes)
+    for part in filter(None, parts):
         with entries.entry():
-            flat = np.ravel(row)
+            if isinstance(part, dict):
+                masks.append(_runs(entries, part))
+                continue
+            flat = np.ravel(part)
             entries.limit(1, flat.size // 2)
-            parts.append(entries.drawn(entries.pairs(flat if flat.size % 2 else flat.reshape(-1, 2))))
-    if not parts:
+            masks.append(entries.drawn(entries.pairs(flat if flat.size % 2 else flat.reshape(-1, 2))))
+    if not masks:
         first, entries.notes[before:] = entries.notes[before], []
         raise LabkitError(first)
-    return np.logical_or.reduce(parts)
+    return np.logical_or.reduce(masks)
 
 
-def _runs(entries: Entries, rle: Any) -> np.ndarray:
+def _runs(entries: Entries, rle: dict[str, Any]) -> np.ndarray:
     """COCO's RLE; it is looked up only where the photo has pixels, so that no size takes memory."""
+    width, height = entries.size
     try:
-        runs = run_lengths(rle, entries.size[::-1])
+        runs = run_lengths(rle, (height, width))
     except ValueError as error:
-        raise entries.refused("rle") from error
+        sizes = {"given": str(rle.get("size"))[:40], "width": width, "height": height, "pixels": width * height}
+        raise entries.refused("rle", **sizes) from error
     x, y = entries.seen()
-    return np.searchsorted(np.cumsum(runs), x[:, None] * entries.size[1] + y, side="right").T % 2 == 1
+    return np.searchsorted(np.cumsum(runs), x[:, None] * height + y, side="right").T % 2 == 1
 
 
 def coco_record(path: Path, strict: bool = True) -> dict[str, Any] | None:

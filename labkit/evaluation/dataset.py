@@ -14,9 +14,10 @@ Photos and masks are upright, as everywhere in the kit. Text files may come from
 import csv
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -26,12 +27,18 @@ from labkit.evaluation.masks import LOW, low
 from labkit.io.decode import IMAGE_SUFFIXES, decode, upright_size, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc
+from labkit.io.sources import shown
 from labkit.locale import text
 from labkit.photos import MAX_PIXELS
 
-__all__ = ["Dataset", "Instance", "read_split"]
+__all__ = ["Dataset", "Instance"]
+
+T = TypeVar("T")
 
 _COLUMNS = ("instance", "voc_id", "area_px", "x0", "y0", "x1", "y1")
+_HEAD = re.compile("|#.*|sep=.*|(?:images?|photo|file)?[ _]?(?:name|id)?s?|имя|файл|фото", re.IGNORECASE)
+"""What stands above names."""
+
 _UNSCALED = 1 << 20
 
 
@@ -46,64 +53,43 @@ class Instance:
     box: tuple[int, int, int, int]
 
 
-def read_split(path: Path) -> list[str]:
-    """The names listed in a split file, of a table the first column; LabkitError where it holds none."""
-    lines = decoded(path.read_bytes()).replace("\t", ";").splitlines()
-    names = [_name(next(csv.reader([line], delimiter=";"))[0]) for line in lines if line]
-    if not (names := list(dict.fromkeys(filter(None, names)))):
-        raise LabkitError(text("dataset.empty", path=path))
-    return names
-
-
-def _name(given: str) -> str:
-    """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
-    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(' "\u00a0')).name
-    return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
-
-
 class Dataset:
     """The photos of one split. Raises LabkitError, naming the path, where the layout is not as above."""
 
     def __init__(self, root: str | Path, split: str | Path):
         """`split` names a file in the folder or anywhere, with or without `.txt`; several, joined by commas."""
         self.root = Path(root)
-        self.names: list[str] = []
-        self._checked = False
         self._files: dict[str, dict[str, Path]] = {}
-        for file in [split] if isinstance(split, Path) else split.split(","):
-            self.names += self._read(Path(file))
+        for folder, suffixes in (("images", IMAGE_SUFFIXES), ("semantic", {".png"}), ("instances", {".png"})):
+            files = sorted((self.root / folder).glob("*"), reverse=True)  # .jpg before .png
+            self._files[folder] = {nfc(file.stem): file for file in files if file.suffix.lower() in suffixes}
+        parts = [split] if isinstance(split, Path) else map(Path, re.split(r"\s*,\s*", split.strip()))
+        self.names = list(dict.fromkeys(name for part in parts for name in self._read(part)))
         partial = self.root / "partial.txt"
-        self.partial = frozenset(read_split(partial) if partial.exists() else ())
+        self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
+        self._checked = False
+        self._sizes: dict[str, tuple[int, int]] = {}
 
     def _read(self, split: Path) -> list[str]:
-        if split.suffix == "":
-            split = split.with_suffix(".txt")
-        if not split.is_absolute() and not split.exists():
+        split = split.with_suffix(".txt") if split.name and not split.suffix else split
+        if not split.is_absolute() and not split.is_file():
             split = self.root / split
         for needed in (self.root / "images", self.root / "semantic", split):
-            if not needed.exists():
+            if not needed.exists() or (needed == split and split.is_dir()):
                 raise LabkitError(text("dataset.layout", path=needed))
-        names = read_split(split)
-        if missing := [name for name in names if not self._file("images", name, IMAGE_SUFFIXES)]:
-            raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=self.image_path(missing[0])))
+        names = _read_split(split, self._files["images"])
+        if missing := [shown(name)[:80] for name in names if name not in self._files["images"]]:
+            path = self.root / "images" / f"{missing[0]}.jpg"
+            raise LabkitError(text("dataset.photo", split=split, name=missing[0], path=path))
         return names
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def image_path(self, name: str) -> Path:
-        return self._file("images", name, IMAGE_SUFFIXES) or self.root / "images" / f"{name}.jpg"
-
-    def _file(self, folder: str, name: str, suffixes: Collection[str]) -> Path | None:
-        """By its name in whatever letters the disk has its ending."""
-        if folder not in self._files:
-            files = sorted((self.root / folder).glob("*"), reverse=True)  # .jpg before .png
-            self._files[folder] = {nfc(file.stem): file for file in files if file.suffix.lower() in suffixes}
-        return self._files[folder].get(name)
-
     def image(self, name: str) -> Image.Image:
         """The photo as an upright RGB image."""
-        return Image.fromarray(self._opened(self.image_path(name), lambda f: decode(f, _UNSCALED, MAX_PIXELS).pixels))
+        path = self._files["images"][name]
+        return Image.fromarray(_opened(path, lambda file: decode(file, _UNSCALED, MAX_PIXELS).pixels))
 
     def semantic(self, name: str) -> np.ndarray:
         """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.
@@ -136,25 +122,22 @@ class Dataset:
         return numbers
 
     def _mask(self, folder: str, name: str) -> np.ndarray:
-        path = self._file(folder, name, [".png"])
+        path = self._files[folder].get(name)
         if path is None:
             raise LabkitError(text("dataset.layout", path=self.root / folder / f"{name}.png"))
-        image = self._opened(path, lambda file: Image.open(file, formats=["PNG"]).copy())
-        if image.mode not in ("1", "L", "P"):
+        image = _opened(path, lambda file: Image.open(file, formats=["PNG"]).copy())
+        if image.mode not in ("1", "L", "P") and not (image.mode[0] == "I" and image.getextrema()[1] <= IGNORE):
             raise LabkitError(text("dataset.mode", path=path, mode=image.mode))
-        mask = np.array(image)
-        size = self._opened(self.image_path(name), upright_size)
+        mask, size = np.array(image), self._size(name)
         if mask.shape != size:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
         return mask.astype(np.uint8)
 
-    def _opened(self, path: Path, read):
-        try:
-            with path.open("rb") as file:
-                return read(file)
-        except Exception as error:  # Pillow raises nearly every kind for a damaged file
-            raise LabkitError(f"{path}: {why(error)}.") from error
+    def _size(self, name: str) -> tuple[int, int]:
+        if name not in self._sizes:
+            self._sizes[name] = _opened(self._files["images"][name], upright_size)
+        return self._sizes[name]
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
@@ -162,20 +145,57 @@ class Dataset:
         if not path.exists():
             return []
         lines = decoded(path.read_bytes()).splitlines()
-        delimiter = max(",;\t", key=lines[0].count) if lines else ","
-        rows = csv.DictReader(lines, delimiter=delimiter)
+        lines = lines[1:] if lines and re.fullmatch('"?sep=."?', lines[0]) else lines  # Excel's
+        rows = csv.DictReader(lines, delimiter=max(",;\t|", key=lines[0].count) if lines else ",")
         rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
         if missing := [name for name in ("image", *_COLUMNS) if name not in (rows.fieldnames or ())]:
             raise LabkitError(text("dataset.columns", path=path, missing=", ".join(missing)))
-        wanted, found = set(self.names), []
+        wanted, found = {_key(name): name for name in self.names}, []
         for row in rows:
-            name = _name(row["image"] or "")
-            if name in wanted:
+            if name := wanted.get(_key(_name(row["image"] or ""))):
+                height, width = self._size(name)
                 try:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
-                    number, label_id, area, *box = (int(float(given)) for given in numbers)
-                    VOC.names[label_id if label_id >= 0 else len(VOC)]
-                except (IndexError, OverflowError, TypeError, ValueError) as error:
+                    number, label_id, area, x0, y0, x1, y1 = (int(float(given)) for given in numbers)
+                    box = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+                    if not (0 < number < IGNORE and 0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
+                        raise ValueError
+                except (OverflowError, TypeError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error
-                found.append(Instance(name, number, label_id, area, (box[0], box[1], box[2], box[3])))
+                found.append(Instance(name, number, label_id, area, box))
         return found
+
+
+def _read_split(path: Path, known: Collection[str]) -> list[str]:
+    """The names of a split file, spelled as the `known` ones: one a line, between commas, or a column of a table."""
+    spelled = {_key(name): name for name in known}
+    names: list[str] = []
+    for line in decoded(path.read_bytes()).splitlines():
+        whole, unflagged = _name(line), _name(re.sub(r"\s-?[01]$", "", line))
+        cells = [_name(cell) for cell in re.split("[,;\t]", line.strip(" []"))]
+        found = [name for name in (whole, unflagged) if _key(name) in spelled][:1]
+        found = found or [cell for cell in cells if _key(cell) in spelled]
+        if not found and not _HEAD.fullmatch(cells[0]):
+            found = [whole]
+        names += cells if len(found) > 1 else found
+    if not (names := list(dict.fromkeys(spelled.get(_key(name), name) for name in names if name))):
+        raise LabkitError(text("dataset.empty", path=path))
+    return names
+
+
+def _name(given: str) -> str:
+    """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
+    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(" \"'\u00a0")).name
+    return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
+
+
+def _key(name: str) -> str:
+    return name.casefold().replace("\u00a0", " ")
+
+
+def _opened(path: Path, read: Callable[[BinaryIO], T]) -> T:
+    try:
+        with path.open("rb") as file:
+            return read(file)
+    except Exception as error:  # Pillow raises nearly every kind for a damaged file
+        raise LabkitError(f"{path}: {why(error)}.") from error

@@ -36,7 +36,7 @@ _UNKNOWN = "__ignore__"
 _STRETCH = 0.02
 """A mask may be so much wider or narrower than its photo, from rounding; a photo on its side is much more so."""
 
-ODD = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+ODD = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 """What an entry raises that is not as its format says."""
 
 
@@ -64,10 +64,9 @@ def content(path: Path) -> bytes:
     """What is in a file, of at most 32 MB; LabkitError."""
     try:
         return read_file(path, _FILE_MB)
-    except Unreadable as error:
-        raise refused(path, "large", limit=_FILE_MB) from error
-    except OSError as error:
-        raise refused(path, "missing") from error
+    except (OSError, Unreadable) as error:
+        too_large = isinstance(error, Unreadable) and error.key.endswith("_size")
+        raise refused(path, "large" if too_large else "missing", limit=_FILE_MB) from error
 
 
 def parsed(path: Path) -> Any:
@@ -143,7 +142,7 @@ class Entries:
 
     def label(self, given: Any) -> tuple[int | None, str]:
         """The label id of a class, None for a place that shall not count, and the number behind its name, if any."""
-        name, number = re.fullmatch(r"(.*?)[\s._-]*(\d*)", str(given).strip(), re.DOTALL).groups()  # type: ignore
+        name, number = re.fullmatch(r"(.*?)[\s._#№(-]*(\d*)\)?", str(given).strip(), re.DOTALL).groups()  # type: ignore
         if str(given).strip() == _UNKNOWN:
             return None, ""
         try:
@@ -163,7 +162,7 @@ class Entries:
             pairs = np.array(points, float)
         except ODD:
             pairs = np.empty(0)
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or not np.isfinite(pairs).all():
+        if pairs.ndim != 2 or pairs.shape[1] != 2 or not (np.abs(pairs) < MAX_SIDE**2).all():  # nor NaN
             raise self.refused("points")
         return pairs
 
@@ -174,6 +173,8 @@ class Entries:
             raise self.refused("corners", len(corners))
         if (np.abs(corners / self.size - 0.5) > 1.5).any():  # a little outside is cut off; this is a mistake
             raise self.refused("outside")
+        if 0 <= corners.min() and corners.max() <= 1:  # of its size, as YOLO writes them
+            raise self.refused("fractions")
         if np.linalg.matrix_rank(corners - corners[0], tol=1e-6) < 2:
             raise self.refused("flat")
         canvas = Image.new("1", (width, height))

@@ -67,21 +67,14 @@ def worst_figure(measured: Scores) -> Drawing:
 
 def _title(region: Region, measured: Scores) -> str:
     true, given = (n if n is None else measured.classes.label(n) for n in (region.true_id, region.predicted_id))
-    if true is None:
-        mistake = text("scores.beyond", label=given)
-    elif given is None:
-        mistake = text("scores.missed", label=true)
-    else:
-        mistake = text("scores.mistaken", said=true, given=given)
+    key = "beyond" if true is None else "missed" if given is None else "mistaken"
+    mistake = text(f"scores.{key}", label=true or given, said=true, given=given)
     share = text("scores.share", share=number(100 * region.share, 1))
     return f"{cut(region.result.photo.name, 0.55 * _WIDTH)}, {share}\n{mistake}"
 
 
 def _picture(region: Region):
-    """The photo around a region, its wrong pixels and both outlines.
-
-    Painted, not drawn: as vectors the outlines of ragged masks are most of a report.
-    """
+    """The photo around a region, its wrong pixels and both outlines: as vectors these would be most of a report."""
     part = _window(region.wrong)
     width = max(1, round(_LINE * max(side.stop - side.start for side in part)))
     masks = [np.pad(mask[part], width, mode="edge") for mask in (region.truth, region.answer)]

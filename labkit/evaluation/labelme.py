@@ -1,6 +1,7 @@
 """Outlines as labelme writes them."""
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def _part(entries: Entries, points: Any, encoded: Any) -> np.ndarray:
         raise entries.refused("shape", kind="mask", count=len(corners))
     (left, top), (right, bottom) = corners.astype(int)
     try:
-        with opened(base64.b64decode(encoded, validate=True), ["PNG"], MAX_PIXELS) as image:
+        png = base64.b64decode(re.sub(r"^data:[^,]*,|\s", "", encoded), validate=True)
+        with opened(png, ["PNG"], MAX_PIXELS) as image:
             if image.size != (right - left + 1, bottom - top + 1):
                 raise ValueError
             part = np.array(image.convert("I")) != 0

@@ -12,6 +12,7 @@ from labkit.evaluation.entries import Entries, content, stem
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import decoded, nfc, some
 from labkit.io.folders import beside
+from labkit.io.masks import KEYS
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -32,11 +33,11 @@ def low(values: set[int]) -> str:
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """An index PNG: the label id of each pixel, or its colour, scaled to the photo's working size.
 
-    Colours are those of CVAT's `labelmap.txt` beside it, else PASCAL VOC's; label ids are those of Roboflow's
-    `_classes.csv`, else VOC's, else those of `classes`. Objects are told apart where `SegmentationObject` lies beside
-    `SegmentationClass`. Where nobody labelled (255) there is no segment and the confidence is 0, everywhere else it is
-    1. A mask of nothing but 0 and 255 says where something is and not what: it is refused, and the error says how to
-    name the class.
+    Colours are those of CVAT's `labelmap.txt` or `label_colors.txt` beside it, else PASCAL VOC's; label ids are those
+    of Roboflow's `_classes.csv` or labelme's `class_names.txt`, else VOC's, else those of `classes`. Objects are told
+    apart where `SegmentationObject` lies beside `SegmentationClass`. Where nobody labelled (255) there is no segment
+    and the confidence is 0, everywhere else it is 1. A mask of nothing but 0 and 255 says where something is and not
+    what: it is refused, and the error says how to name the class.
     """
     path = Path(path)
     entries = Entries(path, photo, classes)
@@ -44,8 +45,9 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     colors, ids = _key(entries)
     if image.mode in ("RGB", "RGBA") or (image.mode == "P" and (colors or (not ids and _has_voc_colors(image)))):
         labels = _by_color(entries, image.convert("RGB"), colors)
-    elif image.mode in ("1", "L", "LA", "P"):
-        labels = np.array(image if image.mode == "P" else image.convert("L"))
+    elif image.mode in ("1", "L", "LA", "P") or (image.mode.startswith("I") and image.getextrema()[1] <= IGNORE):
+        labels = np.array(image if image.mode[0] in "PI" else image.convert("L")).astype(np.uint8)
+        colors = {}
         if ids:
             if unlisted := sorted(set(np.unique(labels).tolist()) - ids.keys()):
                 entries.note("unlisted", found=some(list(map(str, unlisted)), 5))
@@ -85,7 +87,7 @@ def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> 
 def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
     """Label ids by the colours of classes, without any by VOC's own; what has only greys holds the ids themselves."""
     found, places = np.unique(np.array(image).reshape(-1, 3), axis=0, return_inverse=True)
-    known = colors or _voc_colors()
+    known = {(0, 0, 0): 0, **colors} if colors else _voc_colors()
     if unknown := [color for color in map(tuple, found.tolist()) if color not in known]:
         if not colors and (found == found[:, :1]).all():
             return np.array(image)[..., 0]
@@ -102,29 +104,23 @@ def _has_voc_colors(image: Image.Image) -> bool:
 
 def _voc_colors() -> dict[tuple[int, ...], int]:
     """PASCAL VOC's own colours: the bits of a label id, three at a time, from the highest bit of each channel down."""
-
-    def channel(label_id: int, lowest: int) -> int:
-        return sum((label_id >> 3 * place + lowest & 1) << 7 - place for place in range(3))
-
-    return {tuple(channel(label_id, n) for n in range(3)): label_id for label_id in (*VOC.ids, IGNORE)}
+    ids = np.array([*VOC.ids, IGNORE])
+    bits = ids[:, None, None] >> np.arange(9).reshape(3, 3) & 1
+    return dict(zip(map(tuple, (bits << [[7], [6], [5]]).sum(1).tolist()), ids.tolist(), strict=True))
 
 
 def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
-    """The label ids of colours by CVAT's `labelmap.txt`, and of values by Roboflow's `_classes.csv`, here or above.
-
-    A class that the kit does not know is noted and counts as not labelled.
-    """
+    """The label ids of colours and of values, by the lists here or above; an unknown class is noted."""
     key: dict[tuple[int, ...], int] = {}
     for path in (file for up in entries.path.parents[:3] for file in beside(up)):
-        if path.name.lower() in ("labelmap.txt", "_classes.csv"):
-            for line in decoded(content(path)).splitlines():
-                row = re.match(r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)", line)
-                if row := row or re.match(r'[\s"]*(?P<value>\d+)[\s"]*[,;\t][\s"]*(?P<label>[^,;\t"]+)', line):
-                    value = tuple(map(int, row["value"].split(",")))
-                    key[value] = IGNORE
-                    with entries.entry(0):
-                        label_id, _ = entries.label(row["label"])
-                        key[value] = IGNORE if label_id is None else label_id
+        pattern = KEYS.get(path.name.lower())
+        for number, line in enumerate(decoded(content(path)).splitlines() if pattern else ()):
+            if row := re.match(pattern or "", line):
+                value = tuple(map(int, re.findall(r"\d+", row["value"]))) or (number,)
+                key[value] = IGNORE
+                with entries.entry(0):
+                    label_id, _ = entries.label(row["label"])
+                    key[value] = IGNORE if label_id is None else label_id
     return {k: n for k, n in key.items() if len(k) == 3}, {k[0]: n for k, n in key.items() if len(k) == 1}
 
 

@@ -67,14 +67,13 @@ class Scores:
             "kind": self.kind,
             "photos": [row.record() for row in self.rows],
             "totals": [row.record() for row in self.totals],
-            "mean_iou": rounded(self.mean_iou),
-            "pixel_accuracy": rounded(self.pixel_accuracy),
+            **rounded(vars(self), "mean_iou", "pixel_accuracy"),
             "confusion": {
                 "classes": [self.classes.names[label_id] for label_id in shown],
                 "pixels": matrix[np.ix_(shown, shown)].tolist(),
             },
             "objects": [row.record() for row in self.objects],
-            "mean_objects": {key: rounded(value) for key, value in self.mean_objects.items()},
+            "mean_objects": rounded(self.mean_objects),
             "unknown_classes": [english for _, english in self.foreign],
             "without_masks": self.without,
             "without_objects": self.flat,
@@ -172,15 +171,11 @@ def _kind(results: Sequence[Segmentation]) -> str:
 def _ground_truth(
     result: Segmentation, annotations: str | Path | Mapping[str, Segmentation] | None
 ) -> Segmentation | None:
-    """What is given for the photo, else what lies next to it, else what lies in the folder.
-
-    Its classes are VOC's and the model's; for SAM, which has none, COCO's.
-    """
+    """What is given for the photo, else lies next to it or in the folder, in the model's classes or COCO's."""
     given, folder = (annotations, None) if isinstance(annotations, Mapping) else ({}, annotations)
     annotation = given.get(result.photo.name)
     for place in dict.fromkeys((None, folder)):
-        if annotation is None:
-            annotation = find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
+        annotation = annotation or find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
     return annotation
 
 

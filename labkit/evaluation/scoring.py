@@ -4,7 +4,7 @@ Overlap comes from `metrics`, as in `labkit evaluate`; panoptic quality is torch
 alone. A result and its ground truth have one label set here, 0 being all that is not asked for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,8 @@ class Score:
 
     def record(self) -> dict[str, Any]:
         """In JSON's types, without the photo where it is all of them."""
-        numbers = {key: rounded(getattr(self, key)) for key in ("iou", "dice", "accuracy")}
-        return {**({"photo": self.photo} if self.photo is not None else {}), "class": self.names[1], **numbers}
+        photo = {"photo": self.photo} if self.photo is not None else {}
+        return {**photo, "class": self.names[1], **rounded(vars(self), "iou", "dice", "accuracy")}
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,7 @@ class ObjectScore:
 
     def record(self) -> dict[str, Any]:
         """In JSON's types."""
-        numbers = {key: rounded(getattr(self, key)) for key in ("ap50", "pq", "sq", "rq")}
-        return {"class": self.names[1], "objects": self.count, **numbers}
+        return {"class": self.names[1], "objects": self.count, **rounded(vars(self), "ap50", "pq", "sq", "rq")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +192,6 @@ def mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if len(values) else None
 
 
-def rounded(value: float | None) -> float | None:
-    """None of none."""
-    return None if value is None else round(value, 4)
+def rounded(values: Mapping[str, Any], *keys: str) -> dict[str, float | None]:
+    """Of the numbers those that are named, or all; None stays None."""
+    return {key: None if values[key] is None else round(values[key], 4) for key in keys or values}

@@ -1,6 +1,5 @@
 """Colab, where a machine is lent for a session: whether this is one, and how to keep what is made there."""
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -14,12 +13,7 @@ DRIVE = Path("/content/drive")
 
 def in_colab() -> bool:
     """Whether this Python runs in Colab."""
-    if "google.colab" in sys.modules:
-        return True
-    try:
-        return importlib.util.find_spec("google.colab") is not None
-    except ModuleNotFoundError:
-        return False
+    return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
 
 
 def use_drive(folder: str = "labkit") -> None:

@@ -30,12 +30,21 @@ _BAND = 4_000_000
 
 _ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 _VIDEO = re.compile(
-    rb".{4}(?:ftyp(?!hei|hev|mif|msf|avi|miaf|jp2|jpx|jpm)|moov|mdat|wide|free|skip|pnot)|RIFF.{4}AVI |\x1aE\xdf\xa3"
-    rb"|\0\0\x01[\xba\xb3]|FLV|\x30\x26\xb2\x75|OggS|G.{187}G|.{4}G.{191}G",
+    rb".{4}(?:ftyp(?!hei|hev|mif|msf|avi|miaf|jp2|jpx|jpm|crx)|moov|mdat|wide|free|skip|pnot)|RIFF.{4}AVI "
+    rb"|\x1aE\xdf\xa3|\0\0\x01[\xba\xb3]|FLV|\x30\x26\xb2\x75|OggS|G.{187}G|.{4}G.{191}G",
     re.DOTALL,
 )
 """How MP4, MOV and 3GP, AVI, MKV and WebM, MPEG, FLV, WMV, OGV, and a camcorder's TS and MTS begin."""
+
+_HEIF = re.compile(rb".{4}ftyp(?:hei|hev|mif|msf|avi|miaf)", re.DOTALL)
+
+_OUTLIERS, _SAMPLE_SIDE = 0.001, 1000
+"""The share of hot and dead pixels that do not decide what is black and white; it is measured on so many a side."""
+
 _LOCK = threading.RLock()
+
+Note = tuple[str, dict[str, object]]
+"""A key of `texts` and its values."""
 
 
 class Unreadable(Exception):
@@ -62,26 +71,27 @@ def why(error: Exception) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """`pixels` is `HxWx3` uint8 RGB, upright; `original_size` is (H, W) before scaling; `notes` are keys of `texts`."""
+    """`pixels` is `HxWx3` uint8 RGB, upright; `original_size` is (H, W) before scaling."""
 
     pixels: np.ndarray
     original_size: tuple[int, int]
-    notes: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
     """Reads an open file of any common format; the longest side of the result is at most `max_side`.
 
     EXIF rotation is applied, transparency lies over white, colours of an embedded profile become sRGB, 16 bits are
-    scaled to 8 over their full range or, where only 8 to 14 of them are used, over these. A JPEG is scaled down while
-    it is decoded; of any other format the whole raster stands in memory once. Unreadable where the file is empty, a
-    video, no image, cut off or of more than `max_pixels`; other errors of Pillow for a damaged file pass.
+    scaled to 8 over their full range or, where only 8 to 14 of them are used but for a few hot pixels, over these. A
+    JPEG is scaled down while it is decoded; of any other format the whole raster stands in memory once. Unreadable
+    where the file is empty, a video, no image, cut off or of more than `max_pixels`; other errors of Pillow for a
+    damaged file pass.
     """
     head = file.read(200)
     file.seek(0)
     if not head:
         raise Unreadable("photos.empty")
-    is_heif = head[4:8] == b"ftyp"
+    is_heif = _HEIF.match(head)
     can_heif = is_heif and _register_heif()
     with _our_limits():
         try:
@@ -90,7 +100,9 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
         except UnidentifiedImageError:
             if _VIDEO.match(head):
                 raise Unreadable("photos.video") from None
-            raise Unreadable("photos.heif" if is_heif and not can_heif else "photos.not_image") from None
+            if is_heif:
+                raise Unreadable("photos.truncated" if can_heif else "photos.heif") from None
+            raise Unreadable("photos.not_image") from None
         except OSError as error:
             if "truncated" in str(error).lower():
                 raise Unreadable("photos.truncated") from error
@@ -136,12 +148,17 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     orientation = _orientation(image)
     if image.size == (height, width):
         width, height, size = height, width, size[::-1]
-    span, bits = _value_range(image)
+    span, notes = _value_range(image)
     factor = max(1, max(image.size) // max_side)
     rgb = _to_rgb(image, factor, span)
-    if deep and span is None and (high := max(top for _, top in rgb.getextrema())) < 64:  # Pillow keeps the upper byte
-        bits = 8 + high.bit_length()
-        rgb = rgb.point([min(255, round(value * 255 / max(1, 2 ** (bits - 8) - 1))) for value in range(256)] * 3)
+    if deep and span is None:  # Pillow keeps the upper byte
+        counts = np.reshape(rgb.histogram(), (3, 256)).sum(0)
+        high = int(np.searchsorted(counts.cumsum(), (1 - _OUTLIERS) * (counts.sum() - 1), "right"))
+        if high < 64:
+            brightest = 2 ** high.bit_length() - 1
+            hot = counts[brightest + 1 :].any()
+            notes = [("photos.hot" if hot else "photos.bits", {"bits": 8 + high.bit_length()})]
+            rgb = rgb.point([min(255, round(value * 255 / max(1, brightest))) for value in range(256)] * 3)
     rgb = _in_srgb(rgb, image, factor)
     if rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
@@ -149,16 +166,11 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     rgb = ImageOps.exif_transpose(rgb)
     if orientation in _ON_ITS_SIDE:
         width, height = height, width
-    notes: list[tuple[str, dict[str, object]]] = [("photos.frames", {})] if frames else []
-    notes += [("photos.bits", {"bits": bits})] if bits else []
-    return Decoded(np.array(rgb), (height, width), notes)
+    return Decoded(np.array(rgb), (height, width), [("photos.frames", {})] * frames + notes)
 
 
 def _in_srgb(rgb: Image.Image, image: Image.Image, factor: int) -> Image.Image:
-    """The colours of an embedded profile as sRGB's: of Display P3 or Adobe RGB, of greys, of a printer's CMYK.
-
-    One for another kind of image counts for nothing.
-    """
+    """The colours of an embedded profile as sRGB's; one for another kind of image counts for nothing."""
     if not (embedded := image.info.get("icc_profile")):
         return rgb
     try:
@@ -199,25 +211,29 @@ def _band_to_rgb(band: Image.Image, span: tuple[float, float] | None) -> Image.I
     return band.convert("RGB")
 
 
-def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, int]:
-    """What becomes black and white in a grey image of more than 8 bits, None for every other; how many bits it uses.
-
-    The second is 0 but where a camera of 8 to 14 bits wrote 16: by the full range its photos would be nearly black.
-    """
+def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, list[Note]]:
+    """What becomes black and white in a grey image of more than 8 bits, None for every other; and notes."""
     if not image.mode.startswith("I;16") and image.mode not in ("I", "F"):
-        return None, 0
-    low, high = np.inf, -np.inf
-    for top, bottom in _bands(image, 1):
-        values = np.asarray(image.crop((0, top, image.width, bottom)))
-        values = values[np.isfinite(values)]
-        if values.size:
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
-    if low > high:
-        return (0.0, 0.0), 0
-    if image.mode == "F" or not 0 <= low <= high <= 65535:  # older Pillow opens 16-bit PNG as 32-bit integers
-        return (low, high), 0
-    bits = max(8, int(high).bit_length())
-    return (0.0, 2.0**bits - 1 if bits <= 14 else 65535.0), bits if bits <= 14 else 0
+        return None, []
+    sides = [min(side, _SAMPLE_SIDE) for side in image.size]
+    values = np.asarray(image.resize(sides, Image.Resampling.NEAREST), np.float64).ravel()
+    values = np.sort(values[np.isfinite(values)])
+    if not values.size:
+        return (0.0, 0.0), []
+    most = values.size - 1
+    places = 0, int(np.ceil(_OUTLIERS * most)), int((1 - _OUTLIERS) * most), most
+    low, usual_low, usual_high, high = values[list(places)].tolist()
+    if image.mode != "F" and 0 <= low <= usual_high <= 65535:  # older Pillow opens 16-bit PNG as 32-bit integers
+        bits = max(8, int(usual_high).bit_length())
+        if bits <= 14:  # a camera's: by the full range the photo would be nearly black
+            return (0.0, 2.0**bits - 1), [("photos.hot" if high >= 2**bits else "photos.bits", {"bits": bits})]
+        if high <= 65535:
+            return (0.0, 65535.0), []
+    margin = 2 * (usual_high - usual_low)
+    if margin and not usual_low - margin <= low <= high <= usual_high + margin:
+        shown = {"low": number(usual_low, 2), "high": number(usual_high, 2)}
+        return (usual_low, usual_high), [("photos.outliers", shown)]
+    return (low, high), []
 
 
 def _bands(image: Image.Image, factor: int) -> Iterator[tuple[int, int]]:

@@ -57,7 +57,9 @@ def safe_name(name: str, limit: int = 120) -> str:
     'кот_ №1_'
     """
     name = nfc(name)
-    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:limit].strip() or "photo"
+    name = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)[:limit]
+    name = name.encode()[: 2 * limit].decode(errors="ignore").strip() or "photo"
+    return re.sub(r"^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)", r"\1_", name, flags=re.IGNORECASE)  # Windows' own
 
 
 def unique_name(path: Path, taken: set[str]) -> str:

@@ -7,9 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from labkit.io.decode import Unreadable
+from labkit.io.errors import one_line
 from labkit.io.zips import walk
 
-__all__ = ["beside", "inside", "is_zip", "read_file", "state", "subfolders"]
+__all__ = ["archive_of", "beside", "inside", "is_zip", "read_file", "state", "subfolders"]
 
 
 def is_zip(name: str) -> bool:
@@ -35,7 +36,7 @@ def subfolders(folder: Path) -> set[str]:
 
 def inside(path: Path) -> dict[Path, list[Path]]:
     """The files of the zip that a path leads into, by their folders; none where there is no such zip."""
-    archive = _archive(path)
+    archive = archive_of(path)
     return _members(archive, state(archive)) if archive is not None else {}
 
 
@@ -52,7 +53,7 @@ def _members(archive: Path, state: tuple[int, int]) -> dict[Path, list[Path]]:
 
 def read_file(path: Path, limit_mb: float) -> bytes:
     """A file of a folder or of a zip, as `beside` names it; Unreadable or OSError where it cannot be had."""
-    if (archive := _archive(path)) is None:
+    if (archive := archive_of(path)) is None:
         if path.stat().st_size > limit_mb * 1_000_000:
             raise Unreadable("photos.file_size", limit=limit_mb)
         return path.read_bytes()
@@ -60,16 +61,19 @@ def read_file(path: Path, limit_mb: float) -> bytes:
         for member in walk(opened, lambda member: limit_mb if archive.joinpath(*member.inside) == path else None):
             if member.refusal is not None:
                 raise member.refusal
-            return opened.read(member.info)
+            try:
+                return opened.read(member.info)
+            except Exception as error:  # what is damaged fails in the manner of zlib, of zipfile
+                raise Unreadable("photos.damaged", error=one_line(error)) from error
     raise Unreadable("photos.missing")
 
 
 def state(path: Path) -> tuple[int, int]:
     """By what it is seen that a file, or the zip around it, has changed."""
-    stat = (_archive(path) or path).stat()
+    stat = (archive_of(path) or path).stat()
     return stat.st_mtime_ns, stat.st_size
 
 
-def _archive(path: Path) -> Path | None:
+def archive_of(path: Path) -> Path | None:
     """The zip that a path leads into."""
     return next((up for up in (path, *path.parents) if is_zip(up.name) and up.is_file()), None)

@@ -13,29 +13,41 @@ from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import nfc
 from labkit.io.folders import inside, subfolders
 
-__all__ = ["annotations_in", "mask_folders", "masked", "masks_among"]
+__all__ = ["KEYS", "annotations_in", "mask_folders", "masked", "masks_among"]
 
 _FOLDER = re.compile(
     r"(?P<sure>masks|outlines|labels|annotations|segmentation(?:class|object))"
-    r"|(?:\w+[_-])?(?:masks?|labels?)|annotation|gt|ground[ _-]?truth|ann|segmentation(?:class|object)\w+",
+    r"|(?:\w+[_-])?(?:masks?|labels?|jsons?)(?:[_-](?:png|machine|human|json))?|\w*annot|annotation|ann|gt"
+    r"|ground[ _-]?truth|instances?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
+    r"|semantic(?:_rgb)?|маск[аи]|разметка",
     re.IGNORECASE,
 )
 """Where tools put masks. In a `sure` one nothing is a photo, and what has no photo of its name is refused aloud."""
 
-_NO_LABELS = re.compile(r"object|visuali[sz]", re.IGNORECASE)
+_NO_LABELS = re.compile(r"object|instance|visuali[sz]|human", re.IGNORECASE)
 _LABEL_STUDIO = re.compile(r"project-\d+-at-.*", re.IGNORECASE)
 
-_MASK = re.compile(
-    r"(?:.*/)?(?:[^/]+\.mask\.\w+|[^/]+\.(?:ids|classes)\.png|task-\d+-annotation-[^/]*-tag-[^/]*)"
-    r"|[^/]+_json/label(?:_viz)?\.png",
-    re.IGNORECASE,
+_MASK = re.compile(r"[^/]+\.mask\.\w+|[^/]+\.(?:ids|classes)\.png|task-\d+-annotation-[^/]*-tag-[^/]*", re.IGNORECASE)
+"""By its name alone: a mask beside a photo, what Segmentation.save and Label Studio write."""
+
+_CONVERTED = re.compile(r"(.+)_json/(?:img|label|label_viz)\.png", re.IGNORECASE | re.DOTALL)
+"""What labelme's converter writes: a folder a photo."""
+
+KEYS = {
+    "labelmap.txt": r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)",
+    "label_colors.txt": r"(?P<value>\d+\s+\d+\s+\d+)\s+(?P<label>\S.*)",
+    "_classes.csv": r'[\s"]*(?P<value>\d+)[\s"]*[,;\t][\s"]*(?P<label>[^,;\t"]+)',
+    **dict.fromkeys(("class_names.txt", "label_names.txt"), r"(?P<value>)(?P<label>.*\S)"),
+}
+"""Files that say which classes the colours or numbers of masks are, and their lines: CVAT's, Roboflow's, labelme's.
+
+Where a line has no value, its place is the number.
+"""
+
+_PERHAPS_MASK = re.compile(
+    r"(?:masks?|маска)[ ._-](.+)|(.+)[ ._-](?:masks?|labels?|gt|seg(?:mentation)?|annotation|маска)[ ._-]?\d*",
+    re.IGNORECASE | re.DOTALL,
 )
-"""By its name alone: a mask beside a photo, what Segmentation.save, Label Studio and labelme's converter write."""
-
-_ANNOTATIONS = (".json", "labelmap.txt", "_classes.csv")
-"""How the names of annotations end that are no masks, and of what tells the classes of masks."""
-
-_PERHAPS_MASK = re.compile(r"(.+)[._-](?:masks?|label|gt|seg(?:mentation)?)", re.IGNORECASE | re.DOTALL)
 """The stem of a mask, or of a photo of somebody in one."""
 
 
@@ -45,14 +57,17 @@ def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     perhaps: dict[tuple[str, ...], tuple[str, str]] = {}
     photos = set()
     for parts in paths:
-        stem, suffix = os.path.splitext(nfc(parts[-1]).casefold())
+        name = nfc(parts[-1]).casefold()
+        stem, suffix = os.path.splitext(name)
         folders = [folder for folder in map(_FOLDER.fullmatch, parts[:-1]) if folder]
-        if _MASK.fullmatch("/".join(parts[-2:])):
+        if _MASK.fullmatch(name):
             masks[parts] = ""
+        elif suffix in IMAGE_SUFFIXES and (converted := _CONVERTED.fullmatch("/".join(parts[-2:]).casefold())):
+            perhaps[parts] = (nfc(converted[1]), "")
         elif suffix in IMAGE_SUFFIXES and (folders or masked(stem)):
             perhaps[parts] = (masked(stem) or stem, next((folder[0] for folder in folders if folder["sure"]), ""))
         if not folders and suffix in IMAGE_SUFFIXES:
-            photos.add(stem)
+            photos |= {stem, name}
     for parts, (stem, folder) in perhaps.items():
         if folder or stem in photos:
             masks[parts] = "" if stem in photos else folder
@@ -62,7 +77,7 @@ def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 def masked(stem: str) -> str:
     """Of what a file is a mask if it is one, by its stem: `x` of `x_mask`; nothing where its name does not say so."""
     named = _PERHAPS_MASK.fullmatch(stem)
-    return named[1] if named else ""
+    return named[named.lastindex] if named else ""
 
 
 def mask_folders(folder: Path) -> list[Path]:
@@ -80,6 +95,6 @@ def annotations_in(archive: Path) -> Iterator[tuple[Path, Path]]:
     members = [path for of_folder in inside(archive).values() for path in of_folder]
     masks = masks_among(path.relative_to(archive).parts for path in members)
     for path in members:
-        if path.relative_to(archive).parts in masks or path.name.lower().endswith(_ANNOTATIONS):
+        if path.relative_to(archive).parts in masks or path.name.lower().endswith((".json", *KEYS)):
             folder = path.parent.name if _FOLDER.fullmatch(path.parent.name) else ""
             yield path, Path(folder, path.name)

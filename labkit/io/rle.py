@@ -1,5 +1,6 @@
 """Masks as COCO's run lengths: columns first, zeros first; the one place where they are written and read."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -24,20 +25,22 @@ def run_lengths(rle: Any, size: tuple[int, int]) -> np.ndarray:
     """The run lengths, `N` integers, of an encoding, compressed or not, from a file that nobody vouches for.
 
     pycocotools writes what it is told, beyond the mask's end too; here the runs are looked at before there is a mask.
-    ValueError where they do not fill a mask of `size` (H, W).
+    Counts may be numbers, words or a text of them. ValueError where they do not fill a mask of `size` (H, W).
     """
-    height, width = size
     try:
-        if list(rle["size"]) != [height, width]:
-            raise ValueError(f"the mask is {rle['size']} and not {[height, width]}")
+        if list(map(float, rle.get("size", size))) != [*size]:
+            raise ValueError(f"the mask is {rle['size']} and not {[*size]}")
         counts = rle["counts"]
-        runs = _decompressed(counts) if isinstance(counts, str) else np.array(counts)
-    except (KeyError, OverflowError, TypeError) as error:
+        if isinstance(counts, str) and re.search(r"[\s,]|]$", counts):  # which no compressed ones have
+            counts = re.findall(r"[^\s,[\]]+", counts)
+        runs = _decompressed(counts) if isinstance(counts, str) else np.array(counts).astype(float)
+    except (AttributeError, KeyError, OverflowError, TypeError) as error:
         raise ValueError("this is no run-length encoding") from error
-    whole = runs.dtype.kind == "i" and runs.ndim == 1 and runs.size > 0
-    if not whole or runs.min() < 0 or runs.max() > height * width or runs.sum() != height * width:
-        raise ValueError(f"the runs of the mask do not fill {height}x{width} pixels")
-    return runs
+    pixels = size[0] * size[1]
+    whole = runs.ndim == 1 and runs.size > 0 and (runs == np.rint(runs)).all()
+    if not whole or runs.min() < 0 or runs.max() > pixels or runs.sum() != pixels:
+        raise ValueError(f"the runs of the mask do not fill {size[0]}x{size[1]} pixels")
+    return runs.astype(np.int64)
 
 
 def _decompressed(counts: str) -> np.ndarray:

@@ -29,16 +29,21 @@ ZIP_MEMBER_MB, ZIP_TOTAL_MB = 300, 4000
 
 _SILENT_SUFFIXES = (".json", ".txt", ".md", ".csv", ".xml", ".yaml", ".yml")
 SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
-_Opener = Callable[[], BinaryIO]
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file on the way in: `open` gives its bytes, or raises Unreadable or OSError; `name` is for the user to read."""
+    """A file on the way in, or why it is none; `name` is for the user to read."""
 
     name: str
     path: Path
-    open: _Opener
+    opener: Callable[[], BinaryIO] | Exception
+
+    def open(self) -> BinaryIO:
+        """Its bytes; Unreadable or OSError where they cannot be had."""
+        if isinstance(self.opener, Exception):
+            raise self.opener
+        return self.opener()
 
 
 def find(source: object) -> Iterator[Found]:
@@ -55,7 +60,7 @@ def find(source: object) -> Iterator[Found]:
         raise LabkitError(text("photos.bad_source", given=named[:80]))
     path, name = Path(source).expanduser(), shown(source)
     if re.match("https?:/", name, re.IGNORECASE):
-        yield Found(name, path, _refusal("photos.url"))
+        yield Found(name, path, Unreadable("photos.url"))
     elif os.path.isdir(path):
         yield from _find_in_folder(path)
     elif is_zip(path.name) and os.path.isfile(path):
@@ -63,7 +68,7 @@ def find(source: object) -> Iterator[Found]:
     else:
         around = [path, *(beside(path.parent) if masked(path.stem) else [])]
         is_mask = (path.name,) in masks_among((one.name,) for one in around)
-        yield Found(name, path, _refusal("photos.mask") if is_mask else partial(_open, path))
+        yield Found(name, path, Unreadable("photos.mask") if is_mask else partial(_open, path))
 
 
 def given(source: object) -> str:
@@ -77,11 +82,11 @@ def shown(path: str | os.PathLike[str]) -> str:
 
 
 def _find_in_folder(folder: Path) -> Iterator[Found]:
-    found: dict[tuple[str, ...], _Opener] = {}
+    found: dict[tuple[str, ...], Any] = {}
     visited = {os.path.realpath(folder)}
 
     def forbidden(error: OSError) -> None:
-        found[Path(error.filename).relative_to(folder).parts or (folder.name,)] = partial(_raise, error)
+        found[Path(error.filename).relative_to(folder).parts or (folder.name,)] = error
 
     for root, folders, files in os.walk(folder, followlinks=True, onerror=forbidden):
         inside = Path(root).relative_to(folder).parts
@@ -91,7 +96,7 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
             if _silent((name, "")) or real in visited:  # a link may lead back to where it stands
                 continue
             if Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                found[*inside, name] = _refusal("photos.folder")
+                found[*inside, name] = Unreadable("photos.folder")
             else:
                 visited.add(real)
                 entered.append(name)
@@ -100,8 +105,7 @@ def _find_in_folder(folder: Path) -> Iterator[Found]:
             found[*inside, name] = partial(_open, Path(root, name))
     verdicts = _verdicts(found)
     for parts in sorted(verdicts, key=lambda parts: [natural(part) for part in parts]):
-        opener = partial(_raise, verdicts[parts]) if verdicts[parts] else found[parts]
-        yield Found(shown("/".join(parts)), folder.joinpath(*parts), opener)
+        yield Found(shown("/".join(parts)), folder.joinpath(*parts), verdicts[parts] or found[parts])
 
 
 def _open(path: Path) -> BinaryIO:
@@ -120,13 +124,12 @@ def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
             verdicts = _verdicts([member.inside for member in walk(archive, lambda member: 0)])
             allowed: dict[Any, Any] = {parts: refusal or ZIP_MEMBER_MB for parts, refusal in verdicts.items()}
             for member in walk(archive, lambda member: allowed.get(member.inside), ZIP_TOTAL_MB):
-                refused = member.refusal and partial(_raise, member.refusal)
-                opener = refused or (lambda info=member.info: io.BytesIO(archive.read(info)))
+                opener = member.refusal or (lambda info=member.info: io.BytesIO(archive.read(info)))
                 yield Found(shown("/".join(member.inside)), path.joinpath(*member.inside), opener)
     except (PermissionError, Unreadable) as error:
-        yield Found(name, path, partial(_raise, error))
+        yield Found(name, path, error)
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        yield Found(name, path, _refusal("photos.bad_zip", error=error))
+        yield Found(name, path, Unreadable("photos.bad_zip", error=error))
 
 
 def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unreadable | None]:
@@ -138,14 +141,6 @@ def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unrea
             zipped = Unreadable("photos.nested_zip") if is_zip(parts[-1]) else None
             verdicts[parts] = Unreadable("photos.mask_alone", folder=of) if of else zipped
     return verdicts
-
-
-def _refusal(key: str, **values: object) -> _Opener:
-    return partial(_raise, Unreadable(key, **values))
-
-
-def _raise(error: Exception) -> Any:
-    raise error
 
 
 def _silent(parts: tuple[str, ...]) -> bool:

@@ -1,9 +1,10 @@
 """Which weights are taken, and why, and reading their headers without running anything.
 
-The embedded ones travel with the package as fp16 safetensors; their sha256 stands here and is verified at each load.
-The official ones are the catalogue's, downloaded and verified once.
+The embedded ones travel with the package as fp16 safetensors; their sha256 stands in `embedded.csv` and is verified at
+each load. The official ones are the catalogue's, downloaded and verified once.
 """
 
+import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,53 +22,20 @@ __all__ = ["EMBEDDED", "FORMAT", "Weights", "embedded_path", "find_weights", "is
 FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
 
-EMBEDDED: dict[str, str] = {
-    "deeplab": "f021dc3c8f7abaae419c0c16a5c487b472c097058ffe993672d8984890a49407",
-    "unet": "4e9e434243473215e47a4d2c067a8368e46ddd720b81fac6bee1e588033a1d6d",
-    "fcn": "d02a5a3aaedbf664846d42229e43500a5d1c240fda6191169ff3b301cb7d2543",
-    "mask_rcnn": "976ddfc19db6713b2027c1389c5a70ef2ce5164a5886dcb18bf8b2efddb224bf",
-    "sam": "aa11384642a4f04d7aca8cef2b648259faa90b68aad90616b6c23bf8d0fc1b93",
-    "pspnet": "6fe04dbdae30f0c1b4f2c2b445ccc1a414bb77292099c33677708ddca379a68b",
-}
-"""The sha256 of each variant's embedded file."""
 
-FORMER: dict[str, tuple[str, ...]] = {
-    "deeplab": (
-        "f617a6ca63b45771226c8f1c4b88506108bcebf1b2d203501ada93da6fcbd200",
-        "2185c2e3cc61a6a46c7d2ba35ae5f807bc23fdf8e4d3df49de4bc39ab805a1a7",
-        "4fa633ae83dbfd8737b23ef36aedd9624fa5649b4617772261519fb0cf1bb1b1",
-        "195cffa2b099088a33cfe1dc508213a7833feadbed2d2d0a9dc80406b25f8745",
-    ),
-    "unet": (
-        "620b69a84349b2a413d7b5e93c59343691cd7bb1e817a003b2f24df3fe2c1107",
-        "b03d54f179d9f1f9cfec41735f19a52ba6b2fe5432c850f569105fad4f29ba0e",
-        "e935b50f542ea092832be5580f9f5c2215e09a51d53ead46cc5cce341cb76cef",
-    ),
-    "fcn": (
-        "9662f78a828c582348e1829207ff5d115943f7cfd49139b0167ce0a3951175d4",
-        "318e2b8dea0b3838c7d2e4092535808f30f426b7b197bf570e1c311a30eb25c6",
-        "542b2d0bc012bfaba6305695ec4d9e110ac2e298b4724f4cfda17ee0162f1a9a",
-    ),
-    "sam": (
-        "0f996f0d703f57b400a3de0aec18e43e60e69a3ae21a726a548b9fb263e61733",
-        "23f8ad3cfd73d6161f19bfd9b5cc330bd7b7f095ba7ad458e6dacec9e795d22e",
-        "6b09586da40cfde74e85d8f16d02d08b5323b5024e0ba539481192f57d305ea3",
-        "d1f4c075160639b29a873443d61b3b52563d97c2f7dfd9d3f40e4844f93ac0ac",
-        "2e4607787f9b05a658f3a1121eff094938db6fb01f6176f99ca625e050e06657",
-    ),
-    "pspnet": (
-        "b643e0b3f4c2f8946fe7d949ac02a84e38bea9f4634a94b66382d0c8e22914ed",
-        "3df5dce9894c989e3de0abd62ee5919d2cf9a25a4622142fb063760aec745a9c",
-        "342ff894e8253352c1119e7411f21b4ad5360bad898b500b8ba5c56ba109f809",
-        "0e5c486f7656dfffd7a2108a0d7c609c81b48da22be45e13afee84b96d532324",
-    ),
-    "mask_rcnn": (
-        "419406e51e8b201170513ef46da2a1f766ec277fa3c1f8e71def570a8717484b",
-        "2c3ad8fb47a1a0f304159b7f5161e11cc89ea51261fd214a31d1b725ddb7e968",
-        "51810516455ad759facd782f45d45e0c8bbff653ee89872f6f3d0027e82b72e7",
-    ),
-}
-"""The sha256 of the embedded files that earlier versions of the kit came with: their reports are known by them."""
+def _hashes() -> dict[str, list[str]]:
+    known: dict[str, list[str]] = {}
+    with Path(__file__).with_name("embedded.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            known.setdefault(row["variant"], []).append(row["sha256"])
+    return known
+
+
+EMBEDDED = {variant: now for variant, (now, *_) in _hashes().items()}
+"""The sha256 of each variant's embedded file, the first of its rows in `embedded.csv`."""
+
+FORMER = {variant: before for variant, (_, *before) in _hashes().items()}
+"""Those of the files that earlier versions of the kit came with, the other rows: their reports are known by them."""
 
 
 def is_former(variant: str, sha256: str | None) -> bool:

@@ -69,11 +69,7 @@ def transfer(url: str, path: Path, label: str, attempts: int, report: Callable[[
 
 
 def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
-    """One attempt; Refused says what went wrong on the network, an OSError what did on the disk.
-
-    `same` is the header that asks for the rest of a file only as long as it is the one that `path` begins with; it is
-    empty where nothing tells so.
-    """
+    """One attempt; `same` asks for the rest of a file, as long as it is the one that `path` begins with."""
     have = path.stat().st_size if same else 0
     asked = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-", **same} if have else {})}
     try:

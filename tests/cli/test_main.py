@@ -68,13 +68,21 @@ def test_wrong_calls(arguments, tmp_path, root, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_usage_errors_are_argparse_s(capsys):
-    """An unknown command or a missing argument exits with 2 as well."""
-    for arguments in (["dance"], ["segment", "1"], []):
-        with pytest.raises(SystemExit) as stop:
-            main(arguments)
-        assert stop.value.code == 2
-    assert "usage" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["dance"], "usage"),
+        (["segment", "1"], "usage"),
+        ([], "usage"),
+        (["train", "3", "--dataset", "x", "--out", "y", "--minutes", "nan"], "'nan': нужно число минут"),
+        (["grade", "x", "--wanted", "2.5"], "'2.5': нужно целое число"),
+    ],
+)
+def test_usage_errors_are_argparse_s(arguments, said, capsys):
+    """An unknown command, a missing argument, a number that is none exit with 2 as well."""
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2 and said in capsys.readouterr().err
 
 
 def test_evaluate_and_train(tiny_dataset, tmp_path, capsys):

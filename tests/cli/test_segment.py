@@ -118,6 +118,14 @@ def test_malformed_prompts_are_usage_errors(prompt, tmp_path, root, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_in_the_place_of_the_folder(tmp_path, root, capsys):
+    """Named in one line that says what to check, not once a photo."""
+    (tmp_path / "out").touch()
+    assert main(["segment", "5", str(root / "data" / "images" / "sheep.jpg"), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("labkit: Не удалось") and "out" in error and "Errno" not in error and error.count("\n") == 1
+
+
 def test_photo_names_in_any_terminal(tmp_path, root):
     """Cyrillic names and messages do not fail where the terminal cannot show them."""
     shutil.copy(root / "data" / "images" / "sheep.jpg", tmp_path / "овца.jpg")

@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
+import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from annotated import CAT, blank, block, runs_of, write_coco, write_outline
+from annotated import CAT, CAT_SHAPE, blank, block, runs_of, write_coco, write_outline
 from PIL import Image
 
 from labkit.classes import VOC
@@ -87,10 +88,14 @@ MASKS = {"SegmentationClass/x.png": COLORS, "labelmap.txt": LABELMAP}
 OBJECTS = {"SegmentationClass/x.png": GREY[8], "SegmentationObject/x.png": NUMBERS}
 VOC_COLORS = {"SegmentationClass/x.png": Image.fromarray(CAT[..., None] * np.uint8((64, 0, 0)))}
 ROBOFLOW = {"train/x_mask.png": GREY[1], "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cat"}
+NAMES = "_background_\ncat\n"
+LABEL_NAMES = {"x_json/label_names.txt": NAMES}
+SHAPES = json.dumps({"imagePath": "..\\x.jpg", "imageWidth": 100, "imageHeight": 80, "shapes": [CAT_SHAPE]})
 TOOLS = {
     "CVAT, COCO": ("images/default/x.jpg", {"annotations/instances_default.json": COCO}),
     "CVAT, COCO without photos": ("x.jpg", {"annotations/instances_default.json": COCO}),
     "CVAT, masks": ("JPEGImages/x.jpg", MASKS),
+    "CVAT, CamVid": ("default/x.jpg", {"defaultannot/x.png": COLORS, "label_colors.txt": "250 50 83 cat\n"}),
     "CVAT, objects": ("JPEGImages/x.jpg", OBJECTS),
     "VOC's colours": ("x.jpg", VOC_COLORS),
     "Label Studio": ("images/1a2b3c4d-x.jpg", {"result.json": COCO}),
@@ -109,6 +114,18 @@ TOOLS = {
     "labelme's converter": ("JPEGImages/x.jpg", {**VOC_COLORS, "SegmentationClassVisualization/x.jpg": GREY[255]}),
     "COCO's own": ("train2017/x.jpg", {"annotations/instances_train2017.json": COCO}),
     "FiftyOne": ("data/x.jpg", {"labels.json": COCO}),
+    "beside the folder": ("фото/x.jpg", {"coco.json": COCO}),
+    "labelme, VOC": ("JPEGImages/x.jpg", {"SegmentationClassPNG/x.png": GREY[1], "class_names.txt": NAMES}),
+    "labelme, a folder a photo": ("x.jpg", {"x_json/label.png": GREY[1], "x_json/img.png": COLORS, **LABEL_NAMES}),
+    "labelme, named otherwise": ("x.jpg", {"json/1.json": SHAPES}),
+    "the kit's own": ("images/x.jpg", {"semantic/x.png": GREY[8], "instances/x.png": GREY[1]}),
+    "masks among annotations": ("images/x.jpg", {"annotations/trimaps/x.png": GREY[8]}),
+    "Russian names": ("фото/x.jpg", {"маски/x.png": GREY[8]}),
+    "before the name": ("x.jpg", {"mask_x.png": GREY[8]}),
+    "with a number": ("x.jpg", {"x mask 1.png": GREY[8]}),
+    "after the ending": ("x.jpg", {"x.jpg.mask.png": GREY[8]}),
+    "Supervisely": ("img/x.jpg", {"masks_machine/x.jpg.png": GREY[8], "masks_human/x.jpg.png": COLORS}),
+    "16 bits": ("x.jpg", {"x.mask.png": Image.fromarray(CAT.astype(np.uint16) * 8)}),
 }
 """A photo and its annotation in the folders that a tool makes."""
 
@@ -151,6 +168,12 @@ def test_where_tools_put_them(tmp_path, name, zipped):
         ("project-2-at-2026-01-02.json", '[{"image": "/data/upload/1a2b3c4d-x.jpg", "annotation_id": 1}]'),
         ("project-2-at-2026-01-02/task-1-annotation-2-by-1-tag-cat-0.png", ""),
         ("via_export_csv.csv", "filename,file_size,region_shape_attributes"),
+        ("job.xml", '<image name="x.jpg"><polygon points="1,2;3,4"/></image>'),
+        ("x.txt", "0,1e-1,0.1,5e-1,0.1,0.5,0.5\n"),
+        ("labels_my.csv", "cat,10,10,50,40,x.jpg,100,80\n"),
+        ("export.json", '[{"image": "/data/upload/1a2b3c4d-x.jpg", "label": [{"points": [[1, 1]]}]}]'),
+        ("results.json", '[{"image_id": 1, "category_id": 1, "segmentation": {}}]'),
+        ("x.jpg___objects.json", '{"instances": [{"type": "polygon"}]}'),
     ],
 )
 def test_formats_that_are_not_read(tmp_path, name, content):
@@ -161,8 +184,27 @@ def test_formats_that_are_not_read(tmp_path, name, content):
     with pytest.raises(LabkitError, match=f"{name.rpartition('/')[2]}.*COCO"):
         find_ground_truth(blank(path=photo))
     (tmp_path / name).unlink()
-    (tmp_path / "x.txt").write_text("сняла во дворе")
+    (tmp_path / "x.txt").write_text("сняла во дворе, x.jpg, label")
+    (tmp_path / "list.csv").write_text("file,place\nx.jpg,двор\n")
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
+
+
+def test_damaged_file_in_a_zip(tmp_path):
+    """It costs no photo the annotation that lies beside it, and is named where it is all that there is."""
+    coco = write_coco(tmp_path / "b.json", (0, runs_of(CAT), {})).read_text()
+    for names in (["a.json", "b.json"], ["a.json"]):
+        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+            for name in names:
+                archive.writestr(name, coco)
+        damaged = (tmp_path / "x.zip").read_bytes().replace(b'"images"', b'"Images"', 1)
+        (tmp_path / "x.zip").write_bytes(damaged)
+        photo = blank(path=tmp_path / "x.zip" / "x.jpg")
+        if len(names) == 2:
+            truth = find_ground_truth(photo)
+            assert truth.segments[0].area == 2000 and "a.json" in truth.made_by["notes"][0]
+        else:
+            with pytest.raises(LabkitError, match="a.json"):
+                find_ground_truth(photo)
 
 
 def test_the_kits_photos_have_theirs(default_photos, root):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import jaccard_score
 
-from labkit.evaluation.benchmark import evaluate, prompt_scores, score_table
+from labkit.evaluation.benchmark import evaluate, objects_of, prompt_scores, score_table
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.models import SEMANTIC
@@ -70,6 +71,14 @@ def test_automatic_mode_is_scored(load, tiny_dataset):
     scores = evaluate(load(4), tiny_dataset, "one", points_per_side=3, score_threshold=0.3, stability_threshold=0.3)
     assert scores["automatic_objects"] == 1 and scores["automatic"] in (0.0, 1.0)
     assert scores["settings"]["points_per_side"] == 3
+
+
+def test_objects_that_the_mask_lacks(tiny_dataset, capsys):
+    """What the table lists and the picture has not is named; black and white is no picture of numbers."""
+    path = tiny_dataset / "instances" / "officer.png"
+    Image.fromarray((np.array(Image.open(path)) > 0).astype(np.uint8) * 255).save(path)
+    objects = {photo.name: segments for photo, _, segments in objects_of(Dataset(tiny_dataset, "val"))}
+    assert not objects["officer"] and objects["cat_yarn"] and "officer.png" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("variant", [4, 6])

@@ -51,7 +51,7 @@ def test_coco_crowd(tmp_path):
     )
     truth = read_coco(path, blank())
     assert [s.label for s in truth.segments] == ["cat"] and not truth.ids[:, 50:].any()
-    assert np.array_equal(truth.confidence == 0, block(50, 0, 100, 80))
+    assert np.array_equal(truth.confidence == 0, block(50, 0, 100, 80)) and "iscrowd" in truth.made_by["notes"][0]
 
 
 def test_coco_finds_its_photo(tmp_path):
@@ -91,9 +91,10 @@ def test_coco_changed_on_disk(tmp_path):
 
 def test_names_that_tools_changed(tmp_path):
     """The photos' own names are found behind those that Label Studio and Roboflow made of them."""
-    for name in ("images/1a2b3c4d-x.jpg", "x_jpg.rf.0a1b2c.jpg", "X.JPG", "my%20photos/x.png"):
-        write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=(name,))
-        assert find_ground_truth(blank(path=tmp_path / "x.jpg")).segments[0].area == 2000
+    names = {"images/1a2b3c4d-x.jpg": "x", "x_jpg.rf.0a1b2c.jpg": "x", "X.JPG": "x", "my%20photos/x.png": "x"}
+    for listed, own in {**names, "a%20b.jpg": "a%20b", "a%20c.jpg": "a c"}.items():
+        write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=(listed,))
+        assert find_ground_truth(blank(path=tmp_path / f"{own}.jpg")).segments[0].area == 2000
 
 
 RLE = encode_mask(CAT)
@@ -106,11 +107,12 @@ BAD_MASKS = {
     "far away": [[0, 0, 1e12, 0, 5, 5]],
     "no number": [[0, 0, float("nan"), 0, 5, 5]],
     "a box": [{"x": 1}],
-    "no counts": {"size": [80, 100]},
     "another size": {**RLE, "size": [100, 80]},
     "a huge size": {**RLE, "size": [10**9, 10**9]},
-    "cut": {**RLE, "counts": RLE["counts"][:-2]},
-    "too long": {"size": [80, 100], "counts": [0, 10**15]},
+    "one pixel less": {"size": [80, 100], "counts": [1, 7998]},
+    "fractions": [[0.1, 0.1, 0.6, 0.1, 0.6, 0.6]],
+    "words that are no JSON": "outline",
+    "deep words": "[" * 200_000,
 }
 
 
@@ -166,24 +168,28 @@ def test_one_odd_object(tmp_path, odd):
         read_coco(write_coco(path, odd, names=("cat", "тигр")), blank())
 
 
-def test_flat_part_of_an_object(tmp_path):
-    """Of an object's polygons the one without an area is named and the other counts; one list of numbers is one."""
-    whole, pairs = [10, 10, 59, 10, 59, 49, 10, 49], [[10, 10], [59, 10], [59, 49], [10, 49]]
-    for outline, notes in (([[1, 2, 3, 4], whole], 1), ([[], whole], 0), (whole, 0), (pairs, 0), ([pairs], 0)):
-        truth = read_coco(write_coco(tmp_path / "all.json", (0, outline, {})), blank())
-        assert truth.segments[0].area == 2000 and len(truth.made_by["notes"]) == notes
+WHOLE, PAIRS = [10, 10, 59, 10, 59, 49, 10, 49], [[10, 10], [59, 10], [59, 49], [10, 49]]
+HALVES = [encode_mask(block(10, 10, 35, 50)), runs_of(block(35, 10, 60, 50))]
+OUTLINES = [WHOLE, PAIRS, [PAIRS], [[], WHOLE], json.dumps([WHOLE]), json.dumps(RLE), HALVES, [*HALVES, WHOLE]]
 
 
-@pytest.mark.parametrize("image_id, category_id", [("7", 40), (7, "40"), ("7", "40"), (7.0, 40.0), ("007", "40.0")])
+@pytest.mark.parametrize("outline, notes", [*((outline, 0) for outline in OUTLINES), ([[1, 2, 3, 4], WHOLE], 1)])
+def test_forms_of_an_outline(tmp_path, outline, notes):
+    """Numbers or pairs, parts of both kinds, all as text; a part without an area is named and the others count."""
+    truth = read_coco(write_coco(tmp_path / "all.json", (0, outline, {})), blank())
+    assert truth.segments[0].area == 2000 and len(truth.made_by["notes"]) == notes
+
+
+@pytest.mark.parametrize("image_id, category_id", [("7", "40"), (7.0, 40.0), ("007", "40.0"), ("x.jpg", "cat")])
 def test_ids_of_other_types(tmp_path, image_id, category_id):
-    """A number in quotes, with zeros before it, with a point and a zero is the same number."""
+    """A number in quotes, with zeros before it, with a point and a zero is the same number; a name is as good."""
     more = {"image_id": image_id, "category_id": category_id}
     path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), more))
     assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
 
 
 def test_ids_that_are_not_unique(tmp_path):
-    """Where two pictures have one id nobody knows whose the objects are; a category of two names is none."""
+    """Where two pictures have one id nobody knows whose the objects are; a category of two classes is none."""
     path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=("x.jpg", "y.jpg"))
     record = json.loads(path.read_text())
     record["images"][1]["id"] = 7
@@ -194,6 +200,9 @@ def test_ids_that_are_not_unique(tmp_path):
     path.write_text(json.dumps(record))
     with pytest.raises(LabkitError, match="all.json.*40"):
         read_coco(path, blank())
+    record["categories"][1]["name"] = "Кошка"
+    path.write_text(json.dumps(record))
+    assert read_coco(path, blank()).segments[0].label == "cat"
 
 
 def test_a_picture_written_twice(tmp_path):

@@ -11,7 +11,9 @@ from labkit.training.crops import Crops
 
 
 def test_reads_the_layout(tiny_dataset):
-    """Photos, label ids, instance numbers and the instances of the asked split, or of several joined by commas."""
+    """Photos, label ids, instance numbers (of 16 bits too) and the instances of a split, or several between commas."""
+    path = tiny_dataset / "instances" / "cat_chelsea.png"
+    Image.fromarray(np.array(Image.open(path)).astype(np.uint16)).save(path)
     data = Dataset(tiny_dataset, "train")
     assert len(data) == 4 and data.names[0] == "cat_chelsea"
     image, labels = data.image("cat_chelsea"), data.semantic("cat_chelsea")
@@ -30,7 +32,7 @@ def test_what_is_missing_is_named(tmp_path, tiny_dataset):
     (tiny_dataset / "odd.txt").write_text("cat_chelsea nobody")
     (tiny_dataset / "empty.txt").write_text("")
     wrong = [(tmp_path / "nowhere", "train.txt", "images"), (tiny_dataset, "test", "test.txt")]
-    wrong += [(tiny_dataset, "odd.txt", "nobody"), (tiny_dataset, "empty.txt", "empty.txt")]
+    wrong += [(tiny_dataset, "odd.txt", "nobody"), (tiny_dataset, "empty.txt", "empty.txt"), (tiny_dataset, "", "Нет")]
     for folder, split, said in wrong:
         with pytest.raises(LabkitError, match=said):
             Dataset(folder, split)
@@ -74,10 +76,14 @@ def test_partly_labelled_photos(tiny_dataset):
         "кот 1.jpg;да\nofficer;нет\n",
         '"кот 1"\n\nofficer',
         "images/кот 1.JPG\nC:\\x\\officer.png\nofficer",
+        "кот 1, officer",
+        "['кот 1',\n'officer']",
+        "sep=,\n,image,label\n0,кот 1.jpg,cat\n1,officer.jpg,dog",
+        "# мои\nКот\u00a01 1\nofficer -1",
     ],
 )
 def test_split_of_a_russian_windows(tmp_path, tiny_dataset, encoding, written):
-    """Names with spaces or whole paths, one a line, in whatever encoding, of a table the first column."""
+    """Names with spaces or whole paths, one a line or several, in whatever encoding, of a table the right column."""
     (tiny_dataset / "images" / "cat_yarn.jpg").rename(tiny_dataset / "images" / "кот 1.jpg")
     (tiny_dataset / "odd.txt").write_text(written, encoding=encoding)
     assert Dataset(tiny_dataset, "odd").names == ["кот 1", "officer"]
@@ -99,7 +105,8 @@ def test_table_of_a_russian_excel(tiny_dataset, encoding, delimiter, areas):
     """With a semicolon and decimal commas as well."""
     head = delimiter.join("Image,instance ,category,voc_id,area_px,x0,y0,x1,y1".split(","))
     row = delimiter.join(["images/officer.jpg", "1", "человек", "15", areas, "30", "20.0", "80", "60"])
-    (tiny_dataset / "instances.csv").write_text(f"{head}\n{row}\n", encoding=encoding)
+    text = f"sep={delimiter}\n{head}\n{row}\n"
+    (tiny_dataset / "instances.csv").write_text(text, encoding=encoding)
     (instance,) = Dataset(tiny_dataset, "val").instances()
     assert (instance.area, instance.box, instance.label_id) == (2000, (30, 20, 80, 60), 15)
 
@@ -107,7 +114,8 @@ def test_table_of_a_russian_excel(tiny_dataset, encoding, delimiter, areas):
 @pytest.mark.parametrize(
     "content, said",
     [("image,instance\nofficer,1\n", "voc_id"), ("", "image"), ("{head}\nofficer,1,x,человек,1,1,1,1,1\n", "строка 2")]
-    + [("{head}\nofficer,1,x,99,1,1,1,1,1\n", "строка 2")],
+    + [("{head}\nofficer,1,x,8,9,9000,5,9009,9\n", "рамка"), ("{head}\nofficer,255,x,8,9,5,5,9,9\n", "254")]
+    + [("{head}\nofficer,1,x,99,1,1,1,1,1\n", "строка 2"), ("{head}\nofficer,1,x,8,9,5,5,5,9\n", "рамка")],
 )
 def test_table_that_is_none(tiny_dataset, content, said):
     """The file, and the column or the line, are named."""

@@ -41,7 +41,8 @@ def test_rectangle_and_circle(tmp_path):
 def test_mask_and_oriented_rectangle(tmp_path):
     """What labelme writes for whole objects; on a photo half as large every second pixel, at the edge cut off."""
     part = np.random.default_rng(0).random((20, 30)) < 0.5
-    cut = {"label": "cat", "shape_type": "mask", "points": [[12, 40], [41, 59]], "mask": base64_png(part)}
+    png = f"data:image/png;base64,{base64_png(part)[:9]}\n{base64_png(part)[9:]}"
+    cut = {"label": "cat", "shape_type": "mask", "points": [[12, 40], [41, 59]], "mask": png}
     edge = {"label": "dog", "shape_type": "mask", "points": [[90, -5], [119, 14]], "mask": base64_png(part)}
     turned = {"label": "bird", "shape_type": "oriented_rectangle", "points": [[50, 60], [60, 50], [70, 60], [60, 70]]}
     path = write_shapes(tmp_path / "x.json", cut, edge, turned)
@@ -184,7 +185,8 @@ def test_four_points_and_the_background_by_its_other_name(tmp_path, kind):
 
 
 @pytest.mark.parametrize(
-    "label, number", [("cat1", "cat2"), ("cat 1", "кошка 2"), ("cat_1", "cat-2"), ("Cat-1", "CAT 02")]
+    "label, number",
+    [("cat1", "cat2"), ("cat 1", "кошка 2"), ("cat_1", "cat-2"), ("Cat-1", "CAT 02"), ("cat (1)", "cat #2")],
 )
 def test_label_with_a_number(tmp_path, label, number):
     """The number tells objects of the class apart; what has the same one is one object."""

@@ -125,7 +125,13 @@ def test_png_of_a_thousand_million_pixels(tmp_path, name):
 
 @pytest.mark.parametrize(
     "mode, color, said",
-    [("RGB", "red", "8-bit"), ("I;16", 0, "8-bit"), ("1", 1, "КЛАСС"), ("RGB", "white", "КЛАСС"), ("LA", 255, "КЛАСС")],
+    [
+        ("RGB", "red", "8-bit"),
+        ("I;16", 300, "8-bit"),
+        ("1", 1, "КЛАСС"),
+        ("RGB", "white", "КЛАСС"),
+        ("LA", 255, "КЛАСС"),
+    ],
 )
 def test_mask_in_another_mode(tmp_path, mode, color, said):
     """Colours that no class has, 16 bits, black and white in any mode: no index mask, and the error says what is."""

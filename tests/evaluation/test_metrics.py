@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from annotated import block
 from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
+from sklearn.feature_extraction.image import grid_to_graph
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score
 
 from labkit.classes import IGNORE, VOC
@@ -114,26 +116,23 @@ def _square(label_id: int, x: int, y: int, side: int, score: float = 1.0) -> Seg
 NOTHING = np.zeros((64, 64), bool)
 
 
-def test_ap_of_perfect_masks_is_one():
-    """Every object found exactly: 1.0 for each class that occurs, at every IoU."""
-    photos = [[_square(8, 4, 4, 20), _square(8, 34, 4, 20)], [_square(15, 10, 10, 30)]]
-    assert mask_ap(photos, photos, [NOTHING, NOTHING]) == {8: (pytest.approx(1), pytest.approx(1))} | {
-        15: (pytest.approx(1), pytest.approx(1))
-    }
+TWO = [_square(8, 0, 0, 20), _square(8, 40, 40, 20)]
+MISS = [_square(8, 0, 0, 20, 0.9), _square(8, 0, 40, 20, 0.8), _square(8, 40, 40, 20, 0.7)]
 
 
-def test_ap_by_hand():
-    """Two objects, a hit (0.9), a miss (0.8) and a hit (0.7): precision 1 up to half the recall, then 2/3."""
-    objects = [[_square(8, 0, 0, 20), _square(8, 40, 40, 20)]]
-    found = [[_square(8, 0, 0, 20, 0.9), _square(8, 0, 40, 20, 0.8), _square(8, 40, 40, 20, 0.7)]]
-    ap50, ap = mask_ap(found, objects, [NOTHING])[8]
-    assert ap50 == pytest.approx((51 * 1 + 50 * 2 / 3) / 101) and ap == pytest.approx(ap50)
-
-
-def test_ap_at_half_and_above():
-    """A mask of IoU 0.64 counts at 0.5, 0.55 and 0.6 of the ten thresholds."""
-    ap50, ap = mask_ap([[_square(8, 0, 0, 16, 0.9)]], [[_square(8, 0, 0, 20)]], [NOTHING])[8]
-    assert ap50 == pytest.approx(1) and ap == pytest.approx(0.3)
+@pytest.mark.parametrize(
+    "found, objects, ap50, ap",
+    [
+        (TWO, TWO, 1, 1),
+        (MISS, TWO, (51 * 1 + 50 * 2 / 3) / 101, (51 * 1 + 50 * 2 / 3) / 101),  # precision 1 up to half the recall
+        ([_square(8, 0, 0, 16, 0.9)], [_square(8, 0, 0, 20)], 1, 0.3),  # IoU 0.64: at three of the ten thresholds
+    ],
+)
+def test_ap_by_hand(found, objects, ap50, ap):
+    """Masks that fit, a miss between two hits, one that is too small; a class beside it that is found exactly."""
+    person = [_square(15, 10, 10, 30)]
+    numbers = mask_ap([found, person], [objects, person], [NOTHING, NOTHING])
+    assert numbers == {8: pytest.approx((ap50, ap)), 15: pytest.approx((1, 1))}
 
 
 def test_ap_leaves_out_the_unknown():
@@ -146,32 +145,18 @@ def test_ap_leaves_out_the_unknown():
     assert mask_ap([[]], objects, [NOTHING]) == {8: (0.0, 0.0)}
 
 
-def flooded(mask: np.ndarray) -> list[set[tuple[int, int]]]:
-    """The connected regions by flooding, pixel by pixel."""
-    left = set(zip(*map(list, np.nonzero(mask)), strict=True))
-    found = []
-    while left:
-        todo, region = [left.pop()], set()
-        while todo:
-            row, column = todo.pop()
-            region.add((row, column))
-            around = {(row + 1, column), (row - 1, column), (row, column + 1), (row, column - 1)} & left
-            left -= around
-            todo += around
-        found.append(region)
-    return found
-
-
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9, 1.0])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (24, 37)])
-def test_regions_by_flooding(share, shape):
-    """The same regions as flooding finds, the largest first."""
+def test_regions(share, shape):
+    """Those of the graph of neighbours that scikit-learn builds, the largest first."""
     mask = np.random.default_rng(0).random(shape) < share
     found = regions(mask)
     assert found.dtype == np.int32 and np.array_equal(found > 0, mask)
-    mine = [set(zip(*map(list, np.nonzero(found == n)), strict=True)) for n in range(1, found.max(initial=0) + 1)]
-    assert sorted(map(sorted, mine)) == sorted(map(sorted, flooded(mask)))
-    assert [len(region) for region in mine] == sorted(map(len, mine), reverse=True)
+    count, labels = connected_components(grid_to_graph(*shape, mask=mask)) if mask.any() else (0, [])
+    pairs = set(zip(found[mask].tolist(), np.asarray(labels).tolist(), strict=True))
+    assert len(pairs) == count == found.max(initial=0)
+    sizes = np.bincount(found[mask])[1:].tolist()
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_innermost():

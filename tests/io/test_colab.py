@@ -1,6 +1,5 @@
 """Colab: its Drive is mounted, and what is made there stays there; elsewhere nothing happens."""
 
-import importlib.machinery
 import os
 import sys
 import types
@@ -14,7 +13,6 @@ def test_work_goes_on_on_the_drive(tmp_path, monkeypatch, capsys):
     mounted = []
     module = types.ModuleType("google.colab")
     module.drive = types.SimpleNamespace(mount=mounted.append)
-    module.__spec__ = importlib.machinery.ModuleSpec("google.colab", None)
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", module)
     monkeypatch.setattr(colab, "DRIVE", tmp_path / "drive")

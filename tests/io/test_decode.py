@@ -23,21 +23,38 @@ def written(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     return file.getvalue()
 
 
+def deep_rgb(grey: np.ndarray) -> bytes:
+    """A PNG of three channels of 16 bits, all the same."""
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in grey[..., None].repeat(3, 2))
+    return png_bytes(*grey.shape[::-1], 16, 2, rows)
+
+
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 15, 16])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "three channels"])
 def test_range_of_a_camera(bits, kind):
     """What has 8 to 14 bits in a file of 16 is shown by its own range, and that is said; more is as it is."""
     ramp = np.linspace(0, 2**bits - 1, 240).astype(np.uint16).reshape(12, 20)
-    if kind == "three channels":
-        rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in ramp[..., None].repeat(3, 2))
-        found, exact = read(png_bytes(20, 12, 16, 2, rows)), 2.0 ** (16 - bits)
-    else:
-        found, exact = read(written(Image.fromarray(ramp), kind)), 1
+    rgb = kind == "three channels"
+    found = read(deep_rgb(ramp) if rgb else written(Image.fromarray(ramp), kind))
+    exact = 2.0 ** (16 - bits) if rgb else 1
     few = bits <= 14
     assert [values for _, values in found.notes] == ([{"bits": bits}] if few else [])
     assert found.pixels.max() == 255 or bits in (8, 15)
     wanted = ramp[..., None].astype(float) * 255 / (2**bits - 1 if few else 65535)
     assert np.abs(found.pixels - wanted).max() <= (exact if few else 1) + 0.5 or bits == 8  # Pillow keeps 8 of 16
+
+
+@pytest.mark.parametrize("kind", ["I;16", "I", "F", "three channels"])
+def test_hot_pixels(kind):
+    """A few of a camera's pixels that lie far off do not make its photo dark, and it is said."""
+    ramp = np.linspace(0, 4095, 2400).astype(np.uint16).reshape(40, 60)
+    hot = ramp.copy()
+    hot[0, :2] = 65535
+    values = {"I;16": "u2", "I": "i4", "F": "f4"}.get(kind)
+    plain, found = (
+        read(written(Image.fromarray(one.astype(values)), "TIFF") if values else deep_rgb(one)) for one in (ramp, hot)
+    )
+    assert np.abs(found.pixels.astype(int) - plain.pixels)[1:].max() <= 1 and len(found.notes) == 1
 
 
 def wide_profile(name: str) -> bytes:
@@ -108,12 +125,12 @@ VIDEOS = [
 ]
 VIDEOS += [b"\0\0\0\x18ftyp3gp4\0\0\0\0", b"\x1aE\xdf\xa3\x01\0\0\0", b"\0\0\x01\xb3\x16\0", b"OggS\0\x02"]
 VIDEOS += [b"\0\0\0\x08skip", b"G@\0\x10".ljust(188) + b"G", b"\0\0\0\0G@\0\x10".ljust(196) + b"G"]
-PHOTOS = [b"\0\0\0\x18ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")]
+PHOTOS = [b"\0\0\0\x18ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"crx ")]
 
 
 @pytest.mark.parametrize("content", [*VIDEOS, *PHOTOS])
 def test_videos(content):
-    """Of phones, of camcorders, of the net: called videos; HEIC and AVIF, which begin as some of them do, are none."""
+    """Of phones, camcorders, the net: called videos; HEIC, AVIF and CR3, which begin as some of them do, are none."""
     with pytest.raises(Unreadable) as caught:
         read(content + bytes(100))
     assert ("видео" in str(caught.value)) == (content in VIDEOS)

@@ -26,6 +26,10 @@ def test_safe_names():
         "  ": "photo",
         "": "photo",
         "я" * 300: "я" * 120,
+        "😺" * 300: "😺" * 60,
+        "Con": "Con_",
+        "aux.кот": "aux_.кот",
+        "console": "console",
     }
     assert {name: safe_name(name) for name in names} == names
 

@@ -235,8 +235,3 @@ def test_place_of_the_cache(monkeypatch, tmp_path):
     monkeypatch.delenv("LABKIT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert "labkit" in str(cache_folder())
-
-
-def test_without_torch(good):
-    """Who lists or verifies downloads does not wait for torch."""
-    assert start(good, "print('torch' in sys.modules)").communicate()[0].strip() == "False"
