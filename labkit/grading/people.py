@@ -14,8 +14,11 @@ from labkit.locale import text
 __all__ = ["Person", "Works", "folded", "person_of", "stem_of", "works"]
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(_|$)")
-_CANVAS = re.compile(r"(?P<name>[^\W\d_]+)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)_\d+_.+", re.IGNORECASE)
-_CLASSROOM = "-submissions"
+_CANVAS = re.compile(
+    r"(?!variant_)(?P<name>[^\W\d_]([^\W\d_]|[-'’. ])*)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)_\d+_.+",
+    re.IGNORECASE,
+)
+_CLASSROOM = re.compile(r"(?P<lab>.+)-(submissions|\d\d-\d\d-\d{4}(-\d\d){3})")
 _AGAIN = re.compile(r"( ?\(\d+\)| ?[-–—] ?(копия|copy)( ?\(?\d+\)?)?)+$", re.IGNORECASE)
 
 
@@ -34,7 +37,8 @@ def person_of(file: str) -> Person | None:
     """Who handed a file in, by its path; None where no learning system has laid it there.
 
     Moodle names a folder or, without folders, a file `Name_PARTICIPANT_assignsubmission_file_`, Canvas a file
-    `name_[LATE_]USER_SUBMISSION_file`; `gh classroom clone` makes a folder `LAB-submissions/LAB-user`.
+    `name_[LATE_]USER_SUBMISSION_file`; `gh classroom clone` makes a folder `LAB-submissions/LAB-user`, GitHub's
+    assistant `LAB-MM-DD-YYYY-HH-MM-SS/LAB-user`.
 
     >>> person_of("Иванов Пётр_512_assignsubmission_file_/отчёт.html")
     Person(system='moodle', id='512', name='Иванов Пётр', late=False)
@@ -46,9 +50,9 @@ def person_of(file: str) -> Person | None:
     if found := _CANVAS.fullmatch(parts[-1]):
         return Person("canvas", found["id"], found["name"], bool(found["late"]))
     for around, part in zip(parts, parts[1:], strict=False):
-        lab = around.removesuffix(_CLASSROOM)
-        if lab != around and part.startswith(f"{lab}-"):
-            name = part.removeprefix(f"{lab}-")
+        found = _CLASSROOM.fullmatch(around)
+        if found and part.startswith(f"{found['lab']}-"):
+            name = part.removeprefix(f"{found['lab']}-")
             return Person("github", name, name)
     return None
 

@@ -14,22 +14,23 @@ from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import decoded
+from labkit.io.sources import shown
 from labkit.locale import text
 from labkit.variants import find_variant
 
 __all__ = ["Roster", "Student", "read_csv", "read_roster"]
 
 _MOODLE = {
-    "id": ("Identifier", "Идентификатор"),
-    "name": ("Full name", "Полное имя"),
-    "email": ("Email address", "Адрес электронной почты"),
-    "at": ("Last modified (submission)", "Последнее изменение (ответ)"),
-    "mark": ("Grade", "Оценка"),
-    "feedback": ("Feedback comments", "Отзыв в виде комментария"),
+    "id": ("identifier", "идентификатор"),
+    "name": ("full name", "полное имя"),
+    "email": ("email address", "адрес электронной почты"),
+    "at": ("last modified (submission)", "последнее изменение (ответ)"),
+    "mark": ("grade", "оценка"),
+    "feedback": ("feedback comments", "отзыв в виде комментария"),
 }
-_CANVAS = {"name": ("Student",), "id": ("ID",), "email": ("SIS Login ID",), "group": ("Section",)}
-_CANVAS_FIXED = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Integration ID", "Root Account")
-_MORE = {"group": ("Group", "Группа"), "variant": ("Variant", "Вариант")}
+_CANVAS = {"name": ("student",), "id": ("id",), "email": ("sis login id",), "group": ("section",)}
+_CANVAS_FIXED = ("student", "id", "sis user id", "sis login id", "section", "integration id", "root account")
+_MORE = {"group": ("group", "группа"), "variant": ("variant", "вариант")}
 """Columns of either table, by what they hold; the last two an instructor adds."""
 
 
@@ -95,7 +96,7 @@ def _known(row: Row, student: Student | None) -> Row:
 
 def read_csv(content: bytes) -> list[list[str]]:
     """The cells of a CSV as Moodle, Canvas, this kit or Excel wrote it; csv.Error where it is none."""
-    table = decoded(content)
+    table = re.sub(r"\A\ufeff?sep=.\r?\n", "", decoded(content))  # a line of Excel's own
     separator = max(";,\t", key=table.partition("\n")[0].count)
     return list(csv.reader(io.StringIO(table, newline=""), delimiter=separator))
 
@@ -106,25 +107,27 @@ def read_roster(path: Path) -> Roster:
         head, *lines = [row for row in read_csv(path.read_bytes()) if any(row)] or [[]]
     except (OSError, csv.Error) as error:
         raise LabkitError(text("roster.unreadable", path=path, error=one_line(error))) from error
-    head = [title.strip() for title in head]
+    titles, head = [title.strip() for title in head], [" ".join(title.casefold().split()) for title in head]
     lines = [[*line, *[""] * len(head)][: len(head)] for line in lines]
     if all(_at(head, _MOODLE[key]) >= 0 for key in ("id", "name", "mark")):
         system, places = "moodle", {key: _at(head, titles) for key, titles in _MOODLE.items()}
-    elif _at(head, ("Student",)) == 0 and _at(head, ("ID",)) > 0:
+    elif all(_at(head, _CANVAS[key]) >= 0 for key in ("id", "name")):
         system, places = "canvas", {key: _at(head, titles) for key, titles in _CANVAS.items()}
         fixed = (*_CANVAS_FIXED, *chain(*_MORE.values()))
         marks = [n for n, title in enumerate(head) if title not in fixed]
         marks = [n for n in marks if re.search(r"\(\d+\)$", head[n])] or marks  # sums, which are read only, have no id
         places["mark"] = marks[0] if marks else -1
         if len(marks) != 1:
-            raise LabkitError(text("roster.columns", path=path, columns=", ".join(head[n] for n in marks[:10]) or "—"))
+            raise LabkitError(
+                text("roster.columns", path=path, columns=", ".join(titles[n] for n in marks[:10]) or "—")
+            )
     else:
-        raise LabkitError(text("roster.unknown_table", path=path, head=", ".join(head)[:200]))
+        raise LabkitError(text("roster.unknown_table", path=path, head=shown(", ".join(titles)[:200])))
     places |= {key: n for key, titles in _MORE.items() if (n := _at(head, titles)) >= 0}
     students = [_student(n, line, places) for n, line in enumerate(lines)]
     students = [one for one in students if one.id or system == "moodle"]  # "Points Possible" is Canvas's second line
     table = tuple(map(tuple, lines))
-    return Roster(system, tuple(head), table, tuple(students), places["mark"], places.get("feedback", -1))
+    return Roster(system, tuple(titles), table, tuple(students), places["mark"], places.get("feedback", -1))
 
 
 def _at(head: Sequence[str], titles: Sequence[str]) -> int:

@@ -6,12 +6,13 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from labkit.grading.rows import Row
 from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import decoded
 from labkit.locale import number, text
 from labkit.report.answers import words
 from labkit.report.checks import NAMES
@@ -70,7 +71,7 @@ class Rubric:
 def read_rubric(path: Path) -> Rubric:
     """Points from a TOML file. LabkitError names what in it is not known, or no number."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = tomllib.loads(decoded(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise LabkitError(text("rubric.unreadable", path=path, error=one_line(error))) from error
     points = {name: table.pop(name, {}) for name in ("checks", "questions")}
@@ -80,10 +81,14 @@ def read_rubric(path: Path) -> Rubric:
     wrong += [name for part, names in points.items() for name in names if name not in valid[part]]
     given = table.pop("deadline", None)
     deadline = moment(given) if isinstance(given, str) else given
+    if type(deadline) is date:  # the whole of the day
+        deadline = datetime.combine(deadline, time.max)
     if given is not None and not isinstance(deadline, datetime):
         wrong.append("deadline")
     wrong += [name for name in table if name not in ("maximum", "minimum", "late")]
     wrong += [name for part in (table, *points.values()) for name, value in part.items() if not _points(value)]
+    if not wrong and table.get("minimum", 0) > table.get("maximum", 0):
+        wrong = ["minimum"] if "maximum" in table else []
     if wrong or "maximum" not in table:
         known = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
         raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=known))
@@ -91,7 +96,7 @@ def read_rubric(path: Path) -> Rubric:
 
 
 def _points(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= 1e6
+    return type(value) in (int, float) and 0 <= value <= 1e6
 
 
 def moment(at: str) -> datetime | None:

@@ -17,7 +17,7 @@ from labkit.grading.workers import SECONDS, Lost, done
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import some
 from labkit.io.kit import KIT_IMAGES
-from labkit.locale import plural, text
+from labkit.locale import percent, plural, text
 
 __all__ = ["SAME", "compare", "compared"]
 
@@ -172,8 +172,8 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
     by_answers = _grouped({other: common[other].answers for other in others})
     if whole or by_answers:
-        percent = [f"{_called(rows[other])} ({common[other].text:.0%})" for other in whole]
-        sentences = [text("pairs.text", files=_some(percent))] if whole else []
+        parts = [f"{_called(rows[other])} ({percent(common[other].text)})" for other in whole]
+        sentences = [text("pairs.text", files=_some(parts))] if whole else []
         for questions, group in by_answers:
             asked = _some([_asked(row, question) for question in questions])
             sentences.append(text("pairs.answers", questions=asked, files=files(group)))

@@ -31,7 +31,7 @@ _ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 2000
 """Of a zip in a zip; of all files of a zip, those of the zips in it included, and how many these may be."""
 
 _REPORTS = (".html", ".htm", ".ipynb")
-_COMPANIONS = (*IMAGE_SUFFIXES, ".csv", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
+_COMPANIONS = (*IMAGE_SUFFIXES, ".css", ".csv", ".js", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
 """What may lie beside a report and is none by mistake, but where its name says that it was one: `.html.txt`."""
 
 _SILENT = {*SILENT_NAMES, ".ds_store", ".git", ".github", ".gitignore", ".ipynb_checkpoints", KEPT}
@@ -68,8 +68,12 @@ def find_sources(folder: Path) -> list[Source]:
     Links are not followed; one that leads out of the folder is told. A table of grades is no report.
     """
     inside = os.path.realpath(folder)
-    sources: list[tuple[list, Source]] = []
-    for root, folders, files in os.walk(folder):
+    found: dict[Path, str | None] = {}
+
+    def closed(error: OSError) -> None:
+        found[Path(error.filename)] = text("submission.unreadable", error=error.strerror)
+
+    for root, folders, files in os.walk(folder, onerror=closed):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         passed = WRITTEN if (table := KEPT in folders) else ()
         folders[:], files = ([n for n in names if n not in passed and not _silent(n)] for names in (folders, files))
@@ -79,18 +83,18 @@ def find_sources(folder: Path) -> list[Source]:
             out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
             if path.is_symlink() and not out and path.exists():
                 continue
-            problem = None
+            found[path] = None
             if out:
-                problem = text("submission.link")
+                found[path] = text("submission.link")
             elif not name:
-                problem = text("submission.empty_folder")
+                found[path] = text("submission.empty_folder")
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
-                problem = text("photos.not_file")
+                found[path] = text("photos.not_file")
             elif path.suffix.lower() not in (*_REPORTS, ".zip"):
-                problem = str(_foreign(name))
-            file = path.relative_to(folder)
-            sources.append(([natural(part) for part in file.parts], Source(_shown(file.as_posix()), path, (), problem)))
-    return distinct([source for _, source in sorted(sources, key=lambda row: row[0])])
+                found[path] = str(_foreign(name))
+    files = {path.relative_to(folder): path for path in found}
+    order = sorted(files, key=lambda file: [natural(part) for part in file.parts])
+    return distinct([Source(_shown(file.as_posix()), files[file], (), found[files[file]]) for file in order])
 
 
 def _foreign(name: str) -> Unreadable:

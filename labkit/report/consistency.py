@@ -111,7 +111,7 @@ def _same(result: dict[str, Any], item: dict[str, Any], labels: LabelSet | None)
     height, width = result["size"]
     try:
         shown = {s["id"]: s for s in item["segments"]}
-        if item["photo_size"] != [width, height] or shown.keys() != {s["id"] for s in result["segments"]}:
+        if item["photo_size"] != [width, height] or sorted(shown) != sorted(s["id"] for s in result["segments"]):
             return False
         for segment in result["segments"]:
             one, label = shown[segment["id"]], segment["label_id"]

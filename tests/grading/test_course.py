@@ -299,19 +299,23 @@ def test_names_are_hidden_until_marks_are_saved(open_page, course):
 
 
 def test_names_in_texts_are_hidden_too(open_page, sample, tmp_path):
-    """Who signs the conclusions or an answer is not known by that, in whatever case."""
-    signed = "Выполнила ИВАНОВА Анна; спасибо Анне Ивановой. "
+    """Who signs the conclusions, an answer or a photo's file is not known by that, in whatever case and alphabet."""
+    signed, named = "Выполнила ИВАНОВА Анна; спасибо Анне Ивановой. ", "ivanova_anna_1"
 
     def sign(data):
         data["conclusions"] = signed + data["conclusions"]
         data["answers"][0]["answer"] += signed
+        data["photos"][0]["name"] = named
+        data["results"][1]["photo"] = "Кот Ивановой"
+        data["made_by"] |= {"weights": "ivanova.safetensors", "sha256": "0" * 64}
 
     (tmp_path / "а.html").write_text(resealed(sample.page, sign), "utf-8")
     grade(tmp_path, recompute=False, anonymous=True)
     page = opened(open_page, (None, tmp_path / "grades"))
     page.get_by_role("button", name=text("gradebook.expand_all")).click()
-    shown = page.locator("main").inner_text().casefold()
-    assert "спасибо … …" in shown and not [name for name in ("иванов", "анна", "анне") if name in shown]
+    shown = page.locator("main").inner_html().casefold()
+    assert "спасибо … …" in shown and not re.findall("иванов|анн[ае]|ivanova?|anna", shown)
+    assert text("gradebook.photo", number=1) in shown
 
 
 def test_a_page_that_is_opened_reaches_no_marks(open_page, course):

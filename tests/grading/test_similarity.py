@@ -141,7 +141,7 @@ def test_the_same_text():
     words = mine.split()
     copied = " ".join(words[:50]).upper() + ".\n\n" + prose(3, 8)
     rows = told([row("а", conclusions=mine), row("б", conclusions=copied), row("в", conclusions=other)])
-    assert rows["а"] == [("same_text", text("pairs.text", files="б (72%)"), ("б",))]
+    assert rows["а"] == [("same_text", text("pairs.text", files="б (72\xa0%)"), ("б",))]
     assert rows["б"][0][2] == ("а",) and rows["в"] == []
     short = told([row("а", conclusions="Сеть работает хорошо."), row("б", conclusions="Сеть работает хорошо.")])
     assert short == {"а": [], "б": []}

@@ -1,7 +1,9 @@
 """Handed-in files: what is found in a folder and its zips, and what is refused."""
 
+import errno
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 from handed_in import zip_of
@@ -49,6 +51,21 @@ def test_finds_files(tmp_path):
         **dict.fromkeys(("никуда.html", "труба.html"), text("photos.not_file")),
     }
     assert [source.file for source in found if source.companion] == ["фото.jpg"]
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    """Whoever's it is, nobody is left out in silence."""
+    (tmp_path / "Ким Анна").mkdir()
+    scandir = os.scandir
+
+    def scan(path):
+        if Path(path).name == "Ким Анна":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    told = text("submission.unreadable", error="Permission denied")
+    assert [(one.file, one.problem) for one in find_sources(tmp_path)] == [("Ким Анна", told)]
 
 
 @pytest.mark.parametrize("encoding", [None, "cp866", "cp1251", "utf-8"])
