@@ -111,9 +111,9 @@ def headings(prose: str) -> list[str]:
 def made_by(data: dict[str, Any], *results: dict[str, Any]) -> dict[str, Any]:
     """How these results of a report were made, all of them unless some are given.
 
-    What they say otherwise than their report, they say themselves; a field in which they differ has all values, which is
-    no model's. Embedded weights without a name are known by their hash. Weights of the catalogue know the classes that
-    it says, others VOC's where they name none that there are; only SAM, whose results are all by SAM, has none.
+    What they say otherwise than their report, they say themselves; a field in which they differ has all its values:
+    that is no model's. Embedded weights without a name are known by their hash. Weights of the catalogue know the
+    classes that it says, others VOC's where they name none that there are; only SAM, of all results, has none.
     """
     made = [data["made_by"] | result["made_by"] for result in results or data["results"]] or [data["made_by"]]
     common = data["made_by"] | (made[0] if results else {})

@@ -250,6 +250,9 @@ def test_every_viewer_and_every_table_counts(sample):
     told = [text("consistency.masks", name=one.data["results"][0]["photo"])]
     assert disagreements(one.data, one.items, one.page) == []
     assert disagreements(one.data, [*one.items, other], one.page) == told
+    photo = one.items[1]["photo"]
+    told = [text("consistency.photo", name=one.data["results"][0]["photo"])]
+    assert disagreements(one.data, [*one.items, {**one.items[0], "photo": photo}], one.page) == told
     better = one.data["summary"].replace("0.", "1.").replace("%", "9%")
     assert better != one.data["summary"]
     assert disagreements(one.data, one.items, f"<pre>{better}</pre>{one.page}") != []
