@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = [
-    "Asked",
     "as_prose",
     "asked_by",
     "gone",
@@ -171,8 +170,7 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
 
 def _alike(words: str, others: str) -> bool:
     """Whether an answer is another one, small changes apart."""
-    long = min(len(words), len(others)) >= _MIN_ALIKE
-    return words == others or (long and fuzz.ratio(words, others) >= _ALIKE)
+    return words == others or (min(len(words), len(others)) >= _MIN_ALIKE and fuzz.ratio(words, others) >= _ALIKE)
 
 
 def _stands_in(words: str, question: str) -> bool:
@@ -194,7 +192,7 @@ def untrue(data: dict[str, Any]) -> list[str]:
         fits = [[_is_of(line, *one) for one in own] for line in told.get(result["photo"], [])]
         if not all(map(any, fits)) or not all(any(line[n] for line in fits) for n in range(least)):
             wrong.append(result["photo"])
-    return [text("facts.table", names=some(wrong, 5))] if wrong else []
+    return _sentences(table=wrong)
 
 
 def _told(data: dict[str, Any]) -> dict[str, list[tuple[str, float, float]]]:
@@ -223,30 +221,34 @@ def unseen(data: dict[str, Any], page: str) -> list[str]:
     `page` are the words of the page (`as_prose`).
     """
     words = f" {' '.join(_shown(page))} "
-    gone = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
-    sentences = [text("facts.answers", names=some(gone, 5))] if gone else []
-    if not _in(data["conclusions"], words):
-        sentences.append(text("facts.conclusions"))
-    return sentences
+    answers = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
+    return _sentences(answers=answers, conclusions=[] if _in(data["conclusions"], words) else [""])
 
 
 def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str]) -> list[str]:
     """What is not in a report that has these sections and carries these photos, a sentence each: sections and questions
     of the notebook, photos.
     """
-    there = "\n".join(map(_folded, sections))
-    absent = {
-        "sections": [titled(one) for one in asked_by(data["variant_number"]).sections if _folded(one) not in there],
-        "questions": list(map(titled, _absent(data))),
-        "photos": [photo["name"] for photo in data["photos"] if photo["name"] not in photos],
-    }
+    return _sentences(
+        sections=list(map(titled, _missing(asked_by(data["variant_number"]).sections, sections))),
+        questions=list(map(titled, _absent(data))),
+        photos=[photo["name"] for photo in data["photos"] if photo["name"] not in photos],
+    )
+
+
+def _sentences(**absent: list[str]) -> list[str]:
     return [text(f"facts.{what}", names=some(names, 5)) for what, names in absent.items() if names]
 
 
 def _absent(data: dict[str, Any]) -> list[str]:
     """The questions of the notebook that the report does not have."""
-    there = "\n".join(_folded(row["question"]) for row in data["answers"])
-    return [question for question in asked_by(data["variant_number"]).questions if _folded(question) not in there]
+    return _missing(asked_by(data["variant_number"]).questions, [row["question"] for row in data["answers"]])
+
+
+def _missing(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
+    """Those texts that are in none of the others."""
+    known = "\n".join(map(_folded, there))
+    return [one for one in wanted if _folded(one) not in known]
 
 
 def as_prose(page: str) -> str:
