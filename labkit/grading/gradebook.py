@@ -164,7 +164,8 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
 
 def _record(row: Row, earlier: Mark | None = None) -> dict[str, Any]:
     """A row as the page has it."""
-    photos = tuple(replace(one, look=None, thumbnail=_thumbnail(one.thumbnail)) for one in row.photos)
+    shown = (one.thumbnail if _THUMBNAIL.fullmatch(one.thumbnail or "") else None for one in row.photos)
+    photos = tuple(replace(one, look=None, thumbnail=own) for one, own in zip(row.photos, shown, strict=True))
     return {
         **asdict(replace(row, photos=photos, remarks=_remarks(row))),
         "iou": row.iou,
@@ -188,10 +189,6 @@ def _address(link: str | None) -> str | None:
     if not link or link.startswith(("/", "\\")) or ":" in link.split("/")[0]:
         return None
     return quote(link, safe="/%", errors="replace")
-
-
-def _thumbnail(address: str | None) -> str | None:
-    return address if address and _THUMBNAIL.fullmatch(address) else None
 
 
 def _date(date: str) -> str:

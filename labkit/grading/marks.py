@@ -107,9 +107,8 @@ def read_earlier(page: Path, table: Path) -> dict[str, Mark]:
 
 def _block(path: Path, name: str) -> Any:
     """What a page holds as JSON under this name; nothing where there is no such page, or it is damaged."""
-    with suppress(OSError, ValueError, RecursionError):
-        block = re.search(_BLOCK.format(name), path.read_text(encoding="utf-8"), re.DOTALL)
-        return json.loads(block[1]) if block else {}
+    with suppress(OSError, ValueError, RecursionError, TypeError):
+        return json.loads(re.search(_BLOCK.format(name), path.read_text(encoding="utf-8"), re.DOTALL)[1])
     return {}
 
 
@@ -139,10 +138,8 @@ def read_table(path: Path, known: Mapping[str, Mark] | None = None) -> dict[str,
     with suppress(OSError, ValueError, csv.Error):
         changed = path.stat().st_mtime * 1000
         head, *rows = read_csv(path.read_bytes())
-        names = [
-            in_each_language(text, f"gradebook.{name}").values() for name in ("student", "mark", "comment", "file")
-        ]
-        places = [[title in titles for title in head].index(True) for titles in (*names, ("sha256",))]
+        named = [in_each_language(text, f"gradebook.{key}").values() for key in ("student", "mark", "comment", "file")]
+        places = [[title in titles for title in head].index(True) for titles in (*named, ("sha256",))]
         for row in rows:
             if len(row) <= max(places):
                 continue

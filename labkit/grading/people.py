@@ -89,15 +89,11 @@ def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
     beside: list[Beside] = []
     for (kind, key), group in groups.items():
         if key in readable or (kind == "file" and all(source.companion for source, _ in group)):
-            beside += map(_beside, (row for _, row in group))
+            beside += [Beside(row.file, row.problem or "") for _, row in group]
         else:
             made += [_rubbish(group)] if kind == "zip" else _merged(group)
     order = {row.file: n for n, row in enumerate(rows)}
     return Works(sorted(made, key=lambda row: order.get(row.file, 0)), beside)
-
-
-def _beside(row: Row) -> Beside:
-    return Beside(row.file, row.problem or "")
 
 
 def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
@@ -108,7 +104,7 @@ def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
     if len(group) == 1 and not source.companion:
         return replace(first, problem=problem)
     zip_ = first.file[: first.file.lower().index(".zip") + 4]
-    return Row(zip_, problem=problem, beside=tuple(_beside(row) for _, row in group))
+    return Row(zip_, problem=problem, beside=tuple(Beside(row.file, row.problem or "") for _, row in group))
 
 
 def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
@@ -119,13 +115,13 @@ def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
             who = row.who or folded(row.student, row.group) or f"file:{stem_of(row.file)}"
             good[who].append(replace(row, who=who))
     bad = sorted((row for _, row in group if row.problem is not None), key=lambda row: row.file)
+    others = tuple(Beside(row.file, row.problem or "") for row in bad)
     if not good:
         main = next((row for source, row in group if not source.companion), None)
         lone = main or replace(bad[0], problem=text("submission.no_report"))
-        rest = tuple(_beside(row) for row in bad if row is not main)
+        rest = tuple(one for one in others if main is None or one.file != main.file)
         return [replace(lone, who=lone.who or f"file:{stem_of(lone.file)}", beside=rest)]
     made = []
-    others = tuple(map(_beside, bad))
     for same in good.values():
         main, *rest = sorted(same, key=_worth, reverse=True)
         again = tuple(Beside(row.file, _again(row, main), row.link) for row in rest)

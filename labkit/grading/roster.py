@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,21 @@ from labkit.variants import find_variant
 
 __all__ = ["Roster", "Student", "read_csv", "read_roster"]
 
-_MOODLE = {
-    "id": ("identifier", "идентификатор"),
-    "name": ("full name", "полное имя"),
-    "email": ("email address", "адрес электронной почты"),
-    "at": ("last modified (submission)", "последнее изменение (ответ)"),
-    "mark": ("grade", "оценка"),
-    "feedback": ("feedback comments", "отзыв в виде комментария"),
+_COLUMNS = {
+    "moodle": {
+        "id": ("identifier", "идентификатор"),
+        "name": ("full name", "полное имя"),
+        "mark": ("grade", "оценка"),
+        "email": ("email address", "адрес электронной почты"),
+        "at": ("last modified (submission)", "последнее изменение (ответ)"),
+        "feedback": ("feedback comments", "отзыв в виде комментария"),
+    },
+    "canvas": {"id": ("id",), "name": ("student",), "email": ("sis login id",), "group": ("section",)},
 }
-_CANVAS = {"name": ("student",), "id": ("id",), "email": ("sis login id",), "group": ("section",)}
-_CANVAS_FIXED = ("student", "id", "sis user id", "sis login id", "section", "integration id", "root account")
 _MORE = {"group": ("group", "группа"), "variant": ("variant", "вариант")}
 """Columns of either table, by what they hold; the last two an instructor adds."""
+
+_CANVAS_FIXED = {"student", "id", "sis user id", "sis login id", "section", "integration id", "root account"}
 
 
 @dataclass(frozen=True)
@@ -109,21 +111,20 @@ def read_roster(path: Path) -> Roster:
         raise LabkitError(text("roster.unreadable", path=path, error=one_line(error))) from error
     titles, head = [title.strip() for title in head], [" ".join(title.casefold().split()) for title in head]
     lines = [[*line, *[""] * len(head)][: len(head)] for line in lines]
-    if all(_at(head, _MOODLE[key]) >= 0 for key in ("id", "name", "mark")):
-        system, places = "moodle", {key: _at(head, titles) for key, titles in _MOODLE.items()}
-    elif all(_at(head, _CANVAS[key]) >= 0 for key in ("id", "name")):
-        system, places = "canvas", {key: _at(head, titles) for key, titles in _CANVAS.items()}
-        fixed = (*_CANVAS_FIXED, *chain(*_MORE.values()))
-        marks = [n for n, title in enumerate(head) if title not in fixed]
-        marks = [n for n in marks if re.search(r"\(\d+\)$", head[n])] or marks  # sums, which are read only, have no id
-        places["mark"] = marks[0] if marks else -1
-        if len(marks) != 1:
-            raise LabkitError(
-                text("roster.columns", path=path, columns=", ".join(titles[n] for n in marks[:10]) or "—")
-            )
-    else:
+    tables = {system: {key: _at(head, columns) for key, columns in one.items()} for system, one in _COLUMNS.items()}
+    system, places = next(
+        (one for one in tables.items() if min(one[1]["id"], one[1]["name"], one[1].get("mark", 0)) >= 0), ("", {})
+    )
+    if not system:
         raise LabkitError(text("roster.unknown_table", path=path, head=shown(", ".join(titles)[:200])))
-    places |= {key: n for key, titles in _MORE.items() if (n := _at(head, titles)) >= 0}
+    places |= {key: n for key, columns in _MORE.items() if (n := _at(head, columns)) >= 0}
+    if system == "canvas":
+        marks = [n for n, title in enumerate(head) if title not in _CANVAS_FIXED and n not in places.values()]
+        marks = [n for n in marks if re.search(r"\(\d+\)$", head[n])] or marks  # sums, which are read only, have no id
+        if len(marks) != 1:
+            columns = ", ".join(titles[n] for n in marks[:10]) or "—"
+            raise LabkitError(text("roster.columns", path=path, columns=columns))
+        (places["mark"],) = marks
     students = [_student(n, line, places) for n, line in enumerate(lines)]
     students = [one for one in students if one.id or system == "moodle"]  # "Points Possible" is Canvas's second line
     table = tuple(map(tuple, lines))

@@ -76,22 +76,20 @@ def read_rubric(path: Path) -> Rubric:
         raise LabkitError(text("rubric.unreadable", path=path, error=one_line(error))) from error
     points = {name: table.pop(name, {}) for name in ("checks", "questions")}
     wrong = [name for name, part in points.items() if not isinstance(part, dict)]
-    points |= {name: {} for name in wrong}
-    valid = {"checks": NAMES, "questions": ("all", *map(str, range(1, 1000)))}
-    wrong += [name for part, names in points.items() for name in names if name not in valid[part]]
+    parts = {"": table, **points, **dict.fromkeys(wrong, {})}
+    valid = {"": ("maximum", "minimum", "late"), "checks": NAMES, "questions": ("all", *map(str, range(1, 1000)))}
     given = table.pop("deadline", None)
     deadline = moment(given) if isinstance(given, str) else given
     if type(deadline) is date:  # the whole of the day
         deadline = datetime.combine(deadline, time.max)
     if given is not None and not isinstance(deadline, datetime):
         wrong.append("deadline")
-    wrong += [name for name in table if name not in ("maximum", "minimum", "late")]
-    wrong += [name for part in (table, *points.values()) for name, value in part.items() if not _points(value)]
-    if not wrong and table.get("minimum", 0) > table.get("maximum", 0):
-        wrong = ["minimum"] if "maximum" in table else []
-    if wrong or "maximum" not in table:
+    wrong += [name for key, part in parts.items() for name in part if name not in valid[key] or not _points(part[name])]
+    if not wrong and not table.get("minimum", 0) <= table.get("maximum", -1):
+        wrong = ["minimum" if "maximum" in table else "maximum"]
+    if wrong:
         known = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
-        raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=known))
+        raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong), valid=known))
     return Rubric(**table, **points, deadline=deadline)
 
 

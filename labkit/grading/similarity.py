@@ -82,21 +82,17 @@ def _photos(
     pairs = alike([photo.look for _, photo in photos] + list(kit.values()), owners)
     taken = {one for one, other in pairs if owners[other] < 0}
     taken |= {place for place, (_, photo) in enumerate(photos) if photo.sha256 in kit}
-    of_kit: dict[int, list[str]] = defaultdict(list)
     by_hash: dict[str, set[int]] = defaultdict(set)
-    for place, (n, photo) in enumerate(photos):
-        if place in taken:
-            of_kit[n].append(photo.name)
-        else:
-            by_hash[photo.sha256].add(n)
-    others = [by_hash[photo.sha256] - {n} for n, photo in photos]
-    for one, other in pairs:
-        if owners[other] >= 0:
-            others[one].add(owners[other])
-            others[other].add(owners[one])
-    for place, (n, photo) in enumerate(photos):
-        for other in others[place] if place not in taken else ():
-            common[n][other].photos += (photo.name,)
+    for n, photo in photos:
+        by_hash[photo.sha256].add(n)
+    same = {(place, other) for place, (_, photo) in enumerate(photos) for other in by_hash[photo.sha256]}
+    same |= {match for one, other in pairs for match in ((one, owners[other]), (other, owners[one]))}
+    for place, other in sorted(same):
+        if place < len(photos) and place not in taken and other not in (-1, owners[place]):
+            common[owners[place]][other].photos += (photos[place][1].name,)
+    of_kit: dict[int, list[str]] = defaultdict(list)
+    for place in sorted(taken):
+        of_kit[owners[place]].append(photos[place][1].name)
     return of_kit
 
 
@@ -113,10 +109,9 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
         if share := whole[n].alike(whole[other]):
             common[n][other].text = common[other][n].text = share
             continue
-        for question in sorted(parts[n].keys() & parts[other].keys()):
-            if parts[n][question].alike(parts[other][question]):
-                common[n][other].answers += (question,)
-                common[other][n].answers += (question,)
+        both = sorted(parts[n].keys() & parts[other].keys())
+        if same := tuple(question for question in both if parts[n][question].alike(parts[other][question])):
+            common[n][other].answers = common[other][n].answers = same
 
 
 @dataclass(frozen=True)
