@@ -149,8 +149,11 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     said: list[str] = []
 
     def once(prose: str, question: str = "") -> str:
-        words = _folded(prose)[:_MAX_COMPARED]
-        again = any(_alike(words, before) for before in said) or _stands_in(words, _folded(question))
+        words, asked = _folded(prose)[:_MAX_COMPARED], _folded(question)
+        long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
+        again = words in said or any(fuzz.ratio(words, one) >= _ALIKE for one in long)
+        if _MIN_COPIED < len(words) <= len(asked):
+            again = again or fuzz.partial_ratio(words, asked) >= _ALIKE
         said.append(words)
         return "" if again else prose
 
@@ -166,15 +169,6 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
         "conclusions": once(data["conclusions"]),
         "run": {**data["run"], "cells": max(data["run"]["cells"], asked.cells)},
     }
-
-
-def _alike(words: str, others: str) -> bool:
-    """Whether an answer is another one, small changes apart."""
-    return words == others or (min(len(words), len(others)) >= _MIN_ALIKE and fuzz.ratio(words, others) >= _ALIKE)
-
-
-def _stands_in(words: str, question: str) -> bool:
-    return _MIN_COPIED < len(words) <= len(question) and fuzz.partial_ratio(words, question) >= _ALIKE
 
 
 def untrue(data: dict[str, Any]) -> list[str]:

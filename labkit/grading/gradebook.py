@@ -102,12 +102,9 @@ def _returned(
 
 def _rendered(name: str, /, **values: Any) -> str:
     pages = Environment(loader=PackageLoader("labkit.grading"), autoescape=True, keep_trailing_newline=True)
-    pages.filters |= {"sha256": _hash, "json": lambda data: Markup(script_json(data))}
+    pages.filters["sha256"] = lambda part: f"sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}"
+    pages.filters["json"] = lambda data: Markup(script_json(data))
     return pages.get_template(f"{name}.html.j2").render(language=language(), text=text, **values)
-
-
-def _hash(content: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def _book(page: Path, rows: Sequence[Row]) -> dict[str, str]:

@@ -114,18 +114,13 @@ def _block(path: Path, name: str) -> Any:
 
 def read_page(path: Path) -> dict[str, Mark]:
     """The marks in a `grades.html`, by key; none where there is no such page."""
+    marks = {}
     with suppress(AttributeError, KeyError, TypeError):
-        return {
-            key: Mark(one["mark"], one["comment"], one["at"], str(one.get("who", "")), str(one.get("name", "")))
-            for key, one in _block(path, "marks").get("marks", {}).items()
-            if _valid(**one)
-        }
-    return {}
-
-
-def _valid(mark: Any, comment: Any, at: Any, **_: Any) -> bool:
-    strings = isinstance(mark, str) and isinstance(comment, str) and _NUMBER.fullmatch(mark) is not None
-    return strings and type(at) in (int, float) and math.isfinite(at)
+        for key, one in _block(path, "marks")["marks"].items():
+            mark, comment, at = one["mark"], one["comment"], one["at"]
+            if _NUMBER.fullmatch(mark) and isinstance(comment, str) and type(at) in (int, float) and math.isfinite(at):
+                marks[key] = Mark(mark, comment, at, str(one.get("who", "")), str(one.get("name", "")))
+    return marks
 
 
 def read_table(path: Path, known: Mapping[str, Mark] | None = None) -> dict[str, Mark]:

@@ -123,8 +123,9 @@ def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
         return [replace(lone, who=lone.who or f"file:{stem_of(lone.file)}", beside=rest)]
     made = []
     for same in good.values():
-        main, *rest = sorted(same, key=_worth, reverse=True)
-        again = tuple(Beside(row.file, _again(row, main), row.link) for row in rest)
+        # the latest, as a page, and without a browser's `(1)`
+        main = max(same, key=lambda row: (row.date, row.file[-6:].lower() != ".ipynb", -len(row.file)))
+        again = tuple(Beside(row.file, _again(row, main), row.link) for row in same if row is not main)
         made.append(replace(main, beside=(*again, *others)))
         others = ()
         named = main.who.startswith("moodle:") and main.student  # Canvas's name has no spaces, GitHub's is none
@@ -132,11 +133,6 @@ def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
             told = text("people.other_name", student=main.student, name=main.name)
             made[-1] = made[-1].with_remarks(Remark("person", told))
     return made
-
-
-def _worth(row: Row) -> tuple:
-    """Of one student's reports the latest, as a page, and without a browser's `(1)`."""
-    return row.date, not row.file.lower().endswith(".ipynb"), -len(row.file)
 
 
 def _again(row: Row, main: Row) -> str:

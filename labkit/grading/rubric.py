@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
 
 from labkit.grading.rows import Row
 from labkit.io.errors import LabkitError, one_line
@@ -84,17 +83,15 @@ def read_rubric(path: Path) -> Rubric:
         deadline = datetime.combine(deadline, time.max)
     if given is not None and not isinstance(deadline, datetime):
         wrong.append("deadline")
-    wrong += [name for key, part in parts.items() for name in part if name not in valid[key] or not _points(part[name])]
+    for key, part in parts.items():
+        number = {name for name, value in part.items() if type(value) in (int, float) and 0 <= value <= 1e6}
+        wrong += [name for name in part if name not in number.intersection(valid[key])]
     if not wrong and not table.get("minimum", 0) <= table.get("maximum", -1):
         wrong = ["minimum" if "maximum" in table else "maximum"]
     if wrong:
         known = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
         raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong), valid=known))
     return Rubric(**table, **points, deadline=deadline)
-
-
-def _points(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value <= 1e6
 
 
 def moment(at: str) -> datetime | None:

@@ -170,7 +170,10 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
         parts = [f"{_called(rows[other])} ({percent(common[other].text)})" for other in whole]
         sentences = [text("pairs.text", files=_some(parts))] if whole else []
         for questions, group in by_answers:
-            asked = _some([_asked(row, question) for question in questions])
+            titles = {" ".join(_words(asked)): titled(asked) for asked, _ in row.answers} | {
+                "": text("pairs.conclusions")
+            }
+            asked = _some([titles[question] for question in questions])
             sentences.append(text("pairs.answers", questions=asked, files=files(group)))
         matches = sorted({*whole, *(other for _, group in by_answers for other in group)})
         tell("same_text", _some(sentences, between="; "), matches)
@@ -195,10 +198,3 @@ def _one_person(one: Row, other: Row) -> bool:
 
 def _called(row: Row) -> str:
     return f"{row.file} ({row.name})" if row.name else row.file
-
-
-def _asked(row: Row, question: str) -> str:
-    """A question as it is written; the empty one is the conclusions."""
-    if not question:
-        return text("pairs.conclusions")
-    return titled(next(asked for asked, _ in row.answers if " ".join(_words(asked)) == question))
