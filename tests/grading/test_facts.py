@@ -48,16 +48,12 @@ def test_what_the_notebooks_ask(variant):
     assert gone(data, asked.sections, ()) == [] and "«Цель»" in gone(data, asked.sections[1:], ())[0]
 
 
-def test_deleted_questions_count(data):
-    """A question that was taken out of the notebook is one that is not answered."""
+def test_what_is_deleted_counts(data):
+    """A question that was taken out of the notebook is one that is not answered, a cell one that has not been run."""
     data["answers"] = data["answers"][:1]
     assert failed(data) == {"answers"} and len(strict(data)["answers"]) == len(asked_by(3).questions)
-
-
-def test_deleted_cells_count(data):
-    """Cells that were taken out have not been run."""
     data["run"] = {**data["run"], "cells": 1, "executed": 1}
-    assert failed(data) == {"run"}
+    assert failed(data) == {"answers", "run"}
 
 
 @pytest.mark.parametrize(

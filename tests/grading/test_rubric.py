@@ -108,22 +108,12 @@ def test_wrong_files(write, content):
         write(content)
 
 
-@pytest.mark.parametrize(
-    "clock",
-    [
-        "2026-03-20T23:59",
-        "пятница, 20 марта 2026, 23:59",
-        "20 марта 2026 г., 23:59",
-        "20.03.2026 23:59",
-        "Friday, March 20, 2026, 11:59 PM",
-    ],
-)
-def test_times(clock):
-    """As Moodle writes them, in either language, and as ISO."""
-    assert moment(clock) == moment("Friday, 20 March 2026, 11:59 PM") == datetime(2026, 3, 20, 23, 59)
+TIMES = ["2026-03-20T23:59", "пятница, 20 марта 2026, 23:59", "20 марта 2026 г., 23:59", "20.03.2026 23:59"]
+TIMES += ["Friday, March 20, 2026, 11:59 PM", "Friday, 20 March 2026, 11:59 PM"]
+NO_TIMES = ["", "-", "вчера", "32 March 2026, 10:00", "20 Foo 2026, 10:00", "20 марта 2026"]
 
 
-@pytest.mark.parametrize("at", ["", "-", "вчера", "32 March 2026, 10:00", "20 Foo 2026, 10:00", "20 марта 2026"])
-def test_no_times(at):
-    """What is none is none."""
-    assert moment(at) is None
+@pytest.mark.parametrize("at", TIMES + NO_TIMES)
+def test_times(at):
+    """As Moodle writes them, in either language, and as ISO; what is none is none."""
+    assert moment(at) == (datetime(2026, 3, 20, 23, 59) if at in TIMES else None)
