@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labkit.grading.people import folded
+from labkit.grading.facts import word_list
 from labkit.grading.rows import Remark, Row
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import decoded
@@ -61,17 +61,16 @@ class Roster:
     feedback: int = -1
 
     def places(self, rows: Sequence[Row]) -> dict[int, int]:
-        """Which row is whose: the row's number by the student's line. What a report says of itself counts only where it
-        is not in the learning system's folders, and where nobody else says the same.
+        """Which row is whose: the row's number by the student's line. What a report says of itself, be it without the
+        patronymic, counts only where it is not in the learning system's folders, and where nobody else says the same.
         """
         by_id = {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
         found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
-        names = [folded(one.name) for one in self.students]
-        said = [folded(row.name or row.student) if row.who not in by_id else "" for row in rows]
-        for student, name in zip(self.students, names, strict=True):
-            if name and student.line not in found and names.count(name) == said.count(name) == 1:
-                found[student.line] = said.index(name)
-        return found
+        names = [(one.line, set(word_list(one.name))) for one in self.students]
+        said = [(n, set(word_list(row.name or row.student))) for n, row in enumerate(rows) if row.who not in by_id]
+        pairs = [(line, n) for line, name in names for n, own in said if own == name != set() or _within(own, name)]
+        lines, numbers = (list(one) for one in zip(*pairs, strict=True)) if pairs else ([], [])
+        return {line: n for line, n in pairs if lines.count(line) == numbers.count(n) == 1} | found
 
     def checked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
@@ -85,6 +84,10 @@ class Roster:
         """Who has handed nothing in."""
         there = self.places(rows)
         return [student for student in self.students if student.line not in there]
+
+
+def _within(one: set[str], other: set[str]) -> bool:
+    return min(len(one), len(other)) > 1 and (one <= other or other <= one)
 
 
 def _known(row: Row, student: Student | None) -> Row:
