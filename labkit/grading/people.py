@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from labkit.grading.facts import word_list
@@ -57,8 +57,7 @@ def person_of(file: str) -> Person | None:
     return None
 
 
-@dataclass(frozen=True)
-class Works:
+class Works(NamedTuple):
     """All that a folder holds: a row for each student's work, and what is nobody's and no report."""
 
     rows: Sequence[Row]

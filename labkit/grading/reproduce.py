@@ -122,10 +122,8 @@ def _tasks(
     data: dict[str, Any], jpegs: dict[str, bytes], sample: Callable[[Sequence[str]], Collection[str]]
 ) -> list[_Task]:
     """The results, those to prompts first, which are cheap; then by photo, in an order that nobody has chosen."""
-    tasks = []
-    for result in data["results"] + data["prompted"]:
-        made = made_by(data, result)
-        tasks.append(_Task(result["photo"], result, made, "prompts" in made))
+    made = [(result, made_by(data, result)) for result in data["results"] + data["prompted"]]
+    tasks = [_Task(result["photo"], result, how, "prompts" in how) for result, how in made]
     usual = [task for task in tasks if not task.asked and "settings" not in task.result["made_by"]]
     dear = {task.name for task in usual if task.made_by.get("variant") == "sam"}
     dear -= set(sample(sorted(dear)))

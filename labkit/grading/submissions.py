@@ -25,7 +25,6 @@ class Submission:
     photos that it carries, by name; what can be read in it, cells included, and the headings of its sections.
     """
 
-    file: str
     data: dict[str, Any]
     items: list[dict[str, Any]]
     page: str
@@ -47,7 +46,7 @@ def read(file: str, content: bytes) -> Submission:
         run = {"cells": 0, "executed": 0, "in_order": False, "error": None}
         data = {"answers": [], "conclusions": "", "run": run, **data}
         items = viewer_items(page)
-        return Submission(file, data, items, page, edited, carried_photos(data, items), *told)
+        return Submission(data, items, page, edited, carried_photos(data, items), *told)
     except RecursionError:
         raise LabkitError(text("submission.deep")) from None
 

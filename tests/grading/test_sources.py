@@ -105,6 +105,20 @@ def test_one_budget_for_all_nested_zips(tmp_path, monkeypatch):
     assert problems.count(None) == 3 and set(problems) == {None, text("photos.zip_total", limit=2)}
 
 
+def test_a_damaged_zip_in_a_zip_costs_only_itself(tmp_path):
+    """Its neighbours are listed, and it is a row with its problem."""
+    inner = zip_of({"а.html": b"<p>" * 100})
+    made = bytearray(zip_of({"а.html": b"<p>", "б.zip": inner, "в.html": b"<p>"}))
+    made[made.index(b"PK\x03\x04", 40) + 40] ^= 0xFF
+    (tmp_path / "а.zip").write_bytes(made)
+    rows = members(Source("а.zip", tmp_path / "а.zip"))
+    assert [(one.file, one.problem is None) for one in rows] == [
+        ("а.zip/а.html", True),
+        ("а.zip/б.zip", False),
+        ("а.zip/в.html", True),
+    ]
+
+
 def test_zip_that_lies_about_its_size(tmp_path):
     """A member that would unpack to more than its header says gives no more, and is refused."""
     made = bytearray(zip_of({"а.html": bytes(9_000_000)}))
