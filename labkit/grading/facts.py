@@ -133,18 +133,19 @@ def made_by(data: dict[str, Any], *results: dict[str, Any]) -> dict[str, Any]:
 
 
 def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, Any]:
-    """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for.
+    """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for, and
+    in its order.
 
     `repeated` are the names of photos that look as others of the report do.
     """
     asked = asked_by(data["variant_number"])
     photos: list[dict[str, Any]] = []
-    known: set[str] = set()
+    seen: set[str] = set()
     for photo in data["photos"]:
         marks = {photo["name"], photo["sha256"], photo["jpeg_sha256"] or photo["sha256"]}
-        if not marks & known and photo["name"] not in repeated:
+        if not marks & seen and photo["name"] not in repeated:
             photos.append(photo)
-        known |= marks
+        seen |= marks
     names = {photo["name"] for photo in photos}
     said: list[str] = []
 
@@ -160,6 +161,9 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     answers = [{**row, "answer": once(row["answer"], row["question"])} for row in data["answers"]]
     fewer = max(0, len(asked.questions) - len(answers))
     answers += [{"question": question, "answer": ""} for question in _absent(data)[:fewer]]
+    known = list(map(_folded, asked.questions))
+    place = [next((n for n, one in enumerate(known) if one in _folded(row["question"])), len(known)) for row in answers]
+    answers = [answers[n] for n in sorted(range(len(answers)), key=place.__getitem__)]
     return {
         **data,
         "made_by": made_by(data),
