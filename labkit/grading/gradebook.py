@@ -137,21 +137,13 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
         "checks": {name: text(f"checks.{name}") for name in NAMES},
         "csv": {
             "head": head,
-            "rows": cells,
+            "lines": cells,
             "of": list(range(len(cells))),
             "mark": head.index(text("gradebook.mark")),
-            "comment": head.index(text("gradebook.comment")),
+            "feedback": head.index(text("gradebook.comment")),
             "comma": language() == "ru",
         },
-        "lms": {
-            "system": roster.system,
-            "head": list(roster.head),
-            "rows": [list(line) for line in roster.lines],
-            "of": [places.get(n) for n in range(len(roster.lines))],
-            "mark": roster.mark,
-            "comment": roster.feedback,
-            "comma": False,
-        },
+        "lms": {**asdict(replace(roster, students=())), "of": list(map(places.get, range(len(roster.lines))))},
         "absent": [[one.name, one.group, one.email] for one in roster.absent(works.rows)],
         "beside": [[one.file, one.why] for one in works.beside],
         "orphans": [[one.name, file, one.mark, one.comment] for one, file in orphans],
@@ -222,12 +214,12 @@ def _csv(table: dict[str, Any], marks: Sequence[Mark], separator: str) -> str:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=separator, lineterminator="\r\n")
     writer.writerow(table["head"])
-    for line, of in zip(table["rows"], table["of"], strict=True):
+    for line, of in zip(table["lines"], table["of"], strict=True):
         line, mark = list(line), _NOBODY if of is None else marks[of]
         if mark.mark:
-            line[table["mark"]] = _shown(mark.mark) if table["comma"] else mark.mark
-        if mark.comment and table["comment"] >= 0:
-            line[table["comment"]] = guarded(mark.comment)
+            line[table["mark"]] = _shown(mark.mark) if "comma" in table else mark.mark
+        if mark.comment and table["feedback"] >= 0:
+            line[table["feedback"]] = guarded(mark.comment)
         writer.writerow(line)
     return buffer.getvalue()
 

@@ -10,12 +10,12 @@ export function pageText({ asText, pristine }) {
 }
 
 /** A table of the data with the marks in it, as Python fills it in. */
-export function csvText({ entryOf, local, rows }, { head, rows: lines, of, mark, comment, comma }, separator) {
+export function csvText({ entryOf, local, rows }, { head, lines, of, mark, feedback, comma }, separator) {
   const cells = lines.map((line, n) => {
     if (of[n] === null) return line;
     const entry = entryOf(rows[of[n]]);
     const filled = entry.mark ? line.with(mark, comma ? local(entry.mark) : entry.mark) : line;
-    return entry.comment && comment >= 0 ? filled.with(comment, guarded(entry.comment)) : filled;
+    return entry.comment && feedback >= 0 ? filled.with(feedback, guarded(entry.comment)) : filled;
   });
   return writeCsv([head, ...cells], separator);
 }
