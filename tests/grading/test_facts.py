@@ -1,6 +1,7 @@
 """One reading of a report for all: a field that is missing or contradicts another never helps."""
 
 import copy
+from collections.abc import Callable
 
 import nbformat
 import pytest
@@ -60,49 +61,35 @@ def test_what_is_deleted_counts(data):
     assert failed(data) == {"answers", "run"}
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        lambda n: f"Сеть ошиблась на тонких краях предмета {n}.",
-        lambda n: f"{n + 1}) сеть ошиблась на тонких краях предмета",
-        lambda n: "Сеть ошиблась на тонких краях " + ["предмета", "кота", "коня", "пса", "овцы", "лица"][n],
-        lambda n: "Сеть ошиблась на тонких краях предмета".replace("аеоикс"[n], "ы", 1),
-        lambda n: ["Вот:", "Итак,", "Думаю,", "Вижу:", "Да,", "Ну,"][n] + " сеть ошиблась на тонких краях предмета",
-    ],
-    ids=["number", "list", "word", "letter", "beginning"],
-)
-def test_one_answer_with_small_changes_counts_once(data, said):
-    """A number, a word or a letter that is another one makes no other answer."""
+HIDDEN = ["\u200b", "\u00ad", "\u0301", "\u3164"]
+SAID: list[Callable[[int], str]] = [
+    lambda n: ["Сеть  ошиблась на краях.", "сеть ошиблась на краях"][n % 2],
+    lambda n: f"Сеть ошиблась на тонких краях предмета {n}.",
+    lambda n: f"{n + 1}) сеть ошиблась на тонких краях предмета",
+    lambda n: "Сеть ошиблась на тонких краях " + ["предмета", "кота", "коня", "пса", "овцы", "лица"][n],
+    lambda n: "Сеть ошиблась на тонких краях предмета".replace("аеоикс"[n], "ы", 1),
+    lambda n: ["Вот:", "Итак,", "Думаю,", "Вижу:", "Да,", "Ну,"][n] + " сеть ошиблась на тонких краях предмета",
+    lambda n: f"Сеть ошиблась на {'краях'.replace('а', 'a') if n % 2 else 'краях'}",
+    *(lambda n, sign=sign: f"Сеть ошиб{sign * n}лась на краях" for sign in HIDDEN),
+]
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_one_answer_for_all_counts_once(data, said):
+    """A case, number, word or letter that is another one, or what nobody sees, makes no other answer of it."""
     for n, row in enumerate(data["answers"]):
         row["answer"] = said(n)
     assert sum(bool(row["answer"]) for row in strict(data)["answers"]) == 1 and "answers" in failed(data)
 
 
-def test_one_word_again_and_again(data):
-    """Conclusions of one word or two, however often, are none."""
+def test_conclusions_of_nothing(data):
+    """One word or two, however often, and the words of an answer, are none; nor is what nobody sees an answer."""
     for said in ("Отлично! " * 20, "сеть Сеть, модель " * 10):
-        data["conclusions"] = said
-        assert failed(data) == {"conclusions"}
-
-
-def test_one_answer_for_all_counts_once(data):
-    """The same words under every question, or as conclusions, are one answer."""
-    for row in data["answers"]:
-        row["answer"] = "Сеть  ошиблась на краях."
-    data["answers"][1]["answer"] = "сеть ошиблась на краях"
-    assert sum(bool(row["answer"]) for row in strict(data)["answers"]) == 1
+        assert failed({**data, "conclusions": said}) == {"conclusions"}
     data["answers"][0]["answer"] = data["conclusions"]
-    assert "conclusions" in failed(data)
-
-
-@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u0301", "\u3164"])
-def test_one_answer_in_disguise(data, hidden):
-    """What nobody sees, and letters that look alike, make no other answer of it; alone they are none."""
+    assert failed(data) == {"conclusions"}
     for n, row in enumerate(data["answers"]):
-        row["answer"] = f"Сеть ошиб{hidden * n}лась на {'краях'.replace('а', 'a') if n % 2 else 'краях'}"
-    assert sum(bool(row["answer"]) for row in strict(data)["answers"]) == 1
-    for n, row in enumerate(data["answers"]):
-        row["answer"] = hidden * (2 + n)
+        row["answer"] = HIDDEN[n % 4] * (2 + n)
     assert "answers" in failed(data)
 
 

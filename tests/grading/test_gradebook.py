@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from book import ready, saved
 
 from labkit.grading import gradebook
 from labkit.grading.looks import thumbnail
@@ -104,13 +105,6 @@ def opened(book, open_page):
     return ready(open_page(book.read_text(encoding="utf-8")))
 
 
-def ready(page):
-    """A page whose table stands and whose marks are in."""
-    page.wait_for_selector("tbody")
-    page.wait_for_function("() => document.querySelector('.state').textContent !== ''")
-    return page
-
-
 def students(page) -> list[str]:
     """The names in the order in which they are seen."""
     return page.locator("tbody .name").all_inner_texts()
@@ -131,13 +125,6 @@ def given(page, n: int) -> tuple[str, str]:
     """The mark and the comment of row `n`."""
     row = page.locator(f"#row-{n}")
     return row.locator("input").input_value(), row.locator("textarea").input_value()
-
-
-def saved(page, button: str) -> bytes:
-    """What a button downloads."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=text(f"gradebook.{button}")).click()
-    return Path(download.value.path()).read_bytes()
 
 
 def load(page, name: str, content: bytes) -> str:
