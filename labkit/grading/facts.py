@@ -190,7 +190,7 @@ def untrue(data: dict[str, Any]) -> list[str]:
         fits = [[_is_of(line, *one) for one in own] for line in told.get(result["photo"], [])]
         if not all(map(any, fits)) or not all(any(line[n] for line in fits) for n in range(least)):
             wrong.append(result["photo"])
-    return _sentences(table=wrong)
+    return _sentences({"table": wrong})
 
 
 def _told(data: dict[str, Any]) -> dict[str, list[tuple[str, float, float]]]:
@@ -220,21 +220,22 @@ def unseen(data: dict[str, Any], page: str) -> list[str]:
     """
     words = f" {' '.join(_shown(page))} "
     answers = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
-    return _sentences(answers=answers, conclusions=[] if _in(data["conclusions"], words) else [""])
+    return _sentences({"answers": answers, "conclusions": [] if _in(data["conclusions"], words) else [""]})
 
 
 def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str]) -> list[str]:
     """What is not in a report that has these sections and carries these photos, a sentence each: sections and questions
     of the notebook, photos.
     """
-    return _sentences(
-        sections=list(map(titled, _missing(asked_by(data["variant_number"]).sections, sections))),
-        questions=list(map(titled, _absent(data))),
-        photos=[photo["name"] for photo in data["photos"] if photo["name"] not in photos],
-    )
+    absent = {
+        "sections": list(map(titled, _missing(asked_by(data["variant_number"]).sections, sections))),
+        "questions": list(map(titled, _absent(data))),
+        "photos": [photo["name"] for photo in data["photos"] if photo["name"] not in photos],
+    }
+    return _sentences(absent)
 
 
-def _sentences(**absent: list[str]) -> list[str]:
+def _sentences(absent: dict[str, list[str]]) -> list[str]:
     return [text(f"facts.{what}", names=some(names, 5)) for what, names in absent.items() if names]
 
 
