@@ -8,40 +8,69 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labkit.classes import VOC
+from rapidfuzz import fuzz
+
+from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.io.files import some
-from labkit.locale import plural, text
+from labkit.locale import text
 from labkit.report.answers import FILLERS, complete
+from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
+from labkit.weights.find import EMBEDDED
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["Asked", "as_prose", "asked_by", "gone", "made_by", "strict", "titled", "unseen", "word_list"]
+__all__ = [
+    "as_prose",
+    "asked_by",
+    "gone",
+    "headings",
+    "made_by",
+    "prose_of",
+    "strict",
+    "titled",
+    "unseen",
+    "untrue",
+    "word_list",
+]
 
 _NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+_OPTIONAL = {"screen", "ground-truth"}
+"""Tags of cells that a report may be without."""
 
 _PART = 0.8
 """Of the words of an answer: a link's address and the like are in no page's text."""
 
-_COPIED = 30
-"""Characters of an answer that is not the student's if they stand in the question."""
+_ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED = 85, 20, 30, 2000
+"""Per cent from which on two answers are one; characters that an answer has at least of which that can be said, and
+one that is not the student's if it stands in the question; and how many of an answer are compared.
+"""
 
 _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 """Of an answer in Markdown: where a link leads, and a tag."""
 
-_OF_ALL = {"variant", "weights", "sha256", "classes"}
+_OF_ALL = ("variant", "weights", "sha256", "classes")
 """Fields of `made_by` in which all results of a report are one."""
 
+_LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
+"""A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
+
 _LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
-_NO_PROSE = re.compile(r"<(script|style).*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[a-z/!?][^>]*(?:>|\Z)", re.DOTALL | re.IGNORECASE)
-"""Of a page: scripts, styles and tags, to their ends or the page's. "a < b" is text, as in a browser."""
+_NO_PROSE = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|template).*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[a-z/!?][^>]*(?:>|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Of a page: comments, scripts, styles and tags, to their ends or the page's. "a < b" is text, as in a browser."""
 
 
 class Asked(NamedTuple):
@@ -49,7 +78,7 @@ class Asked(NamedTuple):
 
     questions: tuple[str, ...] = ()
     cells: int = 0
-    sections: int = 0
+    sections: tuple[str, ...] = ()
 
 
 @cache
@@ -62,60 +91,79 @@ def asked_by(variant: int) -> Asked:
         return Asked()
     notebook = nbformat.read(path, as_version=4)
     data = complete({}, notebook)
-    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], told_in(notebook)[1])
+    notebook.cells = [cell for cell in notebook.cells if not _OPTIONAL & set(cell.metadata.get("tags", ()))]
+    sections = [title for title in headings(prose_of(notebook)) if title != "Выводы"]  # these have a check of their own
+    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], tuple(sections))
 
 
-def told_in(notebook: NotebookNode) -> tuple[str, int]:
-    """What a notebook's texts say, and into how many sections their headings part it."""
-    prose = "\n".join(str(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
-    return prose, len(re.findall("^## ", prose, re.MULTILINE))
+def prose_of(notebook: NotebookNode) -> str:
+    """What a notebook's texts say."""
+    return "\n".join(str(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def made_by(data: dict[str, Any]) -> dict[str, Any]:
-    """How the results of a report were made; of what a result says otherwise than its report, what it says itself.
+def headings(prose: str) -> list[str]:
+    """The titles of the sections of a text in Markdown or HTML."""
+    found = [part.partition("</h2")[0].partition(">")[2] for part in prose.split("<h2")[1:]]
+    return [as_prose(title).strip("¶ ") for title in re.findall("^## (.+)", prose, re.MULTILINE) + found]
 
-    Weights of the catalogue know the classes that the catalogue says, others VOC's if they say nothing; only SAM, whose
-    results are all by SAM, has none.
+
+def made_by(data: dict[str, Any], *results: dict[str, Any]) -> dict[str, Any]:
+    """How these results of a report were made, all of them unless some are given.
+
+    What they say otherwise than their report, they say themselves; a field in which they differ has all its values:
+    that is no model's. Embedded weights without a name are known by their hash. Weights of the catalogue know the
+    classes that it says, others VOC's where they name none that there are; only SAM, of all results, has none.
     """
-    common = dict(data["made_by"])
-    for result in data["results"]:
-        common |= {key: result["made_by"][key] for key in result["made_by"].keys() & _OF_ALL}
-    name = str(common.get("weights", ""))
+    made = [data["made_by"] | result["made_by"] for result in results or data["results"]] or [data["made_by"]]
+    common = data["made_by"] | (made[0] if results else {})
+    for key in _OF_ALL:
+        said = dict.fromkeys(str(one.get(key, "")) for one in made)
+        common |= {key: ", ".join(said)} if "".join(said) else {}
+    if not common.get("weights", "").strip() and common.get("sha256") in EMBEDDED.values():
+        common["weights"] = next(f"embedded/{one}" for one, sha256 in EMBEDDED.items() if sha256 == common["sha256"])
+    name = common.get("weights", "")
     release = OFFICIAL.get(name.removeprefix("official/"))
     if common.get("variant") == "sam":
         common.pop("classes", None)
     elif release is not None:
         common["classes"] = release.classes
-    elif name.startswith("embedded/") or not common.get("classes"):
+    elif name.startswith("embedded/") or common.get("classes") not in LABEL_SETS:
         common["classes"] = VOC.name
     return common
 
 
 def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, Any]:
-    """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for.
+    """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for, and
+    in its order.
 
     `repeated` are the names of photos that look as others of the report do.
     """
     asked = asked_by(data["variant_number"])
     photos: list[dict[str, Any]] = []
-    known: set[str] = set()
+    seen: set[str] = set()
     for photo in data["photos"]:
         marks = {photo["name"], photo["sha256"], photo["jpeg_sha256"] or photo["sha256"]}
-        if not marks & known and photo["name"] not in repeated:
+        if not marks & seen and photo["name"] not in repeated:
             photos.append(photo)
-        known |= marks
+        seen |= marks
     names = {photo["name"] for photo in photos}
-    said: set[str] = set()
+    said: list[str] = []
 
     def once(prose: str, question: str = "") -> str:
-        words = _folded(prose)
-        again = words in said or (len(words) > _COPIED and words in _folded(question))
-        said.add(words)
+        words, asked = _folded(prose)[:_MAX_COMPARED], _folded(question)
+        long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
+        again = words in said or any(fuzz.ratio(words, one) >= _ALIKE for one in long)
+        if _MIN_COPIED < len(words) <= len(asked):
+            again = again or fuzz.partial_ratio(words, asked) >= _ALIKE
+        said.append(words)
         return "" if again else prose
 
     answers = [{**row, "answer": once(row["answer"], row["question"])} for row in data["answers"]]
     fewer = max(0, len(asked.questions) - len(answers))
     answers += [{"question": question, "answer": ""} for question in _absent(data)[:fewer]]
+    known = list(map(_folded, asked.questions))
+    place = [next((n for n, one in enumerate(known) if one in _folded(row["question"])), len(known)) for row in answers]
+    answers = [answers[n] for n in sorted(range(len(answers)), key=place.__getitem__)]
     return {
         **data,
         "made_by": made_by(data),
@@ -127,36 +175,79 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     }
 
 
+def untrue(data: dict[str, Any]) -> list[str]:
+    """That the table of results is not that of the segments, in a sentence, by the photos of which that can be said."""
+    classes = made_by(data).get("classes")
+    both = (label_set(classes).names, label_set(classes).names_ru) if classes in LABEL_SETS else ()
+    told = _told(data)
+    wrong = [photo for photo in told if photo not in {result["photo"] for result in data["results"]}]
+    for result in data["results"]:
+        own, pixels = [], result["size"][0] * result["size"][1]
+        for one in sorted(result["segments"], key=lambda one: -one["area"]):
+            known = [names[one["label_id"]] for names in both if one["label_id"] < len(names)]
+            own.append((one["area"] / pixels, one["score"], known if both else None))
+        least = min(_LINES, sum(share >= MIN_SHARE for share, *_ in own) or len(own))
+        fits = [[_is_of(line, *one) for one in own] for line in told.get(result["photo"], [])]
+        if not all(map(any, fits)) or not all(any(line[n] for line in fits) for n in range(least)):
+            wrong.append(result["photo"])
+    return _sentences({"table": wrong})
+
+
+def _told(data: dict[str, Any]) -> dict[str, list[tuple[str, float, float]]]:
+    """What the printed table says of each photo: names of what was found, shares in per cent, scores."""
+    names = sorted((result["photo"] for result in data["results"]), key=len, reverse=True)
+    told: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+    photo = ""
+    for line in filter(None, map(_LINE.fullmatch, data["summary"].splitlines())):
+        begun = next((name for name in names if line[1].startswith(name)), "")
+        photo = begun if line[1][0] != " " else photo
+        with suppress(ValueError):
+            share, score = (float(part.replace(",", ".")) for part in line.groups()[1:])
+            told[photo].append((line[1].removeprefix(begun).strip(" 0123456789"), share, score))
+    return told
+
+
+def _is_of(line: tuple[str, float, float], share: float, score: float, names: Collection[str] | None) -> bool:
+    """Whether a line of the table is that of a segment, as it is rounded."""
+    near = abs(line[1] - 100 * share) <= 0.51 and abs(line[2] - score) <= 0.0051
+    return near and (names is None or line[0] in names)
+
+
 def unseen(data: dict[str, Any], page: str) -> list[str]:
     """The texts of the data that the page does not show, and what of the notebook is not there, a sentence each.
 
     `page` are the words of the page (`as_prose`).
     """
     words = f" {' '.join(_shown(page))} "
-    gone = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
-    sentences = [text("facts.answers", names=some(gone, 5))] if gone else []
-    if not _in(data["conclusions"], words):
-        sentences.append(text("facts.conclusions"))
-    return sentences
+    answers = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
+    return _sentences({"answers": answers, "conclusions": [] if _in(data["conclusions"], words) else [""]})
 
 
-def gone(data: dict[str, Any], sections: int, photos: Collection[str]) -> list[str]:
-    """What is not in a report that has so many sections and carries these photos, a sentence each: sections and
-    questions of the notebook, photos.
+def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str]) -> list[str]:
+    """What is not in a report that has these sections and carries these photos, a sentence each: sections and questions
+    of the notebook, photos.
     """
-    fewer = asked_by(data["variant_number"]).sections - sections
-    sentences = [plural("facts.sections", fewer)] if fewer > 0 else []
-    if questions := _absent(data):
-        sentences.append(text("facts.questions", names=some(list(map(titled, questions)), 5)))
-    if absent := [photo["name"] for photo in data["photos"] if photo["name"] not in photos]:
-        sentences.append(text("facts.photos", names=some(absent, 5)))
-    return sentences
+    absent = {
+        "sections": list(map(titled, _missing(asked_by(data["variant_number"]).sections, sections))),
+        "questions": list(map(titled, _absent(data))),
+        "photos": [photo["name"] for photo in data["photos"] if photo["name"] not in photos],
+    }
+    return _sentences(absent)
+
+
+def _sentences(absent: dict[str, list[str]]) -> list[str]:
+    return [text(f"facts.{what}", names=some(names, 5)) for what, names in absent.items() if names]
 
 
 def _absent(data: dict[str, Any]) -> list[str]:
     """The questions of the notebook that the report does not have."""
-    there = "\n".join(_folded(row["question"]) for row in data["answers"])
-    return [question for question in asked_by(data["variant_number"]).questions if _folded(question) not in there]
+    return _missing(asked_by(data["variant_number"]).questions, [row["question"] for row in data["answers"]])
+
+
+def _missing(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
+    """Those texts that are in none of the others."""
+    known = "\n".join(map(_folded, there))
+    return [one for one in wanted if _folded(one) not in known]
 
 
 def as_prose(page: str) -> str:

@@ -64,7 +64,7 @@ def grade(
     found = works(folder.resolve().name, sources, read_all(list(tasks.values())))
     rows = rerun(found.rows, tasks) if recompute else found.rows
     rows = [points.suggested(row) for row in students.checked(compare(rows))]
-    write_gradebook(replace(found, rows=rows), out, students, points, anonymous)
+    write_gradebook(found._replace(rows=rows), out, students, points, anonymous)
     return rows
 
 

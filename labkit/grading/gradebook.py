@@ -54,7 +54,7 @@ def write_gradebook(
     page, table = out / "grades.html", out / "grades.csv"
     path = page
     if anonymous:  # nor do places say whose a row is
-        works = replace(works, rows=sorted(works.rows, key=lambda row: row.sha256))
+        works = works._replace(rows=sorted(works.rows, key=lambda row: row.sha256))
     try:
         (out / KEPT).mkdir(parents=True, exist_ok=True)
         with FileLock(out / KEPT / "lock"):
@@ -102,12 +102,9 @@ def _returned(
 
 def _rendered(name: str, /, **values: Any) -> str:
     pages = Environment(loader=PackageLoader("labkit.grading"), autoescape=True, keep_trailing_newline=True)
-    pages.filters |= {"sha256": _hash, "json": lambda data: Markup(script_json(data))}
+    pages.filters["sha256"] = lambda part: f"sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}"
+    pages.filters["json"] = lambda data: Markup(script_json(data))
     return pages.get_template(f"{name}.html.j2").render(language=language(), text=text, **values)
-
-
-def _hash(content: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def _book(page: Path, rows: Sequence[Row]) -> dict[str, str]:
@@ -140,21 +137,13 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
         "checks": {name: text(f"checks.{name}") for name in NAMES},
         "csv": {
             "head": head,
-            "rows": cells,
+            "lines": cells,
             "of": list(range(len(cells))),
             "mark": head.index(text("gradebook.mark")),
-            "comment": head.index(text("gradebook.comment")),
+            "feedback": head.index(text("gradebook.comment")),
             "comma": language() == "ru",
         },
-        "lms": {
-            "system": roster.system,
-            "head": list(roster.head),
-            "rows": [list(line) for line in roster.lines],
-            "of": [places.get(n) for n in range(len(roster.lines))],
-            "mark": roster.mark,
-            "comment": roster.feedback,
-            "comma": False,
-        },
+        "lms": {**asdict(replace(roster, students=())), "of": list(map(places.get, range(len(roster.lines))))},
         "absent": [[one.name, one.group, one.email] for one in roster.absent(works.rows)],
         "beside": [[one.file, one.why] for one in works.beside],
         "orphans": [[one.name, file, one.mark, one.comment] for one, file in orphans],
@@ -164,7 +153,8 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
 
 def _record(row: Row, earlier: Mark | None = None) -> dict[str, Any]:
     """A row as the page has it."""
-    photos = tuple(replace(one, look=None, thumbnail=_thumbnail(one.thumbnail)) for one in row.photos)
+    shown = (one.thumbnail if _THUMBNAIL.fullmatch(one.thumbnail or "") else None for one in row.photos)
+    photos = tuple(replace(one, look=None, thumbnail=own) for one, own in zip(row.photos, shown, strict=True))
     return {
         **asdict(replace(row, photos=photos, remarks=_remarks(row))),
         "iou": row.iou,
@@ -188,10 +178,6 @@ def _address(link: str | None) -> str | None:
     if not link or link.startswith(("/", "\\")) or ":" in link.split("/")[0]:
         return None
     return quote(link, safe="/%", errors="replace")
-
-
-def _thumbnail(address: str | None) -> str | None:
-    return address if address and _THUMBNAIL.fullmatch(address) else None
 
 
 def _date(date: str) -> str:
@@ -228,12 +214,12 @@ def _csv(table: dict[str, Any], marks: Sequence[Mark], separator: str) -> str:
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, delimiter=separator, lineterminator="\r\n")
     writer.writerow(table["head"])
-    for line, of in zip(table["rows"], table["of"], strict=True):
+    for line, of in zip(table["lines"], table["of"], strict=True):
         line, mark = list(line), _NOBODY if of is None else marks[of]
         if mark.mark:
-            line[table["mark"]] = _shown(mark.mark) if table["comma"] else mark.mark
-        if mark.comment and table["comment"] >= 0:
-            line[table["comment"]] = guarded(mark.comment)
+            line[table["mark"]] = _shown(mark.mark) if "comma" in table else mark.mark
+        if mark.comment and table["feedback"] >= 0:
+            line[table["feedback"]] = guarded(mark.comment)
         writer.writerow(line)
     return buffer.getvalue()
 

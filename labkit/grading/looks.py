@@ -7,7 +7,6 @@ against each other by phase (the correlation theorem); other photos of like make
 
 import base64
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -78,11 +77,12 @@ def alike(looks: Sequence[str | None], owners: Sequence[Hashable]) -> set[tuple[
     places = [n for n, one in enumerate(looks) if one and _pixels(one).std() >= _EVEN]
     if not places:
         return set()
-    turned = np.concatenate([_positions(looks[n]) for n in places]).T
+    turned = np.concatenate([_units(_turns(_window(_pixels(looks[n]), 0, _COARSE_SIDE))) for n in places]).T
     owner = np.array([hash(owners[n]) for n in places])
     pairs = set()
     for row, place in enumerate(places):
-        scores = np.abs(_crops(looks[place]) @ turned).reshape(len(_WINDOWS), len(places), 8)
+        crops = _units([_window(_pixels(looks[place]), number, _COARSE_SIDE) for number in range(len(_WINDOWS))])
+        scores = np.abs(crops @ turned).reshape(len(_WINDOWS), len(places), 8)
         best = scores.max((0, 2)) * (owner != owner[row])
         for other in best.argsort()[::-1][:_CLOSE]:
             if best[other] < _COARSE:
@@ -136,16 +136,6 @@ def _turns(pixels: np.ndarray) -> list[np.ndarray]:
     return [one for quarter in quarters for one in (quarter, quarter[:, ::-1])]
 
 
-@lru_cache(10_000)
-def _positions(one: str) -> np.ndarray:
-    return _units(_turns(_window(_pixels(one), 0, _COARSE_SIDE)))
-
-
-@lru_cache(10_000)
-def _crops(one: str) -> np.ndarray:
-    return _units([_window(_pixels(one), number, _COARSE_SIDE) for number in range(len(_WINDOWS))])
-
-
 def _units(pictures: Sequence[np.ndarray]) -> np.ndarray:
     rows = np.stack([picture.ravel() for picture in pictures]).astype(np.float32)
     rows -= rows.mean(1, keepdims=True)
@@ -178,6 +168,5 @@ def _small(pixels: np.ndarray, result: dict[str, Any], classes: str | None) -> S
         mask = decode_mask(row["rle"], tuple(result["size"]))[nearest]
         ids[mask] = row["id"]
         segments.append(Segment(row["id"], row["label_id"], row["label"], row["score"], mask))
-    if labels is not None and any(segment.label_id >= len(labels) for segment in segments):
-        labels = None
+        labels = labels if labels is not None and row["label_id"] < len(labels) else None
     return Segmentation(Photo.from_pixels("photo", pixels), ids, np.ones(ids.shape, np.float32), segments, labels)

@@ -54,15 +54,13 @@ class Marks:
         contents = [row.sha256 for row in rows]
         earlier = {}
         for key, row in zip(keys, rows, strict=True):
-            same = [
-                old
-                for old, mark in free.items()
-                if row.sha256 and old.startswith(f"{row.sha256} ")
-                if mark.who == row.who or contents.count(row.sha256) == 1
-            ]
-            if key not in given and same:
-                given[key] = replace(free.pop(same[0]), who=row.who)
-                del given[same[0]]
+            same = [old for old in free if row.sha256 and old.startswith(f"{row.sha256} ")]
+            moved = [old for old in same if free[old].who == row.who]
+            if contents.count(row.sha256) == 1:
+                moved += [old for old in same if not (_by_system(free[old].who) and _by_system(row.who))]
+            if key not in given and moved:
+                given[key] = replace(free.pop(moved[0]), who=row.who)
+                del given[moved[0]]
             before = [old for old, mark in free.items() if row.who and mark.who == row.who]
             if before:
                 earlier[key] = free[max(before, key=lambda old: free[old].at)]
@@ -73,6 +71,11 @@ class Marks:
         """The block that the page holds."""
         saved = max((mark.at for mark in self.given.values()), default=0)
         return {"saved": saved, "marks": {key: asdict(mark) for key, mark in self.given.items()}}
+
+
+def _by_system(who: str) -> bool:
+    """Whether a learning system says whose a row is: what one has handed in is nobody else's."""
+    return ":" in who and not who.startswith("file:")
 
 
 def key_of(sha256: str, file: str) -> str:
@@ -95,7 +98,7 @@ def read_earlier(page: Path, table: Path) -> dict[str, Mark]:
     marks, people = read_page(page), {}
     with suppress(KeyError, TypeError):
         people = {key_of(row["sha256"], row["file"]): str(row["who"]) for row in _block(page, "rows")["rows"]}
-    for key, mark in read_table(table).items():
+    for key, mark in read_table(table, marks).items():
         before = marks.get(key)
         if before is None or (mark.at > before.at and (mark.mark, mark.comment) != (before.mark, before.comment)):
             marks[key] = mark
@@ -104,48 +107,42 @@ def read_earlier(page: Path, table: Path) -> dict[str, Mark]:
 
 def _block(path: Path, name: str) -> Any:
     """What a page holds as JSON under this name; nothing where there is no such page, or it is damaged."""
-    with suppress(OSError, ValueError, RecursionError):
-        block = re.search(_BLOCK.format(name), path.read_text(encoding="utf-8"), re.DOTALL)
-        return json.loads(block[1]) if block else {}
+    with suppress(OSError, ValueError, RecursionError, TypeError):
+        return json.loads(re.search(_BLOCK.format(name), path.read_text(encoding="utf-8"), re.DOTALL)[1])
     return {}
 
 
 def read_page(path: Path) -> dict[str, Mark]:
     """The marks in a `grades.html`, by key; none where there is no such page."""
+    marks = {}
     with suppress(AttributeError, KeyError, TypeError):
-        return {
-            key: Mark(one["mark"], one["comment"], one["at"], str(one.get("who", "")), str(one.get("name", "")))
-            for key, one in _block(path, "marks").get("marks", {}).items()
-            if _valid(**one)
-        }
-    return {}
+        for key, one in _block(path, "marks")["marks"].items():
+            mark, comment, at = one["mark"], one["comment"], one["at"]
+            if _NUMBER.fullmatch(mark) and isinstance(comment, str) and type(at) in (int, float) and math.isfinite(at):
+                marks[key] = Mark(mark, comment, at, str(one.get("who", "")), str(one.get("name", "")))
+    return marks
 
 
-def _valid(mark: Any, comment: Any, at: Any, **_: Any) -> bool:
-    strings = isinstance(mark, str) and isinstance(comment, str) and _NUMBER.fullmatch(mark) is not None
-    return strings and type(at) in (int, float) and math.isfinite(at)
-
-
-def read_table(path: Path) -> dict[str, Mark]:
+def read_table(path: Path, known: Mapping[str, Mark] | None = None) -> dict[str, Mark]:
     """The marks in a `grades.csv`, as this kit or Excel wrote it, by key; none where there is no such table.
 
-    A table does not say when they were given: not after it was written. What is no number stays, in the comment.
+    A table does not say when they were given: not after it was written. What is no number stays, in the comment, and
+    so does the mark that is `known`.
     """
     marks = {}
     with suppress(OSError, ValueError, csv.Error):
         changed = path.stat().st_mtime * 1000
         head, *rows = read_csv(path.read_bytes())
-        names = [
-            in_each_language(text, f"gradebook.{name}").values() for name in ("student", "mark", "comment", "file")
-        ]
-        places = [[title in titles for title in head].index(True) for titles in (*names, ("sha256",))]
+        named = [in_each_language(text, f"gradebook.{key}").values() for key in ("student", "mark", "comment", "file")]
+        places = [[title in titles for title in head].index(True) for titles in (*named, ("sha256",))]
         for row in rows:
             if len(row) <= max(places):
                 continue
             student, mark, comment, file, digest = (bare(row[place]) for place in places)
-            number = mark.strip().replace(",", ".")
+            key, number = key_of(digest, file), mark.strip().replace(",", ".")
             if not _NUMBER.fullmatch(number):
-                number, comment = "", f"[{mark.strip()}] {comment}".strip()
+                before = (known or {}).get(key)
+                number, comment = before.mark if before else "", f"[{mark.strip()}] {comment}".strip()
             if number or comment:
-                marks[key_of(digest, file)] = Mark(number, comment, changed, "", student)
+                marks[key] = Mark(number, comment, changed, "", student)
     return marks

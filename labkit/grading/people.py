@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from labkit.grading.facts import word_list
@@ -14,8 +14,11 @@ from labkit.locale import text
 __all__ = ["Person", "Works", "folded", "person_of", "stem_of", "works"]
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(_|$)")
-_CANVAS = re.compile(r"(?P<name>[^\W\d_]+)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)_\d+_.+", re.IGNORECASE)
-_CLASSROOM = "-submissions"
+_CANVAS = re.compile(
+    r"(?!variant_)(?P<name>[^\W\d_]([^\W\d_]|[-'’. ])*)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)_\d+_.+",
+    re.IGNORECASE,
+)
+_CLASSROOM = re.compile(r"(?P<lab>.+)-(submissions|\d\d-\d\d-\d{4}(-\d\d){3})")
 _AGAIN = re.compile(r"( ?\(\d+\)| ?[-–—] ?(копия|copy)( ?\(?\d+\)?)?)+$", re.IGNORECASE)
 
 
@@ -34,7 +37,8 @@ def person_of(file: str) -> Person | None:
     """Who handed a file in, by its path; None where no learning system has laid it there.
 
     Moodle names a folder or, without folders, a file `Name_PARTICIPANT_assignsubmission_file_`, Canvas a file
-    `name_[LATE_]USER_SUBMISSION_file`; `gh classroom clone` makes a folder `LAB-submissions/LAB-user`.
+    `name_[LATE_]USER_SUBMISSION_file`; `gh classroom clone` makes a folder `LAB-submissions/LAB-user`, GitHub's
+    assistant `LAB-MM-DD-YYYY-HH-MM-SS/LAB-user`.
 
     >>> person_of("Иванов Пётр_512_assignsubmission_file_/отчёт.html")
     Person(system='moodle', id='512', name='Иванов Пётр', late=False)
@@ -46,15 +50,14 @@ def person_of(file: str) -> Person | None:
     if found := _CANVAS.fullmatch(parts[-1]):
         return Person("canvas", found["id"], found["name"], bool(found["late"]))
     for around, part in zip(parts, parts[1:], strict=False):
-        lab = around.removesuffix(_CLASSROOM)
-        if lab != around and part.startswith(f"{lab}-"):
-            name = part.removeprefix(f"{lab}-")
+        found = _CLASSROOM.fullmatch(around)
+        if found and part.startswith(f"{found['lab']}-"):
+            name = part.removeprefix(f"{found['lab']}-")
             return Person("github", name, name)
     return None
 
 
-@dataclass(frozen=True)
-class Works:
+class Works(NamedTuple):
     """All that a folder holds: a row for each student's work, and what is nobody's and no report."""
 
     rows: Sequence[Row]
@@ -85,15 +88,11 @@ def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
     beside: list[Beside] = []
     for (kind, key), group in groups.items():
         if key in readable or (kind == "file" and all(source.companion for source, _ in group)):
-            beside += map(_beside, (row for _, row in group))
+            beside += [Beside(row.file, row.problem or "") for _, row in group]
         else:
             made += [_rubbish(group)] if kind == "zip" else _merged(group)
     order = {row.file: n for n, row in enumerate(rows)}
     return Works(sorted(made, key=lambda row: order.get(row.file, 0)), beside)
-
-
-def _beside(row: Row) -> Beside:
-    return Beside(row.file, row.problem or "")
 
 
 def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
@@ -104,7 +103,7 @@ def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
     if len(group) == 1 and not source.companion:
         return replace(first, problem=problem)
     zip_ = first.file[: first.file.lower().index(".zip") + 4]
-    return Row(zip_, problem=problem, beside=tuple(_beside(row) for _, row in group))
+    return Row(zip_, problem=problem, beside=tuple(Beside(row.file, row.problem or "") for _, row in group))
 
 
 def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
@@ -115,16 +114,17 @@ def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
             who = row.who or folded(row.student, row.group) or f"file:{stem_of(row.file)}"
             good[who].append(replace(row, who=who))
     bad = sorted((row for _, row in group if row.problem is not None), key=lambda row: row.file)
+    others = tuple(Beside(row.file, row.problem or "") for row in bad)
     if not good:
         main = next((row for source, row in group if not source.companion), None)
         lone = main or replace(bad[0], problem=text("submission.no_report"))
-        rest = tuple(_beside(row) for row in bad if row is not main)
+        rest = tuple(one for one in others if main is None or one.file != main.file)
         return [replace(lone, who=lone.who or f"file:{stem_of(lone.file)}", beside=rest)]
     made = []
-    others = tuple(map(_beside, bad))
     for same in good.values():
-        main, *rest = sorted(same, key=_worth, reverse=True)
-        again = tuple(Beside(row.file, _again(row, main), row.link) for row in rest)
+        # the latest, as a page, and without a browser's `(1)`
+        main = max(same, key=lambda row: (row.date, row.file[-6:].lower() != ".ipynb", -len(row.file)))
+        again = tuple(Beside(row.file, _again(row, main), row.link) for row in same if row is not main)
         made.append(replace(main, beside=(*again, *others)))
         others = ()
         named = main.who.startswith("moodle:") and main.student  # Canvas's name has no spaces, GitHub's is none
@@ -132,11 +132,6 @@ def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
             told = text("people.other_name", student=main.student, name=main.name)
             made[-1] = made[-1].with_remarks(Remark("person", told))
     return made
-
-
-def _worth(row: Row) -> tuple:
-    """Of one student's reports the latest, as a page, and without a browser's `(1)`."""
-    return row.date, not row.file.lower().endswith(".ipynb"), -len(row.file)
 
 
 def _again(row: Row, main: Row) -> str:

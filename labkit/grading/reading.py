@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.grading.facts import gone, strict, unseen
+from labkit.grading.facts import gone, strict, unseen, untrue
 from labkit.grading.kept import kept
 from labkit.grading.looks import alike, look, thumbnail
 from labkit.grading.rows import LISTED, PhotoRow, Remark, Row
@@ -19,13 +19,15 @@ from labkit.grading.workers import Lost, done
 from labkit.io.errors import LabkitError
 from labkit.io.files import some, write_whole
 from labkit.locale import language, plural, text
+from labkit.report.answers import words
 from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements
+from labkit.variants import find_variant
 
 __all__ = ["Task", "read_all"]
 
 _PICTURES, _ANSWER, _TEXTS, _SENTENCE = 50, 20_000, 200_000, 2000
-_LIMITS = {"student": 200, "group": 200, "date": 40, "variant_title": 200, "conclusions": _ANSWER}
+_LIMITS = {"student": 200, "group": 200, "date": 40, "conclusions": _ANSWER}
 """Of a row: photos with a picture, characters of an answer, of all texts, of a remark, of what it says of itself."""
 
 
@@ -81,13 +83,16 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
     repeated = {names[later] for _, later in alike(list(looks.values()), names)}
     data = strict(submission.data, repeated)
     differs = disagreements({**submission.data, "made_by": data["made_by"]}, submission.items, submission.page)
-    differs += unseen(submission.data, submission.prose)
+    differs += [*untrue(submission.data), *unseen(submission.data, submission.prose)]
     remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
     if differs:
         remarks.append(Remark("differs", _cut(some(differs, LISTED, "; "), _SENTENCE)))
     absent = gone(submission.data, submission.sections, submission.jpegs)
     if fewer := len(submission.data["photos"]) - len(data["photos"]):
         absent.append(plural("facts.repeated", fewer))
+    given = [row["answer"] for row in submission.data["answers"]]
+    if again := sum(words(one) > 0 and not row["answer"] for one, row in zip(given, data["answers"], strict=False)):
+        absent.append(plural("facts.again", again))
     remarks += [Remark("incomplete", sentence) for sentence in absent]
     room, answers = _TEXTS, []
     for row in data["answers"]:
@@ -98,6 +103,7 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
         task.source.file,
         digest,
         variant=data["variant_number"],
+        variant_title=find_variant(data["variant_number"]).title,
         weights=_cut(data["made_by"].get("weights", ""), 200),
         checks=tuple(replace(one, reason=_cut(one.reason, _SENTENCE)) for one in held),
         remarks=tuple(remarks),

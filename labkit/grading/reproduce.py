@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from labkit.grading.facts import made_by
 from labkit.grading.tolerance import agreement, detects, exact, tolerant
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import some
@@ -121,11 +122,10 @@ def _tasks(
     data: dict[str, Any], jpegs: dict[str, bytes], sample: Callable[[Sequence[str]], Collection[str]]
 ) -> list[_Task]:
     """The results, those to prompts first, which are cheap; then by photo, in an order that nobody has chosen."""
-    tasks = []
-    for result in data["results"] + data["prompted"]:
-        made_by = {**data["made_by"], **result["made_by"]}
-        tasks.append(_Task(result["photo"], result, made_by, "prompts" in made_by))
-    dear = {task.name for task in tasks if task.made_by.get("variant") == "sam" and not task.asked}
+    made = [(result, made_by(data, result)) for result in data["results"] + data["prompted"]]
+    tasks = [_Task(result["photo"], result, how, "prompts" in how) for result, how in made]
+    usual = [task for task in tasks if not task.asked and "settings" not in task.result["made_by"]]
+    dear = {task.name for task in usual if task.made_by.get("variant") == "sam"}
     dear -= set(sample(sorted(dear)))
     tasks = [task for task in tasks if task.asked or task.name not in dear]
     return sorted(tasks, key=lambda t: (not t.asked, hashlib.sha256(jpegs.get(t.name, b"")).digest(), t.name))

@@ -1,6 +1,6 @@
 """Masks made again: the models are run on what rows carry, and the rows say how far the masks are the models' own."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from labkit.grading.kept import chosen, kept
@@ -25,22 +25,19 @@ _SAMPLE = 3
 
 def rerun(rows: Sequence[Row], tasks: Mapping[str, Task]) -> list[Row]:
     """The rows with what the models say of them."""
-    todo = [row for row in rows if row.problem is None and row.photos]  # a zip without a report is no task
-    work = [(tasks[row.file], row.sha256, len(row.photos)) for row in todo]
+    work = [(tasks[row.file], row.sha256, len(row.photos)) for row in rows if row.photos]
     answers = done(_own, work, text("grade.running"), lambda one: SECONDS + _SECONDS_A_PHOTO * one[2], None)
-    found = {row.file: _with_own(row, answer) for row, answer in zip(todo, answers, strict=True)}
-    return [found.get(row.file, row) for row in rows]
+    found = {task.source.file: answer for (task, *_), answer in zip(work, answers, strict=True)}
+    return [_with_own(row, found[row.file]) if row.file in found else row for row in rows]
 
 
 def _own(work: tuple[Task, str, int]) -> Recomputed:
     """How far a report's masks are the model's own."""
     task, digest, _ = work
 
-    def sample(names: Sequence[str]) -> Collection[str]:
-        return names if task.full else chosen(digest, names, _SAMPLE)
-
     def made() -> dict:
         one = read(task.source.file, content(task.source))
+        sample = set if task.full else lambda names: chosen(digest, names, _SAMPLE)
         return asdict(own_iou(one.data, one.jpegs, task.device, None, task.sought(one.data), sample))
 
     options = ["own", digest, task.device, task.target, task.full, language()]

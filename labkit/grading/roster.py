@@ -6,31 +6,34 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from labkit.grading.people import folded
+from labkit.grading.facts import word_list
 from labkit.grading.rows import Remark, Row
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import decoded
+from labkit.io.sources import shown
 from labkit.locale import text
 from labkit.variants import find_variant
 
 __all__ = ["Roster", "Student", "read_csv", "read_roster"]
 
-_MOODLE = {
-    "id": ("Identifier", "Идентификатор"),
-    "name": ("Full name", "Полное имя"),
-    "email": ("Email address", "Адрес электронной почты"),
-    "at": ("Last modified (submission)", "Последнее изменение (ответ)"),
-    "mark": ("Grade", "Оценка"),
-    "feedback": ("Feedback comments", "Отзыв в виде комментария"),
+_COLUMNS = {
+    "moodle": {
+        "id": ("identifier", "идентификатор"),
+        "name": ("full name", "полное имя"),
+        "mark": ("grade", "оценка"),
+        "email": ("email address", "адрес электронной почты"),
+        "at": ("last modified (submission)", "последнее изменение (ответ)"),
+        "feedback": ("feedback comments", "отзыв в виде комментария"),
+    },
+    "canvas": {"id": ("id",), "name": ("student",), "email": ("sis login id",), "group": ("section",)},
 }
-_CANVAS = {"name": ("Student",), "id": ("ID",), "email": ("SIS Login ID",), "group": ("Section",)}
-_CANVAS_FIXED = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Integration ID", "Root Account")
-_MORE = {"group": ("Group", "Группа"), "variant": ("Variant", "Вариант")}
+_MORE = {"group": ("group", "группа"), "variant": ("variant", "вариант")}
 """Columns of either table, by what they hold; the last two an instructor adds."""
+
+_CANVAS_FIXED = {"student", "id", "sis user id", "sis login id", "section", "integration id", "root account"}
 
 
 @dataclass(frozen=True)
@@ -58,17 +61,16 @@ class Roster:
     feedback: int = -1
 
     def places(self, rows: Sequence[Row]) -> dict[int, int]:
-        """Which row is whose: the row's number by the student's line. What a report says of itself counts only where it
-        is not in the learning system's folders, and where nobody else says the same.
+        """Which row is whose: the row's number by the student's line. What a report says of itself, be it without the
+        patronymic, counts only where it is not in the learning system's folders, and where nobody else says the same.
         """
         by_id = {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
         found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
-        names = [folded(one.name) for one in self.students]
-        said = [folded(row.name or row.student) if row.who not in by_id else "" for row in rows]
-        for student, name in zip(self.students, names, strict=True):
-            if name and student.line not in found and names.count(name) == said.count(name) == 1:
-                found[student.line] = said.index(name)
-        return found
+        names = [(one.line, set(word_list(one.name))) for one in self.students]
+        said = [(n, set(word_list(row.name or row.student))) for n, row in enumerate(rows) if row.who not in by_id]
+        pairs = [(line, n) for line, name in names for n, own in said if own == name != set() or _within(own, name)]
+        lines, numbers = (list(one) for one in zip(*pairs, strict=True)) if pairs else ([], [])
+        return {line: n for line, n in pairs if lines.count(line) == numbers.count(n) == 1} | found
 
     def checked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
@@ -84,6 +86,10 @@ class Roster:
         return [student for student in self.students if student.line not in there]
 
 
+def _within(one: set[str], other: set[str]) -> bool:
+    return min(len(one), len(other)) > 1 and (one <= other or other <= one)
+
+
 def _known(row: Row, student: Student | None) -> Row:
     if student is None:
         return row.with_remarks(Remark("person", text("roster.unknown")))
@@ -95,7 +101,7 @@ def _known(row: Row, student: Student | None) -> Row:
 
 def read_csv(content: bytes) -> list[list[str]]:
     """The cells of a CSV as Moodle, Canvas, this kit or Excel wrote it; csv.Error where it is none."""
-    table = decoded(content)
+    table = re.sub(r"\A\ufeff?sep=.\r?\n", "", decoded(content))  # a line of Excel's own
     separator = max(";,\t", key=table.partition("\n")[0].count)
     return list(csv.reader(io.StringIO(table, newline=""), delimiter=separator))
 
@@ -106,25 +112,26 @@ def read_roster(path: Path) -> Roster:
         head, *lines = [row for row in read_csv(path.read_bytes()) if any(row)] or [[]]
     except (OSError, csv.Error) as error:
         raise LabkitError(text("roster.unreadable", path=path, error=one_line(error))) from error
-    head = [title.strip() for title in head]
+    titles, head = [title.strip() for title in head], [" ".join(title.casefold().split()) for title in head]
     lines = [[*line, *[""] * len(head)][: len(head)] for line in lines]
-    if all(_at(head, _MOODLE[key]) >= 0 for key in ("id", "name", "mark")):
-        system, places = "moodle", {key: _at(head, titles) for key, titles in _MOODLE.items()}
-    elif _at(head, ("Student",)) == 0 and _at(head, ("ID",)) > 0:
-        system, places = "canvas", {key: _at(head, titles) for key, titles in _CANVAS.items()}
-        fixed = (*_CANVAS_FIXED, *chain(*_MORE.values()))
-        marks = [n for n, title in enumerate(head) if title not in fixed]
+    tables = {system: {key: _at(head, columns) for key, columns in one.items()} for system, one in _COLUMNS.items()}
+    system, places = next(
+        (one for one in tables.items() if min(one[1]["id"], one[1]["name"], one[1].get("mark", 0)) >= 0), ("", {})
+    )
+    if not system:
+        raise LabkitError(text("roster.unknown_table", path=path, head=shown(", ".join(titles)[:200])))
+    places |= {key: n for key, columns in _MORE.items() if (n := _at(head, columns)) >= 0}
+    if system == "canvas":
+        marks = [n for n, title in enumerate(head) if title not in _CANVAS_FIXED and n not in places.values()]
         marks = [n for n in marks if re.search(r"\(\d+\)$", head[n])] or marks  # sums, which are read only, have no id
-        places["mark"] = marks[0] if marks else -1
         if len(marks) != 1:
-            raise LabkitError(text("roster.columns", path=path, columns=", ".join(head[n] for n in marks[:10]) or "—"))
-    else:
-        raise LabkitError(text("roster.unknown_table", path=path, head=", ".join(head)[:200]))
-    places |= {key: n for key, titles in _MORE.items() if (n := _at(head, titles)) >= 0}
+            columns = ", ".join(titles[n] for n in marks[:10]) or "—"
+            raise LabkitError(text("roster.columns", path=path, columns=columns))
+        (places["mark"],) = marks
     students = [_student(n, line, places) for n, line in enumerate(lines)]
     students = [one for one in students if one.id or system == "moodle"]  # "Points Possible" is Canvas's second line
     table = tuple(map(tuple, lines))
-    return Roster(system, tuple(head), table, tuple(students), places["mark"], places.get("feedback", -1))
+    return Roster(system, tuple(titles), table, tuple(students), places["mark"], places.get("feedback", -1))
 
 
 def _at(head: Sequence[str], titles: Sequence[str]) -> int:

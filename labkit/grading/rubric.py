@@ -6,12 +6,12 @@ import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
 
 from labkit.grading.rows import Row
 from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import decoded
 from labkit.locale import number, text
 from labkit.report.answers import words
 from labkit.report.checks import NAMES
@@ -70,28 +70,28 @@ class Rubric:
 def read_rubric(path: Path) -> Rubric:
     """Points from a TOML file. LabkitError names what in it is not known, or no number."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = tomllib.loads(decoded(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise LabkitError(text("rubric.unreadable", path=path, error=one_line(error))) from error
     points = {name: table.pop(name, {}) for name in ("checks", "questions")}
     wrong = [name for name, part in points.items() if not isinstance(part, dict)]
-    points |= {name: {} for name in wrong}
-    valid = {"checks": NAMES, "questions": ("all", *map(str, range(1, 1000)))}
-    wrong += [name for part, names in points.items() for name in names if name not in valid[part]]
+    parts = {"": table, **points, **dict.fromkeys(wrong, {})}
+    valid = {"": ("maximum", "minimum", "late"), "checks": NAMES, "questions": ("all", *map(str, range(1, 1000)))}
     given = table.pop("deadline", None)
     deadline = moment(given) if isinstance(given, str) else given
+    if type(deadline) is date:  # the whole of the day
+        deadline = datetime.combine(deadline, time.max)
     if given is not None and not isinstance(deadline, datetime):
         wrong.append("deadline")
-    wrong += [name for name in table if name not in ("maximum", "minimum", "late")]
-    wrong += [name for part in (table, *points.values()) for name, value in part.items() if not _points(value)]
-    if wrong or "maximum" not in table:
+    for key, part in parts.items():
+        number = {name for name, value in part.items() if type(value) in (int, float) and 0 <= value <= 1e6}
+        wrong += [name for name in part if name not in number.intersection(valid[key])]
+    if not wrong and not table.get("minimum", 0) <= table.get("maximum", -1):
+        wrong = ["minimum" if "maximum" in table else "maximum"]
+    if wrong:
         known = ", ".join(("maximum", "minimum", "deadline", "late", *NAMES))
-        raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong) or "maximum", valid=known))
+        raise LabkitError(text("rubric.wrong", path=path, names=", ".join(wrong), valid=known))
     return Rubric(**table, **points, deadline=deadline)
-
-
-def _points(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= 1e6
 
 
 def moment(at: str) -> datetime | None:

@@ -17,7 +17,7 @@ from labkit.grading.workers import SECONDS, Lost, done
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import some
 from labkit.io.kit import KIT_IMAGES
-from labkit.locale import plural, text
+from labkit.locale import percent, plural, text
 
 __all__ = ["SAME", "compare", "compared"]
 
@@ -82,21 +82,17 @@ def _photos(
     pairs = alike([photo.look for _, photo in photos] + list(kit.values()), owners)
     taken = {one for one, other in pairs if owners[other] < 0}
     taken |= {place for place, (_, photo) in enumerate(photos) if photo.sha256 in kit}
-    of_kit: dict[int, list[str]] = defaultdict(list)
     by_hash: dict[str, set[int]] = defaultdict(set)
-    for place, (n, photo) in enumerate(photos):
-        if place in taken:
-            of_kit[n].append(photo.name)
-        else:
-            by_hash[photo.sha256].add(n)
-    others = [by_hash[photo.sha256] - {n} for n, photo in photos]
-    for one, other in pairs:
-        if owners[other] >= 0:
-            others[one].add(owners[other])
-            others[other].add(owners[one])
-    for place, (n, photo) in enumerate(photos):
-        for other in others[place] if place not in taken else ():
-            common[n][other].photos += (photo.name,)
+    for n, photo in photos:
+        by_hash[photo.sha256].add(n)
+    same = {(place, other) for place, (_, photo) in enumerate(photos) for other in by_hash[photo.sha256]}
+    same |= {match for one, other in pairs for match in ((one, owners[other]), (other, owners[one]))}
+    for place, other in sorted(same):
+        if place < len(photos) and place not in taken and other not in (-1, owners[place]):
+            common[owners[place]][other].photos += (photos[place][1].name,)
+    of_kit: dict[int, list[str]] = defaultdict(list)
+    for place in sorted(taken):
+        of_kit[owners[place]].append(photos[place][1].name)
     return of_kit
 
 
@@ -113,10 +109,9 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
         if share := whole[n].alike(whole[other]):
             common[n][other].text = common[other][n].text = share
             continue
-        for question in sorted(parts[n].keys() & parts[other].keys()):
-            if parts[n][question].alike(parts[other][question]):
-                common[n][other].answers += (question,)
-                common[other][n].answers += (question,)
+        both = sorted(parts[n].keys() & parts[other].keys())
+        if same := tuple(question for question in both if parts[n][question].alike(parts[other][question])):
+            common[n][other].answers = common[other][n].answers = same
 
 
 @dataclass(frozen=True)
@@ -172,10 +167,13 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
     by_answers = _grouped({other: common[other].answers for other in others})
     if whole or by_answers:
-        percent = [f"{_called(rows[other])} ({common[other].text:.0%})" for other in whole]
-        sentences = [text("pairs.text", files=_some(percent))] if whole else []
+        parts = [f"{_called(rows[other])} ({percent(common[other].text)})" for other in whole]
+        sentences = [text("pairs.text", files=_some(parts))] if whole else []
         for questions, group in by_answers:
-            asked = _some([_asked(row, question) for question in questions])
+            titles = {" ".join(_words(asked)): titled(asked) for asked, _ in row.answers} | {
+                "": text("pairs.conclusions")
+            }
+            asked = _some([titles[question] for question in questions])
             sentences.append(text("pairs.answers", questions=asked, files=files(group)))
         matches = sorted({*whole, *(other for _, group in by_answers for other in group)})
         tell("same_text", _some(sentences, between="; "), matches)
@@ -200,10 +198,3 @@ def _one_person(one: Row, other: Row) -> bool:
 
 def _called(row: Row) -> str:
     return f"{row.file} ({row.name})" if row.name else row.file
-
-
-def _asked(row: Row, question: str) -> str:
-    """A question as it is written; the empty one is the conclusions."""
-    if not question:
-        return text("pairs.conclusions")
-    return titled(next(asked for asked, _ in row.answers if " ".join(_words(asked)) == question))

@@ -4,7 +4,7 @@ import io
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, count
@@ -31,7 +31,7 @@ _ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 2000
 """Of a zip in a zip; of all files of a zip, those of the zips in it included, and how many these may be."""
 
 _REPORTS = (".html", ".htm", ".ipynb")
-_COMPANIONS = (*IMAGE_SUFFIXES, ".csv", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
+_COMPANIONS = (*IMAGE_SUFFIXES, ".css", ".csv", ".js", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
 """What may lie beside a report and is none by mistake, but where its name says that it was one: `.html.txt`."""
 
 _SILENT = {*SILENT_NAMES, ".ds_store", ".git", ".github", ".gitignore", ".ipynb_checkpoints", KEPT}
@@ -68,8 +68,12 @@ def find_sources(folder: Path) -> list[Source]:
     Links are not followed; one that leads out of the folder is told. A table of grades is no report.
     """
     inside = os.path.realpath(folder)
-    sources: list[tuple[list, Source]] = []
-    for root, folders, files in os.walk(folder):
+    found: dict[Path, str | None] = {}
+
+    def closed(error: OSError) -> None:
+        found[Path(error.filename)] = text("submission.unreadable", error=error.strerror)
+
+    for root, folders, files in os.walk(folder, onerror=closed):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         passed = WRITTEN if (table := KEPT in folders) else ()
         folders[:], files = ([n for n in names if n not in passed and not _silent(n)] for names in (folders, files))
@@ -79,18 +83,18 @@ def find_sources(folder: Path) -> list[Source]:
             out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
             if path.is_symlink() and not out and path.exists():
                 continue
-            problem = None
+            found[path] = None
             if out:
-                problem = text("submission.link")
+                found[path] = text("submission.link")
             elif not name:
-                problem = text("submission.empty_folder")
+                found[path] = text("submission.empty_folder")
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
-                problem = text("photos.not_file")
+                found[path] = text("photos.not_file")
             elif path.suffix.lower() not in (*_REPORTS, ".zip"):
-                problem = str(_foreign(name))
-            file = path.relative_to(folder)
-            sources.append(([natural(part) for part in file.parts], Source(_shown(file.as_posix()), path, (), problem)))
-    return distinct([source for _, source in sorted(sources, key=lambda row: row[0])])
+                found[path] = str(_foreign(name))
+    files = {path.relative_to(folder): path for path in found}
+    order = sorted(files, key=lambda file: [natural(part) for part in file.parts])
+    return distinct([Source(_shown(file.as_posix()), files[file], (), found[files[file]]) for file in order])
 
 
 def _foreign(name: str) -> Unreadable:
@@ -119,32 +123,15 @@ def _silent(name: str) -> bool:
 
 def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
-    rows = _listed(source, lambda: source.path, _Budget(_TOTAL_MB, _MEMBERS + 1))
+    rows = _listed(source, lambda: source.path, [_TOTAL_MB * 1e6, _MEMBERS + 1])
     if len(rows) > _MEMBERS:
         rows[_MEMBERS:] = [replace(source, problem=text("submission.many", limit=_MEMBERS))]
     return rows
 
 
-@dataclass
-class _Budget:
-    """What all files of a zip may have together, those of the zips in it included."""
+def _listed(source: Source, file: Callable[[], Any], left: list[float]) -> list[Source]:
+    """The files of a zip, as long as bytes and members are `left` for it and the zips in it together."""
 
-    megabytes: float
-    members: int
-
-
-def _listed(source: Source, file: Callable[[], Any], budget: _Budget) -> list[Source]:
-    try:
-        with zipfile.ZipFile(file()) as archive:
-            rows = list(_members(archive, source, budget))
-    except Unreadable as error:
-        return [replace(source, problem=str(error))]
-    except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        return [replace(source, problem=text("photos.bad_zip", error=one_line(error)))]
-    return rows or [replace(source, problem=text("submission.nothing"))]
-
-
-def _members(archive: zipfile.ZipFile, source: Source, budget: _Budget) -> Iterator[Source]:
     def allowed(member: Member) -> float | Unreadable | None:
         suffix = os.path.splitext(member.name)[1].lower()
         if member.climbs:
@@ -155,24 +142,30 @@ def _members(archive: zipfile.ZipFile, source: Source, budget: _Budget) -> Itera
             return _foreign(member.name)
         if suffix == ".zip" and source.members:
             return Unreadable("submission.nested")
-        if member.info.file_size > budget.megabytes * 1e6:
+        if member.info.file_size > left[0]:
             return Unreadable("photos.zip_total", limit=_TOTAL_MB)
         return _ZIP_MB if suffix == ".zip" else FILE_MB
 
-    for member in walk(archive, allowed):
-        if budget.members <= 0:
-            return
-        budget.members -= 1
-        places = (*source.members, member.place)
-        one = Source(_shown(f"{source.file}/{'/'.join(member.parts)}"), source.path, places)
-        if member.refusal is not None:
-            yield replace(one, problem=str(member.refusal))
-            continue
-        budget.megabytes -= member.info.file_size / 1e6
-        if member.name.lower().endswith(".zip"):
-            yield from _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)), budget)
-        else:
-            yield one
+    rows: list[Source] = []
+    try:
+        with zipfile.ZipFile(file()) as archive:
+            for member in walk(archive, allowed):
+                if left[1] <= 0:
+                    break
+                left[1] -= 1
+                name = _shown(f"{source.file}/{'/'.join(member.parts)}")
+                refused = None if member.refusal is None else str(member.refusal)
+                one = Source(name, source.path, (*source.members, member.place), refused)
+                left[0] -= 0 if refused else member.info.file_size
+                if refused is None and name.lower().endswith(".zip"):
+                    rows += _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)), left)
+                else:
+                    rows.append(one)
+    except Unreadable as error:
+        return [replace(source, problem=str(error))]
+    except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
+        return [replace(source, problem=text("photos.bad_zip", error=one_line(error)))]
+    return rows or [replace(source, problem=text("submission.nothing"))]
 
 
 def content(source: Source) -> bytes:

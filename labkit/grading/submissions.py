@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.grading.facts import as_prose, told_in
+from labkit.grading.facts import as_prose, headings, prose_of
 from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
 from labkit.report.answers import complete, outputs_text, report_data
@@ -22,17 +22,16 @@ _MASK_PIXELS = 20_000_000_000
 class Submission:
     """What a file holds: its `data` as `schema.json` describes them, the viewers' `items`, and as `page` the HTML
     around the data, or the outputs of a notebook; which seal is broken ("data", "page") or missing ("unsealed"); the
-    photos that it carries, by name; what can be read in it, cells included, and how many headings part that.
+    photos that it carries, by name; what can be read in it, cells included, and the headings of its sections.
     """
 
-    file: str
     data: dict[str, Any]
     items: list[dict[str, Any]]
     page: str
     edited: tuple[str, ...]
     jpegs: dict[str, bytes]
     prose: str
-    sections: int
+    sections: list[str]
 
 
 def read(file: str, content: bytes) -> Submission:
@@ -47,12 +46,12 @@ def read(file: str, content: bytes) -> Submission:
         run = {"cells": 0, "executed": 0, "in_order": False, "error": None}
         data = {"answers": [], "conclusions": "", "run": run, **data}
         items = viewer_items(page)
-        return Submission(file, data, items, page, edited, carried_photos(data, items), *told)
+        return Submission(data, items, page, edited, carried_photos(data, items), *told)
     except RecursionError:
         raise LabkitError(text("submission.deep")) from None
 
 
-def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
+def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[str]]:
     if (count := page.count(OPENING)) != 1:
         raise LabkitError(text("submission.two_blocks" if count else "submission.no_block"))
     block = BLOCK.search(page)
@@ -62,10 +61,10 @@ def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}
     page = page[: block.start()] + page[block.end() :]
-    return data, page, tuple(sorted(edited)), as_prose(page), page.count("<h2")
+    return data, page, tuple(sorted(edited)), as_prose(page), headings(page)
 
 
-def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, int]:
+def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[str]]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
     import nbformat
 
@@ -84,7 +83,8 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, 
         data = complete(data, notebook)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise LabkitError(text("submission.notebook", error=one_line(error))) from error
-    return _parsed(json.dumps(data)), shown, edited, *told_in(notebook)
+    prose = prose_of(notebook)
+    return _parsed(json.dumps(data)), shown, edited, prose, headings(prose)
 
 
 def _parsed(content: str) -> dict[str, Any]:

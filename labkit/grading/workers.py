@@ -82,8 +82,8 @@ def done(
             pool.schedule(os.getpid).result(_STARTING)
         except Exception as error:  # a process that never comes up is started again and again
             raise LabkitError(text("grade.no_workers")) from error
-        timed = [(task, seconds(task)) for task in tasks]
-        futures = [pool.schedule(_limited, args=(work, *one), timeout=_PATIENCE * one[1]) for one in timed]
+        timed = [(work, task, seconds(task)) for task in tasks]
+        futures = [pool.schedule(_limited, args=one, timeout=_PATIENCE * one[2]) for one in timed]
         with tqdm(total=len(tasks), desc=label, leave=False, disable=not (label and sys.stderr.isatty())) as bar:
             for count, _ in enumerate(as_completed(futures), start=1):
                 bar.update()

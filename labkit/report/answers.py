@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from labkit.report.data import MIME
@@ -59,8 +60,10 @@ def outputs_text(notebook: NotebookNode) -> str:
 
 
 def words(prose: str) -> int:
-    """How many words of at least two letters or digits there are; fillers, which are letters and blank, are neither."""
-    return len(re.findall(rf"[^\W_{FILLERS}]{{2,}}", prose))
+    """How many words of at least two letters or digits there are, one that comes again counted twice at most; fillers,
+    which are letters and blank, are neither.
+    """
+    return sum(min(2, count) for count in Counter(re.findall(rf"[^\W_{FILLERS}]{{2,}}", prose.casefold())).values())
 
 
 def split_conclusions(notebook: NotebookNode) -> str:

@@ -47,7 +47,9 @@ def viewer_items(page: str) -> list[dict[str, Any]]:
             shown = json.loads(page[start.end() : end])["items"]
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-        items += [item for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
+        found = [item for item in shown if isinstance(item, dict)] if isinstance(shown, list) else []
+        first = dict(enumerate(item.get("photo") for item in found))  # a photo that travels once, by its number
+        items += [{**item, "photo": first.get(n, n) if type(n := item.get("photo")) is int else n} for item in found]
     return items[:_MAX_ITEMS]
 
 
@@ -64,14 +66,17 @@ def read_image(address: Any, pixels: int = MAX_PIXELS) -> Image.Image:
 def carried_photos(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
     """The JPEG files of the photos that travel in the page, by name, where they are those that the data name."""
     jpegs: dict[str, bytes] = {}
-    for item in items:
-        kind, _, content = str(item.get("photo")).partition(",")
-        if kind == "data:image/jpeg;base64":
-            with suppress(ValueError):
-                jpeg = base64.b64decode(content, validate=True)
-                digest = hashlib.sha256(jpeg).hexdigest()
-                jpegs |= {photo["name"]: jpeg for photo in data["photos"] if photo["jpeg_sha256"] == digest}
+    for jpeg in map(_carried, items):
+        digest = hashlib.sha256(jpeg).hexdigest()
+        jpegs |= {photo["name"]: jpeg for photo in data["photos"] if photo["jpeg_sha256"] == digest}
     return jpegs
+
+
+def _carried(item: dict[str, Any]) -> bytes:
+    """The file of the photo that an item shows; empty where that is none."""
+    with suppress(ValueError):
+        return base64.b64decode(str(item.get("photo")).partition(";base64,")[2], validate=True)
+    return b""
 
 
 def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: str) -> list[str]:
@@ -90,6 +95,9 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
             any(_same(one, item, labels) for one in of_photo) for item in shown
         ):
             sentences.append(text("consistency.masks", name=result["photo"]))
+        known = {photo["jpeg_sha256"] for photo in data["photos"] if photo["name"] == result["photo"]} - {None}
+        if known and not known.issuperset(hashlib.sha256(jpeg).hexdigest() for jpeg in map(_carried, shown) if jpeg):
+            sentences.append(text("consistency.photo", name=result["photo"]))
     prose = html.unescape(page)
     if data["results"] and not data["summary"].strip():
         sentences.append(text("consistency.no_table"))
@@ -111,7 +119,7 @@ def _same(result: dict[str, Any], item: dict[str, Any], labels: LabelSet | None)
     height, width = result["size"]
     try:
         shown = {s["id"]: s for s in item["segments"]}
-        if item["photo_size"] != [width, height] or shown.keys() != {s["id"] for s in result["segments"]}:
+        if item["photo_size"] != [width, height] or sorted(shown) != sorted(s["id"] for s in result["segments"]):
             return False
         for segment in result["segments"]:
             one, label = shown[segment["id"]], segment["label_id"]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from book import ready, saved
 
 from labkit.grading import gradebook
 from labkit.grading.looks import thumbnail
@@ -104,13 +105,6 @@ def opened(book, open_page):
     return ready(open_page(book.read_text(encoding="utf-8")))
 
 
-def ready(page):
-    """A page whose table stands and whose marks are in."""
-    page.wait_for_selector("tbody")
-    page.wait_for_function("() => document.querySelector('.state').textContent !== ''")
-    return page
-
-
 def students(page) -> list[str]:
     """The names in the order in which they are seen."""
     return page.locator("tbody .name").all_inner_texts()
@@ -133,13 +127,6 @@ def given(page, n: int) -> tuple[str, str]:
     return row.locator("input").input_value(), row.locator("textarea").input_value()
 
 
-def saved(page, button: str) -> bytes:
-    """What a button downloads."""
-    with page.expect_download() as download:
-        page.get_by_role("button", name=text(f"gradebook.{button}")).click()
-    return Path(download.value.path()).read_bytes()
-
-
 def load(page, name: str, content: bytes) -> str:
     """Gives the page a file of marks; what it says to that."""
     before = page.locator(".message").inner_text()
@@ -153,9 +140,6 @@ def load(page, name: str, content: bytes) -> str:
 def table_of(content: bytes) -> list[dict[str, str]]:
     """A saved CSV as rows by title."""
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=";"))
-
-
-# ---- What is shown --------------------------------------------------------------------------------------------------
 
 
 def test_shows_every_row(opened):
@@ -257,51 +241,47 @@ def test_the_page_may_run_only_its_own_script(chromium, book, tmp_path):
     page.close()
 
 
-@pytest.mark.parametrize(
-    "link, leads",
-    [("a/%D0%B1.html", "a/%D0%B1.html"), ("../a b.html", "../a%20b.html"), ("x\" on='1'", "x%22%20on%3D%271%27")],
-)
+OUT = r"javascript:alert(1) JaVaScRiPt:alert(1) data:text/html,x file:///etc/passwd //host/a.html \\host\a.html /a.html"
+LINKS = {"a/%D0%B1.html": "a/%D0%B1.html", "../a b.html": "../a%20b.html", "x\" on='1'": "x%22%20on%3D%271%27"}
+
+
+@pytest.mark.parametrize("link, leads", (LINKS | dict.fromkeys(["", None, *OUT.split()])).items())
 def test_links_lead_beside_the_table(link, leads):
-    """They are addresses, whatever a name holds."""
+    """They are addresses, whatever a name holds; anything with a scheme, a host or a root is no link."""
     assert gradebook._address(link) == leads
 
 
-OUT = r"javascript:alert(1) JaVaScRiPt:alert(1) data:text/html,x file:///etc/passwd //host/a.html \\host\a.html /a.html"
-
-
-@pytest.mark.parametrize("link", ["", None, *OUT.split()])
-def test_links_lead_nowhere_else(link):
-    """Anything with a scheme, a host or a root is no link."""
-    assert gradebook._address(link) is None
-
-
-# ---- Sorting and filtering ------------------------------------------------------------------------------------------
+ORDERS = {  # of each column, pressed once, and once more
+    "student": ([3, 2, 4, 1, 0, 5], None),  # <, абрамов, без имени, Белов, Ёлкина, Яковлев.html
+    "group": ([3, 0, 1, 4, 2, 5], None),  # ИВТ-9 before ИВТ-10
+    "variant": ([0, 1, 2, 3, 4, 5], [4, 3, 2, 1, 0, 5]),
+    "date": ([3, 4, 2, 1, 0, 5], None),
+    "checks": ([1, 3, 0, 2, 4, 5], None),
+    "iou": ([3, 0, 1, 2, 4, 5], None),
+    "remarks": ([2, 3, 5, 0, 1, 4], None),  # most remarks first
+    "photos": ([3, 0, 1, 2, 4, 5], None),
+    "mark": ([0, 4, 1, 2, 3, 5], [1, 4, 0, 2, 3, 5]),
+    "comment": ([0, 4, 1, 2, 3, 5], None),
+}
 
 
 def test_sorts_by_every_column(opened):
     """A header sorts, and once more the other way; who has no value comes last; the header says how it is sorted."""
-
-    def press(column: str) -> list[int]:
-        opened.locator(f"thead th.{column} button").click()
-        return opened.locator("tbody").evaluate_all("(found) => found.map((one) => Number(one.id.slice(4)))")
-
     give(opened, 4, "5", "я")
     give(opened, 0, "4.5", "а")
     give(opened, 1, "10")
-    assert opened.locator("thead th").count() == 10 and opened.locator("[aria-sort]").count() == 0
-    assert press("student") == [3, 2, 4, 1, 0, 5]  # <, абрамов, без имени, Белов, Ёлкина, Яковлев.html
-    assert opened.locator("th.student[aria-sort]").get_attribute("aria-sort") == "ascending"
-    assert press("group") == [3, 0, 1, 4, 2, 5]  # ИВТ-9 before ИВТ-10
-    assert press("variant") == [0, 1, 2, 3, 4, 5] and press("variant") == [4, 3, 2, 1, 0, 5]
-    assert press("date") == [3, 4, 2, 1, 0, 5]
-    assert press("checks")[:2] == [1, 3] and press("checks")[-2:] == [1, 5]
-    assert press("iou") == [3, 0, 1, 2, 4, 5]
-    assert press("remarks") == [2, 3, 5, 0, 1, 4]  # most remarks first
-    assert opened.locator("[aria-sort]").count() == 1
-    assert opened.locator("th.remarks").get_attribute("aria-sort") == "descending"
-    assert press("photos") == [3, 0, 1, 2, 4, 5]
-    assert press("mark")[:3] == [0, 4, 1] and press("mark")[:3] == [1, 4, 0]
-    assert press("comment")[:2] == [0, 4]
+    assert opened.locator("thead th").count() == len(ORDERS) and opened.locator("[aria-sort]").count() == 0
+    for column, orders in ORDERS.items():
+        for order, sign in zip(filter(None, orders), ("ascending", "descending"), strict=False):
+            opened.locator(f"thead th.{column} button").click()
+            rows = opened.locator("tbody").evaluate_all("(found) => found.map((one) => Number(one.id.slice(4)))")
+            said = "descending" if column in ("checks", "remarks") else sign
+            sorted_by = opened.locator("[aria-sort]")
+            assert (rows, sorted_by.get_attribute("class"), sorted_by.get_attribute("aria-sort")) == (
+                order,
+                column,
+                said,
+            )
     opened.set_viewport_size({"width": 400, "height": 900})
     opened.locator(".filters .order select").select_option(label="Вариант: по убыванию")
     assert opened.locator("th.variant").get_attribute("aria-sort") == "descending"
@@ -309,39 +289,33 @@ def test_sorts_by_every_column(opened):
 
 def test_filters(opened):
     """Text, variant, group, crosses, remarks, marks; together, counted, and all cleared at once."""
-
-    def say(key: str) -> str:
-        return text(f"gradebook.{key}")
-
-    search = opened.get_by_label(say("search"))
-    search.fill("елкина")
-    assert seen(opened) == ["row-0"]
-    search.fill("сказано EDITED")
-    assert seen(opened) == ["row-2"]
-    search.fill("нет такого слова")
-    assert seen(opened) == [] and opened.get_by_text(say("nothing")).is_visible()
-    search.fill("")
-    opened.locator(".filters .variant select").select_option("2")
+    search, variant, group = (
+        opened.locator(f".filters .{one} :is(input, select)") for one in ("search", "variant", "group")
+    )
+    boxes = {one: opened.get_by_label(text(f"gradebook.only_{one}")) for one in ("crosses", "remarks", "unmarked")}
+    clear = opened.get_by_role("button", name=text("gradebook.clear"))
+    for words, left in (("елкина", ["row-0"]), ("сказано EDITED", ["row-2"]), ("нет такого слова", [])):
+        search.fill(words)
+        assert seen(opened) == left
+    assert opened.get_by_text(text("gradebook.nothing")).is_visible()
+    clear.click()
+    variant.select_option("2")
     assert seen(opened) == ["row-1"]
-    opened.get_by_role("button", name=say("clear")).click()
-    opened.locator(".filters .group select").select_option("=ИВТ-10")
+    clear.click()
+    group.select_option("=ИВТ-10")
     assert seen(opened) == ["row-1", "row-4"]
-    opened.get_by_label(say("only_crosses")).check()
-    assert seen(opened) == ["row-1"]
-    assert opened.locator(".shown").inner_text() == "Показано: 1 из 6"
-    opened.get_by_role("button", name=say("clear")).click()
-    opened.get_by_label(say("only_remarks")).check()
+    boxes["crosses"].check()
+    assert seen(opened) == ["row-1"] and opened.locator(".shown").inner_text() == "Показано: 1 из 6"
+    clear.click()
+    boxes["remarks"].check()
     assert seen(opened) == ["row-2", "row-3", "row-5"]
-    opened.get_by_role("button", name=say("clear")).click()
+    clear.click()
     give(opened, 0, "5")
-    opened.get_by_label(say("only_unmarked")).check()
+    boxes["unmarked"].check()
     assert len(seen(opened)) == 5 and "row-0" not in seen(opened)
-    opened.get_by_label(say("only_unmarked")).uncheck()
-    opened.locator(".filters .group select").select_option("=")
+    clear.click()
+    group.select_option("=")
     assert seen(opened) == ["row-5"]
-
-
-# ---- Marks ----------------------------------------------------------------------------------------------------------
 
 
 def test_marks_are_kept_in_the_browser(opened):
@@ -484,9 +458,6 @@ def test_broken_earlier_files_cost_nothing(rows, tmp_path, content):
     assert "labkit-rows" in page.read_text(encoding="utf-8") and len(table_of(table.read_bytes())) == 6
 
 
-# ---- The table ------------------------------------------------------------------------------------------------------
-
-
 def test_the_table_of_python(book, rows):
     """Every row with its checks in words; newlines stay in their cells and no cell is a formula."""
     formula = replace(rows[0], student="=1+1", group="+7", file="-x.html", conclusions="", variant_title="@a")
@@ -523,9 +494,6 @@ def test_an_unwritable_table_is_said(rows, tmp_path):
         write_gradebook(rows, tmp_path)
 
 
-# ---- The page as a whole --------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (1280, "dark"), (400, "light")])
 def test_accessible(open_page, book, width, scheme):
     """axe finds nothing serious, details open, at the width of a desk and of a telephone."""
@@ -549,19 +517,6 @@ def test_prints_what_is_written(opened):
     whole = "(all) => all.every((one) => one.scrollWidth <= one.clientWidth + 1)"
     assert opened.locator(".source, .model, td.date span").evaluate_all(whole)
     assert opened.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_two_hundred_reports(open_page, thumbnails, tmp_path, rows):
-    """With ten thumbnails each they are loaded and sorted."""
-    many = [replace(row_of(n, f"Студент {n}", thumbnails), remarks=rows[2].remarks) for n in range(200)]
-    page, _ = write_gradebook(many, tmp_path / "200")
-    opened = ready(open_page(page.read_text(encoding="utf-8")))
-    assert opened.locator("tbody").count() == 200 and opened.locator("img").count() == 2000
-    opened.locator("thead th.student button").click()
-    assert students(opened)[1] == "Студент 1"
-
-
-# ---- The script -----------------------------------------------------------------------------------------------------
 
 
 def test_every_word_is_used():

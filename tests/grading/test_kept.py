@@ -84,16 +84,10 @@ def test_a_full_disk_costs_only_the_record(out, monkeypatch):
     assert kept(out, ["row"], lambda: {"a": 1}) == {"a": 1} and records(out) == []
 
 
-@pytest.mark.parametrize(
-    "number, key",
-    [
-        (errno.ENOSPC, "full"),
-        (errno.EACCES, "closed"),
-        (errno.EROFS, "closed"),
-        (errno.ENOTDIR, "closed"),
-        (errno.EBUSY, "busy"),
-    ],
-)
+WHY = {"full": [errno.ENOSPC], "closed": [errno.EACCES, errno.EROFS, errno.ENOTDIR], "busy": [errno.EBUSY]}
+
+
+@pytest.mark.parametrize("number, key", [(number, key) for key, numbers in WHY.items() for number in numbers])
 def test_why_nothing_can_be_written(tmp_path, number, key):
     """A full disk, a closed folder and a file that another program holds are named as what they are."""
     path = tmp_path / "grades.csv"

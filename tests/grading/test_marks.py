@@ -1,11 +1,12 @@
 """Marks that are there already: read from page and table, kept through whatever happens to the files."""
 
+import json
 import re
 from dataclasses import replace
 
 import pytest
 
-from labkit.grading.marks import Mark, Marks, bare, guarded, key_of, read_table
+from labkit.grading.marks import Mark, Marks, bare, guarded, key_of, read_earlier, read_table
 from labkit.grading.rows import Row
 
 FORMULAS = ["=1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1", "'=1"]
@@ -51,6 +52,25 @@ def test_a_copy_in_another_folder_takes_nobody_s_mark():
     copy = replace(ROW, file="б/б.html", who="moodle:8")
     marks = Marks.settled({KEY: MARK}, [copy, replace(ROW, file="а/другое.html")])
     assert dict(marks.given) == {key_of(ROW.sha256, "а/другое.html"): MARK}
+
+
+def test_of_two_with_one_file_each_keeps_his_mark():
+    """Whatever became of the other: a mark goes to no other student of the learning system, in whatever order."""
+    other = replace(MARK, mark="2", who="moodle:8")
+    marks = Marks.settled({key_of("1" * 64, "б.html"): other, KEY: MARK}, [replace(ROW, file="в.html")])
+    assert marks.given[key_of("1" * 64, "в.html")].mark == "6" and marks.orphans == [key_of("1" * 64, "б.html")]
+    copied = replace(ROW, file="б.html", who="moodle:8")
+    assert Marks.settled({KEY: MARK}, [copied]).orphans == [KEY]
+
+
+def test_what_is_no_number_takes_no_mark_away(tmp_path):
+    """A table in which somebody changed a mark to what is none has the mark from before, and the words besides."""
+    page, table = tmp_path / "grades.html", tmp_path / "grades.csv"
+    block = json.dumps({"marks": {KEY: {"mark": "6", "comment": "", "at": 1}}})
+    page.write_text(f'<script type="application/json" id="labkit-marks">{block}</script>', "utf-8")
+    table.write_text(f"Студент;Оценка;Комментарий;Файл;sha256\nАнна;8,5/10;;{ROW.file};{ROW.sha256}\n", "utf-8")
+    (mark,) = read_earlier(page, table).values()
+    assert (mark.mark, mark.comment) == ("6", "[8,5/10]")
 
 
 def test_orphans_are_listed():

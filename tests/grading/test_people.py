@@ -27,6 +27,11 @@ from labkit.report.checks import Check
             "Иванова-О’Нил Анна Сергеевна_12_assignsubmission_file_/а.html",
             ("moodle", "12", "Иванова-О’Нил Анна Сергеевна"),
         ),
+        ("курс/иванов-петров_late_4711_900123_а.html", ("canvas", "4711", "иванов-петров")),
+        ("курс/o'connoranna_4711_900123_а.html", ("canvas", "4711", "o'connoranna")),
+        ("lab-3-03-20-2026-10-20-30/lab-3-octo-cat/о.html", ("github", "octo-cat", "octo-cat")),
+        ("курс/variant_3_12_34.html", None),
+        ("курс/lab-3_12_34_а.html", None),
         ("курс/отчёт_2026_03_12.html", None),
         ("lab-3-submissions/README.md", None),
         ("курс/variant_3_fcn.html", None),
@@ -113,25 +118,9 @@ def test_another_name_in_the_report():
     assert own.remarks == ()
 
 
-def test_everything_is_accounted_for():
-    """A row, or a line, for each file and each empty folder, whatever its ending."""
-    files = {
-        "Пустой Ян_7_assignsubmission_file_": "папка пуста",
-        "Ким Анна_5_assignsubmission_file_/а.rtf": "не отчёт",
-        "Ли Ян_8_assignsubmission_file_/фото.jpg": "не отчёт",
-        "б.webarchive": "не отчёт",
-        "в": "не отчёт",
-        "список.csv": "не отчёт",
-        "мусор.zip/1.html": "пусто",
-        "мусор.zip/2.bin": "не отчёт",
-        "хороший.zip/а.html": read("хороший.zip/а.html"),
-        "хороший.zip/фото.jpg": "не отчёт",
-    }
-    done = folder(files)
-    named = {row.file for row in done.rows} | {one.file for row in done.rows for one in row.beside}
-    assert named | {one.file for one in done.beside} == {*files, "мусор.zip"}
-    assert [one.file for one in done.beside] == ["список.csv", "хороший.zip/фото.jpg"]
-    rubbish = next(row for row in done.rows if row.file == "мусор.zip")
-    assert rubbish.problem == text("submission.nothing") and len(rubbish.beside) == 2
-    photos = next(row for row in done.rows if row.name == "Ли Ян")
-    assert photos.problem == text("submission.no_report")
+def test_what_lies_beside():
+    """A folder of photos only is a row that says so; photos beside a report in a zip, or a list, are lines."""
+    files = ["Ли Ян_8_assignsubmission_file_/фото.jpg", "список.csv", "хороший.zip/фото.jpg"]
+    done = folder({**dict.fromkeys(files, "не отчёт"), "хороший.zip/а.html": read("хороший.zip/а.html")})
+    assert [(row.name, row.problem) for row in done.rows] == [("Ли Ян", text("submission.no_report")), ("", None)]
+    assert [one.file for one in done.beside] == files[1:]

@@ -21,9 +21,9 @@ ROW = Row(
 def write(tmp_path):
     """Writes a rubric and reads it."""
 
-    def written(content: str) -> Rubric:
+    def written(content: str, encoding: str = "utf-8") -> Rubric:
         path = tmp_path / "баллы.toml"
-        path.write_text(content, "utf-8")
+        path.write_text(content, encoding)
         return read_rubric(path)
 
     return written
@@ -72,6 +72,13 @@ def test_time_zones(write, deadline, at, mark):
     assert rubric.suggested(Row("а.html", checks=ROW.checks, at=at)).suggestion == mark
 
 
+def test_a_day_is_the_whole_day(write):
+    """A deadline without a time ends with its day, in whatever encoding the file is."""
+    rubric = write("# баллы\nmaximum = 10\nlate = 1\ndeadline = 2026-03-20\n[checks]\nrun = 5", "utf-16")
+    for at, mark in (("2026-03-20T23:59", "5"), ("2026-03-21T00:01", "4")):
+        assert rubric.suggested(Row("а.html", checks=ROW.checks, at=at)).suggestion == mark
+
+
 def test_a_time_that_is_not_understood_is_told():
     """Or whoever came late would lose nothing in silence."""
     rubric = Rubric(10, checks={"run": 5}, late=1, deadline=datetime(2026, 3, 20))
@@ -87,6 +94,8 @@ WRONG = {
     "maximum = 10\ndeadline = 'завтра'": "deadline",
     "maximum = 10\n[questions]\nfirst = 1": "first",
     "maximum = 1\nchecks = 5": "checks",
+    "maximum = 10\nminimum = 20": "minimum",
+    "maximum = 10\nlate = -1": "late",
     "maximum = 1\nbonus = 2": "bonus",
     "не toml": "",
 }
@@ -99,22 +108,12 @@ def test_wrong_files(write, content):
         write(content)
 
 
-@pytest.mark.parametrize(
-    "clock",
-    [
-        "2026-03-20T23:59",
-        "пятница, 20 марта 2026, 23:59",
-        "20 марта 2026 г., 23:59",
-        "20.03.2026 23:59",
-        "Friday, March 20, 2026, 11:59 PM",
-    ],
-)
-def test_times(clock):
-    """As Moodle writes them, in either language, and as ISO."""
-    assert moment(clock) == moment("Friday, 20 March 2026, 11:59 PM") == datetime(2026, 3, 20, 23, 59)
+TIMES = ["2026-03-20T23:59", "пятница, 20 марта 2026, 23:59", "20 марта 2026 г., 23:59", "20.03.2026 23:59"]
+TIMES += ["Friday, March 20, 2026, 11:59 PM", "Friday, 20 March 2026, 11:59 PM"]
+NO_TIMES = ["", "-", "вчера", "32 March 2026, 10:00", "20 Foo 2026, 10:00", "20 марта 2026"]
 
 
-@pytest.mark.parametrize("at", ["", "-", "вчера", "32 March 2026, 10:00", "20 Foo 2026, 10:00", "20 марта 2026"])
-def test_no_times(at):
-    """What is none is none."""
-    assert moment(at) is None
+@pytest.mark.parametrize("at", TIMES + NO_TIMES)
+def test_times(at):
+    """As Moodle writes them, in either language, and as ISO; what is none is none."""
+    assert moment(at) == (datetime(2026, 3, 20, 23, 59) if at in TIMES else None)

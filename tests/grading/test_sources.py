@@ -1,7 +1,9 @@
 """Handed-in files: what is found in a folder and its zips, and what is refused."""
 
+import errno
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 from handed_in import zip_of
@@ -51,6 +53,21 @@ def test_finds_files(tmp_path):
     assert [source.file for source in found if source.companion] == ["фото.jpg"]
 
 
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    """Whoever's it is, nobody is left out in silence."""
+    (tmp_path / "Ким Анна").mkdir()
+    scandir = os.scandir
+
+    def scan(path):
+        if Path(path).name == "Ким Анна":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    told = text("submission.unreadable", error="Permission denied")
+    assert [(one.file, one.problem) for one in find_sources(tmp_path)] == [("Ким Анна", told)]
+
+
 @pytest.mark.parametrize("encoding", [None, "cp866", "cp1251", "utf-8"])
 def test_cyrillic_names_in_a_zip(tmp_path, encoding):
     """Names are right whatever wrote them, in a zip in a zip too, and each file is the one of its name."""
@@ -86,6 +103,20 @@ def test_one_budget_for_all_nested_zips(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_TOTAL_MB", 2)
     problems = [one.problem for one in members(Source("а.zip", tmp_path / "а.zip"))]
     assert problems.count(None) == 3 and set(problems) == {None, text("photos.zip_total", limit=2)}
+
+
+def test_a_damaged_zip_in_a_zip_costs_only_itself(tmp_path):
+    """Its neighbours are listed, and it is a row with its problem."""
+    inner = zip_of({"а.html": b"<p>" * 100})
+    made = bytearray(zip_of({"а.html": b"<p>", "б.zip": inner, "в.html": b"<p>"}))
+    made[made.index(b"PK\x03\x04", 40) + 40] ^= 0xFF
+    (tmp_path / "а.zip").write_bytes(made)
+    rows = members(Source("а.zip", tmp_path / "а.zip"))
+    assert [(one.file, one.problem is None) for one in rows] == [
+        ("а.zip/а.html", True),
+        ("а.zip/б.zip", False),
+        ("а.zip/в.html", True),
+    ]
 
 
 def test_zip_that_lies_about_its_size(tmp_path):

@@ -112,7 +112,7 @@ def notebook_of(
         for number, cell in enumerate(cells, start=1):
             cell.execution_count = number
     questions = "\n\n".join(f"**{n}.** {q}\n\n*Ваш ответ:* {a}" for n, (q, a) in enumerate(answers.items(), 1))
-    sections = "\n\n".join(f"## {n}. Раздел" for n in range(1, asked.sections if whole else 1))
+    sections = "\n\n".join(f"## {title}" for title in asked.sections[: None if whole else 0])
     texts = [new_markdown_cell(questions), new_markdown_cell(f"## 11. Выводы\n\n{conclusions}")]
     return new_notebook(cells=[new_markdown_cell(f"# Отчёт\n\n{sections}"), *cells[:-1], *texts, cells[-1]])
 

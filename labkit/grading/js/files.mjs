@@ -10,12 +10,12 @@ export function pageText({ asText, pristine }) {
 }
 
 /** A table of the data with the marks in it, as Python fills it in. */
-export function csvText({ entryOf, local, rows }, { head, rows: lines, of, mark, comment, comma }, separator) {
+export function csvText({ entryOf, local, rows }, { head, lines, of, mark, feedback, comma }, separator) {
   const cells = lines.map((line, n) => {
     if (of[n] === null) return line;
     const entry = entryOf(rows[of[n]]);
     const filled = entry.mark ? line.with(mark, comma ? local(entry.mark) : entry.mark) : line;
-    return entry.comment && comment >= 0 ? filled.with(comment, guarded(entry.comment)) : filled;
+    return entry.comment && feedback >= 0 ? filled.with(feedback, guarded(entry.comment)) : filled;
   });
   return writeCsv([head, ...cells], separator);
 }
@@ -33,7 +33,8 @@ function entriesOf({ words }, text) {
   for (const row of cells.filter((row) => row.length > Math.max(mark, file, sha256))) {
     const read = readMark(row[mark]);
     if (read === null) wrong++;
-    const entry = { mark: read ?? "", comment: bare(row[comment] ?? ""), at: Date.now() };
+    const told = read === null ? `[${row[mark].trim()}] ` : ""; // what is no number is not lost
+    const entry = { mark: read ?? "", comment: (told + bare(row[comment] ?? "")).trim(), at: Date.now() };
     entries.set(keyOf({ file: bare(row[file]), sha256: row[sha256] }), entry);
   }
   return [entries, wrong];
@@ -50,11 +51,13 @@ export async function load(book, file) {
   }
   if (found === null) return say("load_failed", { name: file.name });
   const known = new Set(rows.map(keyOf));
-  const sameContent = (key) => rows.filter((row) => row.sha256 && key.startsWith(`${row.sha256} `)).map(keyOf);
+  const same = (row, key) => row.sha256 && key.startsWith(`${row.sha256} `);
+  const ofHis = (row, who) => !who || !row.id || row.who === who; // of another student's copy no mark is taken
+  const sameContent = (key, { who }) => rows.filter((row) => same(row, key) && ofHis(row, who)).map(keyOf);
   let [loaded, unknown] = [0, 0];
   for (const [key, entry] of found[0]) {
     if (entry.mark === "" && entry.comment === "") continue;
-    const moved = known.has(key) ? [] : sameContent(key); // the file has another name or place now
+    const moved = known.has(key) ? [] : sameContent(key, entry); // the file has another name or place now
     const name = moved.length === 1 ? moved[0] : key;
     const mine = marks.get(name);
     const both = { mark: entry.mark || (mine?.mark ?? ""), comment: entry.comment || (mine?.comment ?? "") };

@@ -7,7 +7,7 @@ import { csvText, load, pageText } from "./files.mjs";
 import { Line } from "./line.mjs";
 import { keyOf, readMarks, Store, takeNewer } from "./marks.mjs";
 import { Table } from "./table.mjs";
-import { baseOf, written } from "./work.mjs";
+import { baseOf, unnamed, written } from "./work.mjs";
 
 const blockOf = (id) => JSON.parse(document.getElementById(id).textContent);
 
@@ -30,7 +30,7 @@ class Book {
     this.places = new Map(rows.map((row, n) => [row.file, n]));
     for (const row of rows) {
       row.crosses = row.checks.filter((check) => !check.ok).length;
-      if (this.hidden) row.group = "";
+      if (this.hidden) Object.assign(row, unnamed(this, row));
     }
     this.message = make("p", { class: "message", role: "status" }, this.hidden ? this.say("reveal_later") : "");
     this.reveal = button(this.say("reveal"), () => {

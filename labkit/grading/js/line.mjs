@@ -34,8 +34,8 @@ export class Line {
     return [
       make("th", { scope: "row", class: "student" }, toggle, fileOf(book, row)),
       cell("group", row.group && written(row.group)),
-      cell("variant", make("b", {}, String(row.variant ?? "")), " ", span("model", row.variant_title)),
-      cell("date", date),
+      cell("variant", row.variant && [make("b", {}, String(row.variant)), " ", span("model", row.variant_title)]),
+      cell("date", row.shown && date),
       cell("checks", signsOf(book, row)),
       cell("iou", iouOf(book, row.iou)),
       cell("remarks", remarksOf(book, row, 3)),
@@ -70,7 +70,7 @@ export class Line {
     const { book, row } = this;
     const fits = readMark(text) !== null;
     this.wrong.textContent = fits ? "" : book.say("not_mark", { text });
-    this.mark.toggleAttribute("aria-invalid", !fits);
+    this.mark.setAttribute("aria-invalid", String(!fits));
     this.take.hidden = book.entryOf(row).mark !== "" || !fits;
     this.comment.parentNode.dataset.value = this.comment.value;
     book.refused[fits ? "delete" : "add"](row);

@@ -97,11 +97,24 @@ function besideOf([file, why, link = null]) {
   return make("li", {}, name, why ? ` — ${why}` : "");
 }
 
-/** What a student wrote, without the student's own name, in whatever case, while names are hidden. */
-function unnamed({ hidden }, { name, student }, text) {
-  const names = (hidden && `${name} ${student}`.match(/\p{L}{3,}/gu)) || [];
+/** What a row says while names are hidden: without the student's own, in whatever case, and that of any own file. */
+export function unnamed({ say }, { name, student, weights, ...row }) {
+  const own = row.photos.map((photo, n) => [photo.name, say("photo", { number: n + 1 })]);
+  const files = /^(embedded|official)\//.test(weights) ? own : [...own, [weights, "…"]];
+  const telling = files.filter(([file]) => /\p{L}{3}/u.test(file)).sort((a, b) => b[0].length - a[0].length);
+  const names = `${name} ${student}`.match(/\p{L}{3,}/gu) ?? ["\n"];
   const stems = names.map((word) => word.slice(0, Math.max(3, word.length - 1)));
-  return stems.length > 0 ? text.replace(new RegExp(`(?<!\\p{L})(${stems.join("|")})\\p{L}*`, "giu"), "…") : text;
+  const pattern = new RegExp(`(?<!\\p{L})(${stems.join("|")})\\p{L}*`, "giu");
+  const bare = (text) => telling.reduce((said, pair) => said.replaceAll(...pair), text).replace(pattern, "…");
+  return {
+    group: "",
+    weights: bare(weights),
+    checks: row.checks.map((check) => ({ ...check, reason: bare(check.reason) })),
+    remarks: row.remarks.map((remark) => ({ ...remark, text: bare(remark.text) })),
+    photos: row.photos.map((photo, n) => ({ ...photo, name: own[n][1] })),
+    answers: row.answers.map((pair) => pair.map(bare)),
+    conclusions: bare(row.conclusions),
+  };
 }
 
 function factsOf({ hidden, nameOf, say }, row) {
@@ -114,7 +127,7 @@ function factsOf({ hidden, nameOf, say }, row) {
 export function detailsOf(book, row) {
   const { hidden, local, say } = book;
   const part = (name, content) => content && make("section", { class: name }, make("h2", {}, say(name)), content);
-  const said = (text) => unnamed(book, row, text) || "—";
+  const said = (text) => text || "—";
   const checks = row.checks.map((check) => checkOf(book, check));
   const photos = row.photos.map((photo) => photoOf(book, photo));
   const answers = row.answers.flatMap(([question, answer]) => [
