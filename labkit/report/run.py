@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -131,13 +132,17 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
     return text("report.stopped", cell=number, reason=reason)
 
 
+_GRACE = 10.0
+"""Seconds in which a kernel may answer Ctrl-C: one that is interrupted between two messages loses one, and waits."""
+
+
 class _Stopped(Exception):
     """Ctrl-C came between two cells."""
 
 
 def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
     """Runs the notebook in a thread: in the main one nbclient would answer Ctrl-C by dropping the cell's output."""
-    stopped = threading.Event()
+    stopped, asked = threading.Event(), 0.0
 
     def check(**_: Any) -> None:
         if stopped.is_set():
@@ -149,10 +154,13 @@ def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
         while not run.done():
             try:
                 wait([run], timeout=0.5)
+                if asked and time.monotonic() - asked > _GRACE and (kernel := client.km) and kernel.has_kernel:
+                    asyncio.run(kernel.provisioner.kill())
             except KeyboardInterrupt:
                 stopped.set()
-                if client.km is not None and client.km.has_kernel:
-                    asyncio.run(client.km.interrupt_kernel())
+                if (kernel := client.km) and kernel.has_kernel:  # the other thread lets go of it
+                    asked = asked or time.monotonic()
+                    asyncio.run(kernel.interrupt_kernel())
         try:
             run.result()
         except CellExecutionError:

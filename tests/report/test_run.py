@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -90,6 +91,23 @@ def test_interrupt_leaves_a_report(tmp_path, two_photos, root):
     assert "остановлено с клавиатуры" in error and "Traceback" not in error
     assert "variant_1.html" in out
     assert "остановлено с клавиатуры" in (tmp_path / "variant_1.html").read_text(encoding="utf-8")
+
+
+def test_a_kernel_that_does_not_stop(tmp_path, monkeypatch):
+    """One that never answers Ctrl-C is ended, and what stood before it is kept."""
+    monkeypatch.setattr("labkit.report.run._GRACE", 0.5)
+    deaf = "import pathlib, time\npathlib.Path('up').touch()\nwhile True:\n    try:\n        time.sleep(60)\n"
+    deaf += "    except KeyboardInterrupt:\n        pass"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in ("print(1)", deaf)])
+
+    def press() -> None:
+        while not (tmp_path / "up").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press, daemon=True).start()
+    assert "остановлено с клавиатуры" in run_notebook(notebook, tmp_path, "")
+    assert notebook.cells[0].outputs[0].text == "1\n"
 
 
 @pytest.mark.parametrize(
