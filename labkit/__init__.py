@@ -29,8 +29,9 @@ if TYPE_CHECKING:  # what `__getattr__` finds, for editors and type checkers
 __version__ = "0.1.0"
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# torch's threads sleep while they wait for each other: where another program holds a core, those that spin take from
-# the very thread that they wait for (SAM's automatic mode beside one busy core of two: 29 s a photo, 3 s so)
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# torch's threads soon sleep while they wait for each other: where another program holds a core, those that spin take
+# from the very thread that they wait for (SAM's automatic mode beside one busy core of two: 29 s a photo, 3 s so)
 
 _HOME = {
     "LabkitError": "labkit.io.errors",

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.models.semantic import network_input
-from labkit.training.loop import Recipe
+from labkit.training.loop import Recipe, Stream
 from labkit.training.shared_encoder import SharedEncoder, at, loss, still
 from labkit.training.teacher import MAP_SIDE, Teacher
 
@@ -40,7 +40,7 @@ each other one: else nothing would ever ask those. In the second half of a run i
 Sample = tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]
 
 
-class CachedFeatures(torch.utils.data.IterableDataset):
+class CachedFeatures(Stream):
     """An endless stream of `(features, labels, maps)` of whole photos; a photo is drawn ~ (photos of its class)^-0.5.
 
     `features`: four `hxwxC` float16 of strides 4, 8, 16 and 16 of a square of `SIDE` pixels; `labels`: `hxw`
@@ -48,7 +48,7 @@ class CachedFeatures(torch.utils.data.IterableDataset):
     """
 
     def __init__(self, dataset: Dataset, teacher: Teacher, folder: Path, seed: int = 0, say=print):
-        self.seed, self.progress = seed, torch.zeros(1).share_memory_()
+        super().__init__(seed)
         side, count = SIDE, len(dataset)
         shapes = {
             f"features{level}": ((2 * count, side // stride, side // stride, channels), np.float16)
@@ -91,12 +91,6 @@ class CachedFeatures(torch.utils.data.IterableDataset):
                 self._arrays["labels"][2 * k + mirrored] = square[2::4, 2::4]
             if k % 500 == 0:
                 say(f"features of {k} photos of {len(dataset)}")
-
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
-        while True:
-            yield self.draw(rng)
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """One photo, plain or mirrored."""

@@ -14,8 +14,9 @@ from PIL import Image, ImageFilter
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.dataset import Dataset, Instance
+from labkit.training.loop import Stream
 
-__all__ = ["Crops", "cut", "draw_class", "finish", "jitter", "paste"]
+__all__ = ["Crops", "cut", "draw_class", "finish", "jitter", "paste", "patch_of"]
 
 _BALANCED = (0.75, 0.25)
 _PASTED = (0.45, 0.12)
@@ -25,15 +26,15 @@ _MIN_CLASS_PIXELS = 200
 _MIN_OBJECT_PIXELS = 900
 
 
-class Crops(torch.utils.data.IterableDataset):
+class Crops(Stream):
     """An endless stream of `(pixels, labels)`: `3xSxS` uint8 and `SxS` uint8 (255: ignored).
 
     `side` is S; the photo's longest side is scaled to between `scales[0]` and `scales[1]` pixels first.
     """
 
     def __init__(self, dataset: Dataset, side: int = 256, scales: tuple[int, int] = (232, 560), seed: int = 0):
-        self.dataset, self.side, self.scales, self.seed = dataset, side, scales, seed
-        self.progress = torch.zeros(1).share_memory_()  # in [0, 1]: the loop moves it, the worker reads it
+        super().__init__(seed)
+        self.dataset, self.side, self.scales = dataset, side, scales
         self._photos = {name: np.asarray(dataset.image(name)) for name in dataset.names}
         self._labels = {name: dataset.semantic(name) for name in dataset.names}
         self._by_class: dict[int, list[str]] = defaultdict(list)
@@ -53,12 +54,6 @@ class Crops(torch.utils.data.IterableDataset):
         sizes = [self._labels[name].size * (0.5 if name.startswith("pet_") else 1.0) for name in dataset.names]
         self._photo_weights = np.array(sizes)
         self._photo_weights /= self._photo_weights.sum()
-
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
-        while True:
-            yield self.draw(rng)
 
     def draw(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """One crop."""
@@ -92,14 +87,8 @@ class Crops(torch.utils.data.IterableDataset):
         label_id = draw_class(rng, self._objects, 0.2)
         objects = self._objects[label_id]
         instance = objects[rng.integers(len(objects))]
-        x0, y0, x1, y1 = instance.box
-        mask = (self._numbers[instance.name][y0:y1, x0:x1] == instance.number).astype(np.uint8) * 255
-        patch = Image.fromarray(self._photos[instance.name][y0:y1, x0:x1])
-        scale = self.side * rng.uniform(0.22, 0.75) / max(mask.shape)
-        scale = min(scale, 2.5)
-        size = (max(8, round((x1 - x0) * scale)), max(8, round((y1 - y0) * scale)))
-        patch = patch.resize(size, Image.Resampling.BILINEAR)
-        alpha = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)
+        longest = self.side * rng.uniform(0.22, 0.75)
+        patch, alpha = patch_of(self._photos[instance.name], self._numbers[instance.name], instance, longest)
         return paste(rng, image, labels, patch, alpha, label_id)
 
 
@@ -134,6 +123,20 @@ def cut(
     size = (side, side)
     image = Image.fromarray(photo).resize(size, Image.Resampling.BILINEAR, box=window)
     return image, np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST, box=window))
+
+
+def patch_of(
+    photo: np.ndarray, numbers: np.ndarray, instance: Instance, longest: float
+) -> tuple[Image.Image, Image.Image]:
+    """An object cut out, its longest side so many pixels or enlarged 2.5 times, and where it covers (`L`, 0 or 255)."""
+    x0, y0, x1, y1 = instance.box
+    mask = (numbers[y0:y1, x0:x1] == instance.number).astype(np.uint8) * 255
+    scale = min(longest / max(mask.shape), 2.5)
+    size = (max(8, round((x1 - x0) * scale)), max(8, round((y1 - y0) * scale)))
+    patch, alpha = (
+        Image.fromarray(part).resize(size, Image.Resampling.BILINEAR) for part in (photo[y0:y1, x0:x1], mask)
+    )
+    return patch, alpha
 
 
 def paste(

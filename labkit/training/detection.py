@@ -6,8 +6,7 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
 from labkit.classes import IGNORE
-from labkit.models.backbone import MEAN, STD
-from labkit.training.loop import Recipe, freeze_stages
+from labkit.training.loop import Recipe, freeze_stages, normalised
 from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["MaskRCNNLearner"]
@@ -46,8 +45,7 @@ class MaskRCNNLearner(nn.Module):
     def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The five losses: objectness and boxes of the proposals; class, box and mask of the heads."""
         device = next(self.parameters()).device
-        pixels = torch.stack([scene.pixels for scene in batch]).to(device)
-        x = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+        x = normalised(torch.stack([scene.pixels for scene in batch]).to(device))
         targets = [_target(scene, device) for scene in batch]
         self._unlabelled[:] = [_integral(scene.numbers.to(device) == IGNORE) for scene in batch]
         images = ImageList(x, [tuple(x.shape[-2:])] * len(batch))
@@ -64,20 +62,10 @@ class MaskRCNNLearner(nn.Module):
 
 
 def _target(scene: Scene, device: torch.device) -> dict[str, torch.Tensor]:
-    masks = [scene.numbers == number for number in scene.objects()]
-    side = scene.numbers.shape[-1]
-    if not masks:
-        return {
-            "boxes": torch.zeros(0, 4, device=device),
-            "labels": torch.zeros(0, dtype=torch.int64, device=device),
-            "masks": torch.zeros(0, side, side, dtype=torch.uint8, device=device),
-        }
-    stacked = torch.stack(masks)
-    return {
-        "boxes": mask_boxes(stacked).to(device),
-        "labels": scene.labels[scene.objects()].long().to(device),
-        "masks": stacked.to(device, torch.uint8),
-    }
+    objects = torch.tensor(scene.objects(), dtype=torch.int64)
+    masks = scene.numbers == objects[:, None, None]
+    labels = scene.labels[objects].long()
+    return {"boxes": mask_boxes(masks).to(device), "labels": labels.to(device), "masks": masks.to(device, torch.uint8)}
 
 
 def _integral(unlabelled: torch.Tensor) -> torch.Tensor:

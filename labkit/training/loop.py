@@ -1,18 +1,21 @@
 """The training loop: any learner on any stream, with an average of the weights and checkpoints that resume."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import nn
 
 from labkit.locale import language, use_language
+from labkit.models.backbone import MEAN, STD
 
-__all__ = ["Learner", "Recipe", "freeze_stages", "train"]
+__all__ = ["Learner", "Recipe", "Stream", "freeze_stages", "normalised", "train"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,28 @@ class Learner(Protocol):
     def losses(self, batch: list[Any], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]: ...
 
 
+class Stream(torch.utils.data.IterableDataset, ABC):
+    """An endless stream of what `draw` gives; `progress`, in [0, 1], is moved by the loop and read by the worker."""
+
+    def __init__(self, seed: int):
+        self.seed, self.progress = seed, torch.zeros(1).share_memory_()
+
+    def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
+        while True:
+            yield self.draw(rng)
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> Any:
+        """One member of a batch."""
+
+
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
+    """Photos (`Bx3xHxW` uint8) as the encoder's input, float32."""
+    return ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+
+
 def freeze_stages(encoder: nn.Module, stages: int) -> None:
     """Takes the encoder's stem and first stages out of training."""
     for part in (encoder.model.conv_stem, encoder.model.bn1, *encoder.model.blocks[:stages]):
@@ -57,7 +82,7 @@ def freeze_stages(encoder: nn.Module, stages: int) -> None:
 
 def train(
     learner: nn.Module,
-    stream: torch.utils.data.IterableDataset,
+    stream: Stream,
     recipe: Recipe,
     checkpoint: Path,
     resume: bool = False,

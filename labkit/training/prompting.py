@@ -11,9 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.classes import IGNORE
-from labkit.models.backbone import MEAN, STD
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.training.loop import Recipe, freeze_stages
+from labkit.training.loop import Recipe, freeze_stages, normalised
 from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["SamLearner", "box_prompt", "correction", "draw_objects", "mask_loss", "outline_prompt", "point_prompt"]
@@ -61,8 +60,7 @@ class SamLearner(nn.Module):
         """The losses of the best of three masks, of the single mask, and of the predicted IoU."""
         image = self.network.image_encoder
         device = next(self.parameters()).device
-        pixels = torch.stack([scene.pixels for scene in batch]).to(device)
-        x = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+        x = normalised(torch.stack([scene.pixels for scene in batch]).to(device))
         features = image.encoder(x)[1:]
         with torch.autocast(device.type, torch.bfloat16):
             embeddings = image.join(features).float()

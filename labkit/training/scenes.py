@@ -16,7 +16,8 @@ from labkit.classes import IGNORE
 from labkit.evaluation.dataset import Dataset, Instance
 from labkit.io.errors import LabkitError
 from labkit.locale import text
-from labkit.training.crops import cut, draw_class, finish, jitter, paste
+from labkit.training.crops import cut, draw_class, finish, jitter, paste, patch_of
+from labkit.training.loop import Stream
 
 __all__ = ["Scene", "Scenes", "mask_boxes"]
 
@@ -46,7 +47,7 @@ class Scene:
         return [n for n in torch.unique(self.numbers).tolist() if 0 < n < IGNORE]
 
 
-class Scenes(torch.utils.data.IterableDataset):
+class Scenes(Stream):
     """An endless stream of `Scene`.
 
     A share `centred` of the scenes is centred on an object. With `by_class` that is one of a VOC class, drawn
@@ -64,8 +65,8 @@ class Scenes(torch.utils.data.IterableDataset):
         pasted: float = 0.25,
         seed: int = 0,
     ):
-        self.dataset, self.side, self.scales, self.seed = dataset, side, scales, seed
-        self.progress = torch.zeros(1).share_memory_()
+        super().__init__(seed)
+        self.dataset, self.side, self.scales = dataset, side, scales
         self._centred, self._pasted = centred, pasted
         self._objects: dict[int, list[Instance]] = defaultdict(list)
         self._labels: dict[str, np.ndarray] = {name: np.zeros(256, np.uint8) for name in dataset.names}
@@ -95,12 +96,6 @@ class Scenes(torch.utils.data.IterableDataset):
         weights = np.array([0.5 if name.startswith("pet_") else 1.0 for name in dataset.names])
         self._photo_weights = weights / weights.sum()
 
-    def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng((self.seed, worker.id if worker else 0))
-        while True:
-            yield self.draw(rng)
-
     def draw(self, rng: np.random.Generator) -> Scene:
         """One scene."""
         if rng.random() < self._centred:
@@ -128,13 +123,8 @@ class Scenes(torch.utils.data.IterableDataset):
         number = int(numbers[numbers < IGNORE].max(initial=0)) + 1
         if number == IGNORE:
             return image, numbers
-        x0, y0, x1, y1 = instance.box
-        mask = (self._numbers[instance.name][y0:y1, x0:x1] == instance.number).astype(np.uint8) * 255
-        share = np.exp(rng.uniform(np.log(0.06), np.log(0.7)))
-        scale = min(self.side * share / max(mask.shape), 2.0)
-        size = (max(6, round((x1 - x0) * scale)), max(6, round((y1 - y0) * scale)))
-        patch = Image.fromarray(self._photos[instance.name][y0:y1, x0:x1]).resize(size, Image.Resampling.BILINEAR)
-        alpha = Image.fromarray(mask).resize(size, Image.Resampling.BILINEAR)
+        longest = self.side * np.exp(rng.uniform(np.log(0.06), np.log(0.7)))
+        patch, alpha = patch_of(self._photos[instance.name], self._numbers[instance.name], instance, longest)
         labels[number] = instance.label_id
         return paste(rng, image, numbers, patch, alpha, number)
 

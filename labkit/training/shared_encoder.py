@@ -14,8 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.classes import IGNORE, VOC
-from labkit.models.backbone import MEAN, STD
-from labkit.training.loop import Recipe, freeze_stages
+from labkit.training.loop import Recipe, freeze_stages, normalised
 
 __all__ = ["Details", "SharedEncoder", "at", "loss", "still"]
 
@@ -66,7 +65,7 @@ class SharedEncoder(nn.Module):
         return self
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
-        x = ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+        x = normalised(pixels)
         moving = any(parameter.requires_grad for parameter in self.encoder.parameters())
         with torch.set_grad_enabled(moving), torch.autocast(pixels.device.type, torch.bfloat16):
             features = [feature.float() for feature in self.encoder(x)]
