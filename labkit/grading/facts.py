@@ -150,11 +150,11 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     said: list[str] = []
 
     def once(prose: str, question: str = "") -> str:
-        words, asked = _folded(prose)[:_MAX_COMPARED], _folded(question)
+        words, asked = (_folded(one[: 4 * _MAX_COMPARED])[:_MAX_COMPARED] for one in (prose, question))
         long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
-        again = words in said or any(fuzz.ratio(words, one) >= _ALIKE for one in long)
+        again = words in said or any(fuzz.ratio(words, one, score_cutoff=_ALIKE) for one in long)
         if _MIN_COPIED < len(words) <= len(asked):
-            again = again or fuzz.partial_ratio(words, asked) >= _ALIKE
+            again = again or fuzz.partial_ratio(words, asked, score_cutoff=_ALIKE) > 0
         said.append(words)
         return "" if again else prose
 
