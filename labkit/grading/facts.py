@@ -162,7 +162,8 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     fewer = max(0, len(asked.questions) - len(answers))
     answers += [{"question": question, "answer": ""} for question in _absent(data)[:fewer]]
     known = list(map(_folded, asked.questions))
-    place = [next((n for n, one in enumerate(known) if one in _folded(row["question"])), len(known)) for row in answers]
+    folded = [_folded(row["question"]) for row in answers]
+    place = [next((n for n, one in enumerate(known) if one in given), len(known)) for given in folded]
     answers = [answers[n] for n in sorted(range(len(answers)), key=place.__getitem__)]
     return {
         **data,
