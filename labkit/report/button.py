@@ -1,5 +1,7 @@
 """The end of a notebook: its results as data, and a button that makes the report of what stands in the notebook."""
 
+from __future__ import annotations
+
 import html
 import json
 import os
@@ -8,11 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anywidget
 import ipywidgets
-import nbformat
 from jinja2 import Environment
 
 from labkit.io.colab import in_colab
@@ -22,11 +23,13 @@ from labkit.photos import Photo
 from labkit.report.answers import complete, outputs, report_data
 from labkit.report.checks import Check
 from labkit.report.data import MIME, digest, result_data, results_data
-from labkit.report.page import write_page
 from labkit.report.provenance import Provenance
 from labkit.segmentation import Segmentation
 from labkit.variants import Variant, find_variant
 from labkit.viewer.widget import awake, display_with_page
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 __all__ = ["HandIn", "Written", "hand_in"]
 
@@ -91,6 +94,8 @@ class HandIn(Provenance):
         Nothing is run again: answers stay, and prompts are the ones that are there now. LabkitError where the notebook
         is not found, or was not saved after this run.
         """
+        from labkit.report.page import write_page  # with nbconvert: 1.5 s, that a notebook without a report is spared
+
         variant = find_variant(self.data["variant_number"])
         colab = notebook is None and in_colab()
         source = None if colab else Path(notebook) if notebook is not None else _path(variant)
@@ -170,7 +175,9 @@ def _told(written: Written, saved: bool) -> str:
     return _DONE.render(lines=lines, checks=checks)
 
 
-def _read(path: Path) -> nbformat.NotebookNode:
+def _read(path: Path) -> NotebookNode:
+    import nbformat
+
     try:
         return nbformat.read(path, 4)
     except (OSError, ValueError) as error:
@@ -189,8 +196,9 @@ def _path(variant: Variant) -> Path:
     raise LabkitError(text("hand_in.not_found", name=variant.notebook, variant=variant.number))
 
 
-def _colab_notebook() -> nbformat.NotebookNode:
+def _colab_notebook() -> NotebookNode:
     """The notebook as it stands in Colab's page."""
+    import nbformat
     from google.colab import _message
 
     answer = _message.blocking_request("get_ipynb", timeout_sec=60)

@@ -1,6 +1,7 @@
 """The end of a notebook: data in its output, and the report of what was saved."""
 
 import json
+import subprocess
 import sys
 import types
 
@@ -147,3 +148,10 @@ def test_button(handed, notebook, folder):
     button.click()
     assert "✓ <b>Выводы написаны" in said.value and (folder / "variant_3.html").exists()
     assert f"«{' '.join(CONCLUSIONS.split()[:12])}…»" in said.value and "сохранённая в " in said.value
+
+
+def test_the_end_of_a_notebook_does_not_wait_for_nbconvert(root):
+    """What writes pages is loaded when one is written: 1.5 s of every notebook's run."""
+    command = "import labkit, sys; labkit.hand_in; print(*{'nbformat', 'nbconvert'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
