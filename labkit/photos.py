@@ -36,7 +36,8 @@ class Photo:
 
     `name` is the file stem, unique in a set; `pixels` is `HxWx3` uint8 RGB, upright, C-contiguous; `path` is None for
     a photo made from an array and ZIP/MEMBER for one from a zip; `original_size` is (H, W) of the upright file before
-    it was scaled down; `notes` say what was done to it; `jpeg` is a file of exactly these pixels for a report.
+    it was scaled down; `notes` say what was done to it; `jpeg` is a file of exactly these pixels for a report;
+    `orientation` is EXIF's, by which the file was turned.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Photo:
     notes: tuple[str, ...] = ()
     digest: str | None = None
     jpeg: bytes | None = None
+    orientation: int = 1
 
     def __post_init__(self) -> None:
         if self.original_size is None:
@@ -162,7 +164,8 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
     (height, width), (new_height, new_width) = image.original_size, pixels.shape[:2]
     if (new_height, new_width) != (height, width):
         notes.append(text("photos.scaled", width=width, height=height, new_width=new_width, new_height=new_height))
-    return Photo(found.path.stem, pixels, found.path, image.original_size, tuple(notes), digest.hexdigest(), jpeg)
+    made = found.path, image.original_size, tuple(notes), digest.hexdigest(), jpeg, image.orientation
+    return Photo(found.path.stem, pixels, *made)
 
 
 def _own_or_kit(quiet: bool) -> Path:

@@ -21,7 +21,7 @@ from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
 from labkit.io.folders import archive_of, beside
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.io.masks import mask_folders, masked
+from labkit.io.masks import bare, mask_folders, masked
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -29,7 +29,7 @@ from labkit.segmentation import Segmentation
 __all__ = ["find_ground_truth"]
 
 _EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
-_EXPORTED |= {"картинки", "изображения", "train", "valid", "val", "test"}
+_EXPORTED |= {"leftimg8bit", "картинки", "изображения", "train", "valid", "val", "test"}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(
@@ -122,12 +122,13 @@ def _places(folder: Path) -> dict[Path, bool]:
 def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:
     """What a photo has files of its own for in a folder."""
     own_stem, whole = stem(photo).casefold(), nfc(photo.path.name if photo.path else photo.name).casefold()
+    stems = {own_stem, whole, bare(own_stem)}
     by_name = {nfc(path.name).casefold(): path for path in files}
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
     if own is not None and not _is_result(own) and coco_record(own) is None:
         return read_labelme(own, photo, classes)
-    for name, suffix in map(os.path.splitext, by_name):
-        is_own = {masked(name), name if of_masks else ""} & {own_stem, whole}
+    for name, suffix in sorted(map(os.path.splitext, by_name), key=lambda name: "_label" not in name[0]):  # not _color
+        is_own = {*masked(name), name if of_masks else ""} & stems
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
@@ -141,7 +142,8 @@ def _is_result(path: Path) -> bool:
 
 
 def _is_own(photo: Photo, path: Path) -> bool:
-    return path.stem == stem(photo) or path.name.startswith(photo.path.name if photo.path else photo.name)
+    own = path.stem == stem(photo) or path.name.startswith(photo.path.name if photo.path else photo.name)
+    return own or bare(stem(photo).casefold()) in masked(nfc(path.stem).casefold())
 
 
 def _foreign(path: Path, photo: Photo) -> bool | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from labkit.classes import IGNORE, VOC, LabelSet
+from labkit.classes import IGNORE, VOC, LabelSet, label_set
 from labkit.evaluation.entries import Entries, content, stem
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import decoded, nfc, some
@@ -20,6 +20,9 @@ __all__ = ["LOW", "class_of", "low", "read_class_masks", "read_mask"]
 
 LOW = 5
 """Label ids up to this are perhaps those of somebody's own few classes."""
+
+_CITYSCAPES = (7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33)
+"""The label ids of the classes on which Cityscapes is trained, in their order; what is lower counts nowhere."""
 
 _LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
 
@@ -34,9 +37,10 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     """An index PNG: the label id of each pixel, or its colour, scaled to the photo's working size.
 
     Colours are those of CVAT's `labelmap.txt` or `label_colors.txt` beside it, else PASCAL VOC's; label ids are those
-    of Roboflow's `_classes.csv` or labelme's `class_names.txt`, else VOC's, else those of `classes`. Objects are told
-    apart where `SegmentationObject` lies beside `SegmentationClass`. Where nobody labelled (255) there is no segment
-    and the confidence is 0, everywhere else it is 1. A mask of nothing but 0 and 255 says where something is and not
+    of Roboflow's `_classes.csv` or labelme's `class_names.txt`, Cityscapes' where the file is named so, else VOC's,
+    else those of `classes`. Objects are told apart where `SegmentationObject` lies beside `SegmentationClass`,
+    `instanceIds` beside `labelIds`. Where nobody labelled (255) there is no segment and the confidence is 0, everywhere
+    else it is 1. A mask of nothing but 0 and 255 says where something is and not
     what: it is refused, and the error says how to name the class.
     """
     path = Path(path)
@@ -50,7 +54,7 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         colors = {}
         if ids:
             if unlisted := sorted(set(np.unique(labels).tolist()) - ids.keys()):
-                entries.note("unlisted", found=some(list(map(str, unlisted)), 5))
+                entries.note("unlisted", found=some(list(map(str, unlisted)), 5), classes=entries.classes.name)
             labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
@@ -65,9 +69,10 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
-    of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parent.parts))
-    for file in beside(of_objects) if of_objects != path.parent else []:
-        if file.stem == path.stem:
+    of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parts))
+    of_objects = of_objects.with_stem(re.sub("(?i)labelids", "instanceIds", of_objects.stem))
+    for file in beside(of_objects.parent) if of_objects != path else []:
+        if file.stem == of_objects.stem:
             return _with_objects(entries, labels, np.array(entries.image(file, _LOSSLESS)))
     known = (labels != IGNORE).astype(np.float32)
     return Segmentation.from_labels(photo, labels, known, labelled_in, entries.made_by(objects=False))
@@ -121,6 +126,11 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
                 with entries.entry(0):
                     label_id, _ = entries.label(row["label"])
                     key[value] = IGNORE if label_id is None else label_id
+    if named := re.search("_gt(?:fine|coarse)_label(train)?ids", entries.path.stem, re.IGNORECASE):
+        key |= {(n,): IGNORE for n in range(0 if named[1] else 7)} | {(IGNORE,): IGNORE}
+        for place, value in enumerate(_CITYSCAPES):
+            if (name := label_set("Cityscapes").names[place + 1]) in entries.classes:
+                key[place if named[1] else value,] = entries.classes.id(name)
     return {k: n for k, n in key.items() if len(k) == 3}, {k[0]: n for k, n in key.items() if len(k) == 1}
 
 

@@ -13,11 +13,12 @@ from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import nfc
 from labkit.io.folders import inside, subfolders
 
-__all__ = ["KEYS", "annotations_in", "mask_folders", "masked", "masks_among"]
+__all__ = ["KEYS", "annotations_in", "bare", "mask_folders", "masked", "masks_among"]
 
 _FOLDER = re.compile(
     r"(?P<sure>masks|outlines|labels|annotations|segmentation(?:class|object))"
-    r"|(?:\w+[_-])?(?:masks?|labels?|jsons?)(?:[_-](?:png|machine|human|json))?|\w*annot|annotation|ann|gt"
+    r"|\w*masks?|(?:\w+[_-])?(?:masks?|labels?|jsons?)(?:[_-](?:png|machine|human|json))?|\w*annot|annotation|ann"
+    r"|gt|gt(?:fine|coarse)"
     r"|ground[ _-]?truth|instances?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
     r"|semantic(?:_rgb)?|маск[аи]|разметка",
     re.IGNORECASE,
@@ -45,16 +46,23 @@ Where a line has no value, its place is the number.
 """
 
 _PERHAPS_MASK = re.compile(
-    r"(?:masks?|маска)[ ._-](.+)|(.+)[ ._-](?:masks?|labels?|gt|seg(?:mentation)?|annotation|маска)[ ._-]?\d*",
+    r"(?:masks?|маска)(?:[ ._-]|(?=\d))(.+)"
+    r"|(.+)(?:[ ._-]|(?<=\d))(?:masks?|labels?|gt|seg(?:mentation)?|annotation|ground[ _-]?truth|маска)[ ._-]?\d*"
+    r"|(.+)_gt(?:fine|coarse)_\w+",
     re.IGNORECASE | re.DOTALL,
 )
-"""The stem of a mask, or of a photo of somebody in one."""
+"""The stem of a mask, or of a photo of somebody in one; the last are those of Cityscapes."""
+
+_BARE = re.compile(
+    r"(?:image|img|photo|фото)(?:[ ._-]|(?=\d))(.+)|(.+)[ ._-](?:image|img|photo|rgb|leftimg8bit)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     """Which of these files are masks: "" by the path of one whose photo is there too, else the folder that says so."""
     masks: dict[tuple[str, ...], str] = {}
-    perhaps: dict[tuple[str, ...], tuple[str, str]] = {}
+    perhaps: dict[tuple[str, ...], tuple[set[str], str]] = {}
     photos = set()
     for parts in paths:
         name = nfc(parts[-1]).casefold()
@@ -63,21 +71,28 @@ def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
         if _MASK.fullmatch(name):
             masks[parts] = ""
         elif suffix in IMAGE_SUFFIXES and (converted := _CONVERTED.fullmatch("/".join(parts[-2:]).casefold())):
-            perhaps[parts] = (nfc(converted[1]), "")
+            perhaps[parts] = ({nfc(converted[1])}, "")
         elif suffix in IMAGE_SUFFIXES and (folders or masked(stem)):
-            perhaps[parts] = (masked(stem) or stem, next((folder[0] for folder in folders if folder["sure"]), ""))
+            sure = next((folder[0] for folder in folders if folder["sure"]), "")
+            perhaps[parts] = (masked(stem) | ({stem} if folders else set()), sure)
         if not folders and suffix in IMAGE_SUFFIXES:
-            photos |= {stem, name}
-    for parts, (stem, folder) in perhaps.items():
-        if folder or stem in photos:
-            masks[parts] = "" if stem in photos else folder
+            photos |= {stem, name, bare(stem)}
+    for parts, (stems, folder) in perhaps.items():
+        if folder or stems & photos:
+            masks[parts] = "" if stems & photos else folder
     return masks
 
 
-def masked(stem: str) -> str:
-    """Of what a file is a mask if it is one, by its stem: `x` of `x_mask`; nothing where its name does not say so."""
+def masked(stem: str) -> set[str]:
+    """Of what a file is a mask if it is one, by its stem: `x` of `x_mask`, `x_seg` and `x` of `x_seg_mask`."""
     named = _PERHAPS_MASK.fullmatch(stem)
-    return named[named.lastindex] if named else ""
+    return {named[named.lastindex], *masked(named[named.lastindex])} if named else set()
+
+
+def bare(stem: str) -> str:
+    """The stem of a photo without what says that it is one: `1` of `image_1`."""
+    named = _BARE.fullmatch(stem)
+    return named[named.lastindex] if named else stem
 
 
 def mask_folders(folder: Path) -> list[Path]:

@@ -82,6 +82,7 @@ def test_other_files_of_the_folder(tmp_path):
 COLORS = Image.fromarray(CAT[..., None] * np.uint8((250, 50, 83)))
 NUMBERS = Image.fromarray(np.where(block(10, 10, 30, 50), 1, np.where(CAT, 2, 0)).astype(np.uint8))
 GREY = {label_id: Image.fromarray(CAT.astype(np.uint8) * label_id) for label_id in (1, 8, 255)}
+CITY = Image.fromarray(np.where(CAT, 26, 0).astype(np.uint8))
 COCO = (0, runs_of(CAT), {})
 LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:250,50,83::\n"
 MASKS = {"SegmentationClass/x.png": COLORS, "labelmap.txt": LABELMAP}
@@ -125,6 +126,11 @@ TOOLS = {
     "with a number": ("x.jpg", {"x mask 1.png": GREY[8]}),
     "after the ending": ("x.jpg", {"x.jpg.mask.png": GREY[8]}),
     "Supervisely": ("img/x.jpg", {"masks_machine/x.jpg.png": GREY[8], "masks_human/x.jpg.png": COLORS}),
+    "numbered": ("image1.jpg", {"mask1.png": GREY[8]}),
+    "photo and mask": ("x_image.jpg", {"x_mask.png": GREY[8]}),
+    "two words": ("x.jpg", {"x_seg_mask.png": GREY[8]}),
+    "one word": ("PNGImages/x.jpg", {"PedMasks/x_mask.png": GREY[8]}),
+    "Cityscapes": ("leftImg8bit/val/a/a_0_1_leftImg8bit.jpg", {"gtFine/val/a/a_0_1_gtFine_labelIds.png": CITY}),
     "16 bits": ("x.jpg", {"x.mask.png": Image.fromarray(CAT.astype(np.uint16) * 8)}),
 }
 """A photo and its annotation in the folders that a tool makes."""
@@ -149,7 +155,8 @@ def test_where_tools_put_them(tmp_path, name, zipped):
     assert len(photos) == 1 and photos.skipped == []
     truth = find_ground_truth(photos[0])
     assert np.array_equal(np.logical_or.reduce([s.mask for s in truth.segments]), CAT) and not truth.made_by["notes"]
-    assert [s.label for s in truth.segments] == ["cat"] * (2 if name == "CVAT, objects" else 1)
+    label = "car" if name == "Cityscapes" else "cat"
+    assert [s.label for s in truth.segments] == [label] * (2 if name == "CVAT, objects" else 1)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +180,7 @@ def test_where_tools_put_them(tmp_path, name, zipped):
         ("labels_my.csv", "cat,10,10,50,40,x.jpg,100,80\n"),
         ("export.json", '[{"image": "/data/upload/1a2b3c4d-x.jpg", "label": [{"points": [[1, 1]]}]}]'),
         ("results.json", '[{"image_id": 1, "category_id": 1, "segmentation": {}}]'),
+        ("x_gtFine_polygons.json", '{"objects": [{"label": "road", "polygon": [[1, 1], [2, 2]]}]}'),
         ("x.jpg___objects.json", '{"instances": [{"type": "polygon"}]}'),
     ],
 )

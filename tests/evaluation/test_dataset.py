@@ -115,6 +115,8 @@ def test_table_of_a_russian_excel(tiny_dataset, encoding, delimiter, areas):
     "content, said",
     [("image,instance\nofficer,1\n", "voc_id"), ("", "image"), ("{head}\nofficer,1,x,человек,1,1,1,1,1\n", "строка 2")]
     + [("{head}\nofficer,1,x,8,9,9000,5,9009,9\n", "рамка"), ("{head}\nofficer,255,x,8,9,5,5,9,9\n", "254")]
+    + [('{head}\n"cat,1,x,8,9,5,5,9,9\nofficer,1,x,8,9,5,5,9,9\n', "строка 2")]
+    + [("{head}\n\n" + "x" * 140_000, "строка 3")]
     + [("{head}\nofficer,1,x,99,1,1,1,1,1\n", "строка 2"), ("{head}\nofficer,1,x,8,9,5,5,5,9\n", "рамка")],
 )
 def test_table_that_is_none(tiny_dataset, content, said):
@@ -126,15 +128,17 @@ def test_table_that_is_none(tiny_dataset, content, said):
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_turned_photos(tiny_dataset, orientation):
-    """They are upright as everywhere; a mask of the file on its side is named so."""
+def test_turned_photos(tiny_dataset, capsys, orientation):
+    """They are upright as everywhere; a mask of the file on its side is named so, and where the size does not tell."""
     data = Dataset(tiny_dataset, "val")
     upright, labels, exif = np.array(data.image("officer")), data.semantic("officer"), Image.Exif()
     exif[0x0112] = orientation
     stored = np.rot90(upright, {3: 2, 6: 1}[orientation])
     Image.fromarray(stored).save(tiny_dataset / "images" / "officer.jpg", exif=exif, quality=95)
     assert np.abs(np.array(data.image("officer")).astype(int) - upright).mean() < 3
-    assert np.array_equal(data.semantic("officer"), labels)
+    data = Dataset(tiny_dataset, "val")
+    assert np.array_equal(data.semantic("officer"), labels) and np.array_equal(data.semantic("officer"), labels)
+    assert capsys.readouterr().err.count("EXIF") == (orientation == 3)
     if orientation == 6:
         for folder, read in (("semantic", data.semantic), ("instances", data.instance_numbers)):
             Image.fromarray(np.ascontiguousarray(np.rot90(labels))).save(tiny_dataset / folder / "officer.png")

@@ -8,7 +8,7 @@ import pytest
 from annotated import png_bytes
 from PIL import Image, ImageCms
 
-from labkit.io.decode import Unreadable, decode, upright_size
+from labkit.io.decode import Unreadable, decode, layout
 
 
 def read(content: bytes):
@@ -142,4 +142,4 @@ def test_size_without_decoding(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = written(Image.new("RGB", (30, 20)), "JPEG", exif=exif)
-    assert upright_size(io.BytesIO(content)) == read(content).pixels.shape[:2]
+    assert layout(io.BytesIO(content))[0] == read(content).pixels.shape[:2]
