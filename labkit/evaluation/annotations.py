@@ -21,7 +21,7 @@ from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
 from labkit.io.folders import archive_of, beside
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.io.masks import bare, mask_folders, masked
+from labkit.io.masks import bare, mask_folders, masked, renamed
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -42,6 +42,8 @@ _FOREIGN_JSON = re.compile(
     re.DOTALL,
 )
 """Of VIA, Label Studio and Datumaro, or results of a model."""
+
+_NO_IDS = re.compile(r"colou?r|watershed|instance|pseudo")
 
 _TEXTS = {".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manifest", ".geojson"}
 _MAX_TEXTS = 100
@@ -125,25 +127,31 @@ def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> 
     stems = {own_stem, whole, bare(own_stem)}
     by_name = {nfc(path.name).casefold(): path for path in files}
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
-    if own is not None and not _is_result(own) and coco_record(own) is None:
+    if own is not None and not _is_note(own) and has_list(parsed(own), "shapes"):
         return read_labelme(own, photo, classes)
-    for name, suffix in sorted(map(os.path.splitext, by_name), key=lambda name: "_label" not in name[0]):  # not _color
-        is_own = {*masked(name), name if of_masks else ""} & stems
+    for name, suffix in sorted(map(os.path.splitext, by_name), key=_rank):
+        is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & stems
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
     return read_class_masks(masks, photo, classes) if masks else None
 
 
-def _is_result(path: Path) -> bool:
-    """Whether it is what `Segmentation.save` wrote, which says what a model thinks and nothing of what is there."""
+def _rank(name: tuple[str, str]) -> tuple[bool, bool, int]:
+    """Of several masks of a photo first comes that of its classes, by label ids, and the one with the shortest name."""
+    return bool(_NO_IDS.search(name[0])), "semantic" not in name[0], len(name[0])
+
+
+def _is_note(path: Path) -> bool:
+    """Whether it says nothing of what is there: `Segmentation.save` wrote it, or Google with the photo."""
     said = content(path)
-    return b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said
+    return b'"photoTakenTime"' in said or (b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said)
 
 
 def _is_own(photo: Photo, path: Path) -> bool:
-    own = path.stem == stem(photo) or path.name.startswith(photo.path.name if photo.path else photo.name)
-    return own or bare(stem(photo).casefold()) in masked(nfc(path.stem).casefold())
+    own, name = stem(photo).casefold(), nfc(path.stem).casefold()
+    begins = nfc(path.name).startswith(nfc(photo.path.name) if photo.path else photo.name)
+    return begins or own in (name, renamed(name)) or bare(own) in masked(name)
 
 
 def _foreign(path: Path, photo: Photo) -> bool | None:
@@ -152,8 +160,10 @@ def _foreign(path: Path, photo: Photo) -> bool | None:
     if _FOREIGN.fullmatch(path.name):
         return True
     with suppress(OSError, LabkitError):
-        if suffix not in _TEXTS or coco_record(path, strict=False) or _is_result(path):
+        if suffix not in _TEXTS or coco_record(path, strict=False) or _is_note(path):
             return False
+        if suffix == ".json" and nfc(path.stem).casefold() in {stem(photo).casefold(), nfc(name).casefold()}:
+            return None
         said, is_own = decoded(content(path)), _is_own(photo, path)
         named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
         if named and suffix == ".json" and has_list(record := parsed(path), "shapes"):

@@ -88,7 +88,8 @@ LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:250,50,83::
 MASKS = {"SegmentationClass/x.png": COLORS, "labelmap.txt": LABELMAP}
 OBJECTS = {"SegmentationClass/x.png": GREY[8], "SegmentationObject/x.png": NUMBERS}
 VOC_COLORS = {"SegmentationClass/x.png": Image.fromarray(CAT[..., None] * np.uint8((64, 0, 0)))}
-ROBOFLOW = {"train/x_mask.png": GREY[1], "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cat"}
+CLASSES = {"train/_classes.csv": "Pixel Value, Class\n0, background\n1, cat"}
+ROBOFLOW = {"train/x_mask.png": GREY[1], **CLASSES}
 NAMES = "_background_\ncat\n"
 LABEL_NAMES = {"x_json/label_names.txt": NAMES}
 SHAPES = json.dumps({"imagePath": "..\\x.jpg", "imageWidth": 100, "imageHeight": 80, "shapes": [CAT_SHAPE]})
@@ -126,6 +127,18 @@ TOOLS = {
     "with a number": ("x.jpg", {"x mask 1.png": GREY[8]}),
     "after the ending": ("x.jpg", {"x.jpg.mask.png": GREY[8]}),
     "Supervisely": ("img/x.jpg", {"masks_machine/x.jpg.png": GREY[8], "masks_human/x.jpg.png": COLORS}),
+    "Roboflow, own photos": ("train/x.jpg", {"train/x_jpg.rf.0a_mask.png": GREY[1], **CLASSES}),
+    "Segments.ai": ("x.jpg", {"x_label_ground-truth.png": GREY[1], "x_label_ground-truth_semantic.png": GREY[8]}),
+    "PixelAnnotationTool": (
+        "x.jpg",
+        {"x_color_mask.png": COLORS, "x_mask.png": GREY[8], "x_watershed_mask.png": COLORS},
+    ),
+    "EISeg": ("x.jpg", {"label/x.json": '[{"name": "cat"}]', "label/x.png": GREY[8]}),
+    "Supervisely, all": (
+        "img/x.jpg",
+        {"ann/x.jpg.json": "{}", "masks_instances/x.png": COLORS, "masks_machine/x.png": GREY[8]},
+    ),
+    "labelme, side by side": ("img/x.jpg", {"labelme/x.json": SHAPES}),
     "numbered": ("image1.jpg", {"mask1.png": GREY[8]}),
     "photo and mask": ("x_image.jpg", {"x_mask.png": GREY[8]}),
     "two words": ("x.jpg", {"x_seg_mask.png": GREY[8]}),
@@ -194,6 +207,7 @@ def test_formats_that_are_not_read(tmp_path, name, content):
     (tmp_path / name).unlink()
     (tmp_path / "x.txt").write_text("сняла во дворе, x.jpg, label")
     (tmp_path / "list.csv").write_text("file,place\nx.jpg,двор\n")
+    (tmp_path / "x.jpg.json").write_text('{"title": "x.jpg", "photoTakenTime": {"timestamp": "1"}}')  # Google's
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
 
 
