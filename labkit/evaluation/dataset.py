@@ -26,7 +26,7 @@ from labkit.classes import IGNORE, VOC
 from labkit.evaluation.masks import LOW, low
 from labkit.io.decode import IMAGE_SUFFIXES, ORIENTATION, decode, layout, why
 from labkit.io.errors import LabkitError
-from labkit.io.files import decoded, nfc
+from labkit.io.files import decoded, nfc, some
 from labkit.io.sources import shown
 from labkit.locale import text
 from labkit.photos import MAX_PIXELS
@@ -67,7 +67,8 @@ class Dataset:
         self.names = list(dict.fromkeys(name for part in parts for name in self._read(part)))
         partial = self.root / "partial.txt"
         self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
-        self._checked = self._turns_said = False
+        self._checked = False
+        self._said: set[str] = set()
         self._layouts: dict[str, tuple[tuple[int, int], int]] = {}
 
     def _read(self, split: Path) -> list[str]:
@@ -110,7 +111,7 @@ class Dataset:
             if values <= {0, IGNORE}:
                 raise LabkitError(text("dataset.binary", path=path))
             if taken := low(values):
-                print(text("dataset.taken_for", path=path, taken=taken), file=sys.stderr)
+                self._say("dataset.taken_for", path=path, taken=taken)
             self._checked = True
         return labels
 
@@ -133,10 +134,15 @@ class Dataset:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
         unseen = orientation in (2, 3, 4) or (orientation != 1 and size == size[::-1])
-        if unseen and not is_oriented and not self._turns_said:
-            self._turns_said = True
-            print(text("dataset.mirrored", path=path), file=sys.stderr)
+        if unseen and not is_oriented:
+            self._say("dataset.mirrored", path=path)
         return mask.astype(np.uint8)
+
+    def _say(self, key: str, **values: object) -> None:
+        """What a person should know and costs nothing, once."""
+        if key not in self._said:
+            self._said.add(key)
+            print(text(key, **values), file=sys.stderr)
 
     def _layout(self, name: str) -> tuple[tuple[int, int], int]:
         if name not in self._layouts:
@@ -149,8 +155,12 @@ class Dataset:
         if not path.exists():
             return []
         wanted, found = {_key(name): name for name in self.names}, []
+        known, lost = set(map(_key, self._files["images"])), []
         for line, row in _rows(path):
-            if name := wanted.get(_key(_name(row.get("image", "")))):
+            given = _name(row.get("image", ""))
+            if given and _key(given) not in known:
+                lost.append(given)
+            elif name := wanted.get(_key(given)):
                 (height, width), _ = self._layout(name)
                 try:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
@@ -161,6 +171,8 @@ class Dataset:
                 except (KeyError, OverflowError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=line)) from error
                 found.append(Instance(name, number, label_id, area, box))
+        if lost:
+            self._say("dataset.rows", path=path, count=len(lost), names=some(list(map(shown, dict.fromkeys(lost))), 3))
         return found
 
 
@@ -202,7 +214,7 @@ def _read_split(path: Path, known: Collection[str]) -> list[str]:
 
 def _name(given: str) -> str:
     """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
-    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(" \"'\u00a0")).name
+    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0\x1a").strip(" \"'\u00a0")).name
     return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
 
 

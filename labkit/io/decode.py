@@ -247,7 +247,8 @@ def _bands(image: Image.Image, factor: int) -> Iterator[tuple[int, int]]:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return image.getexif().get(ORIENTATION, 1)
+        given = image.getexif().get(ORIENTATION)
+        return given if given in range(2, 9) else 1  # some write it as a word, or none that there is
     except Exception:  # a broken EXIF block, of which Pillow raises many kinds, costs the rotation and not the photo
         return 1
 

@@ -79,6 +79,7 @@ def test_partly_labelled_photos(tiny_dataset):
         "кот 1, officer",
         "['кот 1',\n'officer']",
         "sep=,\n,image,label\n0,кот 1.jpg,cat\n1,officer.jpg,dog",
+        "кот 1\nofficer\n\x1a",
         "# мои\nКот\u00a01 1\nofficer -1",
     ],
 )
@@ -125,6 +126,15 @@ def test_table_that_is_none(tiny_dataset, content, said):
     (tiny_dataset / "instances.csv").write_text(content.format(head=head), encoding="utf-8")
     with pytest.raises(LabkitError, match=rf"instances\.csv.*{said}"):
         Dataset(tiny_dataset, "val").instances()
+
+
+def test_rows_of_photos_that_are_not_there(tiny_dataset, capsys):
+    """They are said once: their names may be in letters that were not understood."""
+    table = tiny_dataset / "instances.csv"
+    table.write_bytes(table.read_bytes() + "\nкот,1,cat,8,9,1,1,9,9".encode("koi8-r"))
+    data = Dataset(tiny_dataset, "val")
+    assert data.instances() == data.instances()
+    assert capsys.readouterr().err.count("instances.csv: строк о фото, которых нет в images/: 1") == 1
 
 
 @pytest.mark.parametrize("orientation", [3, 6])
