@@ -92,7 +92,7 @@ class Entries:
         self.size: tuple[int, int] = (width, height)
         self.number = 0
         self.notes: list[str] = []
-        self.oriented = False
+        self.oriented = False  # whether a mask says by its own EXIF how it is turned
         self._masks: dict[Any, tuple[int | None, np.ndarray]] = {}
 
     def refused(self, key: str, count: int = 0, **values: object) -> LabkitError:
@@ -228,11 +228,14 @@ class Entries:
                 ids[mask] = len(segments)
         confidence = (~unknown | (ids > 0)).astype(np.float32)
         segments = [s for s in segments if s.mask.any()]
-        return Segmentation(self.photo, ids, confidence, segments, self.classes, self.made_by(objects))
+        made_by = self.made_by(objects, blank=not self._masks)
+        return Segmentation(self.photo, ids, confidence, segments, self.classes, made_by)
 
-    def made_by(self, objects: bool) -> dict[str, Any]:
-        """What the ground truth says of itself."""
-        of_file = self.size if self.photo.orientation in (1, 2, 3, 4) else self.size[::-1]
-        if self.photo.orientation != 1 and not self.oriented and self._fits(*of_file):  # the size does not tell
-            self.note("mirrored")
+    def made_by(self, objects: bool, blank: bool) -> dict[str, Any]:
+        """What the ground truth says of itself, and how it was taken: it may be `blank`, the photo turned."""
+        if blank:
+            self.note("blank")
+        turn = self.photo.orientation
+        if not self.oriented and (turn in (2, 3, 4) or (turn > 4 and self._fits(*self.size[::-1]))):
+            self.note("mirrored")  # of which the size does not tell
         return {"annotation": self.path.name, "objects": objects, "notes": self.notes}

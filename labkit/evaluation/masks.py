@@ -62,8 +62,6 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     if not colors and not ids:
         if {IGNORE} <= values <= {0, IGNORE}:
             raise entries.refused("binary")
-        if values == {0}:
-            entries.note("blank")
         if taken := low(values):
             entries.note("taken_for", taken=taken)
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
@@ -75,7 +73,9 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         if file.stem == of_objects.stem:
             return _with_objects(entries, labels, np.array(entries.image(file, _LOSSLESS)))
     known = (labels != IGNORE).astype(np.float32)
-    return Segmentation.from_labels(photo, labels, known, labelled_in, entries.made_by(objects=False))
+    return Segmentation.from_labels(
+        photo, labels, known, labelled_in, entries.made_by(objects=False, blank=values == {0})
+    )
 
 
 def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> Segmentation:

@@ -62,7 +62,8 @@ def test_masks_of_objects(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values, said", [((0, 0), "нули"), ((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")]
+    "values, said",
+    [((0, 0), "ни одного объекта"), ((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")],
 )
 def test_masks_of_low_ids(tmp_path, values, said):
     """They are VOC's, as is said, and so are zeros alone; a label that no class has is named, and what there is."""
