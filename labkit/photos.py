@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from labkit.io.decode import decode, why
 from labkit.io.errors import LabkitError
-from labkit.io.files import capped, safe_name, some, unique_name
+from labkit.io.files import capped, nfc, safe_name, some, unique_name
 from labkit.io.jpeg import MAX_REPORT_SIDE, compact
 from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import Found, find, given
@@ -145,6 +146,7 @@ def load_photos(
         if first.setdefault(photo.sha256, photo.name) != photo.name:
             photo = replace(photo, notes=(*photo.notes, text("photos.duplicate", other=first[photo.sha256])))
         photos.append(photo)
+    _drop_masks(photos)
     if not photos:
         skipped = capped([f"  {one.name} — {one.reason}" for one in photos.skipped], _LISTED_IN_ERROR)
         listed = "\n".join(skipped) or text("photos.found_nothing")
@@ -166,6 +168,30 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
         notes.append(text("photos.scaled", width=width, height=height, new_width=new_width, new_height=new_height))
     made = found.path, image.original_size, tuple(notes), digest.hexdigest(), jpeg, image.orientation
     return Photo(found.path.stem, pixels, *made)
+
+
+def _drop_masks(photos: PhotoSet) -> None:
+    """Moves to `skipped` what has the name and shape of another photo, and the few colours of its mask."""
+    paths = {photo.name: Path(str(photo.path)) for photo in photos}
+    stems = {name: nfc(path.stem).casefold() for name, path in paths.items()}
+    flat = [photo for photo in photos if _has_few_colors(photo.pixels)]
+    for photo in flat:
+        height, width = photo.pixels.shape[:2]
+        for other in (other for other in photos if other not in flat):
+            own, (own_height, own_width) = re.escape(stems[other.name]), other.pixels.shape[:2]
+            about = re.fullmatch(rf"(?:.*[\W_])?{own}(?:[\W_].*|mask)?", stems[photo.name], re.DOTALL)
+            if about and abs(width * own_height - height * own_width) <= own_width + own_height:
+                photos.remove(photo)
+                path = paths[photo.name]
+                photos.skipped.append(Skipped(path.name, text("photos.like_mask", of=other.name), path))
+                break
+
+
+def _has_few_colors(pixels: np.ndarray) -> bool:
+    """Whether eight colours, or what a JPEG makes of them, are nearly all: a drawing, a mask."""
+    step = max(1, max(pixels.shape[:2]) // 200)
+    coarse = (pixels[::step, ::step].astype(np.int32) >> 5) @ np.array([64, 8, 1])
+    return bool(np.sort(np.bincount(coarse.ravel(), minlength=512))[-8:].sum() >= 0.98 * coarse.size)
 
 
 def _own_or_kit(quiet: bool) -> Path:

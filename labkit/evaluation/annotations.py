@@ -19,7 +19,7 @@ from labkit.evaluation.masks import class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
-from labkit.io.folders import archive_of, beside
+from labkit.io.folders import archive_of, beside, subfolders
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.masks import bare, mask_folders, masked, renamed
 from labkit.locale import text
@@ -29,7 +29,7 @@ from labkit.segmentation import Segmentation
 __all__ = ["find_ground_truth"]
 
 _EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
-_EXPORTED |= {"leftimg8bit", "картинки", "изображения", "train", "valid", "val", "test"}
+_EXPORTED |= {"leftimg8bit", "img_dir", "картинки", "изображения", "train", "valid", "val", "test"}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(
@@ -70,7 +70,8 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
     folder = Path(folder)
     files: list[Path] = []
-    for place, of_masks in _places(folder).items():
+    places = _places(folder)
+    for place, of_masks in places.items():
         if (found := _own(photo, inside := beside(place), of_masks, classes)) is not None:
             return found
         files += inside
@@ -85,6 +86,7 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             return read_labelme(path, photo, classes)
         if is_foreign:
             raise refused(path, "foreign")
+    _check_unread(photo, folder, places)
     return None
 
 
@@ -119,6 +121,20 @@ def _places(folder: Path) -> dict[Path, bool]:
             for one in (masks, *mask_folders(masks)):
                 places |= {one / part: True, one: True}
     return places
+
+
+def _check_unread(photo: Photo, folder: Path, places: dict[Path, bool]) -> None:
+    """LabkitError where a mask lies that is the photo's by its name, and nothing says of which class."""
+    own, here = stem(photo).casefold(), beside(folder)
+    of_masks = [place for place, is_of_masks in places.items() if is_of_masks]
+    of_masks += [place / name for place in of_masks for name in subfolders(place)]
+    files = [path for path in here if ".mask." in path.name.lower()]
+    others = {nfc(path.stem).casefold() for path in here if path not in files} - {own}
+    for path in [*files, *(path for place in of_masks for path in beside(place))]:
+        name = nfc(path.stem).casefold()
+        is_own = name == own or (re.match(rf"{re.escape(own)}[ ._-]", name) and not name.startswith(tuple(others)))
+        if is_own and path.suffix.lower() in IMAGE_SUFFIXES and path != photo.path:
+            raise refused(path, "unread", stem=stem(photo))
 
 
 def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:

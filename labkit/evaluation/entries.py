@@ -228,7 +228,7 @@ class Entries:
                 ids[mask] = len(segments)
         confidence = (~unknown | (ids > 0)).astype(np.float32)
         segments = [s for s in segments if s.mask.any()]
-        made_by = self.made_by(objects, blank=not self._masks)
+        made_by = self.made_by(objects, blank=not segments and bool(confidence.all()))
         return Segmentation(self.photo, ids, confidence, segments, self.classes, made_by)
 
     def made_by(self, objects: bool, blank: bool) -> dict[str, Any]:

@@ -29,8 +29,11 @@ _LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
 
 def low(values: set[int]) -> str:
     """The classes that the label ids of masks count as, where none is higher than `LOW`; nothing for other masks."""
-    ids = sorted(values - {0, IGNORE})
-    return some([f"{n} ({VOC.label(n)})" for n in ids]) if max(ids, default=LOW + 1) <= LOW else ""
+    return _named(values, VOC) if max(values - {IGNORE}, default=0) <= LOW else ""
+
+
+def _named(values: set[int], classes: LabelSet) -> str:
+    return some([f"{n} ({classes.label(n)})" for n in sorted(values - {0, IGNORE})])
 
 
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
@@ -59,14 +62,14 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     else:
         raise entries.refused("mode", mode=image.mode)
     values = set(np.unique(labels).tolist())
-    if not colors and not ids:
-        if {IGNORE} <= values <= {0, IGNORE}:
-            raise entries.refused("binary")
-        if taken := low(values):
-            entries.note("taken_for", taken=taken)
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
+    if not colors and not ids:
+        if {IGNORE} <= values <= {0, IGNORE}:
+            raise entries.refused("binary")
+        if taken := low(values) if labelled_in is VOC else _named(values, labelled_in):
+            entries.note("taken_for", taken=taken, classes=labelled_in.name)
     of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parts))
     of_objects = of_objects.with_stem(re.sub("(?i)labelids", "instanceIds", of_objects.stem))
     for file in beside(of_objects.parent) if of_objects != path else []:
@@ -160,5 +163,5 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
 def class_of(path: Path, photo: Photo) -> str:
     """What stands between a photo's name and `.mask.png`; nothing where it is no mask of one class."""
     name = nfc(path.name)
-    named = re.fullmatch(r"\.(.+)\.mask\.(\w+)", name[len(stem(photo)) :], re.IGNORECASE)
+    named = re.fullmatch(r"(?:\.jpe?g|\.png)?\.(.+)\.mask\.(\w+)", name[len(stem(photo)) :], re.IGNORECASE)
     return named[1] if named and f".{named[2].lower()}" in IMAGE_SUFFIXES else ""

@@ -17,16 +17,15 @@ __all__ = ["KEYS", "annotations_in", "bare", "mask_folders", "masked", "masks_am
 
 _FOLDER = re.compile(
     r"(?P<sure>masks|outlines|labels|annotations|segmentation(?:class|object))"
-    r"|(?:\w*masks?|(?:\w+[_-])?(?:labels?|jsons?))(?:[_-](?:png|machine|human|json|instances?|binary))?|\w*annot"
-    r"|annotation|ann|labelme"
-    r"|gt|gt(?:fine|coarse)"
+    r"|(?:[\w-]*masks?|(?:\w+[_-])?(?:labels?|jsons?))(?:[_-](?:png|machine|human|json|instances?|binary))?|\w*annot"
+    r"|annotation|ann(?:_dir)?|labelme|gts?|gt_\w+|gt(?:fine|coarse)"
     r"|ground[ _-]?truth|instances?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
     r"|semantic(?:_rgb)?|маск[аи]|разметка",
     re.IGNORECASE,
 )
 """Where tools put masks. In a `sure` one nothing is a photo, and what has no photo of its name is refused aloud."""
 
-_NO_LABELS = re.compile(r"object|instance|visuali[sz]|human", re.IGNORECASE)
+_NO_LABELS = re.compile(r"segmentationobject|instance|visuali[sz]|human", re.IGNORECASE)
 _LABEL_STUDIO = re.compile(r"project-\d+-at-.*", re.IGNORECASE)
 
 _MASK = re.compile(
@@ -49,10 +48,10 @@ KEYS = {
 Where a line has no value, its place is the number.
 """
 
-_WORD = r"masks?|labels?|gt|seg(?:mentation)?|annotations?|ground[ _-]?truth|маска|fuse"
-_BEFORE = re.compile(r"(?:masks?|маска)(?:[ ._-]|(?=\d))(.+)", re.IGNORECASE | re.DOTALL)
+_WORD = r"masks?|labels?|gt|seg(?:mentation)?|annotations?|ground[ _-]?truth|маска|fuse|matte|alpha"
+_BEFORE = re.compile(r"(?:masks?|маска|gt|label|seg)(?:[ ._-]|(?=\d))(.+)", re.IGNORECASE | re.DOTALL)
 _BEHIND = re.compile(
-    rf"(?:[ ._-]*(?:colou?r|watershed|instance|semantic|binary|class))*[ ._-]*(?:{_WORD})"
+    rf"(?:[ ._-]*(?:colou?r|watershed|instance|semantic|binary|class))*[ ._(-]*(?:{_WORD})\)?"
     rf"(?:[ ._-]*(?:{_WORD}|semantic|\d+))*"
     r"|_gt(?:fine|coarse)_\w+",
     re.IGNORECASE,

@@ -139,6 +139,11 @@ TOOLS = {
         {"ann/x.jpg.json": "{}", "masks_instances/x.png": COLORS, "masks_machine/x.png": GREY[8]},
     ),
     "labelme, side by side": ("img/x.jpg", {"labelme/x.json": SHAPES}),
+    "MMSegmentation": ("img_dir/val/x.jpg", {"ann_dir/val/x.png": GREY[8]}),
+    "CAMO": ("Imgs/x.jpg", {"GT_Object/x.png": GREY[8]}),
+    "the word before": ("x.jpg", {"gt_x.png": GREY[8]}),
+    "in brackets": ("x.jpg", {"x (mask).png": GREY[8]}),
+    "a photo's ending before the class": ("x.jpg", {"x.jpg.cat.mask.png": GREY[255]}),
     "numbered": ("image1.jpg", {"mask1.png": GREY[8]}),
     "photo and mask": ("x_image.jpg", {"x_mask.png": GREY[8]}),
     "two words": ("x.jpg", {"x_seg_mask.png": GREY[8]}),
@@ -209,6 +214,20 @@ def test_formats_that_are_not_read(tmp_path, name, content):
     (tmp_path / "list.csv").write_text("file,place\nx.jpg,двор\n")
     (tmp_path / "x.jpg.json").write_text('{"title": "x.jpg", "photoTakenTime": {"timestamp": "1"}}')  # Google's
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
+
+
+@pytest.mark.parametrize("mask", ["masks/x_1.png", "masks/cat/x.png", "x-cat.mask.png", "label/x.cat.png"])
+def test_masks_of_which_no_class_is_said(tmp_path, mask):
+    """They are the photo's by their names: it is no photo without ground truth, and the error says how to name them."""
+    for file in ("images/x.jpg", "images/x_1 b.jpg"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    path = tmp_path / ("images" if "/" not in mask else ".") / mask
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(CAT).save(path)
+    with pytest.raises(LabkitError, match=rf"{path.name}: .*x\.КЛАСС\.mask"):
+        find_ground_truth(blank(path=tmp_path / "images" / "x.jpg"))
+    assert find_ground_truth(blank("y", path=tmp_path / "images" / "y.jpg")) is None
 
 
 def test_damaged_file_in_a_zip(tmp_path):

@@ -75,6 +75,21 @@ def test_masks_of_low_ids(tmp_path, values, said):
         find_ground_truth(blank(), tmp_path)
 
 
+def test_ids_of_another_set(tmp_path):
+    """Ids beyond VOC's are those of the model's classes, as is said."""
+    Image.fromarray(CAT.astype(np.uint8) * 21).save(tmp_path / "x.mask.png")
+    (note,) = (truth := find_ground_truth(blank(), tmp_path, label_set("COCO"))).made_by["notes"]
+    assert [s.label for s in truth.segments] == ["cow"] and "21 (корова)" in note and "COCO" in note
+
+
+@pytest.mark.parametrize("name", ["x.cat.mask.png", "x.mask.png"])
+def test_empty_mask(tmp_path, name):
+    """It says that nothing is on the photo, and this is said."""
+    Image.new("L", (100, 80)).save(tmp_path / name)
+    truth = find_ground_truth(blank(), tmp_path)
+    assert not truth.segments and "ни одного объекта" in truth.made_by["notes"][0]
+
+
 def test_unknown_class_in_a_labelmap(tmp_path):
     """Its pixels count as not labelled, and it is named; the others count."""
     Image.fromarray(CAT[..., None] * np.uint8((250, 50, 83))).save(tmp_path / "x.mask.png")
