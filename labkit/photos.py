@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,11 +143,13 @@ def load_photos(
         except Exception as error:  # one bad file must not cost the others, and Pillow raises nearly every kind
             photos.skipped.append(Skipped(found.name, why(error), found.path))
             continue
-        photo = replace(photo, name=unique_name(found.path, taken))
-        if first.setdefault(photo.sha256, photo.name) != photo.name:
-            photo = replace(photo, notes=(*photo.notes, text("photos.duplicate", other=first[photo.sha256])))
         photos.append(photo)
     _drop_masks(photos)
+    for n, photo in enumerate(photos):
+        photo = replace(photo, name=unique_name(Path(photo.path or ""), taken))
+        if first.setdefault(photo.sha256, photo.name) != photo.name:
+            photo = replace(photo, notes=(*photo.notes, text("photos.duplicate", other=first[photo.sha256])))
+        photos[n] = photo
     if not photos:
         skipped = capped([f"  {one.name} — {one.reason}" for one in photos.skipped], _LISTED_IN_ERROR)
         listed = "\n".join(skipped) or text("photos.found_nothing")
@@ -172,19 +175,16 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
 
 def _drop_masks(photos: PhotoSet) -> None:
     """Moves to `skipped` what has the name and shape of another photo, and the few colours of its mask."""
-    paths = {photo.name: Path(str(photo.path)) for photo in photos}
-    stems = {name: nfc(path.stem).casefold() for name, path in paths.items()}
-    flat = [photo for photo in photos if _has_few_colors(photo.pixels)]
-    for photo in flat:
-        height, width = photo.pixels.shape[:2]
-        for other in (other for other in photos if other not in flat):
-            own, (own_height, own_width) = re.escape(stems[other.name]), other.pixels.shape[:2]
-            about = re.fullmatch(rf"(?:.*[\W_])?{own}(?:[\W_].*|mask)?", stems[photo.name], re.DOTALL)
-            if about and abs(width * own_height - height * own_width) <= own_width + own_height:
+    named = [(photo, Path(photo.path or "")) for photo in photos]
+    flat = {photo for photo in photos if _has_few_colors(photo.pixels)}
+    for (photo, path), (other, its_path) in product([pair for pair in named if pair[0] in flat], named):
+        if other not in flat and photo in photos:
+            stem, its_stem = (nfc(one.stem).casefold() for one in (path, its_path))
+            (height, width), (its_height, its_width) = photo.pixels.shape[:2], other.pixels.shape[:2]
+            about = re.fullmatch(rf"(?:.*[\W_])?{re.escape(its_stem)}(?:[\W_].*|mask)?", stem, re.DOTALL)
+            if about and abs(width * its_height - height * its_width) <= its_width + its_height:
                 photos.remove(photo)
-                path = paths[photo.name]
-                photos.skipped.append(Skipped(path.name, text("photos.like_mask", of=other.name), path))
-                break
+                photos.skipped.append(Skipped(path.name, text("photos.like_mask", of=its_path.name), path))
 
 
 def _has_few_colors(pixels: np.ndarray) -> bool:
