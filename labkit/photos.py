@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +15,7 @@ import numpy as np
 
 from labkit.io.decode import decode, why
 from labkit.io.errors import LabkitError
-from labkit.io.files import capped, safe_name, some, unique_name
+from labkit.io.files import capped, nfc, safe_name, some, unique_name
 from labkit.io.jpeg import MAX_REPORT_SIDE, compact
 from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import Found, find, given
@@ -36,7 +38,8 @@ class Photo:
 
     `name` is the file stem, unique in a set; `pixels` is `HxWx3` uint8 RGB, upright, C-contiguous; `path` is None for
     a photo made from an array and ZIP/MEMBER for one from a zip; `original_size` is (H, W) of the upright file before
-    it was scaled down; `notes` say what was done to it; `jpeg` is a file of exactly these pixels for a report.
+    it was scaled down; `notes` say what was done to it; `jpeg` is a file of exactly these pixels for a report;
+    `orientation` is EXIF's, by which the file was turned.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Photo:
     notes: tuple[str, ...] = ()
     digest: str | None = None
     jpeg: bytes | None = None
+    orientation: int = 1
 
     def __post_init__(self) -> None:
         if self.original_size is None:
@@ -139,10 +143,13 @@ def load_photos(
         except Exception as error:  # one bad file must not cost the others, and Pillow raises nearly every kind
             photos.skipped.append(Skipped(found.name, why(error), found.path))
             continue
-        photo = replace(photo, name=unique_name(found.path, taken))
+        photos.append(photo)
+    _drop_masks(photos)
+    for n, photo in enumerate(photos):
+        photo = replace(photo, name=unique_name(Path(photo.path or ""), taken))
         if first.setdefault(photo.sha256, photo.name) != photo.name:
             photo = replace(photo, notes=(*photo.notes, text("photos.duplicate", other=first[photo.sha256])))
-        photos.append(photo)
+        photos[n] = photo
     if not photos:
         skipped = capped([f"  {one.name} — {one.reason}" for one in photos.skipped], _LISTED_IN_ERROR)
         listed = "\n".join(skipped) or text("photos.found_nothing")
@@ -162,7 +169,29 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
     (height, width), (new_height, new_width) = image.original_size, pixels.shape[:2]
     if (new_height, new_width) != (height, width):
         notes.append(text("photos.scaled", width=width, height=height, new_width=new_width, new_height=new_height))
-    return Photo(found.path.stem, pixels, found.path, image.original_size, tuple(notes), digest.hexdigest(), jpeg)
+    made = found.path, image.original_size, tuple(notes), digest.hexdigest(), jpeg, image.orientation
+    return Photo(found.path.stem, pixels, *made)
+
+
+def _drop_masks(photos: PhotoSet) -> None:
+    """Moves to `skipped` what has the name and shape of another photo, and the few colours of its mask."""
+    named = [(photo, Path(photo.path or "")) for photo in photos]
+    flat = {photo for photo in photos if _has_few_colors(photo.pixels)}
+    for (photo, path), (other, its_path) in product([pair for pair in named if pair[0] in flat], named):
+        if other not in flat and photo in photos:
+            stem, its_stem = (nfc(one.stem).casefold() for one in (path, its_path))
+            (height, width), (its_height, its_width) = photo.pixels.shape[:2], other.pixels.shape[:2]
+            about = re.fullmatch(rf"(?:.*[\W_])?{re.escape(its_stem)}(?:[\W_].*|mask)?", stem, re.DOTALL)
+            if about and abs(width * its_height - height * its_width) <= its_width + its_height:
+                photos.remove(photo)
+                photos.skipped.append(Skipped(path.name, text("photos.like_mask", of=its_path.name), path))
+
+
+def _has_few_colors(pixels: np.ndarray) -> bool:
+    """Whether eight colours, or what a JPEG makes of them, are nearly all: a drawing, a mask."""
+    step = max(1, max(pixels.shape[:2]) // 200)
+    coarse = (pixels[::step, ::step].astype(np.int32) >> 5) @ np.array([64, 8, 1])
+    return bool(np.sort(np.bincount(coarse.ravel(), minlength=512))[-8:].sum() >= 0.98 * coarse.size)
 
 
 def _own_or_kit(quiet: bool) -> Path:

@@ -312,6 +312,25 @@ def test_names_and_order(tmp_path):
     assert [photo.name for photo in load_photos(tmp_path / "фото", quiet=True)] == list(names.values())
 
 
+@pytest.mark.parametrize(
+    "name", ["truth/x.png", "x_L.png", "x cat mask.png", "x_mask — копия.jpg", "xmask.png", "1_x.png"]
+)
+def test_masks_that_only_look_so(tmp_path, root, name):
+    """The name and shape of another photo and few colours: refused aloud; by itself, or of another shape, a photo."""
+    shutil.copy(root / "data" / "images" / "cat_chelsea.jpg", tmp_path / "x.jpg")
+    mask = Image.new("L", (451, 300))
+    mask.paste(8, (50, 50, 200, 200))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    mask.save(tmp_path / name)
+    mask.save(tmp_path / "drawing.png")
+    mask.resize((300, 300)).save(tmp_path / "x 2.png")
+    photos = load_photos(tmp_path, quiet=True)
+    assert sorted(photo.name for photo in photos) == ["drawing", "x", "x 2"]
+    ((shown, reason, _),) = photos.skipped
+    assert shown == Path(name).name and "маску фото x" in reason
+    assert len(load_photos(tmp_path / name, quiet=True)) == 1
+
+
 def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
     """A list may hold files and folders; the same content twice is kept and said."""
     b, a = save(tmp_path / "b.png"), save(tmp_path / "x" / "a.png")

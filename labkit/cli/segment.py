@@ -65,6 +65,9 @@ def _segment(
             print(f"{photo.name}: {note}", file=sys.stderr)
         if photo.scale != (1, 1):
             print(f"{photo.name}: {text('cli.scaled')}", file=sys.stderr)
+        if prompted and photo.orientation != 1:
+            height, width = photo.original_size or ()
+            print(f"{photo.name}: {text('cli.turned', width=width, height=height)}", file=sys.stderr)
         try:
             if prompted:
                 model.set_photo(photo)

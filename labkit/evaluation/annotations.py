@@ -19,9 +19,9 @@ from labkit.evaluation.masks import class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
-from labkit.io.folders import archive_of, beside
+from labkit.io.folders import archive_of, beside, subfolders
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.io.masks import mask_folders, masked
+from labkit.io.masks import bare, mask_folders, masked, renamed
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -29,7 +29,7 @@ from labkit.segmentation import Segmentation
 __all__ = ["find_ground_truth"]
 
 _EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
-_EXPORTED |= {"картинки", "изображения", "train", "valid", "val", "test"}
+_EXPORTED |= {"leftimg8bit", "img_dir", "картинки", "изображения", "train", "valid", "val", "test"}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(
@@ -42,6 +42,8 @@ _FOREIGN_JSON = re.compile(
     re.DOTALL,
 )
 """Of VIA, Label Studio and Datumaro, or results of a model."""
+
+_NO_IDS = re.compile(r"colou?r|watershed|instance|pseudo")
 
 _TEXTS = {".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manifest", ".geojson"}
 _MAX_TEXTS = 100
@@ -68,7 +70,8 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
     folder = Path(folder)
     files: list[Path] = []
-    for place, of_masks in _places(folder).items():
+    places = _places(folder)
+    for place, of_masks in places.items():
         if (found := _own(photo, inside := beside(place), of_masks, classes)) is not None:
             return found
         files += inside
@@ -83,6 +86,7 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             return read_labelme(path, photo, classes)
         if is_foreign:
             raise refused(path, "foreign")
+    _check_unread(photo, folder, places)
     return None
 
 
@@ -119,29 +123,51 @@ def _places(folder: Path) -> dict[Path, bool]:
     return places
 
 
+def _check_unread(photo: Photo, folder: Path, places: dict[Path, bool]) -> None:
+    """LabkitError where a mask lies that is the photo's by its name, and nothing says of which class."""
+    own, here = stem(photo).casefold(), beside(folder)
+    of_masks = [place for place, is_of_masks in places.items() if is_of_masks]
+    of_masks += [place / name for place in of_masks for name in subfolders(place)]
+    files = [path for path in here if ".mask." in path.name.lower()]
+    others = {nfc(path.stem).casefold() for path in here if path not in files} - {own}
+    for path in [*files, *(path for place in of_masks for path in beside(place))]:
+        name = nfc(path.stem).casefold()
+        is_own = name == own or (re.match(rf"{re.escape(own)}[ ._-]", name) and not name.startswith(tuple(others)))
+        if is_own and path.suffix.lower() in IMAGE_SUFFIXES and path != photo.path:
+            raise refused(path, "unread", stem=stem(photo))
+
+
 def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:
     """What a photo has files of its own for in a folder."""
     own_stem, whole = stem(photo).casefold(), nfc(photo.path.name if photo.path else photo.name).casefold()
+    stems = {own_stem, whole, bare(own_stem)}
     by_name = {nfc(path.name).casefold(): path for path in files}
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
-    if own is not None and not _is_result(own) and coco_record(own) is None:
+    if own is not None and not _is_note(own) and has_list(parsed(own), "shapes"):
         return read_labelme(own, photo, classes)
-    for name, suffix in map(os.path.splitext, by_name):
-        is_own = {masked(name), name if of_masks else ""} & {own_stem, whole}
+    for name, suffix in sorted(map(os.path.splitext, by_name), key=_rank):
+        is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & stems
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
     return read_class_masks(masks, photo, classes) if masks else None
 
 
-def _is_result(path: Path) -> bool:
-    """Whether it is what `Segmentation.save` wrote, which says what a model thinks and nothing of what is there."""
+def _rank(name: tuple[str, str]) -> tuple[bool, bool, int]:
+    """Of several masks of a photo first comes that of its classes, by label ids, and the one with the shortest name."""
+    return bool(_NO_IDS.search(name[0])), "semantic" not in name[0], len(name[0])
+
+
+def _is_note(path: Path) -> bool:
+    """Whether it says nothing of what is there: `Segmentation.save` wrote it, or Google with the photo."""
     said = content(path)
-    return b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said
+    return b'"photoTakenTime"' in said or (b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said)
 
 
 def _is_own(photo: Photo, path: Path) -> bool:
-    return path.stem == stem(photo) or path.name.startswith(photo.path.name if photo.path else photo.name)
+    own, name = stem(photo).casefold(), nfc(path.stem).casefold()
+    begins = nfc(path.name).startswith(nfc(photo.path.name) if photo.path else photo.name)
+    return begins or own in (name, renamed(name)) or bare(own) in masked(name)
 
 
 def _foreign(path: Path, photo: Photo) -> bool | None:
@@ -150,8 +176,10 @@ def _foreign(path: Path, photo: Photo) -> bool | None:
     if _FOREIGN.fullmatch(path.name):
         return True
     with suppress(OSError, LabkitError):
-        if suffix not in _TEXTS or coco_record(path, strict=False) or _is_result(path):
+        if suffix not in _TEXTS or coco_record(path, strict=False) or _is_note(path):
             return False
+        if suffix == ".json" and nfc(path.stem).casefold() in {stem(photo).casefold(), nfc(name).casefold()}:
+            return None
         said, is_own = decoded(content(path)), _is_own(photo, path)
         named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
         if named and suffix == ".json" and has_list(record := parsed(path), "shapes"):

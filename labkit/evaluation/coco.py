@@ -15,14 +15,12 @@ from labkit.evaluation.entries import Entries, content, has_list, parsed, stem
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc
 from labkit.io.folders import state
+from labkit.io.masks import renamed
 from labkit.io.rle import run_lengths
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
 __all__ = ["coco_record", "read_coco"]
-
-_RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
-"""Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
 
 def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:
@@ -86,7 +84,7 @@ def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
     own_stem, name = stem(photo), nfc(photo.path.name) if photo.path is not None else ""
     for read in (str, unquote):
         files = [PureWindowsPath(nfc(read(row["file_name"]))) for row in rows]  # it knows both slashes
-        for key in (str, str.casefold, lambda file_stem: _RENAMED.fullmatch(file_stem)[1]):
+        for key in (str, str.casefold, renamed):
             if same := [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]:
                 return [rows[n] for n in same if files[n].name == name] or [rows[n] for n in same]
     return []

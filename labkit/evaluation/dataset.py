@@ -14,19 +14,19 @@ Photos and masks are upright, as everywhere in the kit. Text files may come from
 import csv
 import re
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.masks import LOW, low
-from labkit.io.decode import IMAGE_SUFFIXES, decode, upright_size, why
+from labkit.io.decode import IMAGE_SUFFIXES, ORIENTATION, decode, layout, why
 from labkit.io.errors import LabkitError
-from labkit.io.files import decoded, nfc
+from labkit.io.files import decoded, nfc, some
 from labkit.io.sources import shown
 from labkit.locale import text
 from labkit.photos import MAX_PIXELS
@@ -68,7 +68,8 @@ class Dataset:
         partial = self.root / "partial.txt"
         self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
         self._checked = False
-        self._sizes: dict[str, tuple[int, int]] = {}
+        self._said: set[str] = set()
+        self._layouts: dict[str, tuple[tuple[int, int], int]] = {}
 
     def _read(self, split: Path) -> list[str]:
         split = split.with_suffix(".txt") if split.name and not split.suffix else split
@@ -110,7 +111,7 @@ class Dataset:
             if values <= {0, IGNORE}:
                 raise LabkitError(text("dataset.binary", path=path))
             if taken := low(values):
-                print(text("dataset.taken_for", path=path, taken=taken), file=sys.stderr)
+                self._say("dataset.taken_for", path=path, taken=taken)
             self._checked = True
         return labels
 
@@ -125,45 +126,73 @@ class Dataset:
         path = self._files[folder].get(name)
         if path is None:
             raise LabkitError(text("dataset.layout", path=self.root / folder / f"{name}.png"))
-        image = _opened(path, lambda file: Image.open(file, formats=["PNG"]).copy())
+        image, is_oriented = _opened(path, _png)
         if image.mode not in ("1", "L", "P") and not (image.mode[0] == "I" and image.getextrema()[1] <= IGNORE):
             raise LabkitError(text("dataset.mode", path=path, mode=image.mode))
-        mask, size = np.array(image), self._size(name)
+        mask, (size, orientation) = np.array(image), self._layout(name)
         if mask.shape != size:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
+        unseen = orientation in (2, 3, 4) or (orientation != 1 and size == size[::-1])
+        if unseen and not is_oriented:
+            self._say("dataset.mirrored", path=path)
         return mask.astype(np.uint8)
 
-    def _size(self, name: str) -> tuple[int, int]:
-        if name not in self._sizes:
-            self._sizes[name] = _opened(self._files["images"][name], upright_size)
-        return self._sizes[name]
+    def _say(self, key: str, **values: object) -> None:
+        """What a person should know and costs nothing, once."""
+        if key not in self._said:
+            self._said.add(key)
+            print(text(key, **values), file=sys.stderr)
+
+    def _layout(self, name: str) -> tuple[tuple[int, int], int]:
+        if name not in self._layouts:
+            self._layouts[name] = _opened(self._files["images"][name], layout)
+        return self._layouts[name]
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
         path = self.root / "instances.csv"
         if not path.exists():
             return []
-        lines = decoded(path.read_bytes()).splitlines()
-        lines = lines[1:] if lines and re.fullmatch('"?sep=."?', lines[0]) else lines  # Excel's
-        rows = csv.DictReader(lines, delimiter=max(",;\t|", key=lines[0].count) if lines else ",")
-        rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]
-        if missing := [name for name in ("image", *_COLUMNS) if name not in (rows.fieldnames or ())]:
-            raise LabkitError(text("dataset.columns", path=path, missing=", ".join(missing)))
         wanted, found = {_key(name): name for name in self.names}, []
-        for row in rows:
-            if name := wanted.get(_key(_name(row["image"] or ""))):
-                height, width = self._size(name)
+        known, lost = set(map(_key, self._files["images"])), []
+        for line, row in _rows(path):
+            given = _name(row.get("image", ""))
+            if given and _key(given) not in known:
+                lost.append(given)
+            elif name := wanted.get(_key(given)):
+                (height, width), _ = self._layout(name)
                 try:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
                     number, label_id, area, x0, y0, x1, y1 = (int(float(given)) for given in numbers)
                     box = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
                     if not (0 < number < IGNORE and 0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
                         raise ValueError
-                except (OverflowError, TypeError, ValueError) as error:
-                    raise LabkitError(text("dataset.row", path=path, line=rows.line_num)) from error
+                except (KeyError, OverflowError, ValueError) as error:
+                    raise LabkitError(text("dataset.row", path=path, line=line)) from error
                 found.append(Instance(name, number, label_id, area, box))
+        if lost:
+            self._say("dataset.rows", path=path, count=len(lost), names=some(list(map(shown, dict.fromkeys(lost))), 3))
         return found
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table with the columns of `instances.csv`, each with the number of its line."""
+    lines = decoded(path.read_bytes()).splitlines()
+    above = 1 if lines and re.fullmatch('"?sep=."?', lines[0]) else 0  # Excel's
+    delimiter = max(",;\t|", key=lines[above].count) if lines[above:] else ","
+    head: list[str] = []
+    for line, given in enumerate(lines[above:] or [""], start=above + 1):
+        try:  # each line by itself: a stray quote would take all that follow it for one name
+            cells = next(csv.reader([given], delimiter=delimiter, strict=True), [])
+        except csv.Error as error:
+            raise LabkitError(text("dataset.row", path=path, line=line)) from error
+        if head and cells:
+            yield line, dict(zip(head, cells, strict=False))
+        elif not head:
+            head = [name.strip().lower() for name in cells]
+            if missing := [name for name in ("image", *_COLUMNS) if name not in head]:
+                raise LabkitError(text("dataset.columns", path=path, missing=", ".join(missing)))
 
 
 def _read_split(path: Path, known: Collection[str]) -> list[str]:
@@ -185,12 +214,18 @@ def _read_split(path: Path, known: Collection[str]) -> list[str]:
 
 def _name(given: str) -> str:
     """A photo's name as lists have it, perhaps with its folder, its ending and signs that are not seen."""
-    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0").strip(" \"'\u00a0")).name
+    name = PureWindowsPath(nfc(given).strip("\ufeff\u200b\0\x1a").strip(" \"'\u00a0")).name
     return name[: -len(suffix)] if (suffix := PureWindowsPath(name).suffix).lower() in IMAGE_SUFFIXES else name
 
 
 def _key(name: str) -> str:
     return name.casefold().replace("\u00a0", " ")
+
+
+def _png(file: BinaryIO) -> tuple[Image.Image, bool]:
+    """A mask as upright as its own EXIF tells, and whether it does."""
+    image = Image.open(file, formats=["PNG"])
+    return ImageOps.exif_transpose(image), ORIENTATION in image.getexif()
 
 
 def _opened(path: Path, read: Callable[[BinaryIO], T]) -> T:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from labkit.classes import VOC, LabelSet
-from labkit.io.decode import Unreadable, opened
+from labkit.io.decode import ORIENTATION, Unreadable, opened
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
 from labkit.io.folders import read_file
@@ -92,6 +92,7 @@ class Entries:
         self.size: tuple[int, int] = (width, height)
         self.number = 0
         self.notes: list[str] = []
+        self.oriented = False  # whether a mask says by its own EXIF how it is turned
         self._masks: dict[Any, tuple[int | None, np.ndarray]] = {}
 
     def refused(self, key: str, count: int = 0, **values: object) -> LabkitError:
@@ -130,15 +131,14 @@ class Entries:
             return
         if max(size) > MAX_SIDE:
             raise self.refused("size", width=size[0], height=size[1], limit=MAX_SIDE)
-        photo_width, photo_height = self.size
-
-        def fits(width: int, height: int) -> bool:
-            return abs(width * photo_height / photo_width - height) <= max(1.5, _STRETCH * height)
-
-        if not fits(*size):
-            sizes = {"width": size[0], "height": size[1], "photo_width": photo_width, "photo_height": photo_height}
-            raise self.refused("turned" if fits(*size[::-1]) else "aspect", **sizes)
+        if not self._fits(*size):
+            sizes = dict(zip(("width", "height", "photo_width", "photo_height"), size + self.size, strict=True))
+            raise self.refused("turned" if self._fits(*size[::-1]) else "aspect", **sizes)
         self.size = size
+
+    def _fits(self, width: int, height: int) -> bool:
+        photo_height, photo_width = self.photo.original_size or self.photo.pixels.shape[:2]
+        return abs(width * photo_height / photo_width - height) <= max(1.5, _STRETCH * height)
 
     def label(self, given: Any) -> tuple[int | None, str]:
         """The label id of a class, None for a place that shall not count, and the number behind its name, if any."""
@@ -196,6 +196,8 @@ class Entries:
             with opened(content(path), formats, math.inf) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise named.refused("pixels", limit=MAX_PIXELS // 1_000_000)
+                self.oriented |= ORIENTATION in image.getexif()
+                image = ImageOps.exif_transpose(image)
                 named.sized(*image.size)
                 return image.resize(self.photo.pixels.shape[1::-1], Image.Resampling.NEAREST)
         except LabkitError:
@@ -226,8 +228,14 @@ class Entries:
                 ids[mask] = len(segments)
         confidence = (~unknown | (ids > 0)).astype(np.float32)
         segments = [s for s in segments if s.mask.any()]
-        return Segmentation(self.photo, ids, confidence, segments, self.classes, self.made_by(objects))
+        made_by = self.made_by(objects, blank=not segments and bool(confidence.all()))
+        return Segmentation(self.photo, ids, confidence, segments, self.classes, made_by)
 
-    def made_by(self, objects: bool) -> dict[str, Any]:
-        """What the ground truth says of itself."""
+    def made_by(self, objects: bool, blank: bool) -> dict[str, Any]:
+        """What the ground truth says of itself, and how it was taken: it may be `blank`, the photo turned."""
+        if blank:
+            self.note("blank")
+        turn = self.photo.orientation
+        if not self.oriented and (turn in (2, 3, 4) or (turn > 4 and self._fits(*self.size[::-1]))):
+            self.note("mirrored")  # of which the size does not tell
         return {"annotation": self.path.name, "objects": objects, "notes": self.notes}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from labkit.classes import IGNORE, VOC, LabelSet
+from labkit.classes import IGNORE, VOC, LabelSet, label_set
 from labkit.evaluation.entries import Entries, content, stem
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import decoded, nfc, some
@@ -21,22 +21,29 @@ __all__ = ["LOW", "class_of", "low", "read_class_masks", "read_mask"]
 LOW = 5
 """Label ids up to this are perhaps those of somebody's own few classes."""
 
+_CITYSCAPES = (7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33)
+"""The label ids of the classes on which Cityscapes is trained, in their order; what is lower counts nowhere."""
+
 _LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
 
 
 def low(values: set[int]) -> str:
     """The classes that the label ids of masks count as, where none is higher than `LOW`; nothing for other masks."""
-    ids = sorted(values - {0, IGNORE})
-    return some([f"{n} ({VOC.label(n)})" for n in ids]) if max(ids, default=LOW + 1) <= LOW else ""
+    return _named(values, VOC) if max(values - {IGNORE}, default=0) <= LOW else ""
+
+
+def _named(values: set[int], classes: LabelSet) -> str:
+    return some([f"{n} ({classes.label(n)})" for n in sorted(values - {0, IGNORE})])
 
 
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """An index PNG: the label id of each pixel, or its colour, scaled to the photo's working size.
 
     Colours are those of CVAT's `labelmap.txt` or `label_colors.txt` beside it, else PASCAL VOC's; label ids are those
-    of Roboflow's `_classes.csv` or labelme's `class_names.txt`, else VOC's, else those of `classes`. Objects are told
-    apart where `SegmentationObject` lies beside `SegmentationClass`. Where nobody labelled (255) there is no segment
-    and the confidence is 0, everywhere else it is 1. A mask of nothing but 0 and 255 says where something is and not
+    of Roboflow's `_classes.csv` or labelme's `class_names.txt`, Cityscapes' where the file is named so, else VOC's,
+    else those of `classes`. Objects are told apart where `SegmentationObject` lies beside `SegmentationClass`,
+    `instanceIds` beside `labelIds`. Where nobody labelled (255) there is no segment and the confidence is 0, everywhere
+    else it is 1. A mask of nothing but 0 and 255 says where something is and not
     what: it is refused, and the error says how to name the class.
     """
     path = Path(path)
@@ -50,27 +57,28 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         colors = {}
         if ids:
             if unlisted := sorted(set(np.unique(labels).tolist()) - ids.keys()):
-                entries.note("unlisted", found=some(list(map(str, unlisted)), 5))
+                entries.note("unlisted", found=some(list(map(str, unlisted)), 5), classes=entries.classes.name)
             labels = np.array([ids.get(value, IGNORE) for value in range(256)], np.uint8)[labels]
     else:
         raise entries.refused("mode", mode=image.mode)
     values = set(np.unique(labels).tolist())
-    if not colors and not ids:
-        if {IGNORE} <= values <= {0, IGNORE}:
-            raise entries.refused("binary")
-        if values == {0}:
-            entries.note("blank")
-        if taken := low(values):
-            entries.note("taken_for", taken=taken)
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
-    of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parent.parts))
-    for file in beside(of_objects) if of_objects != path.parent else []:
-        if file.stem == path.stem:
+    if not colors and not ids:
+        if {IGNORE} <= values <= {0, IGNORE}:
+            raise entries.refused("binary")
+        if taken := low(values) if labelled_in is VOC else _named(values, labelled_in):
+            entries.note("taken_for", taken=taken, classes=labelled_in.name)
+    of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parts))
+    of_objects = of_objects.with_stem(re.sub("(?i)labelids", "instanceIds", of_objects.stem))
+    for file in beside(of_objects.parent) if of_objects != path else []:
+        if file.stem == of_objects.stem:
             return _with_objects(entries, labels, np.array(entries.image(file, _LOSSLESS)))
     known = (labels != IGNORE).astype(np.float32)
-    return Segmentation.from_labels(photo, labels, known, labelled_in, entries.made_by(objects=False))
+    return Segmentation.from_labels(
+        photo, labels, known, labelled_in, entries.made_by(objects=False, blank=values == {0})
+    )
 
 
 def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> Segmentation:
@@ -121,6 +129,11 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
                 with entries.entry(0):
                     label_id, _ = entries.label(row["label"])
                     key[value] = IGNORE if label_id is None else label_id
+    if named := re.search("_gt(?:fine|coarse)_label(train)?ids", entries.path.stem, re.IGNORECASE):
+        key |= {(n,): IGNORE for n in range(0 if named[1] else 7)} | {(IGNORE,): IGNORE}
+        for place, value in enumerate(_CITYSCAPES):
+            if (name := label_set("Cityscapes").names[place + 1]) in entries.classes:
+                key[place if named[1] else value,] = entries.classes.id(name)
     return {k: n for k, n in key.items() if len(k) == 3}, {k[0]: n for k, n in key.items() if len(k) == 1}
 
 
@@ -150,5 +163,5 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
 def class_of(path: Path, photo: Photo) -> str:
     """What stands between a photo's name and `.mask.png`; nothing where it is no mask of one class."""
     name = nfc(path.name)
-    named = re.fullmatch(r"\.(.+)\.mask\.(\w+)", name[len(stem(photo)) :], re.IGNORECASE)
+    named = re.fullmatch(r"(?:\.jpe?g|\.png)?\.(.+)\.mask\.(\w+)", name[len(stem(photo)) :], re.IGNORECASE)
     return named[1] if named and f".{named[2].lower()}" in IMAGE_SUFFIXES else ""

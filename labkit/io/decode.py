@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from labkit.io.errors import one_line
 from labkit.locale import number, text
 
-__all__ = ["IMAGE_SUFFIXES", "Decoded", "Unreadable", "decode", "opened", "upright_size", "why"]
+__all__ = ["IMAGE_SUFFIXES", "ORIENTATION", "Decoded", "Unreadable", "decode", "layout", "opened", "why"]
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 
@@ -28,7 +28,7 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000
 _BAND = 4_000_000
 """How many pixels are converted at a time."""
 
-_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
+ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)
 _VIDEO = re.compile(
     rb".{4}(?:ftyp(?!hei|hev|mif|msf|avi|miaf|jp2|jpx|jpm|crx)|moov|mdat|wide|free|skip|pnot)|RIFF.{4}AVI "
     rb"|\x1aE\xdf\xa3|\0\0\x01[\xba\xb3]|FLV|\x30\x26\xb2\x75|OggS|G.{187}G|.{4}G.{191}G",
@@ -71,11 +71,12 @@ def why(error: Exception) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """`pixels` is `HxWx3` uint8 RGB, upright; `original_size` is (H, W) before scaling."""
+    """`pixels` is `HxWx3` uint8 RGB, upright by EXIF's `orientation`; `original_size` is (H, W) before scaling."""
 
     pixels: np.ndarray
     original_size: tuple[int, int]
     notes: list[Note] = field(default_factory=list)
+    orientation: int = 1
 
 
 def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
@@ -111,11 +112,12 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
             raise Unreadable("photos.truncated") from error
 
 
-def upright_size(file: BinaryIO) -> tuple[int, int]:
-    """(H, W) of an open image file as `decode` would give it; only its header is read."""
+def layout(file: BinaryIO) -> tuple[tuple[int, int], int]:
+    """(H, W) of an open image file as `decode` would give it, and EXIF's orientation; only its header is read."""
     _register_heif()
     with _our_limits(), Image.open(file, formats=_formats()) as image:
-        return image.size if _orientation(image) in _ON_ITS_SIDE else (image.height, image.width)
+        orientation = _orientation(image)
+        return image.size if orientation in _ON_ITS_SIDE else (image.height, image.width), orientation
 
 
 @contextmanager
@@ -142,9 +144,9 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     # An MPO is how phones write an ordinary photo with a depth map or preview behind it.
     frames = image.format != "MPO" and getattr(image, "is_animated", False)
     deep = ";16" in str(getattr(image, "tile", ""))
+    of_tiff = _orientation(image) if image.format == "TIFF" else 1  # which turns itself upright while it loads
     image.draft(None, size)
     image.load()
-    # TIFF turns itself upright while it loads, so the tag and the size are read only now.
     orientation = _orientation(image)
     if image.size == (height, width):
         width, height, size = height, width, size[::-1]
@@ -162,11 +164,12 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     rgb = _in_srgb(rgb, image, factor)
     if rgb.size != size:
         rgb = rgb.resize(size, Image.Resampling.LANCZOS)
-    rgb.getexif()[_ORIENTATION] = orientation
+    rgb.getexif()[ORIENTATION] = orientation
     rgb = ImageOps.exif_transpose(rgb)
     if orientation in _ON_ITS_SIDE:
         width, height = height, width
-    return Decoded(np.array(rgb), (height, width), [("photos.frames", {})] * frames + notes)
+    notes = [("photos.frames", {})] * frames + notes
+    return Decoded(np.array(rgb), (height, width), notes, max(orientation, of_tiff))
 
 
 def _in_srgb(rgb: Image.Image, image: Image.Image, factor: int) -> Image.Image:
@@ -244,7 +247,8 @@ def _bands(image: Image.Image, factor: int) -> Iterator[tuple[int, int]]:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return image.getexif().get(_ORIENTATION, 1)
+        given = image.getexif().get(ORIENTATION)
+        return given if given in range(2, 9) else 1  # some write it as a word, or none that there is
     except Exception:  # a broken EXIF block, of which Pillow raises many kinds, costs the rotation and not the photo
         return 1
 

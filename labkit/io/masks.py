@@ -13,21 +13,25 @@ from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import nfc
 from labkit.io.folders import inside, subfolders
 
-__all__ = ["KEYS", "annotations_in", "mask_folders", "masked", "masks_among"]
+__all__ = ["KEYS", "annotations_in", "bare", "mask_folders", "masked", "masks_among", "renamed"]
 
 _FOLDER = re.compile(
     r"(?P<sure>masks|outlines|labels|annotations|segmentation(?:class|object))"
-    r"|(?:\w+[_-])?(?:masks?|labels?|jsons?)(?:[_-](?:png|machine|human|json))?|\w*annot|annotation|ann|gt"
+    r"|(?:[\w-]*masks?|(?:\w+[_-])?(?:labels?|jsons?))(?:[_-](?:png|machine|human|json|instances?|binary))?|\w*annot"
+    r"|annotation|ann(?:_dir)?|labelme|gts?|gt_\w+|gt(?:fine|coarse)"
     r"|ground[ _-]?truth|instances?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
     r"|semantic(?:_rgb)?|маск[аи]|разметка",
     re.IGNORECASE,
 )
 """Where tools put masks. In a `sure` one nothing is a photo, and what has no photo of its name is refused aloud."""
 
-_NO_LABELS = re.compile(r"object|instance|visuali[sz]|human", re.IGNORECASE)
+_NO_LABELS = re.compile(r"segmentationobject|instance|visuali[sz]|human", re.IGNORECASE)
 _LABEL_STUDIO = re.compile(r"project-\d+-at-.*", re.IGNORECASE)
 
-_MASK = re.compile(r"[^/]+\.mask\.\w+|[^/]+\.(?:ids|classes)\.png|task-\d+-annotation-[^/]*-tag-[^/]*", re.IGNORECASE)
+_MASK = re.compile(
+    r"[^/]+\.mask\.\w+|[^/]+___(?:fuse|save)\.png|[^/]+\.(?:ids|classes)\.png|task-\d+-annotation-[^/]*-tag-[^/]*",
+    re.IGNORECASE,
+)
 """By its name alone: a mask beside a photo, what Segmentation.save and Label Studio write."""
 
 _CONVERTED = re.compile(r"(.+)_json/(?:img|label|label_viz)\.png", re.IGNORECASE | re.DOTALL)
@@ -44,17 +48,29 @@ KEYS = {
 Where a line has no value, its place is the number.
 """
 
-_PERHAPS_MASK = re.compile(
-    r"(?:masks?|маска)[ ._-](.+)|(.+)[ ._-](?:masks?|labels?|gt|seg(?:mentation)?|annotation|маска)[ ._-]?\d*",
+_WORD = r"masks?|labels?|gt|seg(?:mentation)?|annotations?|ground[ _-]?truth|маска|fuse|matte|alpha"
+_BEFORE = re.compile(r"(?:masks?|маска|gt|label|seg)(?:[ ._-]|(?=\d))(.+)", re.IGNORECASE | re.DOTALL)
+_BEHIND = re.compile(
+    rf"(?:[ ._-]*(?:colou?r|watershed|instance|semantic|binary|class))*[ ._(-]*(?:{_WORD})\)?"
+    rf"(?:[ ._-]*(?:{_WORD}|semantic|\d+))*"
+    r"|_gt(?:fine|coarse)_\w+",
+    re.IGNORECASE,
+)
+"""What stands before and behind the stem of a photo in that of its mask, or of a photo of somebody in one."""
+
+_RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
+"""Label Studio writes a code before a photo's name, Roboflow one behind it."""
+
+_BARE = re.compile(
+    r"(?:image|img|photo|фото)(?:[ ._-]|(?=\d))(.+)|(.+)[ ._-](?:image|img|photo|rgb|leftimg8bit)",
     re.IGNORECASE | re.DOTALL,
 )
-"""The stem of a mask, or of a photo of somebody in one."""
 
 
 def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     """Which of these files are masks: "" by the path of one whose photo is there too, else the folder that says so."""
     masks: dict[tuple[str, ...], str] = {}
-    perhaps: dict[tuple[str, ...], tuple[str, str]] = {}
+    perhaps: dict[tuple[str, ...], tuple[set[str], re.Match[str] | None]] = {}
     photos = set()
     for parts in paths:
         name = nfc(parts[-1]).casefold()
@@ -63,21 +79,39 @@ def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
         if _MASK.fullmatch(name):
             masks[parts] = ""
         elif suffix in IMAGE_SUFFIXES and (converted := _CONVERTED.fullmatch("/".join(parts[-2:]).casefold())):
-            perhaps[parts] = (nfc(converted[1]), "")
+            perhaps[parts] = ({nfc(converted[1])}, None)
         elif suffix in IMAGE_SUFFIXES and (folders or masked(stem)):
-            perhaps[parts] = (masked(stem) or stem, next((folder[0] for folder in folders if folder["sure"]), ""))
+            sure = next((folder for folder in folders if folder["sure"]), (*folders, None)[0])
+            perhaps[parts] = (masked(stem) | ({stem, renamed(stem)} if folders else set()), sure)
         if not folders and suffix in IMAGE_SUFFIXES:
-            photos |= {stem, name}
-    for parts, (stem, folder) in perhaps.items():
-        if folder or stem in photos:
-            masks[parts] = "" if stem in photos else folder
+            photos |= {stem, name, bare(stem)}
+    for parts, (stems, folder) in perhaps.items():
+        stem = nfc(parts[-1]).casefold()
+        begins = {stem[: part.start()] for part in re.finditer("[ ._-]", stem)}
+        if stems & photos:
+            masks[parts] = ""
+        elif folder and (folder["sure"] or begins & photos):
+            masks[parts] = folder[0]
     return masks
 
 
-def masked(stem: str) -> str:
-    """Of what a file is a mask if it is one, by its stem: `x` of `x_mask`; nothing where its name does not say so."""
-    named = _PERHAPS_MASK.fullmatch(stem)
-    return named[named.lastindex] if named else ""
+def masked(stem: str) -> set[str]:
+    """Of what a file is a mask if it is one, by its stem: of `x_seg_mask` those are `x_seg` and `x`."""
+    before = _BEFORE.fullmatch(stem)
+    ends = (part.start() for part in re.finditer(r"(?<=.)(?:[ ._-]|(?<=\d)[^\W\d])", stem))
+    stems = {stem[:end] for end in ends if _BEHIND.fullmatch(stem[end:])} | ({before[1]} if before else set())
+    return stems | set(map(renamed, stems))
+
+
+def renamed(stem: str) -> str:
+    """What a photo was called before a tool renamed it."""
+    return _RENAMED.fullmatch(stem)[1]  # type: ignore[index]
+
+
+def bare(stem: str) -> str:
+    """The stem of a photo without what says that it is one: `1` of `image_1`."""
+    named = _BARE.fullmatch(stem)
+    return named[named.lastindex] if named else stem
 
 
 def mask_folders(folder: Path) -> list[Path]:

@@ -71,17 +71,20 @@ def test_prompt_outside_every_photo(tmp_path, root, capsys):
 
 
 def test_prompts_in_pixels_of_the_file(tmp_path, root, capsys):
-    """A box measured on a large file finds the same cat; that the masks are smaller is said and stands in the JSON."""
+    """A box measured on a large file finds the same cat, as on a turned one; what may surprise is said."""
+    exif = Image.Exif()
+    exif[0x0112] = 3
     with Image.open(root / "data" / "images" / "cat_kitten.jpg") as image:
         image.resize((2700, 2025)).save(tmp_path / "big.jpg", quality=95)
-        image.resize((2048, 1536)).save(tmp_path / "work.jpg", quality=95)
+        image.resize((2048, 1536)).rotate(180).save(tmp_path / "work.jpg", quality=95, exif=exif)
     masks = []
     for name, scale in (("big", 3), ("work", 2048 / 900)):
         box = ",".join(str(round(n * scale)) for n in (249, 142, 641, 609))
         arguments = ["--box", box, "--out", str(tmp_path / "out"), "--device", "cpu"]
         assert main(["segment", "4", str(tmp_path / f"{name}.jpg"), *arguments]) == 0
         masks.append(np.array(Image.open(tmp_path / "out" / f"{name}.ids.png")) > 0)
-        assert ("2700×2025" in capsys.readouterr().err) == (name == "big")
+        error = capsys.readouterr().err
+        assert ("2700×2025" in error, "EXIF" in error) == (name == "big", name == "work")
     assert iou(*masks) > 0.95 and masks[0].shape == (1536, 2048)
     record = json.loads((tmp_path / "out" / "big.json").read_text(encoding="utf-8"))
     assert (record["size"], record["file_size"]) == ([1536, 2048], [2025, 2700])

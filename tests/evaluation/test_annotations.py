@@ -82,12 +82,14 @@ def test_other_files_of_the_folder(tmp_path):
 COLORS = Image.fromarray(CAT[..., None] * np.uint8((250, 50, 83)))
 NUMBERS = Image.fromarray(np.where(block(10, 10, 30, 50), 1, np.where(CAT, 2, 0)).astype(np.uint8))
 GREY = {label_id: Image.fromarray(CAT.astype(np.uint8) * label_id) for label_id in (1, 8, 255)}
+CITY = Image.fromarray(np.where(CAT, 26, 0).astype(np.uint8))
 COCO = (0, runs_of(CAT), {})
 LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:250,50,83::\n"
 MASKS = {"SegmentationClass/x.png": COLORS, "labelmap.txt": LABELMAP}
 OBJECTS = {"SegmentationClass/x.png": GREY[8], "SegmentationObject/x.png": NUMBERS}
 VOC_COLORS = {"SegmentationClass/x.png": Image.fromarray(CAT[..., None] * np.uint8((64, 0, 0)))}
-ROBOFLOW = {"train/x_mask.png": GREY[1], "train/_classes.csv": "Pixel Value, Class\n0, background\n1, cat"}
+CLASSES = {"train/_classes.csv": "Pixel Value, Class\n0, background\n1, cat"}
+ROBOFLOW = {"train/x_mask.png": GREY[1], **CLASSES}
 NAMES = "_background_\ncat\n"
 LABEL_NAMES = {"x_json/label_names.txt": NAMES}
 SHAPES = json.dumps({"imagePath": "..\\x.jpg", "imageWidth": 100, "imageHeight": 80, "shapes": [CAT_SHAPE]})
@@ -125,6 +127,28 @@ TOOLS = {
     "with a number": ("x.jpg", {"x mask 1.png": GREY[8]}),
     "after the ending": ("x.jpg", {"x.jpg.mask.png": GREY[8]}),
     "Supervisely": ("img/x.jpg", {"masks_machine/x.jpg.png": GREY[8], "masks_human/x.jpg.png": COLORS}),
+    "Roboflow, own photos": ("train/x.jpg", {"train/x_jpg.rf.0a_mask.png": GREY[1], **CLASSES}),
+    "Segments.ai": ("x.jpg", {"x_label_ground-truth.png": GREY[1], "x_label_ground-truth_semantic.png": GREY[8]}),
+    "PixelAnnotationTool": (
+        "x.jpg",
+        {"x_color_mask.png": COLORS, "x_mask.png": GREY[8], "x_watershed_mask.png": COLORS},
+    ),
+    "EISeg": ("x.jpg", {"label/x.json": '[{"name": "cat"}]', "label/x.png": GREY[8]}),
+    "Supervisely, all": (
+        "img/x.jpg",
+        {"ann/x.jpg.json": "{}", "masks_instances/x.png": COLORS, "masks_machine/x.png": GREY[8]},
+    ),
+    "labelme, side by side": ("img/x.jpg", {"labelme/x.json": SHAPES}),
+    "MMSegmentation": ("img_dir/val/x.jpg", {"ann_dir/val/x.png": GREY[8]}),
+    "CAMO": ("Imgs/x.jpg", {"GT_Object/x.png": GREY[8]}),
+    "the word before": ("x.jpg", {"gt_x.png": GREY[8]}),
+    "in brackets": ("x.jpg", {"x (mask).png": GREY[8]}),
+    "a photo's ending before the class": ("x.jpg", {"x.jpg.cat.mask.png": GREY[255]}),
+    "numbered": ("image1.jpg", {"mask1.png": GREY[8]}),
+    "photo and mask": ("x_image.jpg", {"x_mask.png": GREY[8]}),
+    "two words": ("x.jpg", {"x_seg_mask.png": GREY[8]}),
+    "one word": ("PNGImages/x.jpg", {"PedMasks/x_mask.png": GREY[8]}),
+    "Cityscapes": ("leftImg8bit/val/a/a_0_1_leftImg8bit.jpg", {"gtFine/val/a/a_0_1_gtFine_labelIds.png": CITY}),
     "16 bits": ("x.jpg", {"x.mask.png": Image.fromarray(CAT.astype(np.uint16) * 8)}),
 }
 """A photo and its annotation in the folders that a tool makes."""
@@ -149,7 +173,8 @@ def test_where_tools_put_them(tmp_path, name, zipped):
     assert len(photos) == 1 and photos.skipped == []
     truth = find_ground_truth(photos[0])
     assert np.array_equal(np.logical_or.reduce([s.mask for s in truth.segments]), CAT) and not truth.made_by["notes"]
-    assert [s.label for s in truth.segments] == ["cat"] * (2 if name == "CVAT, objects" else 1)
+    label = "car" if name == "Cityscapes" else "cat"
+    assert [s.label for s in truth.segments] == [label] * (2 if name == "CVAT, objects" else 1)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +198,7 @@ def test_where_tools_put_them(tmp_path, name, zipped):
         ("labels_my.csv", "cat,10,10,50,40,x.jpg,100,80\n"),
         ("export.json", '[{"image": "/data/upload/1a2b3c4d-x.jpg", "label": [{"points": [[1, 1]]}]}]'),
         ("results.json", '[{"image_id": 1, "category_id": 1, "segmentation": {}}]'),
+        ("x_gtFine_polygons.json", '{"objects": [{"label": "road", "polygon": [[1, 1], [2, 2]]}]}'),
         ("x.jpg___objects.json", '{"instances": [{"type": "polygon"}]}'),
     ],
 )
@@ -186,7 +212,22 @@ def test_formats_that_are_not_read(tmp_path, name, content):
     (tmp_path / name).unlink()
     (tmp_path / "x.txt").write_text("сняла во дворе, x.jpg, label")
     (tmp_path / "list.csv").write_text("file,place\nx.jpg,двор\n")
+    (tmp_path / "x.jpg.json").write_text('{"title": "x.jpg", "photoTakenTime": {"timestamp": "1"}}')  # Google's
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
+
+
+@pytest.mark.parametrize("mask", ["masks/x_1.png", "masks/cat/x.png", "x-cat.mask.png", "label/x.cat.png"])
+def test_masks_of_which_no_class_is_said(tmp_path, mask):
+    """They are the photo's by their names: it is no photo without ground truth, and the error says how to name them."""
+    for file in ("images/x.jpg", "images/x_1 b.jpg"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    path = tmp_path / ("images" if "/" not in mask else ".") / mask
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(CAT).save(path)
+    with pytest.raises(LabkitError, match=rf"{path.name}: .*x\.КЛАСС\.mask"):
+        find_ground_truth(blank(path=tmp_path / "images" / "x.jpg"))
+    assert find_ground_truth(blank("y", path=tmp_path / "images" / "y.jpg")) is None
 
 
 def test_damaged_file_in_a_zip(tmp_path):

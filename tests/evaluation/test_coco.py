@@ -80,6 +80,12 @@ def test_coco_says_which_classes_are_valid(tmp_path):
     assert read_coco(path, blank(), label_set("COCO")).segments[0].label == "giraffe"
 
 
+def test_a_picture_of_which_nothing_is_labelled(tmp_path):
+    """It counts as one with nothing on it, as is said: perhaps it was only listed."""
+    truth = read_coco(write_coco(tmp_path / "all.json"), blank())
+    assert not truth.segments and truth.confidence.all() and "ни одного объекта" in truth.made_by["notes"][0]
+
+
 def test_coco_changed_on_disk(tmp_path):
     """Read once, and again when the file has changed."""
     path = write_coco(tmp_path / "all.json", (0, runs_of(block(0, 0, 50, 80)), {}))

@@ -79,6 +79,7 @@ def test_partly_labelled_photos(tiny_dataset):
         "кот 1, officer",
         "['кот 1',\n'officer']",
         "sep=,\n,image,label\n0,кот 1.jpg,cat\n1,officer.jpg,dog",
+        "кот 1\nofficer\n\x1a",
         "# мои\nКот\u00a01 1\nofficer -1",
     ],
 )
@@ -115,6 +116,8 @@ def test_table_of_a_russian_excel(tiny_dataset, encoding, delimiter, areas):
     "content, said",
     [("image,instance\nofficer,1\n", "voc_id"), ("", "image"), ("{head}\nofficer,1,x,человек,1,1,1,1,1\n", "строка 2")]
     + [("{head}\nofficer,1,x,8,9,9000,5,9009,9\n", "рамка"), ("{head}\nofficer,255,x,8,9,5,5,9,9\n", "254")]
+    + [('{head}\n"cat,1,x,8,9,5,5,9,9\nofficer,1,x,8,9,5,5,9,9\n', "строка 2")]
+    + [("{head}\n\n" + "x" * 140_000, "строка 3")]
     + [("{head}\nofficer,1,x,99,1,1,1,1,1\n", "строка 2"), ("{head}\nofficer,1,x,8,9,5,5,5,9\n", "рамка")],
 )
 def test_table_that_is_none(tiny_dataset, content, said):
@@ -125,16 +128,27 @@ def test_table_that_is_none(tiny_dataset, content, said):
         Dataset(tiny_dataset, "val").instances()
 
 
+def test_rows_of_photos_that_are_not_there(tiny_dataset, capsys):
+    """They are said once: their names may be in letters that were not understood."""
+    table = tiny_dataset / "instances.csv"
+    table.write_bytes(table.read_bytes() + "\nкот,1,cat,8,9,1,1,9,9".encode("koi8-r"))
+    data = Dataset(tiny_dataset, "val")
+    assert data.instances() == data.instances()
+    assert capsys.readouterr().err.count("instances.csv: строк о фото, которых нет в images/: 1") == 1
+
+
 @pytest.mark.parametrize("orientation", [3, 6])
-def test_turned_photos(tiny_dataset, orientation):
-    """They are upright as everywhere; a mask of the file on its side is named so."""
+def test_turned_photos(tiny_dataset, capsys, orientation):
+    """They are upright as everywhere; a mask of the file on its side is named so, and where the size does not tell."""
     data = Dataset(tiny_dataset, "val")
     upright, labels, exif = np.array(data.image("officer")), data.semantic("officer"), Image.Exif()
     exif[0x0112] = orientation
     stored = np.rot90(upright, {3: 2, 6: 1}[orientation])
     Image.fromarray(stored).save(tiny_dataset / "images" / "officer.jpg", exif=exif, quality=95)
     assert np.abs(np.array(data.image("officer")).astype(int) - upright).mean() < 3
-    assert np.array_equal(data.semantic("officer"), labels)
+    data = Dataset(tiny_dataset, "val")
+    assert np.array_equal(data.semantic("officer"), labels) and np.array_equal(data.semantic("officer"), labels)
+    assert capsys.readouterr().err.count("EXIF") == (orientation == 3)
     if orientation == 6:
         for folder, read in (("semantic", data.semantic), ("instances", data.instance_numbers)):
             Image.fromarray(np.ascontiguousarray(np.rot90(labels))).save(tiny_dataset / folder / "officer.png")

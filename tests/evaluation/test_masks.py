@@ -1,13 +1,14 @@
 """Masks as pictures, of whatever mode and colours."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from annotated import CAT, blank, block, header
 from PIL import Image, ImageDraw
 
-from labkit.classes import VOC
+from labkit.classes import VOC, label_set
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.masks import read_mask
 from labkit.io.errors import LabkitError
@@ -61,7 +62,8 @@ def test_masks_of_objects(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values, said", [((0, 0), "нули"), ((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")]
+    "values, said",
+    [((0, 0), "ни одного объекта"), ((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")],
 )
 def test_masks_of_low_ids(tmp_path, values, said):
     """They are VOC's, as is said, and so are zeros alone; a label that no class has is named, and what there is."""
@@ -71,6 +73,21 @@ def test_masks_of_low_ids(tmp_path, values, said):
     Image.new("L", (100, 80), 21).save(tmp_path / "x.mask.png")
     with pytest.raises(LabkitError, match=r"x\.mask\.png.*\[21\].*PASCAL VOC.*от 0 до 20"):
         find_ground_truth(blank(), tmp_path)
+
+
+def test_ids_of_another_set(tmp_path):
+    """Ids beyond VOC's are those of the model's classes, as is said."""
+    Image.fromarray(CAT.astype(np.uint8) * 21).save(tmp_path / "x.mask.png")
+    (note,) = (truth := find_ground_truth(blank(), tmp_path, label_set("COCO"))).made_by["notes"]
+    assert [s.label for s in truth.segments] == ["cow"] and "21 (корова)" in note and "COCO" in note
+
+
+@pytest.mark.parametrize("name", ["x.cat.mask.png", "x.mask.png"])
+def test_empty_mask(tmp_path, name):
+    """It says that nothing is on the photo, and this is said."""
+    Image.new("L", (100, 80)).save(tmp_path / name)
+    truth = find_ground_truth(blank(), tmp_path)
+    assert not truth.segments and "ни одного объекта" in truth.made_by["notes"][0]
 
 
 def test_unknown_class_in_a_labelmap(tmp_path):
@@ -108,6 +125,32 @@ def test_cut_out_object(tmp_path, level):
     opaque = Image.fromarray(CAT.astype(np.uint8) * 255)
     Image.merge("LA", [Image.new("L", (100, 80), level), opaque]).save(tmp_path / "x.cat.mask.png")
     assert np.array_equal(find_ground_truth(blank(), tmp_path).mask_of("cat"), CAT)
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+@pytest.mark.parametrize("orientation, height, noted", [(2, 80, True), (3, 80, True), (6, 100, True), (6, 80, False)])
+def test_turns_that_the_size_does_not_tell(tmp_path, orientation, height, noted, tagged):
+    """Of a photo that EXIF mirrors, and of a square one, is said what a mask counts as, unless its own EXIF tells."""
+    mask, exif = Image.fromarray(block(10, 10, 60, 50, (height, 100)).astype(np.uint8) * 8), Image.Exif()
+    exif[0x0112] = 3
+    (mask.rotate(180) if tagged else mask).save(tmp_path / "x.mask.png", **({"exif": exif} if tagged else {}))
+    truth = find_ground_truth(replace(blank(height=height), orientation=orientation), tmp_path)
+    assert truth.segments[0].box == (10, 10, 60, 50)
+    assert ["EXIF" in note for note in truth.made_by["notes"]] == [True] * (noted and not tagged)
+
+
+@pytest.mark.parametrize("label_set_of, labels", [("PASCAL VOC", ["car"]), ("Cityscapes", ["car", "road"])])
+@pytest.mark.parametrize("name, values", [("labelIds", (7, 26)), ("labelTrainIds", (0, 13))])
+def test_ids_of_cityscapes(tmp_path, label_set_of, labels, name, values):
+    """They are not VOC's; classes that are not asked for count nowhere and are said; objects are told apart."""
+    array = np.where(CAT, values[1], values[0]).astype(np.uint8)
+    Image.fromarray(array).save(tmp_path / f"a_1_2_gtFine_{name}.png")
+    Image.fromarray(np.where(CAT, 26001, 7).astype(np.uint16)).save(tmp_path / "a_1_2_gtFine_instanceIds.png")
+    Image.new("RGB", (100, 80), (0, 0, 142)).save(tmp_path / "a_1_2_gtFine_color.png")
+    truth = find_ground_truth(blank(path=tmp_path / "a_1_2_leftImg8bit.png"), classes=label_set(label_set_of))
+    assert sorted(s.label for s in truth.segments) == labels and np.array_equal(truth.mask_of("car"), CAT)
+    assert truth.made_by["objects"] == (name == "labelIds")
+    assert len(truth.made_by["notes"]) == 2 - len(labels) and (truth.confidence > 0)[~CAT].all() == (len(labels) == 2)
 
 
 @pytest.mark.parametrize("name", ["x.mask.png", "x.cat.mask.png"])

@@ -8,7 +8,7 @@ import pytest
 from annotated import png_bytes
 from PIL import Image, ImageCms
 
-from labkit.io.decode import Unreadable, decode, upright_size
+from labkit.io.decode import Unreadable, decode, layout
 
 
 def read(content: bytes):
@@ -142,4 +142,14 @@ def test_size_without_decoding(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     content = written(Image.new("RGB", (30, 20)), "JPEG", exif=exif)
-    assert upright_size(io.BytesIO(content)) == read(content).pixels.shape[:2]
+    assert layout(io.BytesIO(content))[0] == read(content).pixels.shape[:2]
+
+
+@pytest.mark.parametrize("said", [b"\x01\x12\0\x02\0\0\0\x026\0\0\0", b"\x01\x12\0\x03\0\0\0\x01\0\x09\0\0"])
+def test_orientation_that_there_is_none_of(said):
+    """A word in its place, or a number beyond 8, costs no photo."""
+    file = io.BytesIO()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + said + b"\0\0\0\0"
+    Image.new("RGB", (20, 10)).save(file, "JPEG", exif=exif)
+    photo = read(file.getvalue())
+    assert photo.pixels.shape == (10, 20, 3) and photo.orientation == 1

@@ -32,6 +32,7 @@ MASKS = "SegmentationClass/x.png SegmentationObject/x.png labels/x.png masks/x.J
 MASKS += " x_mask.png X-MASK.PNG x.cat.mask.jpg X.CAT.1.MASK.PNG x.mask.tif x.ids.png x.classes.png"
 MASKS += " task-3-annotation-4-by-1-tag-cat-0.png MASKS/X.PNG gt/x.png SegmentationClassVisualization/x.jpg x_gt.png"
 MASKS += " train_masks/x_mask.gif x_json/label_viz.png x_segmentation.png ann/x.png"
+MASKS += " x.jpg___fuse.png x_label_ground-truth_semantic.png"
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -56,6 +57,7 @@ def test_a_mask_folder_without_photos_of_these_names(tmp_path):
     photos, refused = seen(made(tmp_path, "x.jpg", "labels/wine.jpg"))
     assert photos == ["x.jpg"] and "labels" in refused["labels/wine.jpg"]
     assert seen(tmp_path / "labels") == (["wine.jpg"], {})
+    assert "label" in seen(made(tmp_path, "label/x_pseudo.png"))[1]["label/x_pseudo.png"]
 
 
 def test_mask_by_its_own_path(tmp_path):
