@@ -19,7 +19,7 @@ from rapidfuzz import fuzz
 
 from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.io.files import some
-from labkit.locale import text
+from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
@@ -35,11 +35,13 @@ __all__ = [
     "gone",
     "headings",
     "made_by",
+    "other_names",
     "prose_of",
     "strict",
     "titled",
     "unseen",
     "untrue",
+    "unusual",
     "word_list",
 ]
 
@@ -51,10 +53,13 @@ _OPTIONAL = {"screen", "ground-truth"}
 _PART = 0.8
 """Of the words of an answer: a link's address and the like are in no page's text."""
 
-_ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED = 85, 20, 30, 2000
+_ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED, _MAX_ASKED = 85, 20, 30, 1000, 600
 """Per cent from which on two answers are one; characters that an answer has at least of which that can be said, and
-one that is not the student's if it stands in the question; and how many of an answer are compared.
+one that is not the student's if it stands in the question; how many of an answer and of a question are compared.
 """
+
+_MAX_TAGS, _MAX_PROSE = 200_000, 2_000_000
+"""Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
 
 _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 """Of an answer in Markdown: where a link leads, and a tag."""
@@ -62,8 +67,28 @@ _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 _OF_ALL = ("variant", "weights", "sha256", "classes")
 """Fields of `made_by` in which all results of a report are one."""
 
+_OF_OBJECTS = {
+    "score_threshold": 0.5,
+    "nms_threshold": 0.5,
+    "cross_nms_threshold": 0.7,
+    "mask_threshold": 0.5,
+    "max_detections": 100,
+}
 _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 """A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
+
+_USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "deeplab": ({"working_side": 480}, {"working_side": 520}),
+    "unet": ({"working_side": 480}, {"working_side": 512}),
+    "fcn": ({"working_side": 480, "finest": 8}, {"working_side": 520}),
+    "sam": (
+        {"points_per_side": 12, "score_threshold": 0.4, "stability_threshold": 0.5, "nms_threshold": 0.7},
+        {"points_per_side": 32, "score_threshold": 0.88, "stability_threshold": 0.95, "nms_threshold": 0.7},
+    ),
+    "pspnet": ({"working_side": 480}, {"working_side": 480}),
+    "mask_rcnn": ({"working_side": 576, **_OF_OBJECTS}, {"working_side": 1333, **_OF_OBJECTS}),
+}
+"""The settings of the embedded and of the official networks when nothing is said, as they are known without torch."""
 
 _LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
 _NO_PROSE = re.compile(
@@ -132,6 +157,19 @@ def made_by(data: dict[str, Any], *results: dict[str, Any]) -> dict[str, Any]:
     return common
 
 
+def unusual(data: dict[str, Any]) -> list[str]:
+    """The settings of a report's results that are not the usual ones of their weights, each once."""
+    told: dict[str, None] = {}
+    for result in data["results"]:
+        made = made_by(data, result)
+        usual = _USUAL.get(made.get("variant", ""), ({}, {}))[made.get("weights", "").startswith("official/")]
+        for name, value in made.get("settings", {}).items():
+            if isinstance(value, bool) or value != usual.get(name):
+                values = {"name": name[:40], "value": str(value)[:40], "usual": usual.get(name, "—")}
+                told[text("facts.unusual", **values)] = None
+    return list(told)
+
+
 def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, Any]:
     """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for, and
     in its order.
@@ -150,7 +188,8 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     said: list[str] = []
 
     def once(prose: str, question: str = "") -> str:
-        words, asked = (_folded(one[: 4 * _MAX_COMPARED])[:_MAX_COMPARED] for one in (prose, question))
+        words = _folded(prose[: 4 * _MAX_COMPARED])[:_MAX_COMPARED]
+        asked = _folded(question[: 4 * _MAX_ASKED])[:_MAX_ASKED]
         long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
         again = words in said or any(fuzz.ratio(words, one, score_cutoff=_ALIKE) for one in long)
         if _MIN_COPIED < len(words) <= len(asked):
@@ -236,6 +275,14 @@ def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str
     return _sentences(absent)
 
 
+def other_names(student: str, page: str) -> list[str]:
+    """The names of students that the tables of a page have and that are not `student`."""
+    titles = "|".join(in_each_language(text, "report.student").values())
+    found = re.findall(rf"<th[^<>]*>(?:{titles})</th>\s*<td[^<>]*>([^<]*)<", page)
+    shown = dict.fromkeys(html.unescape(one).strip(" —") for one in found)
+    return [one for one in shown if sorted(word_list(one)) != sorted(word_list(student))]
+
+
 def _sentences(absent: dict[str, list[str]]) -> list[str]:
     return [text(f"facts.{what}", names=some(names, 5)) for what, names in absent.items() if names]
 
@@ -253,7 +300,8 @@ def _missing(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
 
 def as_prose(page: str) -> str:
     """The text of a page, without its scripts and styles; nothing of it is run, and it takes one pass."""
-    return html.unescape(_NO_PROSE.sub(" ", page))
+    page = "<".join(page.split("<", _MAX_TAGS)[:_MAX_TAGS])
+    return html.unescape(_NO_PROSE.sub(" ", page)[:_MAX_PROSE])
 
 
 def _in(said: str, words: str) -> bool:
@@ -275,9 +323,9 @@ def word_list(prose: str) -> list[str]:
     """The words of a text as they are read: neither case nor accents count, nor what cannot be seen, and letters of
     other alphabets go by their looks.
     """
-    bare = unicodedata.normalize("NFKD", prose.casefold()).translate(_LOOK_ALIKE)
-    seen = (c for c in bare if c not in FILLERS and unicodedata.category(c) not in ("Mn", "Cf"))
-    return re.findall(r"[^\W_]+", "".join(seen))
+    bare = unicodedata.normalize("NFKD", prose.casefold())
+    unseen = {ord(c): None for c in set(bare) if c in FILLERS or unicodedata.category(c) in ("Mn", "Cf")}
+    return re.findall(r"[^\W_]+", bare.translate({**_LOOK_ALIKE, **unseen}))
 
 
 def titled(question: str) -> str:

@@ -183,7 +183,8 @@ def content(source: Source) -> bytes:
     except MemoryError:
         raise
     except Exception as error:
-        raise LabkitError(text("submission.unreadable", error=one_line(error))) from error
+        told = getattr(error, "strerror", None) or one_line(error)  # without the path, which may be a name
+        raise LabkitError(text("submission.unreadable", error=told)) from error
     if len(read) > FILE_MB * 1_000_000:
         raise LabkitError(text("submission.large", limit=FILE_MB))
     return read

@@ -1,19 +1,34 @@
 """One reading of a report for all: a field that is missing or contradicts another never helps."""
 
 import copy
+import html
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed
 
-from labkit.grading.facts import as_prose, asked_by, gone, made_by, strict, unseen, untrue, word_list
+from labkit.grading.facts import (
+    as_prose,
+    asked_by,
+    gone,
+    made_by,
+    other_names,
+    strict,
+    unseen,
+    untrue,
+    unusual,
+    word_list,
+)
 from labkit.grading.submissions import read
 from labkit.locale import text, use_language
+from labkit.models.official import side_of
 from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import BLOCK, results_data
 from labkit.variants import VARIANTS, find_variant
+from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
 
 
@@ -47,6 +62,47 @@ def test_what_the_notebooks_ask(variant):
     answers = [{"question": question, "answer": ""} for question in asked.questions]
     data = {"variant_number": variant, "answers": answers, "photos": []}
     assert gone(data, asked.sections, ()) == [] and "«Цель»" in gone(data, asked.sections[1:], ())[0]
+
+
+@pytest.mark.parametrize("variant", [variant.number for variant in VARIANTS])
+def test_usual_settings(data, load, variant):
+    """What is known of them without torch is what the models themselves say."""
+    model = load(variant)
+    data["made_by"] |= {"variant": model.variant.name, "weights": "embedded", "settings": model.defaults}
+    assert unusual(data) == []
+    for name, value in model.defaults.items():
+        (told,) = unusual({**data, "made_by": {**data["made_by"], "settings": {**model.defaults, name: value / 2}}})
+        assert told == text("facts.unusual", name=name, value=value / 2, usual=value)
+
+
+@pytest.mark.parametrize("release", OFFICIAL.values(), ids=OFFICIAL)
+def test_usual_settings_of_official_weights(data, load, release):
+    """As their models have them; no network is made for it."""
+    about = {"weights": SimpleNamespace(release=release), "network": None}
+    side = {"_side": side_of(release)} if find_variant(release.variant).kind == "semantic" else {}
+    settings = type(load(release.variant)).settings.fget(SimpleNamespace(**about, **side))
+    usual = {name: setting.value for name, setting in settings.items()}
+    data["made_by"] = {"variant": release.variant, "weights": f"official/{release.name}", "settings": usual}
+    assert unusual(data) == [] and len(unusual({**data, "made_by": {**data["made_by"], "variant": "x"}})) == len(usual)
+
+
+@pytest.mark.parametrize("value", [False, None, "8", 8.5, "8" * 500])
+def test_settings_of_one_result(data, value):
+    """Of whichever photo and type, and of no setting that there is."""
+    data["results"][-1]["made_by"] |= {"settings": {"finest": value}}
+    data["results"][0]["made_by"] |= {"settings": {"новая": 1}}
+    assert [one.partition(" ")[0] for one in unusual(data)] == ["новая", "finest"] and max(map(len, unusual(data))) < 99
+
+
+NAMED = ["Анна Иванова", "ИВАНОВА  анна", "Иванова Aннa", ""]
+
+
+@pytest.mark.parametrize("name", [*NAMED, "Иванов Анна", "Ким Ян", "<b>Анна"])
+def test_the_name_on_the_page(sample, name):
+    """Is that of the data, in whatever order, case and alphabet, or is told; a page without one tells none."""
+    cell = "<td>Иванова Анна</td>"
+    one = read("а.html", outside(sample.page, cell, cell.replace("Иванова Анна", html.escape(name))).encode())
+    assert other_names(one.data["student"], one.page) == ([] if name in NAMED[:3] else [name])
 
 
 def test_what_is_deleted_counts(data):

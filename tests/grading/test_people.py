@@ -1,11 +1,12 @@
 """Whose a file is: the layouts of learning systems, one row a student, nothing left out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from labkit.grading.people import person_of, stem_of, works
-from labkit.grading.rows import Row
+from labkit.grading.people import named, person_of, stem_of, works
+from labkit.grading.rows import Remark, Row
 from labkit.grading.sources import Source
 from labkit.locale import text
 from labkit.report.checks import Check
@@ -107,15 +108,34 @@ def test_a_name_like_canvas_s_makes_no_two_students_one():
     assert len(folder({file: read(file) for file in files}).rows) == 1
 
 
-def test_another_name_in_the_report():
-    """A report that names somebody else than the folder does is told."""
-    file = "Петров Олег_6_assignsubmission_file_/а.html"
-    (row,) = folder({file: read(file, "Анна Ким")}).rows
-    assert [remark.text for remark in row.remarks] == [
-        text("people.other_name", student="Анна Ким", name="Петров Олег")
-    ]
-    (own,) = folder({file: read(file, "олег петров")}).rows
-    assert own.remarks == ()
+@pytest.mark.parametrize(
+    "name, student, other",
+    [
+        ("Петров Олег", "Анна Ким", True),
+        ("petrovoleg", "Иванова Анна", True),
+        ("Дмитриев Алексей", "Кузнецов Андрей", True),
+        ("Ivanov, Petr", "Сидорова Ольга", True),
+        ("Петров Олег Ильич", "олег  ПЕТРОВ", False),
+        ("Ёлкин Пётр", "Елкин Петр", False),
+        ("ivanovpetr", "Иванов Пётр", False),
+        ("Ivanov, Petr", "Пётр Иванов", False),
+        ("Юлия Щукина", "Yuliya Schukina", False),
+        ("Lee, Yan", "Ли Ян", False),
+        ("Иванова Анна", "Иванова А. С.", False),
+        ("Петров Олег", "Пeтpoв Олег", False),
+        ("Участник", "Ким Анна", False),
+        ("Participant 7", "Ким Анна", False),
+        ("octocat", "Ким Анна", False),
+        ("Петров Олег", "", False),
+    ],
+)
+def test_another_name_in_the_report(name, student, other):
+    """A report that names somebody else than the learning system does is told."""
+    row = named(
+        replace(read("а.html", student), name=name, who=f"{'github' if name == 'octocat' else 'canvas'}:{name}")
+    )
+    told = Remark("person", text("people.other_name", student=student, name=name))
+    assert row.remarks == ((told,) if other else ())
 
 
 def test_what_lies_beside():
