@@ -158,14 +158,15 @@ def made_by(data: dict[str, Any], *results: dict[str, Any]) -> dict[str, Any]:
 
 
 def unusual(data: dict[str, Any]) -> list[str]:
-    """The settings of a report's results that are not the usual ones of their weights, each once."""
+    """The settings of a report's results that are not the usual ones of their weights, or are missing, each once."""
     told: dict[str, None] = {}
     for result in data["results"]:
         made = made_by(data, result)
         usual = _USUAL.get(made.get("variant", ""), ({}, {}))[made.get("weights", "").startswith("official/")]
-        for name, value in made.get("settings", {}).items():
+        for name, value in (dict.fromkeys(usual) | made.get("settings", {})).items():
             if isinstance(value, bool) or value != usual.get(name):
-                values = {"name": name[:40], "value": str(value)[:40], "usual": usual.get(name, "—")}
+                shown = "—" if value is None else str(value)[:40]
+                values = {"name": name[:40], "value": shown, "usual": usual.get(name, "—")}
                 told[text("facts.unusual", **values)] = None
     return list(told)
 
@@ -275,12 +276,12 @@ def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str
     return _sentences(absent)
 
 
-def other_names(student: str, page: str) -> list[str]:
-    """The names of students that the tables of a page have and that are not `student`."""
-    titles = "|".join(in_each_language(text, "report.student").values())
+def other_names(data: dict[str, Any], page: str, key: str = "student") -> list[str]:
+    """The names of students (or groups) that the tables of a page have and that are not those of the data."""
+    titles = "|".join(in_each_language(text, f"report.{key}").values())
     found = re.findall(rf"<th[^<>]*>(?:{titles})</th>\s*<td[^<>]*>([^<]*)<", page)
     shown = dict.fromkeys(html.unescape(one).strip(" —") for one in found)
-    return [one for one in shown if sorted(word_list(one)) != sorted(word_list(student))]
+    return [one for one in shown if sorted(word_list(one)) != sorted(word_list(data[key]))]
 
 
 def _sentences(absent: dict[str, list[str]]) -> list[str]:

@@ -16,11 +16,14 @@ from labkit.locale import text
 
 __all__ = ["Person", "Works", "folded", "named", "person_of", "stem_of", "works"]
 
-_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(_|$)")
+_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?![a-z])")
 _CANVAS = re.compile(
-    r"(?!variant_)(?P<name>[^\W\d_]([^\W\d_]|[-'’. ])*)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)_\d+_.+",
+    r"(?P<name>[^\W\d_]([^\W_]|[-'’. ])*)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)"
+    r"_((?!20\d\d_)\d{3,}_.+|text\.html)",
     re.IGNORECASE,
 )
+"""Its numbers are long: `lab_2_3_fcn.html` is a student's own name for a file."""
+
 _CLASSROOM = re.compile(r"(?P<lab>.+)-(submissions|\d\d-\d\d-\d{4}(-\d\d){3})")
 _LATIN = dict(
     zip(
@@ -53,8 +56,8 @@ def person_of(file: str) -> Person | None:
     """Who handed a file in, by its path; None where no learning system has laid it there.
 
     Moodle names a folder or, without folders, a file `Name_PARTICIPANT_assignsubmission_file_`, Canvas a file
-    `name_[LATE_]USER_SUBMISSION_file`; `gh classroom clone` makes a folder `LAB-submissions/LAB-user`, GitHub's
-    assistant `LAB-MM-DD-YYYY-HH-MM-SS/LAB-user`.
+    `name_[LATE_]USER_SUBMISSION_file` or `name_[LATE_]USER_text.html`; `gh classroom clone` makes a folder
+    `LAB-submissions/LAB-user`, GitHub's assistant `LAB-MM-DD-YYYY-HH-MM-SS/LAB-user`.
 
     >>> person_of("Иванов Пётр_512_assignsubmission_file_/отчёт.html")
     Person(system='moodle', id='512', name='Иванов Пётр', late=False)

@@ -95,9 +95,10 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
     if again := sum(words(one) > 0 and not row["answer"] for one, row in zip(given, data["answers"], strict=False)):
         absent.append(plural("facts.again", again))
     remarks += [Remark("incomplete", sentence) for sentence in absent]
-    if named := other_names(data["student"], submission.page):
-        told = text("people.page_name", shown=_cut(some(named, LISTED), 200), student=_cut(data["student"], 200) or "—")
-        remarks.append(Remark("person", told))
+    for key in ("student", "group"):
+        if named := other_names(data, submission.page, key):
+            values = {"shown": _cut(some(named, LISTED), 200), "said": _cut(data[key], 200) or "—"}
+            remarks.append(Remark("person", text(f"people.page_{key}", **values)))
     if settings := unusual(whole):
         remarks.append(Remark("settings", some(settings, LISTED)))
     held = checks(data, differs, task.wanted, task.target)

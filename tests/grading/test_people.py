@@ -33,6 +33,12 @@ from labkit.report.checks import Check
         ("lab-3-03-20-2026-10-20-30/lab-3-octo-cat/о.html", ("github", "octo-cat", "octo-cat")),
         ("курс/variant_3_12_34.html", None),
         ("курс/lab-3_12_34_а.html", None),
+        ("курс/report_1_2_3.html", None),
+        ("курс/отчёт_12_2026_3.html", None),
+        ("курс/ivanovpetr2_4711_900123_а.html", ("canvas", "4711", "ivanovpetr2")),
+        ("курс/ivanovpetr_4711_text.html", ("canvas", "4711", "ivanovpetr")),
+        ("С-101-Иванов Пётр 2_7_assignsubmission_file_/а.html", ("moodle", "7", "С-101-Иванов Пётр 2")),
+        ("Ли Ян_7_assignsubmission_onlinetext.html", ("moodle", "7", "Ли Ян")),
         ("курс/отчёт_2026_03_12.html", None),
         ("lab-3-submissions/README.md", None),
         ("курс/variant_3_fcn.html", None),
@@ -101,8 +107,8 @@ def test_reports_of_two_students_in_one_folder():
 
 
 def test_a_name_like_canvas_s_makes_no_two_students_one():
-    """`lab_3_12_fcn.html` of two students in their own folders is two rows, and of one in Canvas's zip it is one."""
-    files = ["Анна/lab_3_12_fcn.html", "Илья/lab_3_12_fcn.html"]
+    """`lab_3_1234_fcn.html` of two students in their own folders is two rows, and of one in Canvas's zip it is one."""
+    files = ["Анна/lab_3_1234_fcn.html", "Илья/lab_3_1234_fcn.html"]
     done = folder({file: read(file, file.partition("/")[0]) for file in files})
     assert [(row.student, row.id) for row in done.rows] == [("Анна", ""), ("Илья", "")]
     assert len(folder({file: read(file) for file in files}).rows) == 1
