@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.grading.facts import gone, other_names, strict, unseen, untrue, unusual
+from labkit.grading.facts import gone, other_facts, strict, unseen, untrue, unusual
 from labkit.grading.kept import kept
 from labkit.grading.looks import alike, look, thumbnail
 from labkit.grading.rows import LISTED, PhotoRow, Remark, Row
@@ -95,10 +95,8 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
     if again := sum(words(one) > 0 and not row["answer"] for one, row in zip(given, data["answers"], strict=False)):
         absent.append(plural("facts.again", again))
     remarks += [Remark("incomplete", sentence) for sentence in absent]
-    for key in ("student", "group"):
-        if named := other_names(data, submission.page, key):
-            values = {"shown": _cut(some(named, LISTED), 200), "said": _cut(data[key], 200) or "—"}
-            remarks.append(Remark("person", text(f"people.page_{key}", **values)))
+    for key, told in other_facts(data, submission.page).items():
+        remarks.append(Remark("person" if key in ("student", "group") else "differs", told))
     if settings := unusual(whole):
         remarks.append(Remark("settings", some(settings, LISTED)))
     held = checks(data, differs, task.wanted, task.target)

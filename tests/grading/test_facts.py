@@ -2,6 +2,7 @@
 
 import copy
 import html
+import re
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from labkit.grading.facts import (
     asked_by,
     gone,
     made_by,
-    other_names,
+    other_facts,
     strict,
     unseen,
     untrue,
@@ -95,15 +96,20 @@ def test_settings_of_one_result(data, value):
     assert {one.partition(" ")[0] for one in told} == {"finest", "working_side", "новая"} and max(map(len, told)) < 99
 
 
-NAMED = ["Анна Иванова", "ИВАНОВА  анна", "Иванова Aннa", ""]
+NAMED = ["Анна Иванова", "ИВАНОВА  анна", "Иванова Аннa"]
+SHOWN = [*[("Иванова Анна", name) for name in (*NAMED, "", "Иванов Анна", "Ким Ян", "<b>Анна")], ("С-101", "С-102")]
+SHOWN += [("embedded/fcn", "official/fcn_resnet50_coco"), ("Шаг FCN (8, 16 или 32): 8", "Шаг FCN (8, 16 или 32): 32")]
 
 
-@pytest.mark.parametrize("name", [*NAMED, "Иванов Анна", "Ким Ян", "<b>Анна"])
-def test_the_name_on_the_page(sample, name):
-    """Is that of the data, in whatever order, case and alphabet, or is told; a page without one tells none."""
-    cell = "<td>Иванова Анна</td>"
-    one = read("а.html", outside(sample.page, cell, cell.replace("Иванова Анна", html.escape(name))).encode())
-    assert other_names(one.data, one.page) == ([] if name in NAMED[:3] else [name])
+@pytest.mark.parametrize("said, shown", SHOWN)
+def test_the_table_on_the_page(sample, said, shown):
+    """Names those of the data, in whatever order, case and alphabet, their weights and settings, or is told."""
+    page = re.sub(rf"(<td>[^<]*){re.escape(said)}", lambda found: found[1] + html.escape(shown), sample.page)
+    one = read("а.html", page.encode())
+    told = other_facts(one.data, one.page)
+    assert page != sample.page and (
+        told == {} if shown in NAMED else shown in "".join(told.values()) and len(told) == 1
+    )
 
 
 def test_what_is_deleted_counts(data):
