@@ -59,7 +59,7 @@ _ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED, _MAX_ASKED = 85, 20, 30, 1000, 6
 one that is not the student's if it stands in the question; how many of an answer and of a question are compared.
 """
 
-_MAX_TAGS, _MAX_PROSE = 200_000, 2_000_000
+_MAX_TAGS, _MAX_TITLES, _MAX_PROSE = 200_000, 1000, 2_000_000
 """Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
 
 _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
@@ -129,7 +129,7 @@ def prose_of(notebook: NotebookNode) -> str:
 
 def headings(prose: str) -> list[str]:
     """The titles of the sections of a text in Markdown or HTML."""
-    found = [part.partition("</h2")[0].partition(">")[2] for part in prose.split("<h2")[1:]]
+    found = [part.partition("</h2")[0].partition(">")[2] for part in prose.split("<h2", _MAX_TITLES)[1:]]
     return [as_prose(title).strip("¶ ") for title in re.findall("^## (.+)", prose, re.MULTILINE) + found]
 
 
@@ -282,7 +282,7 @@ def other_facts(data: dict[str, Any], page: str) -> dict[str, str]:
     told = {}
     for title, said in (pair for one in in_each_language(_provenance, data).values() for pair in one.items()):
         key, value = said
-        for cell in re.findall(rf"<th[^<>]*>{re.escape(title)}</th>\s*<td[^<>]*>([^<]*)<", page):
+        for cell in set(re.findall(rf"<th[^<>]*>{re.escape(title)}</th>\s*<td[^<>]*>([^<]*)<", page)):
             shown = html.unescape(cell).strip(" —")
             if sorted(word_list(shown)) != sorted(word_list(value)):
                 told[key] = text("facts.other", title=text(f"report.{key}"), shown=shown[:200], said=value[:200])

@@ -14,6 +14,7 @@ from labkit.grading.facts import (
     as_prose,
     asked_by,
     gone,
+    headings,
     made_by,
     other_facts,
     strict,
@@ -291,6 +292,15 @@ def test_prose_takes_no_scripts():
     page = "<p>да &amp; нет<script>ответ<b></script> ещё<style>.x</style><STYLE>z</STYLE><!-- <b>y --> конец"
     assert as_prose(page).split() == ["да", "&", "нет", "ещё", "конец"]
     assert as_prose("<script>" * 300_000).isspace()
+
+
+@pytest.mark.parametrize(
+    "part", ["слово ", "<p>а", "<h2>а", "&#1;", "<a ", "<!--", "<th>Студент</th><td>а<", "<script></scrip"]
+)
+def test_endless_pages_take_no_endless_work(data, part):
+    """Of whatever a page has millions of, a part is read; a report has some thousands."""
+    page = part * 1_000_000
+    assert len(as_prose(page)) <= 2_000_000 and len(headings(page)) <= 1000 and len(other_facts(data, page)) <= 1
 
 
 def test_every_viewer_and_every_table_counts(sample):
