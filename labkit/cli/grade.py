@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.cli.options import add, check_device, count
+from labkit.locale import text
 
 __all__ = ["add_command"]
 
@@ -25,15 +26,17 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--anonymous", action="store_true", help="names are hidden until marks are saved")
 
 
-def _grade(folder: Path, out: Path | None, recompute: bool, device: str, **options: Any) -> int:
+def _grade(folder: Path, out: Path | None, recompute: bool, device: str, anonymous: bool, **options: Any) -> int:
     from labkit.grading.grade import grade
 
     if recompute:
         check_device(device)
     out = out or folder / "grades"
-    failed = [row for row in grade(folder, out, recompute, device=device, **options) if row.problem is not None]
-    for row in failed:
-        print(f"labkit: {row.file}: {row.problem}", file=sys.stderr)
+    rows = enumerate(grade(folder, out, recompute, device=device, anonymous=anonymous, **options), start=1)
+    failed = [(n, row) for n, row in rows if row.problem is not None]
+    for n, row in failed:
+        name = text("gradebook.work", number=n) if anonymous else row.file
+        print(f"labkit: {name}: {row.problem}", file=sys.stderr)
     for path in sorted(out.glob("grades*.*"), key=lambda path: (path.suffix != ".html", path.name)):
         print(path)
     return 1 if failed else 0

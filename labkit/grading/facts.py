@@ -19,8 +19,9 @@ from rapidfuzz import fuzz
 
 from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.io.files import some
-from labkit.locale import text
+from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
+from labkit.report.provenance import Provenance
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
@@ -35,11 +36,13 @@ __all__ = [
     "gone",
     "headings",
     "made_by",
+    "other_facts",
     "prose_of",
     "strict",
     "titled",
     "unseen",
     "untrue",
+    "unusual",
     "word_list",
 ]
 
@@ -51,10 +54,13 @@ _OPTIONAL = {"screen", "ground-truth"}
 _PART = 0.8
 """Of the words of an answer: a link's address and the like are in no page's text."""
 
-_ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED = 85, 20, 30, 2000
+_ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED, _MAX_ASKED = 85, 20, 30, 1000, 600
 """Per cent from which on two answers are one; characters that an answer has at least of which that can be said, and
-one that is not the student's if it stands in the question; and how many of an answer are compared.
+one that is not the student's if it stands in the question; how many of an answer and of a question are compared.
 """
+
+_MAX_TAGS, _MAX_TITLES, _MAX_PROSE = 200_000, 1000, 2_000_000
+"""Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
 
 _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 """Of an answer in Markdown: where a link leads, and a tag."""
@@ -62,8 +68,28 @@ _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 _OF_ALL = ("variant", "weights", "sha256", "classes")
 """Fields of `made_by` in which all results of a report are one."""
 
+_OF_OBJECTS = {
+    "score_threshold": 0.5,
+    "nms_threshold": 0.5,
+    "cross_nms_threshold": 0.7,
+    "mask_threshold": 0.5,
+    "max_detections": 100,
+}
 _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 """A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
+
+_USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "deeplab": ({"working_side": 480}, {"working_side": 520}),
+    "unet": ({"working_side": 480}, {"working_side": 512}),
+    "fcn": ({"working_side": 480, "finest": 8}, {"working_side": 520}),
+    "sam": (
+        {"points_per_side": 12, "score_threshold": 0.4, "stability_threshold": 0.5, "nms_threshold": 0.7},
+        {"points_per_side": 32, "score_threshold": 0.88, "stability_threshold": 0.95, "nms_threshold": 0.7},
+    ),
+    "pspnet": ({"working_side": 480}, {"working_side": 480}),
+    "mask_rcnn": ({"working_side": 576, **_OF_OBJECTS}, {"working_side": 1333, **_OF_OBJECTS}),
+}
+"""The settings of the embedded and of the official networks when nothing is said, as they are known without torch."""
 
 _LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
 _NO_PROSE = re.compile(
@@ -103,7 +129,7 @@ def prose_of(notebook: NotebookNode) -> str:
 
 def headings(prose: str) -> list[str]:
     """The titles of the sections of a text in Markdown or HTML."""
-    found = [part.partition("</h2")[0].partition(">")[2] for part in prose.split("<h2")[1:]]
+    found = [part.partition("</h2")[0].partition(">")[2] for part in prose.split("<h2", _MAX_TITLES)[1:]]
     return [as_prose(title).strip("¶ ") for title in re.findall("^## (.+)", prose, re.MULTILINE) + found]
 
 
@@ -132,6 +158,20 @@ def made_by(data: dict[str, Any], *results: dict[str, Any]) -> dict[str, Any]:
     return common
 
 
+def unusual(data: dict[str, Any]) -> list[str]:
+    """The settings of a report's results that are not the usual ones of their weights, or are missing, each once."""
+    told: dict[str, None] = {}
+    for result in data["results"]:
+        made = made_by(data, result)
+        usual = _USUAL.get(made.get("variant", ""), ({}, {}))[made.get("weights", "").startswith("official/")]
+        for name, value in (dict.fromkeys(usual) | made.get("settings", {})).items():
+            if isinstance(value, bool) or value != usual.get(name):
+                shown = "—" if value is None else str(value)[:40]
+                values = {"name": name[:40], "value": shown, "usual": usual.get(name, "—")}
+                told[text("facts.unusual", **values)] = None
+    return list(told)
+
+
 def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, Any]:
     """The data as they are checked: every photo and every answer once, nothing left out that the notebook asks for, and
     in its order.
@@ -150,7 +190,8 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     said: list[str] = []
 
     def once(prose: str, question: str = "") -> str:
-        words, asked = (_folded(one[: 4 * _MAX_COMPARED])[:_MAX_COMPARED] for one in (prose, question))
+        words = _folded(prose[: 4 * _MAX_COMPARED])[:_MAX_COMPARED]
+        asked = _folded(question[: 4 * _MAX_ASKED])[:_MAX_ASKED]
         long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
         again = words in said or any(fuzz.ratio(words, one, score_cutoff=_ALIKE) for one in long)
         if _MIN_COPIED < len(words) <= len(asked):
@@ -236,6 +277,23 @@ def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str
     return _sentences(absent)
 
 
+def other_facts(data: dict[str, Any], page: str) -> dict[str, str]:
+    """What tables of a page say of student, group, weights and settings otherwise than the data, a sentence each."""
+    told = {}
+    for title, said in (pair for one in in_each_language(_provenance, data).values() for pair in one.items()):
+        key, value = said
+        for cell in set(re.findall(rf"<th[^<>]*>{re.escape(title)}</th>\s*<td[^<>]*>([^<]*)<", page)):
+            shown = html.unescape(cell).strip(" —")
+            if sorted(word_list(shown)) != sorted(word_list(value)):
+                told[key] = text("facts.other", title=text(f"report.{key}"), shown=shown[:200], said=value[:200])
+    return told
+
+
+def _provenance(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Key and value of each line of a report's table, by its title."""
+    return {text(f"report.{key}"): (key, values[0]) for key, values in Provenance(data).values().items()}
+
+
 def _sentences(absent: dict[str, list[str]]) -> list[str]:
     return [text(f"facts.{what}", names=some(names, 5)) for what, names in absent.items() if names]
 
@@ -253,7 +311,8 @@ def _missing(wanted: Iterable[str], there: Iterable[str]) -> list[str]:
 
 def as_prose(page: str) -> str:
     """The text of a page, without its scripts and styles; nothing of it is run, and it takes one pass."""
-    return html.unescape(_NO_PROSE.sub(" ", page))
+    page = "<".join(page.split("<", _MAX_TAGS)[:_MAX_TAGS])
+    return html.unescape(_NO_PROSE.sub(" ", page)[:_MAX_PROSE])
 
 
 def _in(said: str, words: str) -> bool:
@@ -275,9 +334,9 @@ def word_list(prose: str) -> list[str]:
     """The words of a text as they are read: neither case nor accents count, nor what cannot be seen, and letters of
     other alphabets go by their looks.
     """
-    bare = unicodedata.normalize("NFKD", prose.casefold()).translate(_LOOK_ALIKE)
-    seen = (c for c in bare if c not in FILLERS and unicodedata.category(c) not in ("Mn", "Cf"))
-    return re.findall(r"[^\W_]+", "".join(seen))
+    bare = unicodedata.normalize("NFKD", prose.casefold())
+    unseen = {ord(c): None for c in set(bare) if c in FILLERS or unicodedata.category(c) in ("Mn", "Cf")}
+    return re.findall(r"[^\W_]+", bare.translate({**_LOOK_ALIKE, **unseen}))
 
 
 def titled(question: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from labkit.classes import LABEL_SETS, label_set
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, secret, unwritable
-from labkit.grading.people import works
+from labkit.grading.people import named, works
 from labkit.grading.reading import Task, read_all
 from labkit.grading.rerun import rerun
 from labkit.grading.roster import Roster, read_roster
@@ -40,7 +40,8 @@ def grade(
     automatic mode on a few of them that nobody can foresee, on all where `full`. What is done stays in `out`: a second
     run goes on where the first one was stopped. `roster` is a learning system's table of students, which is filled in
     besides, with a page of feedback for each; `rubric` gives points; `anonymous` hides names until marks are saved.
-    LabkitError where there is no such folder, nothing in it, no such class, or a file that is none of these.
+    Answers the rows in the table's order. LabkitError where there is no such folder, nothing in it, no such class, or
+    a file that is none of these.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -63,7 +64,9 @@ def grade(
     tasks = {source.file: Task(source, out, wanted, target, device, full) for source in sources}
     found = works(folder.resolve().name, sources, read_all(list(tasks.values())))
     rows = rerun(found.rows, tasks) if recompute else found.rows
-    rows = [points.suggested(row) for row in students.checked(compare(rows))]
+    rows = [points.suggested(named(row)) for row in students.checked(compare(rows))]
+    if anonymous:  # places say nothing of whose a row is
+        rows.sort(key=lambda row: row.sha256)
     write_gradebook(found._replace(rows=rows), out, students, points, anonymous)
     return rows
 

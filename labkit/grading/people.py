@@ -1,24 +1,43 @@
 """Whose a file is: what the learning system's folders say, not what the file says of itself."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
+
+from rapidfuzz import fuzz
 
 from labkit.grading.facts import word_list
 from labkit.grading.rows import Beside, Remark, Row
 from labkit.grading.sources import Source
 from labkit.locale import text
 
-__all__ = ["Person", "Works", "folded", "person_of", "stem_of", "works"]
+__all__ = ["Person", "Works", "folded", "named", "person_of", "stem_of", "works"]
 
-_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(_|$)")
+_MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?![a-z])")
 _CANVAS = re.compile(
-    r"(?!variant_)(?P<name>[^\W\d_]([^\W\d_]|[-'’. ])*)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)_\d+_.+",
+    r"(?P<name>[^\W\d_]([^\W_]|[-'’. ])*)_(?P<late>LATE_)?(?P<id>(?!20\d\d_\d\d?_\d)\d+)"
+    r"_((?!20\d\d_)\d{3,}_.+|text\.html)",
     re.IGNORECASE,
 )
+"""Its numbers are long: `lab_2_3_fcn.html` is a student's own name for a file."""
+
 _CLASSROOM = re.compile(r"(?P<lab>.+)-(submissions|\d\d-\d\d-\d{4}(-\d\d){3})")
+_LATIN = dict(
+    zip(
+        map(ord, "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"),
+        "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh sh  y  e iu ia".split(" "),
+        strict=True,
+    )
+)
+_ALIKE = 75
+"""Per cent from which on two spellings are one name: Юлия is yulia, iuliia and julija."""
+
+_NOBODY = {"participant", "uchastnik", "ucastnik"}
+"""What Moodle calls a student whose name it hides."""
+
 _AGAIN = re.compile(r"( ?\(\d+\)| ?[-–—] ?(копия|copy)( ?\(?\d+\)?)?)+$", re.IGNORECASE)
 
 
@@ -37,8 +56,8 @@ def person_of(file: str) -> Person | None:
     """Who handed a file in, by its path; None where no learning system has laid it there.
 
     Moodle names a folder or, without folders, a file `Name_PARTICIPANT_assignsubmission_file_`, Canvas a file
-    `name_[LATE_]USER_SUBMISSION_file`; `gh classroom clone` makes a folder `LAB-submissions/LAB-user`, GitHub's
-    assistant `LAB-MM-DD-YYYY-HH-MM-SS/LAB-user`.
+    `name_[LATE_]USER_SUBMISSION_file` or `name_[LATE_]USER_text.html`; `gh classroom clone` makes a folder
+    `LAB-submissions/LAB-user`, GitHub's assistant `LAB-MM-DD-YYYY-HH-MM-SS/LAB-user`.
 
     >>> person_of("Иванов Пётр_512_assignsubmission_file_/отчёт.html")
     Person(system='moodle', id='512', name='Иванов Пётр', late=False)
@@ -127,11 +146,28 @@ def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
         again = tuple(Beside(row.file, _again(row, main), row.link) for row in same if row is not main)
         made.append(replace(main, beside=(*again, *others)))
         others = ()
-        named = main.who.startswith("moodle:") and main.student  # Canvas's name has no spaces, GitHub's is none
-        if named and not set(word_list(main.student)) & set(word_list(main.name)):
-            told = text("people.other_name", student=main.student, name=main.name)
-            made[-1] = made[-1].with_remarks(Remark("person", told))
     return made
+
+
+def named(row: Row) -> Row:
+    """The row, with a remark where the report names somebody else than the learning system does.
+
+    A word of the name is enough, in whatever alphabet and grammar; GitHub's user names and "Participant 7" are none.
+    """
+    known = _spelled(row.name)
+    if not row.student or not known - _NOBODY or row.who == f"github:{row.name}":
+        return row
+    said, whole = _spelled(row.student), "".join(known)  # Canvas's file names have a name in one word
+    long = [word for word in said if len(word) > 3]  # shorter ones are spelled too differently
+    if not long or said & known or any(fuzz.partial_ratio(word, whole) >= _ALIKE for word in long):
+        return row
+    return row.with_remarks(Remark("person", text("people.other_name", student=row.student, name=row.name)))
+
+
+def _spelled(name: str) -> set[str]:
+    """The words of a name in Latin letters, as they are heard."""
+    bare = unicodedata.normalize("NFC", name.casefold()).translate(_LATIN)
+    return set(re.findall("[a-z]{2,}", unicodedata.normalize("NFKD", bare)))
 
 
 def _again(row: Row, main: Row) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.grading.facts import gone, strict, unseen, untrue
+from labkit.grading.facts import gone, other_facts, strict, unseen, untrue, unusual
 from labkit.grading.kept import kept
 from labkit.grading.looks import alike, look, thumbnail
 from labkit.grading.rows import LISTED, PhotoRow, Remark, Row
@@ -81,23 +81,24 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
     looks = {name: look(jpeg) for name, jpeg in list(submission.jpegs.items())[:_PICTURES]}
     names = list(looks)
     repeated = {names[later] for _, later in alike(list(looks.values()), names)}
-    data = strict(submission.data, repeated)
-    differs = disagreements({**submission.data, "made_by": data["made_by"]}, submission.items, submission.page)
-    differs += [*untrue(submission.data), *unseen(submission.data, submission.prose)]
+    whole = _bounded(submission.data)
+    data = strict(whole, repeated)
+    differs = disagreements({**whole, "made_by": data["made_by"]}, submission.items, submission.prose)
+    differs += [*untrue(whole), *unseen(whole, submission.prose)]
     remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
     if differs:
         remarks.append(Remark("differs", _cut(some(differs, LISTED, "; "), _SENTENCE)))
-    absent = gone(submission.data, submission.sections, submission.jpegs)
-    if fewer := len(submission.data["photos"]) - len(data["photos"]):
+    absent = gone(whole, submission.sections, submission.jpegs)
+    if fewer := len(whole["photos"]) - len(data["photos"]):
         absent.append(plural("facts.repeated", fewer))
-    given = [row["answer"] for row in submission.data["answers"]]
+    given = [row["answer"] for row in whole["answers"]]
     if again := sum(words(one) > 0 and not row["answer"] for one, row in zip(given, data["answers"], strict=False)):
         absent.append(plural("facts.again", again))
     remarks += [Remark("incomplete", sentence) for sentence in absent]
-    room, answers = _TEXTS, []
-    for row in data["answers"]:
-        answers.append((_cut(row["question"], 2000), _cut(row["answer"], max(0, min(_ANSWER, room)))))
-        room -= sum(map(len, answers[-1]))
+    for key, told in other_facts(data, submission.page).items():
+        remarks.append(Remark("person" if key in ("student", "group") else "differs", told))
+    if settings := unusual(whole):
+        remarks.append(Remark("settings", some(settings, LISTED)))
     held = checks(data, differs, task.wanted, task.target)
     return Row(
         task.source.file,
@@ -108,9 +109,18 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
         checks=tuple(replace(one, reason=_cut(one.reason, _SENTENCE)) for one in held),
         remarks=tuple(remarks),
         photos=tuple(_photos(submission, data, task.sought(data), looks)),
-        answers=tuple(answers),
+        answers=tuple((row["question"], row["answer"]) for row in data["answers"]),
         **{key: _cut(data[key], limit) for key, limit in _LIMITS.items()},
     )
+
+
+def _bounded(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with no more of the student's texts than a row has room for."""
+    room, answers = _TEXTS, []
+    for row in data["answers"]:
+        answers.append({"question": _cut(row["question"], 2000), "answer": _cut(row["answer"], min(_ANSWER, room))})
+        room = max(0, room - sum(map(len, answers[-1].values())))
+    return {**data, "answers": answers, "conclusions": _cut(data["conclusions"], _ANSWER)}
 
 
 def _photos(submission: Submission, data: dict[str, Any], target: str, looks: dict[str, str | None]) -> list[PhotoRow]:

@@ -53,14 +53,13 @@ _ENOUGH, _LISTED = 0.99, 5
 class Recomputed:
     """What the models say of a report: `iou` of its masks with their own by the photo's name, in [0, 1]; `reason`, a
     sentence on what could not be computed and why, None where all was; `final`, whether another run would say no more;
-    `missing`, the photos where the model itself does not find what the report has found; unusual `settings`.
+    `missing`, the photos where the model itself does not find what the report has found.
     """
 
     iou: dict[str, float]
     reason: str | None = None
     final: bool = True
     missing: Sequence[str] = ()
-    settings: Sequence[str] = ()
 
 
 class _Unchecked(Exception):
@@ -106,7 +105,7 @@ def own_iou(
             reasons.setdefault(str(reason), {})[task.name] = None
     what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
     reason = text("recompute.unchecked", what=what) if what else None
-    return Recomputed(ious, reason, final, tuple(run.missing), tuple(run.unusual))
+    return Recomputed(ious, reason, final, tuple(run.missing))
 
 
 class _Task(NamedTuple):
@@ -138,7 +137,6 @@ class _Run:
         self.jpegs, self.device, self.seconds, self.target = jpegs, device, seconds, target
         self.end = time.process_time() + seconds
         self.missing: dict[str, None] = {}
-        self.unusual: dict[str, None] = {}
         self._photo: Photo | None = None
         self._slowest: dict[bool, float] = {}
 
@@ -221,8 +219,6 @@ class _Run:
                 raise _Unchecked("setting", name=name[:40], value=str(value)[:40]) from None
             if value > _MAX_SETTINGS.get(name, value):
                 raise _Unchecked("dear", name=name, value=value, most=_MAX_SETTINGS[name])
-            if value != valid[name].value:
-                self.unusual[text("recompute.unusual", name=name, value=value, usual=valid[name].value)] = None
         return settings
 
     def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:

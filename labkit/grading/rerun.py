@@ -58,8 +58,6 @@ def _with_own(row: Row, own: Recomputed | Lost) -> Row:
     if low:
         sentence = plural("grade.not_own", len(low), least=floored(MIN_IOU), names=some(low, LISTED))
         remarks.append(Remark("not_own_masks", sentence))
-    if own.settings:
-        remarks.append(Remark("settings", some(own.settings, LISTED)))
     if own.reason:
         remarks.append(Remark("not_checked", own.reason))
     failed = Check("objects", False, text("grade.not_found_again", names=some(missing, LISTED)))

@@ -22,18 +22,23 @@ __all__ = ["Roster", "Student", "read_csv", "read_roster"]
 _COLUMNS = {
     "moodle": {
         "id": ("identifier", "идентификатор"),
-        "name": ("full name", "полное имя"),
+        "name": ("full name", "полное имя", "фио", "имя и фамилия"),
         "mark": ("grade", "оценка"),
         "email": ("email address", "адрес электронной почты"),
-        "at": ("last modified (submission)", "последнее изменение (ответ)"),
-        "feedback": ("feedback comments", "отзыв в виде комментария"),
+        "at": ("last modified (submission)", "последнее изменение (ответ)", "последнее изменение (отправка)"),
+        "feedback": ("feedback comments", "отзыв в виде комментария", "отзыв"),
     },
-    "canvas": {"id": ("id",), "name": ("student",), "email": ("sis login id",), "group": ("section",)},
+    "canvas": {
+        "id": ("id",),
+        "name": ("student", "студент"),
+        "email": ("sis login id",),
+        "group": ("section", "раздел"),
+    },
 }
 _MORE = {"group": ("group", "группа"), "variant": ("variant", "вариант")}
 """Columns of either table, by what they hold; the last two an instructor adds."""
 
-_CANVAS_FIXED = {"student", "id", "sis user id", "sis login id", "section", "integration id", "root account"}
+_CANVAS_FIXED = {"sis user id", "integration id", "root account"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def read_roster(path: Path) -> Roster:
     lines = [[*line, *[""] * len(head)][: len(head)] for line in lines]
     tables = {system: {key: _at(head, columns) for key, columns in one.items()} for system, one in _COLUMNS.items()}
     system, places = next(
-        (one for one in tables.items() if min(one[1]["id"], one[1]["name"], one[1].get("mark", 0)) >= 0), ("", {})
+        (one for one in tables.items() if min(one[1]["id"], one[1].get("mark", one[1]["name"])) >= 0), ("", {})
     )
     if not system:
         raise LabkitError(text("roster.unknown_table", path=path, head=shown(", ".join(titles)[:200])))
@@ -129,7 +134,8 @@ def read_roster(path: Path) -> Roster:
             raise LabkitError(text("roster.columns", path=path, columns=columns))
         (places["mark"],) = marks
     students = [_student(n, line, places) for n, line in enumerate(lines)]
-    students = [one for one in students if one.id or system == "moodle"]  # "Points Possible" is Canvas's second line
+    if system == "canvas":  # "Points Possible" is the second line, and a teacher's own view the last
+        students = [one for one in students if one.id and one.name.casefold() != "student, test"]
     table = tuple(map(tuple, lines))
     return Roster(system, tuple(titles), table, tuple(students), places["mark"], places.get("feedback", -1))
 
@@ -140,6 +146,7 @@ def _at(head: Sequence[str], titles: Sequence[str]) -> int:
 
 def _student(number: int, line: Sequence[str], places: dict[str, int]) -> Student:
     cells: dict[str, Any] = {key: line[n].strip() for key, n in places.items() if n >= 0}
+    cells.setdefault("name", cells["id"])  # where Moodle hides names
     digits = re.search(r"\d+", cells["id"])
     cells["id"] = digits[0] if digits else ""  # Moodle's is "Participant 512" in whichever language
     cells["variant"] = _variant(cells.get("variant", ""))

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Callable, Sequence
@@ -164,7 +165,7 @@ def _listed(source: Source, file: Callable[[], Any], left: list[float]) -> list[
     except Unreadable as error:
         return [replace(source, problem=str(error))]
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        return [replace(source, problem=text("photos.bad_zip", error=one_line(error)))]
+        return [replace(source, problem=text("photos.bad_zip", error=_nameless(error)))]
     return rows or [replace(source, problem=text("submission.nothing"))]
 
 
@@ -183,10 +184,15 @@ def content(source: Source) -> bytes:
     except MemoryError:
         raise
     except Exception as error:
-        raise LabkitError(text("submission.unreadable", error=one_line(error))) from error
+        raise LabkitError(text("submission.unreadable", error=_nameless(error))) from error
     if len(read) > FILE_MB * 1_000_000:
         raise LabkitError(text("submission.large", limit=FILE_MB))
     return read
+
+
+def _nameless(error: Exception) -> str:
+    """What an error says without the file that it names: that may be called as a student is, and is in the row."""
+    return re.sub(r"""(['"]).*\1""", "…", one_line(error))
 
 
 @lru_cache(1)

@@ -84,7 +84,7 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, 
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise LabkitError(text("submission.notebook", error=one_line(error))) from error
     prose = prose_of(notebook)
-    return _parsed(json.dumps(data)), shown, edited, prose, headings(prose)
+    return _parsed(json.dumps(data)), shown, edited, f"{prose}\n{as_prose(shown)}", headings(prose)
 
 
 def _parsed(content: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ except ImportError:  # Windows has no such limits
 
 __all__ = ["SECONDS", "Lost", "done"]
 
-SECONDS, MEGABYTES = 60.0, 3000
+SECONDS, MEGABYTES = 30.0, 3000
 """Of the processor and of memory, for reading a report."""
 
 _WORKERS = 2

@@ -1,19 +1,36 @@
 """One reading of a report for all: a field that is missing or contradicts another never helps."""
 
 import copy
+import html
+import re
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed
 
-from labkit.grading.facts import as_prose, asked_by, gone, made_by, strict, unseen, untrue, word_list
+from labkit.grading.facts import (
+    as_prose,
+    asked_by,
+    gone,
+    headings,
+    made_by,
+    other_facts,
+    strict,
+    unseen,
+    untrue,
+    unusual,
+    word_list,
+)
 from labkit.grading.submissions import read
 from labkit.locale import text, use_language
+from labkit.models.official import side_of
 from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import BLOCK, results_data
 from labkit.variants import VARIANTS, find_variant
+from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
 
 
@@ -47,6 +64,53 @@ def test_what_the_notebooks_ask(variant):
     answers = [{"question": question, "answer": ""} for question in asked.questions]
     data = {"variant_number": variant, "answers": answers, "photos": []}
     assert gone(data, asked.sections, ()) == [] and "«Цель»" in gone(data, asked.sections[1:], ())[0]
+
+
+@pytest.mark.parametrize("variant", [variant.number for variant in VARIANTS])
+def test_usual_settings(data, load, variant):
+    """What is known of them without torch is what the models themselves say."""
+    model = load(variant)
+    data["made_by"] |= {"variant": model.variant.name, "weights": "embedded", "settings": model.defaults}
+    assert unusual(data) == []
+    for name, value in model.defaults.items():
+        (told,) = unusual({**data, "made_by": {**data["made_by"], "settings": {**model.defaults, name: value / 2}}})
+        assert told == text("facts.unusual", name=name, value=value / 2, usual=value)
+
+
+@pytest.mark.parametrize("release", OFFICIAL.values(), ids=OFFICIAL)
+def test_usual_settings_of_official_weights(data, load, release):
+    """As their models have them; no network is made for it."""
+    about = {"weights": SimpleNamespace(release=release), "network": None}
+    side = {"_side": side_of(release)} if find_variant(release.variant).kind == "semantic" else {}
+    settings = type(load(release.variant)).settings.fget(SimpleNamespace(**about, **side))
+    usual = {name: setting.value for name, setting in settings.items()}
+    data["made_by"] = {"variant": release.variant, "weights": f"official/{release.name}", "settings": usual}
+    assert unusual(data) == [] and len(unusual({**data, "made_by": {**data["made_by"], "variant": "x"}})) == len(usual)
+
+
+@pytest.mark.parametrize("value", [False, None, "8", 8.5, "8" * 500])
+def test_settings_of_one_result(data, value):
+    """Of whichever photo and type, and of no setting that there is."""
+    data["results"][-1]["made_by"] |= {"settings": {"finest": value}}
+    data["results"][0]["made_by"] |= {"settings": {"новая": 1}}
+    told = unusual(data)
+    assert {one.partition(" ")[0] for one in told} == {"finest", "working_side", "новая"} and max(map(len, told)) < 99
+
+
+NAMED = ["Анна Иванова", "ИВАНОВА  анна", "Иванова Аннa"]
+SHOWN = [*[("Иванова Анна", name) for name in (*NAMED, "", "Иванов Анна", "Ким Ян", "<b>Анна")], ("С-101", "С-102")]
+SHOWN += [("embedded/fcn", "official/fcn_resnet50_coco"), ("Шаг FCN (8, 16 или 32): 8", "Шаг FCN (8, 16 или 32): 32")]
+
+
+@pytest.mark.parametrize("said, shown", SHOWN)
+def test_the_table_on_the_page(sample, said, shown):
+    """Names those of the data, in whatever order, case and alphabet, their weights and settings, or is told."""
+    page = re.sub(rf"(<td>[^<]*){re.escape(said)}", lambda found: found[1] + html.escape(shown), sample.page)
+    one = read("а.html", page.encode())
+    told = other_facts(one.data, one.page)
+    assert page != sample.page and (
+        told == {} if shown in NAMED else shown in "".join(told.values()) and len(told) == 1
+    )
 
 
 def test_what_is_deleted_counts(data):
@@ -228,6 +292,15 @@ def test_prose_takes_no_scripts():
     page = "<p>да &amp; нет<script>ответ<b></script> ещё<style>.x</style><STYLE>z</STYLE><!-- <b>y --> конец"
     assert as_prose(page).split() == ["да", "&", "нет", "ещё", "конец"]
     assert as_prose("<script>" * 300_000).isspace()
+
+
+@pytest.mark.parametrize(
+    "part", ["слово ", "<p>а", "<h2>а", "&#1;", "<a ", "<!--", "<th>Студент</th><td>а<", "<script></scrip"]
+)
+def test_endless_pages_take_no_endless_work(data, part):
+    """Of whatever a page has millions of, a part is read; a report has some thousands."""
+    page = part * 1_000_000
+    assert len(as_prose(page)) <= 2_000_000 and len(headings(page)) <= 1000 and len(other_facts(data, page)) <= 1
 
 
 def test_every_viewer_and_every_table_counts(sample):

@@ -1,5 +1,6 @@
 """`labkit grade` from inside: what a row says of a report, what is kept, what a bad file and a wrong call cost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,13 @@ def test_command_line(sample, at_once, tmp_path, capsys):
     (tmp_path / "б.html").write_text("<p>", encoding="utf-8")
     assert main(command) == 1
     assert capsys.readouterr().err.endswith(f"labkit: б.html: {text('submission.no_block')}\n")
+    assert main([*command, "--anonymous"]) == 1
+    row = json.loads((out / "grades.html").read_text("utf-8").split('id="labkit-rows">')[1].split("</script>")[0])[
+        "rows"
+    ]
+    number = [one["file"] for one in row].index("б.html") + 1
+    told = text("gradebook.work", number=number)
+    assert capsys.readouterr().err.endswith(f"labkit: {told}: {text('submission.no_block')}\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is a signal here")

@@ -1,11 +1,12 @@
 """Whose a file is: the layouts of learning systems, one row a student, nothing left out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from labkit.grading.people import person_of, stem_of, works
-from labkit.grading.rows import Row
+from labkit.grading.people import named, person_of, stem_of, works
+from labkit.grading.rows import Remark, Row
 from labkit.grading.sources import Source
 from labkit.locale import text
 from labkit.report.checks import Check
@@ -32,6 +33,12 @@ from labkit.report.checks import Check
         ("lab-3-03-20-2026-10-20-30/lab-3-octo-cat/о.html", ("github", "octo-cat", "octo-cat")),
         ("курс/variant_3_12_34.html", None),
         ("курс/lab-3_12_34_а.html", None),
+        ("курс/report_1_2_3.html", None),
+        ("курс/отчёт_12_2026_3.html", None),
+        ("курс/ivanovpetr2_4711_900123_а.html", ("canvas", "4711", "ivanovpetr2")),
+        ("курс/ivanovpetr_4711_text.html", ("canvas", "4711", "ivanovpetr")),
+        ("С-101-Иванов Пётр 2_7_assignsubmission_file_/а.html", ("moodle", "7", "С-101-Иванов Пётр 2")),
+        ("Ли Ян_7_assignsubmission_onlinetext.html", ("moodle", "7", "Ли Ян")),
         ("курс/отчёт_2026_03_12.html", None),
         ("lab-3-submissions/README.md", None),
         ("курс/variant_3_fcn.html", None),
@@ -100,22 +107,41 @@ def test_reports_of_two_students_in_one_folder():
 
 
 def test_a_name_like_canvas_s_makes_no_two_students_one():
-    """`lab_3_12_fcn.html` of two students in their own folders is two rows, and of one in Canvas's zip it is one."""
-    files = ["Анна/lab_3_12_fcn.html", "Илья/lab_3_12_fcn.html"]
+    """`lab_3_1234_fcn.html` of two students in their own folders is two rows, and of one in Canvas's zip it is one."""
+    files = ["Анна/lab_3_1234_fcn.html", "Илья/lab_3_1234_fcn.html"]
     done = folder({file: read(file, file.partition("/")[0]) for file in files})
     assert [(row.student, row.id) for row in done.rows] == [("Анна", ""), ("Илья", "")]
     assert len(folder({file: read(file) for file in files}).rows) == 1
 
 
-def test_another_name_in_the_report():
-    """A report that names somebody else than the folder does is told."""
-    file = "Петров Олег_6_assignsubmission_file_/а.html"
-    (row,) = folder({file: read(file, "Анна Ким")}).rows
-    assert [remark.text for remark in row.remarks] == [
-        text("people.other_name", student="Анна Ким", name="Петров Олег")
-    ]
-    (own,) = folder({file: read(file, "олег петров")}).rows
-    assert own.remarks == ()
+@pytest.mark.parametrize(
+    "name, student, other",
+    [
+        ("Петров Олег", "Анна Ким", True),
+        ("petrovoleg", "Иванова Анна", True),
+        ("Дмитриев Алексей", "Кузнецов Андрей", True),
+        ("Ivanov, Petr", "Сидорова Ольга", True),
+        ("Петров Олег Ильич", "олег  ПЕТРОВ", False),
+        ("Ёлкин Пётр", "Елкин Петр", False),
+        ("ivanovpetr", "Иванов Пётр", False),
+        ("Ivanov, Petr", "Пётр Иванов", False),
+        ("Юлия Щукина", "Yuliya Schukina", False),
+        ("Lee, Yan", "Ли Ян", False),
+        ("Иванова Анна", "Иванова А. С.", False),
+        ("Петров Олег", "Пeтpoв Олег", False),
+        ("Участник", "Ким Анна", False),
+        ("Participant 7", "Ким Анна", False),
+        ("octocat", "Ким Анна", False),
+        ("Петров Олег", "", False),
+    ],
+)
+def test_another_name_in_the_report(name, student, other):
+    """A report that names somebody else than the learning system does is told."""
+    row = named(
+        replace(read("а.html", student), name=name, who=f"{'github' if name == 'octocat' else 'canvas'}:{name}")
+    )
+    told = Remark("person", text("people.other_name", student=student, name=name))
+    assert row.remarks == ((told,) if other else ())
 
 
 def test_what_lies_beside():

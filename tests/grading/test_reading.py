@@ -39,4 +39,5 @@ def test_a_row_is_small_whatever_a_report_holds(sample):
     page = resealed(sample.page, endless)
     row = made(page)
     assert row.problem is None and len(page.encode()) > 10_000_000
+    assert sum(len(part) for pair in row.answers for part in pair) < 600_000
     assert len(json.dumps(asdict(row), ensure_ascii=False)) < 2_000_000

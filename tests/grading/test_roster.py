@@ -71,13 +71,22 @@ def test_canvas(roster):
         "оценка;ПОЛНОЕ  ИМЯ;Примечание;Идентификатор\n;Ли Ян;;Участник 7\n",
         "sep=;\r\nОценка;Полное имя;Идентификатор\r\n;Ли Ян;Участник 7\r\n",
         "Вариант\tИдентификатор\tПолное имя\tОценка\n3\tУчастник 7\tЛи Ян\t\n",
+        'Идентификатор,ФИО,Последнее изменение (отправка),Оценка\nУчастник7,Ли Ян,"пятница, 20 марта 2026, 23:59",\n',
+        'Студент,ID,Раздел,Оценка (17)\n"Points Possible",,,10\nЛи Ян,7,С-101,\n"Student, Test",9,С-101,\n',
     ],
-    ids=["plain", "other order and case", "Excel's first line", "tabs"],
+    ids=["plain", "other order and case", "Excel's first line", "tabs", "other words", "Canvas"],
 )
 def test_russian_headings(roster, table, encoding):
     """In whatever order, case and encoding, also without a byte-order mark."""
     found = roster(table, encoding)
     assert [(one.id, one.name) for one in found.students] == [("7", "Ли Ян")] and "ценка" in found.head[found.mark]
+
+
+def test_hidden_names(roster):
+    """Where Moodle hides them its worksheet has none: works are found by their numbers."""
+    found = roster("Identifier,Status,Grade,Feedback comments\nParticipant 7,,,\nParticipant 8,,,\n")
+    assert found.system == "moodle" and found.places([row("moodle:7", "Участник")]) == {0: 0}
+    assert [one.name for one in found.absent([row("moodle:7", "Участник")])] == ["Participant 8"]
 
 
 def test_canvas_sums_take_no_marks(roster):

@@ -4,6 +4,7 @@ import errno
 import os
 import zipfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from handed_in import zip_of
@@ -117,6 +118,23 @@ def test_a_damaged_zip_in_a_zip_costs_only_itself(tmp_path):
         ("а.zip/б.zip", False),
         ("а.zip/в.html", True),
     ]
+
+
+ERRORS = [
+    PermissionError(errno.EACCES, "Permission denied", "/курс/Иванова Анна/отчёт.html"),
+    zipfile.BadZipFile("Bad CRC-32 for file 'Иванова.html'"),
+    zipfile.BadZipFile("File name in directory 'Иванова.html' and header b'\\x00' differ."),
+    RuntimeError("""File "Иванова's.html" is encrypted"""),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=str)
+def test_an_error_names_no_student(tmp_path, monkeypatch, error):
+    """What cannot be read is said without the name of its file, which stands in the row where names are shown."""
+    monkeypatch.setattr(Path, "open", Mock(side_effect=error))
+    with pytest.raises(LabkitError) as told:
+        content(Source("а.html", tmp_path / "а.html"))
+    assert "…" in str(told.value) and "Иванова" not in str(told.value)
 
 
 def test_zip_that_lies_about_its_size(tmp_path):
