@@ -25,6 +25,7 @@ from labkit.io.jpeg import MAX_REPORT_SIDE
 from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import text
 from labkit.photos import Photo
+from labkit.report.provenance import setting_told
 from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
 from labkit.weights.catalogue import releases_of
@@ -222,7 +223,7 @@ class _Run:
             if value > _MAX_SETTINGS.get(name, value):
                 raise _Unchecked("dear", name=name, value=value, most=_MAX_SETTINGS[name])
             if value != valid[name].value:
-                self.unusual[text("recompute.unusual", name=name, value=value, usual=valid[name].value)] = None
+                self.unusual[setting_told(name, value, valid[name].value)] = None
         return settings
 
     def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
