@@ -63,7 +63,8 @@ def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
         found = (label if known else f"{label}: {count}" for label, count in small.most_common(_LABELS))
         return text("checks.small", found=", ".join(found))
     shares = Counter({label: one.mean() if known else one for label, one in large.items()}).most_common(_LABELS)
-    return ", ".join(f"{label}: {percent(n) if known else n}" for label, n in shares) or text("figures.nothing")
+    found = ", ".join(f"{label}: {percent(n) if known else n}" for label, n in shares)
+    return found or text("figures.nothing_helps" if known else "figures.nothing")
 
 
 def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
