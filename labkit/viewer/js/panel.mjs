@@ -28,7 +28,7 @@ export class Panel {
 
   draw() {
     const { canvas, kind, viewer } = this;
-    const { current, curtain, prompts, settings, view } = viewer;
+    const { current, curtain, prompts, view } = viewer;
     const [width, height] = current.item.size;
     const pixel = window.devicePixelRatio || 1;
     const shown = canvas.clientWidth || width;
@@ -43,7 +43,7 @@ export class Panel {
     context.imageSmoothingEnabled = scale < 3;
     if (kind === "curtain") curtain.draw(context, place, pixel);
     place();
-    if (kind !== "curtain") current.draw(context, kind, settings.opacity);
+    if (kind !== "curtain") current.draw(context, kind, viewer);
     if (kind === "curtain" || kind === "overlay") prompts.draw(context, pixel / scale);
   }
 
