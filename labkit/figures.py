@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from labkit.classes import VOC
-from labkit.io.drawing import PANEL, STYLE, Drawing, Drawings, cut, in_html, note, panels, plain_table, small, svg  # noqa: F401
+from labkit.io.drawing import PANEL, STYLE, Drawing, Drawings, cut, in_html, ink, note, panels, plain_table, small, svg  # noqa: F401
 from labkit.locale import number, percent, text
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
@@ -179,9 +179,8 @@ def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
         while any(x < right and left < end and abs(y - top) < line for left, right, top in taken):
             y += line
         taken.append((x, end, y))
-        ink = "white" if np.dot(rgb(color), (0.2126, 0.7152, 0.0722)) < 128 else "black"
         plate = {"facecolor": color, "edgecolor": "none", "pad": 1}
-        ax.text(x, y, told, fontsize=7, color=ink, va="top", bbox=plate, clip_on=True, parse_math=False)
+        ax.text(x, y, told, fontsize=7, color=ink(color), va="top", bbox=plate, clip_on=True, parse_math=False)
 
 
 def figures(results: Sequence[Segmentation]) -> Drawings:

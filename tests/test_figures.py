@@ -219,7 +219,7 @@ def test_nothing_found_on_odd_shapes(shape):
     assert colors_of(result) == {} and not mask_image(result).any()
     assert np.array_equal(overlay_image(result), result.photo.pixels)
     drawn = svg(figure(result))
-    assert words(drawn)[0] == "x" and "Помогут другое фото, вариант или веса." in words(drawn)[-1] and pictures(drawn)
+    assert words(drawn)[0] == "x" and "помогут другое фото, вариант или веса" in words(drawn)[-1] and pictures(drawn)
     assert words(figure(Segmentation.nothing(nothing().photo)))[-1] == "ничего не найдено"
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from labkit.classes import VOC
 from labkit.evaluation.metrics import iou
 from labkit.figures import STYLE, Drawing, Drawings, cut, note, overlay_image, panels, plain_table, small
+from labkit.io.drawing import squares
 from labkit.io.errors import LabkitError
 from labkit.locale import number, percent, text
 from labkit.photos import Photo
@@ -24,7 +25,6 @@ __all__ = ["agreement_figure", "aligned", "areas", "by_photo", "class_name", "cl
 
 _PANEL = 1.5
 _SHOWN = 1.2  # an image carries what a panel of this width can show: six a photo, they are most of a page
-_CELL = 0.72
 _NONE = "—"
 
 Results = Mapping[int, Sequence[Segmentation]]
@@ -192,31 +192,19 @@ def masks_figures(results: Results, target: str) -> Drawings:
     return Drawings(drawn, nowhere if absent else "")
 
 
-@matplotlib.rc_context(STYLE)
 def agreement_figure(results: Results, target: str) -> Drawing:
     """`agreement` as a matplotlib figure: a square a pair of models with the number in it, lighter for a larger one."""
     if not any(results.values()):
         return note(text("figures.no_results"))
     masks = masks_of(results, target)
-    matrix = agreement(masks)
+    matrix, pairs = agreement(masks), ~np.eye(len(masks), dtype=bool)
     titles = [find_variant(variant).title for variant in masks]
-    count, middles = len(titles), np.arange(len(titles)) + 0.5
-    np.fill_diagonal(matrix, np.nan)
-    low = min(0.9, np.floor(np.nanmin(matrix, initial=1) * 10) / 10)
-    drawn = Drawing(figsize=(_CELL * count + 1.5, 0.6 * _CELL * count + 0.8), layout="constrained")
-    drawn.set_label(f"{text('comparison.agreement')}, {class_name(target)}")
-    ax = drawn.subplots()
-    squares = ax.pcolormesh(np.ma.masked_invalid(matrix), cmap="cividis", vmin=low, vmax=1)
-    for (row, column), value in np.ndenumerate(matrix):
-        if row != column:
-            dark = np.isfinite(value) and np.dot(squares.to_rgba(value)[:3], (0.2126, 0.7152, 0.0722)) < 0.5
-            told = number(value, 2) if np.isfinite(value) else _NONE
-            ax.text(middles[column], middles[row], told, ha="center", va="center", color="white" if dark else "black")
-    ax.set(xlim=(0, count), ylim=(count, 0), facecolor="#ededed")
-    ax.set_xticks(middles, titles, fontsize=8)
-    ax.set_yticks(middles, titles, fontsize=8)
-    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    ax.spines[:].set_visible(False)
+    known = np.ma.masked_where(~pairs | np.isnan(matrix), matrix)
+    low = min(0.9, np.floor(known.compressed().min(initial=1) * 10) / 10)
+    name = f"{text('comparison.agreement')}, {class_name(target)}"
+    drawn = squares(name, known, titles, titles, lambda iou: number(iou, 2), low)
+    for row, column in np.argwhere(pairs & np.isnan(matrix)):
+        drawn.axes[0].text(column + 0.5, row + 0.5, _NONE, ha="center", va="center")
     return drawn
 
 

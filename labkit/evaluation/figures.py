@@ -1,17 +1,17 @@
 """Figures of `scores`: the confusion matrix, and the worst regions with both masks' outlines."""
 
-import matplotlib
 import numpy as np
 
 from labkit.evaluation.metrics import eroded
 from labkit.evaluation.scores import Scores
 from labkit.evaluation.scoring import Region
-from labkit.figures import AGREED, EXTRA, LOST, PANEL, STYLE, Drawing, cut, note, painted, panels
+from labkit.figures import AGREED, EXTRA, LOST, PANEL, Drawing, cut, note, painted, panels
+from labkit.io.drawing import squares
 from labkit.locale import number, text
 
 __all__ = ["confusion_figure", "worst_figure"]
 
-_CELL, _WIDTH, _SHOWN = 0.62, 0.73 * PANEL, 4
+_WIDTH, _SHOWN = 0.73 * PANEL, 4
 _MIN_SHOWN = 0.005
 """A smaller share of a class's pixels stays an empty square."""
 
@@ -20,7 +20,6 @@ _LINE = 0.008
 """The width of an outline, as a share of what is shown of the photo."""
 
 
-@matplotlib.rc_context(STYLE)
 def confusion_figure(measured: Scores) -> Drawing:
     """A row a class that is there, a column a class that the model gave: the share of the row's pixels.
 
@@ -34,22 +33,9 @@ def confusion_figure(measured: Scores) -> Drawing:
     rows = np.flatnonzero(total)
     columns = np.flatnonzero((total > 0) | (shares.max(0) >= _MIN_SHOWN))
     shares = np.ma.masked_less(shares[np.ix_(rows, columns)], _MIN_SHOWN)
-    size = (_CELL * len(columns) + 1.9, 0.6 * _CELL * len(rows) + 1.6)
-    drawn = Drawing(figsize=size, layout="constrained")
-    drawn.set_label(text("scores.confusion"))
-    ax = drawn.subplots()
-    ax.set_facecolor("#ededed")
-    mesh = ax.pcolormesh(shares, cmap="cividis", vmin=0, vmax=1, linewidth=0)
-    for (row, column), value in np.ma.ndenumerate(shares):
-        ink = "white" if np.dot(mesh.to_rgba(value)[:3], (0.2126, 0.7152, 0.0722)) < 0.5 else "black"
-        ax.text(column + 0.5, row + 0.5, f"{100 * value:.0f}", ha="center", va="center", color=ink)
-    ax.invert_yaxis()
-    names = [[measured.classes.label(n) for n in numbers] for numbers in (columns, rows)]
-    ax.set_xticks(np.arange(len(columns)) + 0.5, names[0], fontsize=8, rotation=40, ha="left")
-    ax.set_yticks(np.arange(len(rows)) + 0.5, names[1], fontsize=8)
-    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    ax.set(ylabel=text("scores.by_truth"), xlabel=text("scores.by_model"))
-    ax.spines[:].set_visible(False)
+    names = [[measured.classes.label(n) for n in numbers] for numbers in (rows, columns)]
+    drawn = squares(text("scores.confusion"), shares, *names, lambda share: f"{100 * share:.0f}")
+    drawn.axes[0].set(ylabel=text("scores.by_truth"), xlabel=text("scores.by_model"))
     return drawn
 
 

@@ -88,9 +88,10 @@ class DenseCRF:
 def answers(model: Any, photo: Photo, *working_sides: int) -> list[tuple[Segmentation, torch.Tensor]]:
     """The photo's answers at some working sides, each with its logits (`CxHxW` float32, without the padding).
 
-    Without sides: the model's own and a third of it, where logits are coarse, as they were in DeepLab V1 and V2.
+    Without sides: the one at which the model sees the photo, which it does not enlarge, and a third of it, where logits
+    are coarse, as they were in DeepLab V1 and V2.
     """
-    usual, found = model.defaults["working_side"], []
+    usual, found = min(model.defaults["working_side"], max(192, *photo.pixels.shape)), []
     for side in working_sides or (usual, usual // 3):
         logits: list[torch.Tensor] = []
         keep = model.network.register_forward_hook(lambda module, given, output, kept=logits: kept.append(output[0]))
@@ -144,17 +145,14 @@ def crf_figure(refined: Sequence[_Pair]) -> Drawing:
         for n, key in enumerate(("before", "after")):
             images.append(small(overlay_image(pair[n], 0.5), _DETAIL))
             score = text("explain.crf_score", score=number(scores[n], 2)) if scores else ""
-            titles.append(f"{text(f'explain.crf_{key}', side=_side(pair))}\n{score}".rstrip())
+            side = pair[0].made_by["settings"]["working_side"]
+            titles.append(f"{text(f'explain.crf_{key}', side=side)}\n{score}".rstrip())
         was, now = (one.labels for one in pair)
         masks = (was == now) & (now > 0), (was > 0) & (now == 0), (was != now) & (now > 0)
         images.append(changes(photo.pixels, masks, _DETAIL))
         titles.append(text("explain.crf_share", share=number(100 * float((was != now).mean()), 1)))
     legend = three_colors([text(f"explain.crf_{key}") for key in ("kept", "lost", "gained")])
     return panels(images, titles, 3, _WIDTH, legend, photo.name)
-
-
-def _side(pair: _Pair) -> int:
-    return pair[0].made_by["settings"]["working_side"]
 
 
 def boundary_scores(pair: _Pair, reference: Segmentation | None) -> tuple[float, float] | None:
@@ -171,12 +169,12 @@ def crf_table(model: Any, photos: Sequence[Photo]) -> str:
 
     Of all photos that have a reference; where none has, that is said.
     """
+    head = [text(f"explain.crf_{key}", side=side) for side in ("1", "1/3") for key in ("before", "after")]
     rows, scores = [], []
     for photo in track(photos, text("explain.crf_progress")):
         reference = find_ground_truth(photo)
         if reference is not None and reference.largest:
             refined = refine(answers(model, photo))
-            head = [text(f"explain.crf_{key}", side=_side(pair)) for pair in refined for key in ("before", "after")]
             scores.append([score for pair in refined for score in boundary_scores(pair, reference)])
             name = f"{photo.name}, {reference.classes.label(reference.largest.label_id)}"
             rows.append([name, *(number(x, 2) for x in scores[-1])])

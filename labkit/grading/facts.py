@@ -21,7 +21,7 @@ from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.io.files import some
 from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
-from labkit.report.provenance import Provenance
+from labkit.report.provenance import Provenance, setting_told
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
@@ -166,9 +166,8 @@ def unusual(data: dict[str, Any]) -> list[str]:
         usual = _USUAL.get(made.get("variant", ""), ({}, {}))[made.get("weights", "").startswith("official/")]
         for name, value in (dict.fromkeys(usual) | made.get("settings", {})).items():
             if isinstance(value, bool) or value != usual.get(name):
-                shown = "—" if value is None else str(value)[:40]
-                values = {"name": name[:40], "value": shown, "usual": usual.get(name, "—")}
-                told[text("facts.unusual", **values)] = None
+                shown = "—" if value is None else value if isinstance(value, float) else str(value)[:40]
+                told[setting_told(name[:40], shown, usual.get(name, "—"))] = None
     return list(told)
 
 

@@ -15,13 +15,10 @@ from PIL import Image
 from scipy import fft, ndimage
 
 from labkit.classes import LABEL_SETS, label_set
-from labkit.figures import overlay_image
 from labkit.io.decode import opened
 from labkit.io.jpeg import data_address
-from labkit.io.rle import decode_mask
-from labkit.photos import Photo
 from labkit.report.consistency import MAX_PIXELS
-from labkit.segmentation import Segment, Segmentation
+from labkit.report.wall import overlaid
 
 __all__ = ["alike", "look", "thumbnail"]
 
@@ -151,22 +148,9 @@ def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | 
     ValueError where photo or masks cannot be decoded.
     """
     image = _open(jpeg, "RGB", 2 * _THUMBNAIL_SIDE)
-    image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-    if result is not None:
-        image = Image.fromarray(overlay_image(_small(np.array(image), result, classes), outline=1))
+    if result is None:
+        image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    else:
+        labels = label_set(classes) if classes in LABEL_SETS else None
+        image = overlaid(image, _THUMBNAIL_SIDE, result, labels)
     return data_address(image, "JPEG", quality=55)
-
-
-def _small(pixels: np.ndarray, result: dict[str, Any], classes: str | None) -> Segmentation:
-    """The result on a photo of these pixels: of each mask the nearest ones, smaller masks over larger ones."""
-    sides = zip(pixels.shape[:2], result["size"], strict=True)
-    nearest = np.ix_(*((np.arange(small) * side + side // 2) // small for small, side in sides))
-    ids = np.zeros(pixels.shape[:2], np.int32)
-    labels = label_set(classes) if classes in LABEL_SETS else None
-    segments = []
-    for row in sorted(result["segments"], key=lambda row: -row["area"]):
-        mask = decode_mask(row["rle"], tuple(result["size"]))[nearest]
-        ids[mask] = row["id"]
-        segments.append(Segment(row["id"], row["label_id"], row["label"], row["score"], mask))
-        labels = labels if labels is not None and row["label_id"] < len(labels) else None
-    return Segmentation(Photo.from_pixels("photo", pixels), ids, np.ones(ids.shape, np.float32), segments, labels)

@@ -4,11 +4,12 @@ import base64
 import io
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
@@ -25,10 +26,12 @@ __all__ = [
     "cut",
     "display_svg",
     "in_html",
+    "ink",
     "note",
     "panels",
     "plain_table",
     "small",
+    "squares",
     "svg",
 ]
 
@@ -151,6 +154,40 @@ def _widened(image: Image.Image, tallest: float) -> Image.Image:
     sheet = Image.new("RGB", (round(image.height / tallest), image.height), "white")
     sheet.paste(image, ((sheet.width - image.width) // 2, 0))
     return sheet
+
+
+def ink(color: Any) -> str:
+    """Black or white: which of them is read on a colour, one of matplotlib's."""
+    return "white" if np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) < 0.5 else "black"
+
+
+@matplotlib.rc_context(STYLE)
+def squares(
+    name: str,
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    told: Callable[[float], str],
+    low: float = 0,
+) -> Drawing:
+    """A masked array as squares, from `low` (dark) to 1 (light), in each what is `told` of it; what is masked is grey.
+
+    `rows` and `columns` are the names beside and above them, `name` is what the figure shows.
+    """
+    drawn = Drawing(figsize=(0.67 * len(columns) + 1.8, 0.4 * len(rows) + 1.4), layout="constrained")
+    drawn.set_label(name)
+    ax = drawn.subplots()
+    ax.set_facecolor("#ededed")
+    mesh = ax.pcolormesh(values, cmap="cividis", vmin=low, vmax=1, linewidth=0)
+    for (row, column), value in np.ma.ndenumerate(values):
+        ax.text(column + 0.5, row + 0.5, told(value), ha="center", va="center", color=ink(mesh.to_rgba(value)[:3]))
+    ax.invert_yaxis()
+    aslant: Any = {"rotation": 40, "ha": "left"} if max(map(len, columns)) > 10 else {}
+    ax.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=8, **aslant)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=8)
+    ax.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    return drawn
 
 
 @matplotlib.rc_context(STYLE)

@@ -111,10 +111,14 @@ def number(value: float, digits: int) -> str:
 def percent(share: float) -> str:
     """A share in [0, 1] for a reader, in whole per cent; with two decimals below one, so that what is small is seen.
 
-    >>> [percent(share) for share in (0, 0.0002, 0.004, 0.33)]
-    ['0\xa0%', '0,02\xa0%', '0,40\xa0%', '33\xa0%']
+    These are cut, not rounded: what is below half a per cent is never told as half a per cent.
+
+    >>> [percent(share) for share in (0, 0.0002, 0.004, 0.00499, 0.33)]
+    ['0\xa0%', '0,02\xa0%', '0,40\xa0%', '0,49\xa0%', '33\xa0%']
     """
-    told = f"<{number(0.01, 2)}" if 0 < share < 0.0001 else number(100 * share, 2 if 0 < share < 0.01 else 0)
+    told = number(100 * share, 0)
+    if 0 < share < 0.01:
+        told = ("<" if share < 0.0001 else "") + number(max(1, int(1e4 * share + 1e-6)) / 100, 2)
     return f"{told}\xa0%" if language() == "ru" else f"{told}%"
 
 

@@ -10,7 +10,7 @@ from labkit.locale import language, number, text, texts
 from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
 
-__all__ = ["MIME", "Provenance", "provenance"]
+__all__ = ["MIME", "Provenance", "provenance", "setting_told"]
 
 MIME = "application/vnd.labkit.provenance+json"
 """The type under which a notebook's output carries the data for the report's title."""
@@ -48,7 +48,7 @@ class Provenance:
             "reason": [one.get("weights_reason") for one in made],
             "sha256": [one.get("sha256") for one in made],
             "device": [_joined(one, "device", "precision") for one in made],
-            "settings": [" · ".join(starmap(_setting, one.get("settings", {}).items())) for one in made],
+            "settings": [" · ".join(starmap(setting_told, one.get("settings", {}).items())) for one in made],
             "versions": [", ".join(dict.fromkeys(versions))],
         }
         told = {key: [str(value or "") for value in each] for key, each in values.items()}
@@ -68,10 +68,11 @@ def _joined(facts: dict[str, Any], *keys: str) -> str:
     return " ".join(str(facts[key]) for key in keys if facts.get(key))
 
 
-def _setting(name: str, value: Any) -> str:
-    """A setting as its slider names it, its value as the language writes it."""
-    told = number(value, 6).rstrip("0").rstrip(",.") if isinstance(value, float) else value
-    return f"{texts(language()).get(f'setting.{name}', name)}: {told}"
+def setting_told(name: str, *values: Any) -> str:
+    """A setting as its slider names it, its value as the language writes it; a second value is the usual one."""
+    told = [number(value, 6).rstrip("0").rstrip(",.") if isinstance(value, float) else str(value) for value in values]
+    usual = text("report.usual", usual=told[1]) if told[1:] else ""
+    return f"{texts(language()).get(f'setting.{name}', name)}: {told[0]}{usual}"
 
 
 def provenance(results: Sequence[Segmentation], student: str = "", group: str = "") -> Provenance:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from labkit.classes import LabelSet
 from labkit.figures import overlay_image
 from labkit.io.jpeg import data_address
 from labkit.io.rle import decode_mask
@@ -18,7 +19,7 @@ from labkit.report.consistency import read_image
 from labkit.report.data import classes_of
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
-__all__ = ["wall"]
+__all__ = ["overlaid", "wall"]
 
 _SIDE, _LABELS = 320, 4
 
@@ -40,7 +41,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
             "name": name,
             "ok": bool(ok),
             "found": _found(results[name], data) if name in results else text("figures.nothing"),
-            "image": _overlay(shown[name], results[name], data) if name in shown and name in results else None,
+            "image": _image(shown[name], results[name], data) if name in shown and name in results else None,
             **dict(zip(("which", "mark"), marks.get(name, ("", "")), strict=True)),
         }
         for name, ok in found_on(data, data["wanted"]["target"]).items()
@@ -62,7 +63,8 @@ def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
         found = (label if known else f"{label}: {count}" for label, count in small.most_common(_LABELS))
         return text("checks.small", found=", ".join(found))
     shares = Counter({label: one.mean() if known else one for label, one in large.items()}).most_common(_LABELS)
-    return ", ".join(f"{label}: {percent(n) if known else n}" for label, n in shares) or text("figures.nothing")
+    found = ", ".join(f"{label}: {percent(n) if known else n}" for label, n in shares)
+    return found or text("figures.nothing_helps" if known else "figures.nothing")
 
 
 def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -84,20 +86,33 @@ def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
-def _overlay(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any]) -> str | None:
+def _image(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any]) -> str | None:
     """The photo with its segments over it as a small WebP; None where the item is not one that the kit has made."""
     try:
-        ids = np.asarray(read_image(item["layers"][0]).convert("RGB")).astype(np.int32) @ [1, 256, 65536]
-        pixels = np.array(read_image(item["photo"]).convert("RGB"))
-        segments = [
-            Segment(row["id"], row["label_id"], row["label"], row["score"], ids == row["id"])
-            for row in result["segments"]
-        ]
-        ids[~np.isin(ids, [segment.id for segment in segments])] = 0
-        photo = Photo(str(item.get("name")), pixels)
-        whole = Segmentation(photo, ids, np.ones(ids.shape), segments, classes_of(data))
-        image = Image.fromarray(overlay_image(whole, outline=max(2, max(ids.shape) // 200)))
-    except (IndexError, KeyError, TypeError, ValueError):
+        return data_address(overlaid(read_image(item["photo"]), _SIDE, result, classes_of(data)), "WEBP", quality=75)
+    except (KeyError, TypeError, ValueError):
         return None
-    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    return data_address(image, "WEBP", quality=75)
+
+
+def overlaid(image: Image.Image, side: int, result: dict[str, Any], labels: LabelSet | None) -> Image.Image:
+    """A photo of at most `side` pixels with the segments of its `result` (as in the data) over it, the surest on top.
+
+    Of masks that have no class, as SAM's, the smallest is on top. ValueError for masks that cannot be decoded.
+    """
+    image = image.convert("RGB")
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    pixels = np.array(image)
+    sides = zip(pixels.shape[:2], result["size"], strict=True)
+    nearest = np.ix_(*((np.arange(small) * side + side // 2) // small for small, side in sides))
+    ids, segments = np.zeros(pixels.shape[:2], np.int32), []
+    if labels and any(row["label_id"] >= len(labels) for row in result["segments"]):
+        labels = None
+    for row in sorted(result["segments"], key=lambda row: row["score"] if labels else -row["area"]):
+        mask = decode_mask(row["rle"], tuple(result["size"]))[nearest]
+        ids[mask] = row["id"]
+        segments.append(Segment(row["id"], row["label_id"], row["label"], row["score"], mask))
+    photo = Photo.from_pixels("photo", pixels)
+    outline = max(1, side // 200)
+    return Image.fromarray(
+        overlay_image(Segmentation(photo, ids, np.ones(ids.shape), segments, labels), outline=outline)
+    )

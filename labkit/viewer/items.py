@@ -82,9 +82,10 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     """One result in JSON's types.
 
     `photo` is a JPEG; `layers` are PNGs of segment ids (R + 256 G + 65536 B), the uppermost first: below a pixel of
-    one stand the whole masks that it hides; `confidence` is a PNG of the uppermost layer's, 0 to 200. All three have
-    `size` (`[width, height]`, at most 1024), coordinates belong to `photo_size`. `segments` are largest first, the
-    answers to a prompt best first. `photo=False` leaves the photo out; `quick` writes larger images in less time.
+    one stand the whole masks that it hides; `confidence` is a PNG of the uppermost layer's, 0 to 200. All three
+    have `size` (`[width, height]`, at most 1024), coordinates belong to `photo_size`. `segments` are largest first,
+    the answers to a prompt best first; Mask R-CNN's have a `box` in the photo's pixels. `photo=False` leaves the
+    photo out; `quick` writes larger images in less time.
     """
     height, width = result.ids.shape
     size = shown_size(height, width)
@@ -93,6 +94,7 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
     russian = {segment.id: name for segment, name in named["ru"]}
     prompts, colors = result.made_by.get("prompts"), colors_of(result)
     answers = prompts is not None and len(result.segments) > 1
+    boxed = result.made_by.get("variant") == "mask_rcnn"
     rows = sorted(named["en"], key=lambda row: row[0].id) if answers else named["en"]
 
     def plane(pixels: np.ndarray) -> str:
@@ -122,6 +124,7 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
                 "class_color": result.classes.colors[segment.label_id] if result.classes else colors[segment.id],
                 "share": segment.area / result.ids.size,
                 "score": round(float(segment.score), 4),
+                **({"box": list(segment.box)} if boxed else {}),
             }
             for segment, name in rows
         ],

@@ -135,8 +135,10 @@ def test_refined_results(load, default_photos):
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 600), (300, 200)])
 def test_tiny_narrow_and_empty_photos(load, size):
-    """Any shape of photo; where nothing was found, the CRF finds nothing, and the figure says so."""
+    """Any shape of photo; where nothing was found, the CRF finds nothing, and the figure says so; none is enlarged."""
     found = refine(answers(load("deeplab"), grey(*size, "серое")))
+    usual = min(480, max(192, *size))
+    assert [one[0].made_by["settings"]["working_side"] for one in found] == [usual, usual // 3]
     assert not found[0][0].segments
     for one in found:
         assert one[1].ids.shape == size and (one[0].segments or not one[1].segments)
@@ -220,9 +222,8 @@ def test_sliders_run_the_crf_again(load, bird, outline):
 def test_table_of_a_set(load, bird, refined, outline):
     """Photos that have a reference and their means; where none has, it says so."""
     model, other = load("deeplab"), grey(60, 80, "без эталона")
-    side = model.defaults["working_side"]
     rows = [re.split(r"\s{2,}", line.strip()) for line in crf_table(model, [other, bird]).splitlines()[1:]]
-    assert rows[0] == [f"вход {n}: {key}" for n in (side, side // 3) for key in ("сеть", "с CRF")]
+    assert rows[0] == [f"вход {n}: {key}" for n in ("1", "1/3") for key in ("сеть", "с CRF")]
     expected = [f"{x:.2f}".replace(".", ",") for one in refined for x in boundary_scores(one, outline)]
     assert rows[2:] == [["bird_kingfisher, птица", *expected], ["в среднем", *expected]]
     with use_language("en"):

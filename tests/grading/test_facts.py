@@ -24,11 +24,12 @@ from labkit.grading.facts import (
     word_list,
 )
 from labkit.grading.submissions import read
-from labkit.locale import text, use_language
+from labkit.locale import language, text, texts, use_language
 from labkit.models.official import side_of
 from labkit.report.checks import checks, found_on
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import BLOCK, results_data
+from labkit.report.provenance import setting_told
 from labkit.variants import VARIANTS, find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
@@ -74,7 +75,7 @@ def test_usual_settings(data, load, variant):
     assert unusual(data) == []
     for name, value in model.defaults.items():
         (told,) = unusual({**data, "made_by": {**data["made_by"], "settings": {**model.defaults, name: value / 2}}})
-        assert told == text("facts.unusual", name=name, value=value / 2, usual=value)
+        assert told == setting_told(name, value / 2, value)
 
 
 @pytest.mark.parametrize("release", OFFICIAL.values(), ids=OFFICIAL)
@@ -94,7 +95,8 @@ def test_settings_of_one_result(data, value):
     data["results"][-1]["made_by"] |= {"settings": {"finest": value}}
     data["results"][0]["made_by"] |= {"settings": {"новая": 1}}
     told = unusual(data)
-    assert {one.partition(" ")[0] for one in told} == {"finest", "working_side", "новая"} and max(map(len, told)) < 99
+    labels = {texts(language()).get(f"setting.{name}", name) for name in ("finest", "working_side", "новая")}
+    assert {one.partition(":")[0] for one in told} == labels and max(map(len, told)) < 120
 
 
 NAMED = ["Анна Иванова", "ИВАНОВА  анна", "Иванова Аннa"]

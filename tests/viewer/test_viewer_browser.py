@@ -232,6 +232,20 @@ def test_legend_lights_up(view, instances, herd, by):
     assert all(shows(shown, herd, place, colors[1]) for place in places)
 
 
+def test_boxes(view, instances, herd):
+    """A hovered object has its box on the overlay, and the others none; without outlines there is no box at all."""
+    shown = view(instances)
+    shown.set("opacity", 0)
+    (_, first), (_, second), *_ = rows(herd)
+    for n, segment in enumerate((first, second)):
+        shown.find(".legend li input").nth(n).focus()
+        x0, y0, x1, y1 = segment.box
+        corner, color = (x0, y1 - 1), colors_of(herd)[segment.id]
+        assert not segment.mask[corner[::-1]] and near(at(shown, "overlay", herd, corner), color, 60)
+    shown.set("outline", 0)
+    assert not near(at(shown, "overlay", herd, corner), color, 60)
+
+
 def test_colours_by_class(view, instances, herd):
     """Of two horses the second has a colour of its own, or the class's: as the choice says; legend and panels agree."""
     shown = view(instances)

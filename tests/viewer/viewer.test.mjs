@@ -14,6 +14,7 @@ import {
   showSegments,
   zoomAt,
 } from "../../labkit/viewer/js/pixels.mjs";
+import { Prompts } from "../../labkit/viewer/js/prompts.mjs";
 import { thumbnailed } from "../../labkit/viewer/js/thumbnails.mjs";
 
 /** Numbers in [0, 1) that are the same at every run (mulberry32). */
@@ -281,6 +282,11 @@ test("shares follow the language, with one digit unless another number is asked 
   assert.equal(percent(16, "en", 0), "1,600%");
 });
 
+test("a share that is less than half a per cent is not told as half a per cent", () => {
+  assert.equal(plain(percent(0.00497, "ru", 1, { roundingMode: "floor" })), "0,4 %");
+  assert.equal(plain(percent(0.29, "ru", 1, { roundingMode: "floor" })), "29,0 %");
+});
+
 test("scores have two digits", () => {
   assert.equal(decimal(0.5, "ru"), "0,50");
   assert.equal(decimal(0.987, "en"), "0.99");
@@ -292,6 +298,57 @@ test("values go into a text as they are", () => {
   assert.equal(fill("{value} px, {value}", { value: 0 }), "0 px, 0");
   assert.equal(fill("{a}", { a: "$& {b} <b>", b: 1 }), "$& {b} <b>");
   assert.equal(fill("no {braces here", {}), "no {braces here");
+});
+
+// ---- SAM by hand --------------------------------------------------------------------------------------------------
+
+/** Prompts on a photo of 100x50, with the last that was asked of Python in `asked`. */
+function asking(tool) {
+  const viewer = { refresh() {}, current: { item: { photo_size: [100, 50] } } };
+  const prompts = new Prompts(viewer, (all) => Object.assign(prompts, { asked: all }), {});
+  return Object.assign(prompts, { tool });
+}
+
+test("a point is the object's, the background's with its tool or with Shift", () => {
+  for (const [tool, shift, label] of [
+    ["point", false, 1],
+    ["point", true, 0],
+    ["background", false, 0],
+  ]) {
+    const prompts = asking(tool);
+    prompts.addPoint([1, 2], shift);
+    assert.deepEqual(prompts.asked, { points: [[1, 2]], point_labels: [label], box: null, polygon: null });
+  }
+});
+
+test("a box ends where it was led last; a contour that ends where it began is one", () => {
+  const draw = (tool, places) => {
+    const prompts = asking(tool);
+    for (const place of places) prompts.extend(place);
+    prompts.finish();
+    return prompts.asked;
+  };
+  const around = [
+    [10, 10],
+    [40, 10],
+    [40, 30],
+    [10, 10],
+  ];
+  assert.deepEqual(draw("contour", around).polygon, around);
+  assert.equal(draw("box", around), undefined);
+  assert.deepEqual(draw("box", around.slice(0, 3)).box, [10, 10, 41, 31]);
+});
+
+test("keys draw a box from Enter to Enter; Escape's drop forgets it", () => {
+  const prompts = asking("box");
+  prompts.moveCursor(-0.1, -0.1);
+  prompts.enter();
+  prompts.moveCursor(0.3, 0.2);
+  prompts.drop();
+  prompts.enter();
+  prompts.moveCursor(-0.2, 0.2);
+  prompts.enter();
+  assert.deepEqual(prompts.asked.box, [50, 30, 71, 41]);
 });
 
 // ---- Several models on one photo ----------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ export class Curtain {
 
   /** Draws both sides and the border; `place` puts the view into the context, `pixel` is one of the screen. */
   draw(context, place, pixel) {
-    const { split, opacity } = this.viewer.settings;
+    const { split } = this.viewer.settings;
     const { width, height } = context.canvas;
     const border = Math.round(width * split);
     const drawSide = (side, from, to) => {
@@ -76,7 +76,7 @@ export class Curtain {
       context.rect(from, 0, to - from, height);
       context.clip();
       place();
-      picture.draw(context, kind, opacity);
+      picture.draw(context, kind, this.viewer);
       context.restore();
     };
     drawSide("left", 0, border);

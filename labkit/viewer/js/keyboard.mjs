@@ -32,16 +32,14 @@ function pressKey(viewer, { key, shiftKey }, target) {
   if (key in ZOOMS) viewer.zoom(ZOOMS[key]);
   else if (!prompts.ask) return false;
   else if (key === "Backspace") prompts.undo();
-  else if (key === "Enter" && prompts.cursor && target.dataset.panel)
-    prompts.add({ point: prompts.cursor, label: shiftKey ? 0 : 1 });
+  else if (key === "Escape" && prompts.draft) prompts.drop();
+  else if (key === "Enter" && prompts.cursor && target.dataset.panel) prompts.enter(shiftKey);
   else return false;
   return true;
 }
 
-/** The focus stays inside when a photo is changed by keyboard: on the new canvas or thumbnail, or the first panel. */
+/** The focus stays inside when a photo is changed by keyboard: on the new thumbnail, or the first panel. */
 function keepFocus(shadow, target) {
-  const { panel } = target.dataset;
-  if (panel) shadow.querySelector(`canvas[data-panel=${panel}]`)?.focus();
-  else if (target.matches(".thumb")) shadow.querySelector("[aria-current=true]").focus();
-  else if (!target.isConnected) shadow.querySelector("canvas").focus();
+  if (target.matches(".thumb")) shadow.querySelector("[aria-current=true]").focus();
+  else if (!shadow.activeElement) shadow.querySelector("canvas").focus();
 }

@@ -60,7 +60,7 @@ export class Legend {
   update() {
     const { current, language, settings } = this.viewer;
     for (const { n, segment, share, swatch, row } of this.rows) {
-      share.textContent = percent(current.share(n), language);
+      share.textContent = percent(current.share(n), language, 1, { roundingMode: "floor" }); // 0,5 % is 0,5 % or more
       swatch.style.backgroundColor = colorOf(segment, settings.color_by);
       row.classList.toggle("gone", current.counts[n + 1] === 0);
     }

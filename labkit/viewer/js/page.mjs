@@ -40,8 +40,8 @@ export function followTheme(host) {
 export const digits = (count) => ({ minimumFractionDigits: count, maximumFractionDigits: count });
 
 /** A share in [0, 1] in words of the language: "12,3 %". */
-export const percent = (share, language, count = 1) =>
-  share.toLocaleString(language, { style: "percent", ...digits(count) });
+export const percent = (share, language, count = 1, how = {}) =>
+  share.toLocaleString(language, { style: "percent", ...digits(count), ...how });
 
 /** A score in [0, 1] with two digits. */
 export const decimal = (value, language) => value.toLocaleString(language, digits(2));

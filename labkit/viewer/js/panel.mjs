@@ -16,7 +16,7 @@ export class Panel {
     const { name, size, segments } = current.item;
     const about = segments.map(viewer.nameOf).join(", ") || say("nothing");
     Object.assign(this, { viewer, kind, asks: Boolean(prompts.ask && kind === "overlay") });
-    const label = `${say(kind)}: ${name}. ${kind === "photo" ? "" : about}`;
+    const label = `${say(kind)}: ${name}${kind === "photo" ? "" : `. ${about}`}`;
     this.canvas = make("canvas", { role: "img", tabindex: "0", "data-panel": kind, "aria-label": label });
     this.canvas.style.aspectRatio = `${size[0]} / ${size[1]}`;
     this.canvas.classList.toggle("asks", this.asks);
@@ -28,7 +28,7 @@ export class Panel {
 
   draw() {
     const { canvas, kind, viewer } = this;
-    const { current, curtain, prompts, settings, view } = viewer;
+    const { current, curtain, prompts, view } = viewer;
     const [width, height] = current.item.size;
     const pixel = window.devicePixelRatio || 1;
     const shown = canvas.clientWidth || width;
@@ -43,7 +43,7 @@ export class Panel {
     context.imageSmoothingEnabled = scale < 3;
     if (kind === "curtain") curtain.draw(context, place, pixel);
     place();
-    if (kind !== "curtain") current.draw(context, kind, settings.opacity);
+    if (kind !== "curtain") current.draw(context, kind, viewer);
     if (kind === "curtain" || kind === "overlay") prompts.draw(context, pixel / scale);
   }
 
@@ -98,7 +98,7 @@ export class Panel {
     canvas.setPointerCapture(event.pointerId);
     this.start = { event, view, place: this.onPhoto(event) };
     prompts.draft = null;
-    if (this.asks && prompts.tool !== "point" && event.button === 0) prompts.extend(this.start.place);
+    if (this.asks && !prompts.points && event.button === 0) prompts.extend(this.start.place);
     else if (kind === "curtain" && view.zoom === 1) curtain.move(this.shareOf(event));
   }
 
@@ -130,8 +130,8 @@ export class Panel {
     this.start = null;
     if (!start) return;
     if (prompts.draft) prompts.finish();
-    else if (asks && prompts.tool === "point" && event.type === "pointerup" && gap(event, start.event) < NEAR)
-      prompts.add({ point: start.place, label: start.event.button === 2 || start.event.shiftKey ? 0 : 1 });
+    else if (asks && prompts.points && event.type === "pointerup" && gap(event, start.event) < NEAR)
+      prompts.addPoint(start.place, start.event.button === 2 || start.event.shiftKey);
   }
 
   pointerleave() {

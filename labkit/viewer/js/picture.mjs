@@ -1,8 +1,11 @@
 // One result, decoded: what is asked of it is painted into two canvases, the segments and their outlines.
 
+import { decimal } from "./page.mjs";
 import { clamp, colorNumber, lift, outline, readIds, readLevels, showSegments } from "./pixels.mjs";
 
 const LEVELS = 200; // of confidence: two to a step of the threshold, so that it cuts exactly where it says
+const LEAST = 0.005; // of the photo: a smaller object has no box, as in the figures
+const LINE = 16; // pixels of the screen that words on the photo take
 
 /** The items, each with its photo: one that an item before has carried travels as that item's number. */
 export function withPhotos(items) {
@@ -12,6 +15,12 @@ export function withPhotos(items) {
 export const samePhoto = (a, b) => a.name === b.name && String(a.size) === String(b.size);
 
 export const colorOf = (segment, by) => (by === "class" ? segment.class_color : segment.color);
+
+/** Whether white is read on `#rrggbb`. */
+const isDark = (color) => {
+  const [red, green, blue] = [1, 3, 5].map((n) => Number.parseInt(color.slice(n, n + 2), 16));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue < 128;
+};
 
 async function decode(address) {
   const image = new Image();
@@ -117,13 +126,42 @@ export class Picture {
   }
 
   /** Draws the photo, the mask or the overlay into the context, whose transform is the view. */
-  draw(context, kind, opacity) {
+  draw(context, kind, viewer) {
+    const { opacity, outline } = viewer.settings;
     context.fillStyle = "#000";
     if (kind === "mask") context.fillRect(0, 0, ...this.item.size);
     else context.drawImage(this.photo, 0, 0, ...this.item.size);
     if (kind === "overlay") context.globalAlpha = opacity;
     if (kind !== "photo") context.drawImage(this.mask.canvas, 0, 0);
     context.globalAlpha = 1;
-    if (kind === "overlay") context.drawImage(this.edge.canvas, 0, 0);
+    if (kind !== "overlay") return;
+    context.drawImage(this.edge.canvas, 0, 0);
+    if (outline) this.drawBoxes(context, viewer);
+  }
+
+  /** Draws the box of each object that has one and is seen, and above it, or below others' words, what and how sure. */
+  drawBoxes(context, { language, lit, nameOf, settings }) {
+    const { photo_size, segments, size } = this.item;
+    const unit = (window.devicePixelRatio || 1) / context.getTransform().a;
+    const line = LINE * unit;
+    const taken = [];
+    for (const [n, segment] of segments.entries()) {
+      const isSeen = this.counts?.[n + 1] && (lit === null || lit === segment.id);
+      if (!segment.box || segment.share < LEAST || !isSeen) continue;
+      const [x0, y0, x1, y1] = segment.box.map((side) => (side * size[0]) / photo_size[0]);
+      const color = colorOf(segment, settings.color_by);
+      Object.assign(context, { fillStyle: color, strokeStyle: color, lineWidth: 2 * unit });
+      Object.assign(context, { font: `${0.75 * line}px sans-serif`, textBaseline: "middle" });
+      context.strokeRect(x0, y0, x1 - x0, y1 - y0);
+      const told = `${nameOf(segment)} ${decimal(segment.score, language)}`;
+      const width = context.measureText(told).width + line / 2;
+      const x = clamp(x0, 0, Math.max(0, size[0] - width));
+      let y = Math.max(0, y0 - line);
+      while (taken.some(([left, right, top]) => x < right && left < x + width && Math.abs(y - top) < line)) y += line;
+      taken.push([x, x + width, y]);
+      context.fillRect(x, y, width, line);
+      context.fillStyle = isDark(color) ? "#fff" : "#000";
+      context.fillText(told, x + line / 4, y + line / 2);
+    }
   }
 }

@@ -41,6 +41,15 @@ export class Prompts {
     this.change([...this.steps, step]);
   }
 
+  /** Whether the tool sets points, and does not draw an area. */
+  get points() {
+    return this.tool === "point" || this.tool === "background";
+  }
+
+  addPoint(point, background) {
+    this.add({ point, label: background || this.tool === "background" ? 0 : 1 });
+  }
+
   undo() {
     if (this.steps.length) this.change(this.steps.slice(0, -1));
   }
@@ -52,16 +61,29 @@ export class Prompts {
   /** Begins a box or a contour at this place, or leads it there. */
   extend(place) {
     this.draft ??= { tool: this.tool, places: [] };
+    if (this.draft.tool === "box") this.draft.places.splice(1);
     this.draft.places.push(place);
     this.viewer.refresh();
   }
 
-  finish() {
-    const { draft, viewer } = this;
-    const [x0, y0, x1, y1] = boxOf(draft.places);
+  /** Forgets what is being drawn. */
+  drop() {
     this.draft = null;
-    if (x1 - x0 < 3 || y1 - y0 < 3) viewer.refresh();
-    else this.add(areaOf(draft));
+    this.viewer.refresh();
+  }
+
+  finish() {
+    const { draft } = this;
+    const [x0, y0, x1, y1] = boxOf(draft.places);
+    this.drop();
+    if (x1 - x0 >= 3 && y1 - y0 >= 3) this.add(areaOf(draft));
+  }
+
+  /** A point at the cursor; the first end of a box or a contour, which then follows the cursor, or its last one. */
+  enter(background) {
+    if (this.points) this.addPoint(this.cursor, background);
+    else if (this.draft) this.finish();
+    else this.extend(this.cursor);
   }
 
   /** Moves the cursor by shares of the photo's width and height. */
@@ -69,6 +91,7 @@ export class Prompts {
     const { photo_size } = this.viewer.current.item;
     const move = (side, n) => clamp(Math.round((this.cursor?.[n] ?? side / 2) + by[n] * side), 0, side - 1);
     this.cursor = photo_size.map(move);
+    if (this.draft) this.extend(this.cursor);
     this.viewer.refresh();
   }
 
@@ -88,12 +111,13 @@ export class Prompts {
       this.writeTools();
       bar.querySelector(`[data-tool=${tool}]`).focus();
     };
-    const buttons = ["point", "box", "contour"].map((tool) => {
+    const buttons = ["point", "background", "box", "contour"].map((tool) => {
       const pressed = { "aria-pressed": String(this.tool === tool), "data-tool": tool };
       return button(say(`tool_${tool}`), () => choose(tool), { ...pressed, title: say(`hint_${tool}`) });
     });
+    const hint = `${say(`hint_${this.tool}`)}. ${say(this.points ? "keys_point" : "keys_area")}`;
     const others = ["undo", "clear"].map((name) => button(say(name), () => this[name](), { name }));
-    bar.replaceChildren(...buttons, span("gap"), ...others, span("hint", say(`hint_${this.tool}`)));
+    bar.replaceChildren(...buttons, span("gap"), ...others, span("hint", hint));
   }
 
   /** Draws all into the context, whose transform is the view; `pixel` is the length of one of the screen. */
@@ -114,10 +138,10 @@ export class Prompts {
   }
 }
 
-/** The box around the first place and the last one. */
+/** The box around all these places. */
 function boxOf(places) {
-  const [[x0, y0], [x1, y1]] = [places[0], places.at(-1)];
-  return [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1) + 1, Math.max(y0, y1) + 1];
+  const [xs, ys] = [0, 1].map((n) => places.map((place) => place[n]));
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys) + 1];
 }
 
 const areaOf = ({ tool, places }) => (tool === "box" ? { box: boxOf(places) } : { polygon: places });

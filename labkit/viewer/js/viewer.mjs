@@ -164,8 +164,10 @@ export class Viewer {
     this.refresh(true);
   }
 
+  /** The panels anew; the one that had the focus has it again, or the next key would go to the notebook. */
   writePanels() {
-    const { current, curtain, prompts, settings, stage } = this;
+    const { current, curtain, prompts, settings, shadow, stage } = this;
+    const held = shadow.activeElement?.dataset.panel;
     const [width, height] = current.item.size;
     const side = prompts.ask ? ["photo", "overlay"] : ["photo", "mask", "overlay"];
     this.panels = (settings.mode === "side" ? side : ["curtain"]).map((kind) => new Panel(this, kind));
@@ -173,6 +175,7 @@ export class Viewer {
     stage.className = `stage ${settings.mode}`;
     stage.style.setProperty("--ratio", width / height);
     if (settings.mode === "curtain") stage.append(curtain.controls());
+    if (held) stage.querySelector(`[data-panel=${held}]`)?.focus({ preventScroll: true });
   }
 
   /** Draws in the next frame; `anew` where the segments themselves change, not only how they lie on the photo. */
