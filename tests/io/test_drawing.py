@@ -1,12 +1,17 @@
 """Figures that a cell shows by itself, panels whose words are not cut, and tables that line up."""
 
+import base64
+import io
+import re
+
+import numpy as np
 import pytest
 from IPython.display import display
 from IPython.utils.capture import capture_output
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from labkit.io.drawing import Drawings, note, panels, plain_table
+from labkit.io.drawing import Drawing, Drawings, note, panels, plain_table, svg
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,39 @@ def test_a_cell_that_ends_in_drawings_shows_them(shell):
         display(Drawings())
     assert empty.stdout == "Показывать нечего: нет ни одного результата.\n"
     assert ["Первая" in data["image/svg+xml"] for data in drawn] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        [{}],
+        [{}, {}],
+        [{"origin": "lower"}],
+        [{"alpha": 0.5}],
+        [{"interpolation": "nearest"}],
+        [{"cmap": "gray"}],
+    ],
+    ids=str,
+)
+def test_images_of_a_figure_are_those_that_were_given(shown):
+    """Whatever stands in for them while it is written; and the figure keeps them."""
+    rng, drawn = np.random.default_rng(0), Drawing(figsize=(2, 2))
+    ax = drawn.add_axes((0, 0, 1, 1))
+    for settings in shown:
+        noise = rng.integers(0, 256, (8, 8) if "cmap" in settings else (8, 8, 3), dtype=np.uint8)
+        pixels = noise.repeat(24, 0).repeat(24, 1)
+        ax.imshow(pixels, **{"interpolation": "none", **settings})
+    written = svg(drawn)
+    found = re.findall(r"data:image/(png|webp);base64,([^\"]+)", written)
+    kind, packed = found[-1]
+    image = Image.open(io.BytesIO(base64.b64decode(packed)))
+    assert (
+        len(found) == len(shown)
+        and image.convert("RGB").resize((8, 8), Image.Resampling.BOX).getextrema() != ((0, 0),) * 3
+    )
+    assert np.array_equal(ax.images[-1].get_array(), pixels) and svg(drawn) == written
+    if shown[-1] == {}:
+        assert kind == "webp" and np.abs(np.array(image, int) - pixels).mean() < 12
 
 
 def test_plain_table():
