@@ -190,8 +190,9 @@ def _drop_masks(photos: PhotoSet) -> None:
 def _has_few_colors(pixels: np.ndarray) -> bool:
     """Whether eight colours, or what a JPEG makes of them, are nearly all: a drawing, a mask."""
     step = max(1, max(pixels.shape[:2]) // 200)
-    coarse = (pixels[::step, ::step].astype(np.int32) >> 5) @ np.array([64, 8, 1])
-    return bool(np.sort(np.bincount(coarse.ravel(), minlength=512))[-8:].sum() >= 0.98 * coarse.size)
+    colors = (pixels[::step, ::step].astype(np.int32) >> 2) @ np.array([1 << 12, 1 << 6, 1])
+    _, counts = np.unique(colors, return_counts=True)
+    return bool(np.sort(counts)[-8:].sum() >= 0.95 * colors.size)
 
 
 def _own_or_kit(quiet: bool) -> Path:

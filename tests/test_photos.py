@@ -324,8 +324,9 @@ def test_masks_that_only_look_so(tmp_path, root, name):
     mask.save(tmp_path / name)
     mask.save(tmp_path / "drawing.png")
     mask.resize((300, 300)).save(tmp_path / "x 2.png")
+    Image.open(tmp_path / "x.jpg").convert("L").save(tmp_path / "x grey.jpg")
     photos = load_photos(tmp_path, quiet=True)
-    assert sorted(photo.name for photo in photos) == ["drawing", "x", "x 2"]
+    assert sorted(photo.name for photo in photos) == ["drawing", "x", "x 2", "x grey"]
     ((shown, reason, _),) = photos.skipped
     assert shown == Path(name).name and "маску фото x" in reason
     assert len(load_photos(tmp_path / name, quiet=True)) == 1

@@ -140,8 +140,10 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, bool]) -> None:
 def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:
     """What a photo has files of its own for in a folder."""
     own_stem, whole = stem(photo).casefold(), nfc(photo.path.name if photo.path else photo.name).casefold()
-    stems = {own_stem, whole, bare(own_stem)}
-    by_name = {nfc(path.name).casefold(): path for path in files}
+    taken = {nfc(path.stem).casefold() for path in (beside(photo.path.parent) if photo.path else [])}
+    stems = {own_stem, whole, *({bare(own_stem)} - taken)}
+    exact_last = sorted(files, key=lambda path: nfc(path.name).startswith(stem(photo)))  # where x and X are two photos
+    by_name = {nfc(path.name).casefold(): path for path in exact_last}
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
     if own is not None and not _is_note(own) and has_list(parsed(own), "shapes"):
         return read_labelme(own, photo, classes)

@@ -3,7 +3,6 @@
 By the kind of model: IoU of each class; mask AP for Mask R-CNN; IoU of prompted masks for SAM.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ from labkit.classes import IGNORE, VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.evaluation.metrics import class_scores, confusion, innermost, iou, mask_ap, overall_scores
 from labkit.io.errors import LabkitError
-from labkit.io.files import some
 from labkit.io.progress import track
 from labkit.locale import text
 from labkit.models import Model
@@ -158,10 +156,7 @@ def objects_of(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]
     for name in track(data.names, text("model.progress")):
         numbers, label_ids = data.instance_numbers(name), {i.number: i.label_id for i in instances if i.name == name}
         segments = [Segment(n, label_id, VOC.names[label_id], 1.0, numbers == n) for n, label_id in label_ids.items()]
-        if lost := [s.id for s in segments if not s.mask.any()]:
-            path, missing = data.root / "instances" / name, some(list(map(str, lost)))
-            print(text("dataset.lost", path=path, numbers=missing), file=sys.stderr)
-        yield _photo(data, name), numbers, [s for s in segments if s.id not in lost]
+        yield _photo(data, name), numbers, [s for s in segments if s.mask.any()]
 
 
 def _photo(data: Dataset, name: str) -> Photo:

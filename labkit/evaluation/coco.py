@@ -81,12 +81,15 @@ def _is_crowd(row: dict[str, Any]) -> bool:
 
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows whose name has the photo's stem, also in other letters or as a tool changed it: the closest."""
-    own_stem, name = stem(photo), nfc(photo.path.name) if photo.path is not None else ""
+    own_stem, folders = stem(photo), tuple(map(nfc, photo.path.parts)) if photo.path is not None else ("",)
+    name = folders[-1]
     for read in (str, unquote):
         files = [PureWindowsPath(nfc(read(row["file_name"]))) for row in rows]  # it knows both slashes
         for key in (str, str.casefold, renamed):
             if same := [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]:
-                return [rows[n] for n in same if files[n].name == name] or [rows[n] for n in same]
+                exact = [n for n in same if files[n].name == name]
+                tail = [n for n in exact if files[n].parts == folders[-len(files[n].parts) :]]
+                return [rows[n] for n in tail if len(tail) == 1] or [rows[n] for n in exact or same]
     return []
 
 

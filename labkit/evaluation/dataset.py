@@ -14,8 +14,10 @@ Photos and masks are upright, as everywhere in the kit. Text files may come from
 import csv
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, TypeVar
 
@@ -116,10 +118,23 @@ class Dataset:
         return labels
 
     def instance_numbers(self, name: str) -> np.ndarray:
-        """The instance number of each pixel, `HxW` uint8, 0 where there is none, 255 where nobody labelled."""
+        """The instance number of each pixel, `HxW` uint8, 0 where there is none, 255 where nobody labelled.
+
+        Numbers that `instances.csv` has and the mask has not are said.
+        """
         numbers = self._mask("instances", name)
+        if lost := sorted(self._numbers.get(name, set()) - set(np.unique(numbers).tolist())):
+            self._say("dataset.lost", path=self.root / "instances" / name, numbers=some(list(map(str, lost))))
         if name in self.partial:
             numbers[(numbers == 0) & (self.semantic(name) == IGNORE)] = IGNORE
+        return numbers
+
+    @cached_property
+    def _numbers(self) -> dict[str, set[int]]:
+        """Those that `instances.csv` has of each photo."""
+        numbers: dict[str, set[int]] = defaultdict(set)
+        for instance in self.instances():
+            numbers[instance.name].add(instance.number)
         return numbers
 
     def _mask(self, folder: str, name: str) -> np.ndarray:
@@ -135,14 +150,14 @@ class Dataset:
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
         unseen = orientation in (2, 3, 4) or (orientation != 1 and size == size[::-1])
         if unseen and not is_oriented:
-            self._say("dataset.mirrored", path=path)
+            self._say("dataset.mirrored", path=path.parent)
         return mask.astype(np.uint8)
 
     def _say(self, key: str, **values: object) -> None:
         """What a person should know and costs nothing, once."""
-        if key not in self._said:
-            self._said.add(key)
-            print(text(key, **values), file=sys.stderr)
+        if (said := text(key, **values)) not in self._said:
+            self._said.add(said)
+            print(said, file=sys.stderr)
 
     def _layout(self, name: str) -> tuple[tuple[int, int], int]:
         if name not in self._layouts:

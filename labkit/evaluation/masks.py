@@ -122,7 +122,8 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
     key: dict[tuple[int, ...], int] = {}
     for path in (file for up in entries.path.parents[:3] for file in beside(up)):
         pattern = KEYS.get(path.name.lower())
-        for number, line in enumerate(decoded(content(path)).splitlines() if pattern else ()):
+        lines = decoded(content(path)).splitlines() if pattern else []
+        for number, line in enumerate(lines, start=-1 if lines and lines[0].strip() == "__ignore__" else 0):
             if row := re.match(pattern or "", line):
                 value = tuple(map(int, re.findall(r"\d+", row["value"]))) or (number,)
                 key[value] = IGNORE

@@ -29,16 +29,17 @@ _NO_LABELS = re.compile(r"segmentationobject|instance|visuali[sz]|human", re.IGN
 _LABEL_STUDIO = re.compile(r"project-\d+-at-.*", re.IGNORECASE)
 
 _MASK = re.compile(
-    r"[^/]+\.mask\.\w+|[^/]+___(?:fuse|save)\.png|[^/]+\.(?:ids|classes)\.png|task-\d+-annotation-[^/]*-tag-[^/]*",
+    r"[^/]+\.mask\.\w+|[^/]+_gt(?:fine|coarse)_\w+\.png|[^/]+___(?:fuse|save)\.png|[^/]+\.(?:ids|classes)\.png"
+    r"|task-\d+-annotation-[^/]*-tag-[^/]*",
     re.IGNORECASE,
 )
-"""By its name alone: a mask beside a photo, what Segmentation.save and Label Studio write."""
+"""By its name alone: a mask beside a photo, what Segmentation.save and other tools write."""
 
 _CONVERTED = re.compile(r"(.+)_json/(?:img|label|label_viz)\.png", re.IGNORECASE | re.DOTALL)
 """What labelme's converter writes: a folder a photo."""
 
 KEYS = {
-    "labelmap.txt": r"(?P<label>[^#:]+):(?P<value>\d+,\d+,\d+)",
+    "labelmap.txt": r"(?P<label>[^#:]+):\s*(?P<value>\d+\s*,\s*\d+\s*,\s*\d+)",
     "label_colors.txt": r"(?P<value>\d+\s+\d+\s+\d+)\s+(?P<label>\S.*)",
     "_classes.csv": r'[\s"]*(?P<value>\d+)[\s"]*[,;\t][\s"]*(?P<label>[^,;\t"]+)',
     **dict.fromkeys(("class_names.txt", "label_names.txt"), r"(?P<value>)(?P<label>.*\S)"),

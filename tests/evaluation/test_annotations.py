@@ -256,6 +256,17 @@ def test_the_kits_photos_have_theirs(default_photos, root):
     assert find_ground_truth(replace(photo, path=root / "cat_kitten.jpg")) is None
 
 
+@pytest.mark.parametrize("photos, mask, whose", [("x X", "X_mask.png", "X"), ("image_1 1", "mask_1.png", "1")])
+def test_photos_of_nearly_one_name(tmp_path, photos, mask, whose):
+    """Each has what is its own."""
+    for name in photos.split():
+        (tmp_path / f"{name}.jpg").touch()
+    Image.fromarray((~CAT).astype(np.uint8) * 12).save(tmp_path / "x_mask.png")
+    GREY[8].save(tmp_path / mask)
+    truths = {name: find_ground_truth(blank(name, path=tmp_path / f"{name}.jpg")) for name in photos.split()}
+    assert [name for name, one in truths.items() if one and one.segments[0].label == "cat"] == [whose]
+
+
 @pytest.mark.parametrize("first, noted", [("nothing", ""), ("dog", "b.json"), ("cut", "a.json")])
 def test_several_coco_files(tmp_path, first, noted):
     """An empty one hides no other; one that is broken, and one of which nothing was taken, is named."""

@@ -69,6 +69,13 @@ def test_coco_finds_its_photo(tmp_path):
         read_coco(twice, blank(path=tmp_path / "x.jpg"))
 
 
+@pytest.mark.parametrize("folder, areas", [("a", [2000]), ("b", [])])
+def test_photos_of_one_name_in_two_folders(tmp_path, folder, areas):
+    """The folders before the names tell them apart."""
+    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=["a/x.jpg", "b\\x.jpg"])
+    assert [s.area for s in read_coco(path, blank(path=tmp_path / folder / "x.jpg")).segments] == areas
+
+
 def test_coco_says_which_classes_are_valid(tmp_path):
     """Only the categories that this photo uses must be known; the label set decides which are."""
     mask = runs_of(block(0, 0, 50, 80))

@@ -137,6 +137,17 @@ def test_rows_of_photos_that_are_not_there(tiny_dataset, capsys):
     assert capsys.readouterr().err.count("instances.csv: строк о фото, которых нет в images/: 1") == 1
 
 
+def test_numbers_that_are_in_no_mask(tiny_dataset, capsys):
+    """Whoever reads the mask, also to train on it, is told once."""
+    table = tiny_dataset / "instances.csv"
+    row = next(line for line in table.read_text().splitlines() if line.startswith("officer,"))
+    table.write_text(table.read_text() + row.replace("officer,1,", "officer,77,") + "\n")
+    data = Dataset(tiny_dataset, "val")
+    for name in (*data.names, *data.names):
+        data.instance_numbers(name)
+    assert capsys.readouterr().err.count("officer.png нет объектов с номерами 77") == 1
+
+
 @pytest.mark.parametrize("orientation", [3, 6])
 def test_turned_photos(tiny_dataset, capsys, orientation):
     """They are upright as everywhere; a mask of the file on its side is named so, and where the size does not tell."""

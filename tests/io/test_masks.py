@@ -60,6 +60,13 @@ def test_a_mask_folder_without_photos_of_these_names(tmp_path):
     assert "label" in seen(made(tmp_path, "label/x_pseudo.png"))[1]["label/x_pseudo.png"]
 
 
+@pytest.mark.parametrize("end", ["labelIds", "labelTrainIds", "instanceIds", "color"])
+def test_masks_of_cityscapes(tmp_path, end):
+    """They are no photos, also without theirs."""
+    made(tmp_path, "a_0_1_leftImg8bit.png", f"b_0_1_gtFine_{end}.png", f"gtCoarse/a/b_0_2_gtCoarse_{end}.png")
+    assert seen(tmp_path) == (["a_0_1_leftImg8bit.png"], {})
+
+
 def test_mask_by_its_own_path(tmp_path):
     """Refused as a mask where its photo lies beside it."""
     made(tmp_path, "x.jpg", "x_mask.png", "y_mask.png")
