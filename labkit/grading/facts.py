@@ -67,6 +67,9 @@ _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 _OF_ALL = ("variant", "weights", "sha256", "classes")
 """Fields of `made_by` in which all results of a report are one."""
 
+_LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
+"""A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
+
 _OF_OBJECTS = {
     "score_threshold": 0.5,
     "nms_threshold": 0.5,
@@ -74,9 +77,6 @@ _OF_OBJECTS = {
     "mask_threshold": 0.5,
     "max_detections": 100,
 }
-_LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
-"""A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
-
 _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "deeplab": ({"working_side": 480}, {"working_side": 520}),
     "unet": ({"working_side": 480}, {"working_side": 512}),
