@@ -21,7 +21,7 @@ from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.io.files import some
 from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
-from labkit.report.provenance import Provenance, setting_told
+from labkit.report.provenance import setting_told
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
@@ -68,6 +68,9 @@ _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 _OF_ALL = ("variant", "weights", "sha256", "classes")
 """Fields of `made_by` in which all results of a report are one."""
 
+_LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
+"""A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
+
 _OF_OBJECTS = {
     "score_threshold": 0.5,
     "nms_threshold": 0.5,
@@ -75,9 +78,6 @@ _OF_OBJECTS = {
     "mask_threshold": 0.5,
     "max_detections": 100,
 }
-_LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
-"""A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
-
 _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "deeplab": ({"working_side": 480}, {"working_side": 520}),
     "unet": ({"working_side": 480}, {"working_side": 512}),
@@ -277,20 +277,16 @@ def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str
 
 
 def other_facts(data: dict[str, Any], page: str) -> dict[str, str]:
-    """What tables of a page say of student, group, weights and settings otherwise than the data, a sentence each."""
+    """What tables of a page say of student, group and weights otherwise than the data, a sentence each."""
+    said = {**data, "weights": data["made_by"].get("weights", "")}
     told = {}
-    for title, said in (pair for one in in_each_language(_provenance, data).values() for pair in one.items()):
-        key, value = said
-        for cell in set(re.findall(rf"<th[^<>]*>{re.escape(title)}</th>\s*<td[^<>]*>([^<]*)<", page)):
+    for key in ("student", "group", "weights"):
+        titles = "|".join(map(re.escape, in_each_language(text, f"report.{key}").values()))
+        for cell in set(re.findall(rf"<th[^<>]*>(?:{titles})</th>\s*<td[^<>]*>([^<]*)<", page)):
             shown = html.unescape(cell).strip(" —")
-            if sorted(word_list(shown)) != sorted(word_list(value)):
-                told[key] = text("facts.other", title=text(f"report.{key}"), shown=shown[:200], said=value[:200])
+            if sorted(word_list(shown)) != sorted(word_list(said[key])):
+                told[key] = text("facts.other", title=text(f"report.{key}"), shown=shown[:200], said=said[key][:200])
     return told
-
-
-def _provenance(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Key and value of each line of a report's table, by its title."""
-    return {text(f"report.{key}"): (key, values[0]) for key, values in Provenance(data).values().items()}
 
 
 def _sentences(absent: dict[str, list[str]]) -> list[str]:

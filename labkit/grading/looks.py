@@ -84,9 +84,13 @@ def alike(looks: Sequence[str | None], owners: Sequence[Hashable]) -> set[tuple[
         for other in best.argsort()[::-1][:_CLOSE]:
             if best[other] < _COARSE:
                 break
+            pair = min(place, places[other]), max(place, places[other])
+            if pair in pairs or looks[place] == looks[places[other]]:
+                pairs.add(pair)
+                continue
             window, turn = np.unravel_index(scores[:, other].argmax(), (len(_WINDOWS), 8))
             if _agree(looks[place], looks[places[other]], int(window), int(turn)) >= _FINE:
-                pairs.add((min(place, places[other]), max(place, places[other])))
+                pairs.add(pair)
     return pairs
 
 

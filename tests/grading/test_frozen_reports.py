@@ -2,6 +2,7 @@
 
 import pytest
 
+from labkit.grading.facts import other_facts
 from labkit.grading.reproduce import own_iou
 from labkit.grading.submissions import read
 from labkit.locale import text
@@ -23,6 +24,7 @@ def frozen(request, root):
 def test_is_read_whole(frozen):
     """Its seals hold, its page agrees with its data, and each photo is in it."""
     assert frozen.edited == () and disagreements(frozen.data, frozen.items, frozen.page) == []
+    assert disagreements(frozen.data, frozen.items, frozen.prose) == [] and other_facts(frozen.data, frozen.page) == {}
     assert frozen.data["student"] == "Иванова Анна" and tuple(frozen.jpegs) == PHOTOS
     assert [result["photo"] for result in frozen.data["results"]] == list(PHOTOS)
 

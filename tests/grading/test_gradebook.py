@@ -514,6 +514,8 @@ def test_prints_what_is_written(opened):
     assert not opened.locator(".bar").first.is_visible() and not opened.locator("textarea").first.is_visible()
     comment = opened.locator("td.comment").first.evaluate("(cell) => getComputedStyle(cell, '::after').content")
     assert comment.count("слово") == 170
+    heads = "(all) => all.map((one) => getComputedStyle(one).display)"  # of a button each page but the first has none
+    assert set(opened.locator("thead button").evaluate_all(heads)) == {"contents"}
     whole = "(all) => all.every((one) => one.scrollWidth <= one.clientWidth + 1)"
     assert opened.locator(".source, .model, td.date span").evaluate_all(whole)
     assert opened.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

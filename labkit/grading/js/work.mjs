@@ -48,10 +48,8 @@ const imageOf = ({ thumbnail, name }) => make("img", { src: thumbnail, alt: "", 
 /** The first photos, small. */
 export function stripOf({ photos }) {
   const shown = photos.filter(({ thumbnail }) => thumbnail).slice(0, 10);
-  return [
-    photos.length > 0 && span("count", String(photos.length)),
-    make("div", { class: "strip" }, shown.map(imageOf)),
-  ];
+  if (photos.length === 0) return null;
+  return [span("count", String(photos.length)), make("div", { class: "strip" }, shown.map(imageOf))];
 }
 
 /** An IoU, marked where it is low. */
