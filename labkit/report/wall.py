@@ -104,15 +104,15 @@ def overlaid(image: Image.Image, side: int, result: dict[str, Any], labels: Labe
     pixels = np.array(image)
     sides = zip(pixels.shape[:2], result["size"], strict=True)
     nearest = np.ix_(*((np.arange(small) * side + side // 2) // small for small, side in sides))
-    ids, segments = np.zeros(pixels.shape[:2], np.int32), []
-    if labels and any(row["label_id"] >= len(labels) for row in result["segments"]):
+    ids, rows = np.zeros(pixels.shape[:2], np.int32), result["segments"]
+    if labels and any(row["label_id"] >= len(labels) for row in rows):
         labels = None
-    for row in sorted(result["segments"], key=lambda row: row["score"] if labels else -row["area"]):
-        mask = decode_mask(row["rle"], tuple(result["size"]))[nearest]
-        ids[mask] = row["id"]
-        segments.append(Segment(row["id"], row["label_id"], row["label"], row["score"], mask))
-    photo = Photo.from_pixels("photo", pixels)
-    outline = max(1, side // 200)
-    return Image.fromarray(
-        overlay_image(Segmentation(photo, ids, np.ones(ids.shape), segments, labels), outline=outline)
-    )
+    masks = [decode_mask(row["rle"], tuple(result["size"]))[nearest] for row in rows]
+    segments = [
+        Segment(row["id"], row["label_id"], row["label"], row["score"], mask)
+        for row, mask in zip(rows, masks, strict=True)
+    ]
+    for segment in sorted(segments, key=lambda s: s.score if labels else -s.area):
+        ids[segment.mask] = segment.id
+    shown = Segmentation(Photo.from_pixels("photo", pixels), ids, np.ones(ids.shape), segments, labels)
+    return Image.fromarray(overlay_image(shown, outline=max(1, side // 200)))

@@ -20,10 +20,10 @@ from labkit.figures import figure, overlay_image, svg
 from labkit.locale import text
 from labkit.report.checks import NAMES
 from labkit.report.consistency import viewer_items
-from labkit.report.data import BLOCK, MIME, digest, page_digest, parse
+from labkit.report.data import BLOCK, MIME, digest, page_digest, parse, result_data
 from labkit.report.page import ReportExporter, render, write_page
 from labkit.report.provenance import provenance
-from labkit.report.wall import wall
+from labkit.report.wall import overlaid, wall
 from labkit.variants import find_variant
 from labkit.viewer.viewer import page_part
 
@@ -244,6 +244,14 @@ def test_wall(report_photos, report_results):
         segment["area"] = 100
     data["results"][1]["segments"] *= 2  # twice the same object covers no more
     assert [row["found"] for row in wall(data, [])[:2]] == ["только меньше 0,5 % фото — кошка", told[1]["found"]]
+
+
+def test_small_photo_with_objects(load, default_photos):
+    """Objects over one another have the order and the colours that they have in the figures."""
+    result = load(6).segment(default_photos["horses"], score_threshold=0.3)
+    image = overlaid(Image.fromarray(result.photo.pixels), 320, result_data(result, {}), result.classes)
+    whole = Image.fromarray(overlay_image(result)).resize(image.size)
+    assert len(result.segments) > 2 and np.abs(np.asarray(image).astype(int) - np.asarray(whole)).mean() < 8
 
 
 def test_instructions_stay_in_the_notebook(notebook):

@@ -96,6 +96,7 @@ def test_interrupt_leaves_a_report(tmp_path, two_photos, root):
 def test_a_kernel_that_does_not_stop(tmp_path, monkeypatch):
     """One that never answers Ctrl-C is ended, and what stood before it is kept."""
     monkeypatch.setattr("labkit.report.run._GRACE", 0.5)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background has it ignored
     deaf = "import pathlib, time\npathlib.Path('up').touch()\nwhile True:\n    try:\n        time.sleep(60)\n"
     deaf += "    except KeyboardInterrupt:\n        pass"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in ("print(1)", deaf)])
