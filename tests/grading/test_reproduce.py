@@ -252,9 +252,9 @@ def test_what_is_not_run(made_by, told, reported, jpegs, monkeypatch, tmp_path):
     """Weights that are not the catalogue's, or not here, are not looked for; settings that take hours are none."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(requests.Session, "request", lambda *_, **__: pytest.fail("it asked the network"))
-    monkeypatch.setattr(Model, "segment", lambda *_, **__: pytest.fail("it was run"))
     data = reported(1)
     data["made_by"].update(made_by)
+    monkeypatch.setattr(Model, "segment", lambda *_, **__: pytest.fail("it was run"))
     found = own_iou(data, jpegs)
     assert not found.iou and told in found.reason and "horses" in found.reason
     assert found.final == ("official" not in str(made_by))  # these may be here another time
