@@ -102,7 +102,8 @@ def svg(drawn: Figure) -> str:
 def _is_photo(image: AxesImage) -> bool:
     """Whether it stands in an SVG as it was given, pixel by pixel and opaque."""
     is_plain = image.get_alpha() is None and image.get_interpolation() == "none" and image.origin == "upper"
-    return is_plain and image.get_array().dtype == np.uint8 and image.get_array().shape[2:] == (3,)
+    pixels = np.asarray(image.get_array())
+    return is_plain and pixels.dtype == np.uint8 and pixels.shape[2:] == (3,)
 
 
 def display_svg(drawn: Figure) -> None:
