@@ -70,9 +70,9 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
     folder = Path(folder)
     files: list[Path] = []
-    places = _places(folder)
+    places, stems = _places(folder), _stems(photo)
     for place, of_masks in places.items():
-        if (found := _own(photo, inside := beside(place), of_masks, classes)) is not None:
+        if (found := _own(photo, stems, inside := beside(place), of_masks, classes)) is not None:
             return found
         files += inside
     if (found := _of_coco(photo, folder, files, classes)) is not None:
@@ -137,18 +137,25 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, bool]) -> None:
             raise refused(path, "unread", stem=stem(photo))
 
 
-def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:
-    """What a photo has files of its own for in a folder."""
+def _stems(photo: Photo) -> tuple[str, str, str]:
+    """What masks of a photo go by: its stem, its name, and its stem without "image" where that is no other's."""
     own_stem, whole = stem(photo).casefold(), nfc(photo.path.name if photo.path else photo.name).casefold()
     taken = {nfc(path.stem).casefold() for path in (beside(photo.path.parent) if photo.path else [])}
-    stems = {own_stem, whole, *({bare(own_stem)} - taken)}
+    return own_stem, whole, own_stem if (plain := bare(own_stem)) in taken else plain
+
+
+def _own(
+    photo: Photo, stems: tuple[str, str, str], files: list[Path], of_masks: bool, classes: LabelSet
+) -> Segmentation | None:
+    """What a photo has files of its own for in a folder."""
+    own_stem, whole, _ = stems
     exact_last = sorted(files, key=lambda path: nfc(path.name).startswith(stem(photo)))  # where x and X are two photos
     by_name = {nfc(path.name).casefold(): path for path in exact_last}
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
     if own is not None and not _is_note(own) and has_list(parsed(own), "shapes"):
         return read_labelme(own, photo, classes)
     for name, suffix in sorted(map(os.path.splitext, by_name), key=_rank):
-        is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & stems
+        is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & set(stems)
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]

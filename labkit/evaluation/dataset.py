@@ -166,6 +166,10 @@ class Dataset:
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
+        return self._instances
+
+    @cached_property
+    def _instances(self) -> list[Instance]:
         path = self.root / "instances.csv"
         if not path.exists():
             return []

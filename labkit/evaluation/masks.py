@@ -43,8 +43,8 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     of Roboflow's `_classes.csv` or labelme's `class_names.txt`, Cityscapes' where the file is named so, else VOC's,
     else those of `classes`. Objects are told apart where `SegmentationObject` lies beside `SegmentationClass`,
     `instanceIds` beside `labelIds`. Where nobody labelled (255) there is no segment and the confidence is 0, everywhere
-    else it is 1. A mask of nothing but 0 and 255 says where something is and not
-    what: it is refused, and the error says how to name the class.
+    else it is 1. A mask of nothing but 0 and 255 says where something is and not what: it is refused, and the error
+    says how to name the class.
     """
     path = Path(path)
     entries = Entries(path, photo, classes)
