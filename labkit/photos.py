@@ -7,7 +7,8 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import product
+from functools import cache
+from itertools import permutations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from labkit.io.decode import decode, why
 from labkit.io.errors import LabkitError
-from labkit.io.files import capped, nfc, safe_name, some, unique_name
+from labkit.io.files import capped, fold, safe_name, some, unique_name
 from labkit.io.jpeg import MAX_REPORT_SIDE, compact
 from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import Found, find, given
@@ -175,22 +176,21 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
 
 def _drop_masks(photos: PhotoSet) -> None:
     """Moves to `skipped` what has the name and shape of another photo, and the few colours of its mask."""
-    named = [(photo, Path(photo.path or "")) for photo in photos]
-    flat = {photo for photo in photos if _has_few_colors(photo.pixels)}
-    for (photo, path), (other, its_path) in product([pair for pair in named if pair[0] in flat], named):
-        if other not in flat and photo in photos:
-            stem, its_stem = (nfc(one.stem).casefold() for one in (path, its_path))
+    few_colors = cache(_has_few_colors)
+    named = [(photo, path := photo.path or Path(), fold(path.stem)) for photo in photos]
+    for (photo, path, stem), (other, its_path, its_stem) in permutations(named, 2):
+        if its_stem in stem and re.fullmatch(rf"(?:.*[\W_])?{re.escape(its_stem)}(?:[\W_].*|mask)?", stem, re.DOTALL):
             (height, width), (its_height, its_width) = photo.pixels.shape[:2], other.pixels.shape[:2]
-            about = re.fullmatch(rf"(?:.*[\W_])?{re.escape(its_stem)}(?:[\W_].*|mask)?", stem, re.DOTALL)
-            if about and abs(width * its_height - height * its_width) <= its_width + its_height:
+            alike = photo in photos and abs(width * its_height - height * its_width) <= its_width + its_height
+            if alike and few_colors(photo) and not few_colors(other):
                 photos.remove(photo)
                 photos.skipped.append(Skipped(path.name, text("photos.like_mask", of=its_path.name), path))
 
 
-def _has_few_colors(pixels: np.ndarray) -> bool:
+def _has_few_colors(photo: Photo) -> bool:
     """Whether eight colours, or what a JPEG makes of them, are nearly all: a drawing, a mask."""
-    step = max(1, max(pixels.shape[:2]) // 200)
-    colors = (pixels[::step, ::step].astype(np.int32) >> 2) @ np.array([1 << 12, 1 << 6, 1])
+    step = max(1, max(photo.pixels.shape[:2]) // 200)
+    colors = (photo.pixels[::step, ::step].astype(np.int32) >> 2) @ np.array([1 << 12, 1 << 6, 1])
     _, counts = np.unique(colors, return_counts=True)
     return bool(np.sort(counts)[-8:].sum() >= 0.95 * colors.size)
 

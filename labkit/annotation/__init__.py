@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import VOC, label_set
-from labkit.evaluation.entries import joint, stem
+from labkit.evaluation.entries import joint, parsed, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
@@ -58,12 +58,10 @@ class Annotator(Prompter):
         if place is None or (folder is None and not place.is_dir()):
             raise LabkitError(text("annotate.folder", name=photo.name))
         self.path = place / f"{stem(photo)}.json"
-        self._name = ipywidgets.Combobox(
-            value=label,
-            options=(VOC.names_ru if language() == "ru" else VOC.names)[1:],
-            description=text("annotate.name"),
-        )
-        self._saved, self._record = Segmentation.nothing(photo), _new_record(photo)
+        self._name = ipywidgets.Combobox(value=label, options=_names(), description=text("annotate.name"))
+        name, (height, width) = photo.path.name if photo.path is not None else photo.name, photo.original_size
+        record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": name, "imageData": None}
+        self._record: dict[str, Any] = {**record, "imageHeight": height, "imageWidth": width}
         self._load(photo)
         super().__init__(model or _sam(), photo)
         add = ipywidgets.Button(description=text("annotate.add"), button_style="primary", layout={"width": "auto"})
@@ -92,8 +90,7 @@ class Annotator(Prompter):
             if mask is None:
                 raise LabkitError(text("annotate.nothing"))
             if not _label_id(name := self._name.value):
-                valid = ", ".join((VOC.names_ru if language() == "ru" else VOC.names)[1:])
-                raise LabkitError(text("annotate.unknown", name=name, valid=valid))
+                raise LabkitError(text("annotate.unknown", name=name, valid=", ".join(_names())))
             shape = _shape(name.strip(), mask, self.photo)
         except LabkitError as error:
             self.viewer.message = str(error)
@@ -133,10 +130,8 @@ class Annotator(Prompter):
     def _load(self, photo: Photo) -> None:
         """The file's objects as the scores will read them."""
         self._saved = Segmentation.nothing(photo)
-        if not self.path.exists():
-            return
-        self._saved = read_labelme(self.path, photo, _CLASSES)
-        self._record = json.loads(self.path.read_text(encoding="utf-8-sig"))
+        if self.path.exists():
+            self._saved, self._record = read_labelme(self.path, photo, _CLASSES), parsed(self.path)
 
     def _write_record(self) -> None:
         if self._record["shapes"]:
@@ -166,11 +161,8 @@ def _label_id(name: str) -> int | None:
     return None
 
 
-def _new_record(photo: Photo) -> dict[str, Any]:
-    height, width = photo.original_size
-    name = photo.path.name if photo.path is not None else photo.name
-    record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": name, "imageData": None}
-    return {**record, "imageHeight": height, "imageWidth": width}
+def _names() -> tuple[str, ...]:
+    return (VOC.names_ru if language() == "ru" else VOC.names)[1:]
 
 
 def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:

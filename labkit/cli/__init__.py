@@ -1,5 +1,6 @@
-"""The command line: `python -m labkit COMMAND`, also installed as `labkit`. One file a command.
+"""The command line: `python -m labkit COMMAND`, also installed as `labkit`.
 
+One file a command: its name, its docstring as help, its `arguments`, and `run`, which takes them by name.
 Exit codes: 0 all done; 1 something failed (named on stderr, the rest is written); 2 the call was wrong.
 """
 
@@ -60,5 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"labkit {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (segment, report, compare, evaluate, train, grade, weights):
-        command.add_command(commands)
+        name = command.__name__.rpartition(".")[2]
+        one = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+        command.arguments(one)
+        one.set_defaults(run=command.run)
     return parser

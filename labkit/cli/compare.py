@@ -1,16 +1,16 @@
 """Run all six variants on the same photos and export one HTML file."""
 
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
-from labkit.cli.options import add, add_device, add_out, check_device
+from labkit.cli.options import add_device, add_out, check_device
 from labkit.cli.report import announced
 
-__all__ = ["add_command"]
+__all__ = ["arguments", "run"]
 
 
-def add_command(commands: Any) -> None:
-    parser = add(commands, "compare", _compare, __doc__)
+def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("photos", metavar="PHOTO", nargs="*", help="folders, files or zips (default: the kit's ten)")
     parser.add_argument(
         "--weights", metavar="W", default="embedded", help="embedded (default), cached, official, auto or a file"
@@ -20,7 +20,7 @@ def add_command(commands: Any) -> None:
     add_out(parser)
 
 
-def _compare(device: str, **options: Any) -> int:
+def run(device: str, **options: Any) -> int:
     from labkit.comparison.report import make_comparison
 
     check_device(device)

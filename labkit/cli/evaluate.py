@@ -1,16 +1,15 @@
 """Score a model against reference masks (IoU of each class)."""
 
 import json
+from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
-from labkit.cli.options import VARIANT, add, add_dataset, add_weights
+from labkit.cli.options import VARIANT, add_dataset, add_weights
 
-__all__ = ["add_command"]
+__all__ = ["arguments", "run"]
 
 
-def add_command(commands: Any) -> None:
-    parser = add(commands, "evaluate", _evaluate, __doc__)
+def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("variant", metavar="VARIANT", help=VARIANT)
     add_dataset(parser)
     parser.add_argument("--split", metavar="FILE", required=True, help="names, one a line; for instance val.txt")
@@ -18,7 +17,7 @@ def add_command(commands: Any) -> None:
     add_weights(parser)
 
 
-def _evaluate(variant: str, dataset: Path, split: str, weights: str, device: str, as_json: bool) -> int:
+def run(variant: str, dataset: Path, split: str, weights: str, device: str, as_json: bool) -> int:
     from labkit.evaluation.benchmark import evaluate, score_table
     from labkit.models import load_model
 

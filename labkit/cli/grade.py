@@ -1,17 +1,17 @@
 """Read handed-in reports, check and compare them: grades.html and grades.csv."""
 
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from labkit.cli.options import add, check_device, count
+from labkit.cli.options import check_device, count
 from labkit.locale import text
 
-__all__ = ["add_command"]
+__all__ = ["arguments", "run"]
 
 
-def add_command(commands: Any) -> None:
-    parser = add(commands, "grade", _grade, __doc__)
+def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="reports, notebooks, and zips of them")
     parser.add_argument("--out", metavar="DIR", type=Path, help="where the table is written (default: DIR/grades)")
     parser.add_argument("--wanted", metavar="N", type=count, default=10, help="photos that are asked for (default 10)")
@@ -26,7 +26,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--anonymous", action="store_true", help="names are hidden until marks are saved")
 
 
-def _grade(folder: Path, out: Path | None, recompute: bool, device: str, anonymous: bool, **options: Any) -> int:
+def run(folder: Path, out: Path | None, recompute: bool, device: str, anonymous: bool, **options: Any) -> int:
     from labkit.grading.grade import grade
 
     if recompute:

@@ -1,4 +1,4 @@
-"""What several commands have in common: a command's options are by name the arguments of its `run`."""
+"""Options that several commands have in common."""
 
 import argparse
 from collections.abc import Callable
@@ -9,16 +9,9 @@ from typing import Any
 
 from labkit.locale import text
 
-__all__ = ["VARIANT", "add", "add_dataset", "add_device", "add_out", "add_weights", "check_device", "count", "numeric"]
+__all__ = ["VARIANT", "add_dataset", "add_device", "add_out", "add_weights", "check_device", "count", "numeric"]
 
 VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
-
-
-def add(commands: Any, name: str, run: Callable[..., int], help: str) -> argparse.ArgumentParser:
-    """The parser of a new command; `run` takes its options by name and returns the exit code."""
-    parser = commands.add_parser(name, help=help, description=help)
-    parser.set_defaults(run=run)
-    return parser
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

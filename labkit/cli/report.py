@@ -1,16 +1,16 @@
 """Run a variant's notebook on photos and export one self-contained HTML file."""
 
 import sys
+from argparse import ArgumentParser
 from typing import Any
 
-from labkit.cli.options import VARIANT, add, add_out, add_weights, check_device, count
+from labkit.cli.options import VARIANT, add_out, add_weights, check_device, count
 from labkit.locale import text
 
-__all__ = ["add_command", "announced"]
+__all__ = ["announced", "arguments", "run"]
 
 
-def add_command(commands: Any) -> None:
-    parser = add(commands, "report", _report, __doc__)
+def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("variant", metavar="VARIANT", help=VARIANT)
     parser.add_argument("--photos", metavar="PATH", help="folder, file or zip (default: the kit's ten photos)")
     add_out(parser)
@@ -19,7 +19,7 @@ def add_command(commands: Any) -> None:
     add_weights(parser)
 
 
-def _report(device: str, **options: Any) -> int:
+def run(device: str, **options: Any) -> int:
     from labkit.report.run import make_report
 
     check_device(device)

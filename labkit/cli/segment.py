@@ -8,18 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labkit.cli.options import VARIANT, add, add_weights
+from labkit.cli.options import VARIANT, add_weights
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.variants import find_variant
 
-__all__ = ["PROMPTS", "add_command"]
+__all__ = ["PROMPTS", "arguments", "run"]
 
 PROMPTS = ("--point", "--background-point", "--box")
 
 
-def add_command(commands: Any) -> None:
-    parser = add(commands, "segment", _segment, __doc__)
+def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("variant", metavar="VARIANT", help=VARIANT)
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders or zip archives")
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the results are written")
@@ -44,7 +43,7 @@ def _numbers(count: int, message: str, given: str) -> list[float]:
     return numbers
 
 
-def _segment(
+def run(
     variant: str, photos: list[str], out: Path, weights: str, device: str, point: list, background_point: list, box: Any
 ) -> int:
     prompted = bool(point or background_point or box)

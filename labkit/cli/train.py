@@ -1,16 +1,16 @@
 """Train or fine-tune embedded-size weights."""
 
+from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labkit.cli.options import VARIANT, add, add_dataset, add_device, numeric
+from labkit.cli.options import VARIANT, add_dataset, add_device, numeric
 
-__all__ = ["add_command"]
+__all__ = ["arguments", "run"]
 
 
-def add_command(commands: Any) -> None:
-    parser = add(commands, "train", _train, __doc__)
+def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("variant", metavar="VARIANT", help=f"{VARIANT}; several, joined by commas, share one encoder")
     add_dataset(parser)
     parser.add_argument(
@@ -34,7 +34,7 @@ def add_command(commands: Any) -> None:
     add_device(parser)
 
 
-def _train(variant: str, minutes: float, **options: Any) -> int:
+def run(variant: str, minutes: float, **options: Any) -> int:
     from labkit.training import recipe_for, train_variants
 
     variants = variant.split(",")

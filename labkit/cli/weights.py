@@ -1,24 +1,23 @@
 """List the embedded and the official weights, fetch or verify them."""
 
 import sys
-from typing import Any
+from argparse import ArgumentParser
 
-from labkit.cli.options import VARIANT, add
+from labkit.cli.options import VARIANT
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.variants import VARIANTS, find_variant
 from labkit.weights.catalogue import OFFICIAL, Release, releases_of
 
-__all__ = ["add_command"]
+__all__ = ["arguments", "run"]
 
 
-def add_command(commands: Any) -> None:
-    parser = add(commands, "weights", _weights, __doc__)
+def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("action", nargs="?", choices=("list", "fetch", "verify"), default="list")
     parser.add_argument("names", metavar="NAME", nargs="*", help=f"{VARIANT}, or a release of the list")
 
 
-def _weights(action: str, names: list[str]) -> int:
+def run(action: str, names: list[str]) -> int:
     from labkit.weights.download import cache_folder
     from labkit.weights.find import EMBEDDED, embedded_path, find_weights
 

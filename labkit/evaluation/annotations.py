@@ -18,7 +18,7 @@ from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
-from labkit.io.files import decoded, nfc, some
+from labkit.io.files import decoded, fold, nfc, some
 from labkit.io.folders import archive_of, beside, subfolders
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.masks import bare, mask_folders, masked, renamed
@@ -129,9 +129,9 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, bool]) -> None:
     of_masks = [place for place, is_of_masks in places.items() if is_of_masks]
     of_masks += [place / name for place in of_masks for name in subfolders(place)]
     files = [path for path in here if ".mask." in path.name.lower()]
-    others = {nfc(path.stem).casefold() for path in here if path not in files} - {own}
+    others = {fold(path.stem) for path in here if path not in files} - {own}
     for path in [*files, *(path for place in of_masks for path in beside(place))]:
-        name = nfc(path.stem).casefold()
+        name = fold(path.stem)
         is_own = name == own or (re.match(rf"{re.escape(own)}[ ._-]", name) and not name.startswith(tuple(others)))
         if is_own and path.suffix.lower() in IMAGE_SUFFIXES and path != photo.path:
             raise refused(path, "unread", stem=stem(photo))
@@ -139,8 +139,8 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, bool]) -> None:
 
 def _stems(photo: Photo) -> tuple[str, str, str]:
     """What masks of a photo go by: its stem, its name, and its stem without "image" where that is no other's."""
-    own_stem, whole = stem(photo).casefold(), nfc(photo.path.name if photo.path else photo.name).casefold()
-    taken = {nfc(path.stem).casefold() for path in (beside(photo.path.parent) if photo.path else [])}
+    own_stem, whole = stem(photo).casefold(), fold(photo.path.name if photo.path else photo.name)
+    taken = {fold(path.stem) for path in (beside(photo.path.parent) if photo.path else [])}
     return own_stem, whole, own_stem if (plain := bare(own_stem)) in taken else plain
 
 
@@ -150,7 +150,7 @@ def _own(
     """What a photo has files of its own for in a folder."""
     own_stem, whole, _ = stems
     exact_last = sorted(files, key=lambda path: nfc(path.name).startswith(stem(photo)))  # where x and X are two photos
-    by_name = {nfc(path.name).casefold(): path for path in exact_last}
+    by_name = {fold(path.name): path for path in exact_last}
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
     if own is not None and not _is_note(own) and has_list(parsed(own), "shapes"):
         return read_labelme(own, photo, classes)
@@ -174,7 +174,7 @@ def _is_note(path: Path) -> bool:
 
 
 def _is_own(photo: Photo, path: Path) -> bool:
-    own, name = stem(photo).casefold(), nfc(path.stem).casefold()
+    own, name = stem(photo).casefold(), fold(path.stem)
     begins = nfc(path.name).startswith(nfc(photo.path.name) if photo.path else photo.name)
     return begins or own in (name, renamed(name)) or bare(own) in masked(name)
 
@@ -187,7 +187,7 @@ def _foreign(path: Path, photo: Photo) -> bool | None:
     with suppress(OSError, LabkitError):
         if suffix not in _TEXTS or coco_record(path, strict=False) or _is_note(path):
             return False
-        if suffix == ".json" and nfc(path.stem).casefold() in {stem(photo).casefold(), nfc(name).casefold()}:
+        if suffix == ".json" and fold(path.stem) in {stem(photo).casefold(), fold(name)}:
             return None
         said, is_own = decoded(content(path)), _is_own(photo, path)
         named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)

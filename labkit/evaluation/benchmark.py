@@ -160,7 +160,7 @@ def objects_of(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]
 
 
 def _photo(data: Dataset, name: str) -> Photo:
-    return Photo.from_pixels(name, np.array(data.image(name)))
+    return Photo.from_pixels(name, data.image(name))
 
 
 def score_table(scores: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, TypeVar
 
@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.masks import LOW, low
-from labkit.io.decode import IMAGE_SUFFIXES, ORIENTATION, decode, layout, why
+from labkit.io.decode import IMAGE_SUFFIXES, ORIENTATION, decode, layout, turn_hidden, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
 from labkit.io.sources import shown
@@ -70,8 +70,8 @@ class Dataset:
         partial = self.root / "partial.txt"
         self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
         self._checked = False
-        self._said: set[str] = set()
-        self._layouts: dict[str, tuple[tuple[int, int], int]] = {}
+        self._say = cache(_say)  # what a person should know and costs nothing: once a dataset
+        self._layout = cache(lambda name: _opened(self._files["images"][name], layout))
 
     def _read(self, split: Path) -> list[str]:
         split = split.with_suffix(".txt") if split.name and not split.suffix else split
@@ -89,10 +89,9 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.names)
 
-    def image(self, name: str) -> Image.Image:
-        """The photo as an upright RGB image."""
-        path = self._files["images"][name]
-        return Image.fromarray(_opened(path, lambda file: decode(file, _UNSCALED, MAX_PIXELS).pixels))
+    def image(self, name: str) -> np.ndarray:
+        """The upright photo, `HxWx3` uint8 RGB."""
+        return _opened(self._files["images"][name], lambda file: decode(file, _UNSCALED, MAX_PIXELS).pixels)
 
     def semantic(self, name: str) -> np.ndarray:
         """The label id of each pixel, `HxW` uint8, 255 where nobody labelled.
@@ -148,21 +147,9 @@ class Dataset:
         if mask.shape != size:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
-        unseen = orientation in (2, 3, 4) or (orientation != 1 and size == size[::-1])
-        if unseen and not is_oriented:
+        if turn_hidden(orientation, size == size[::-1]) and not is_oriented:
             self._say("dataset.mirrored", path=path.parent)
         return mask.astype(np.uint8)
-
-    def _say(self, key: str, **values: object) -> None:
-        """What a person should know and costs nothing, once."""
-        if (said := text(key, **values)) not in self._said:
-            self._said.add(said)
-            print(said, file=sys.stderr)
-
-    def _layout(self, name: str) -> tuple[tuple[int, int], int]:
-        if name not in self._layouts:
-            self._layouts[name] = _opened(self._files["images"][name], layout)
-        return self._layouts[name]
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
@@ -193,6 +180,10 @@ class Dataset:
         if lost:
             self._say("dataset.rows", path=path, count=len(lost), names=some(list(map(shown, dict.fromkeys(lost))), 3))
         return found
+
+
+def _say(key: str, **values: object) -> None:
+    print(text(key, **values), file=sys.stderr)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 from labkit.classes import VOC, LabelSet
-from labkit.io.decode import ORIENTATION, Unreadable, opened
+from labkit.io.decode import ORIENTATION, Unreadable, opened, turn_hidden
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
 from labkit.io.folders import read_file
@@ -235,7 +235,6 @@ class Entries:
         """What the ground truth says of itself, and how it was taken: it may be `blank`, the photo turned."""
         if blank:
             self.note("blank")
-        turn = self.photo.orientation
-        if not self.oriented and (turn in (2, 3, 4) or (turn > 4 and self._fits(*self.size[::-1]))):
-            self.note("mirrored")  # of which the size does not tell
+        if not self.oriented and turn_hidden(self.photo.orientation, self._fits(*self.size[::-1])):
+            self.note("mirrored")
         return {"annotation": self.path.name, "objects": objects, "notes": self.notes}

@@ -9,7 +9,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -19,7 +19,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from labkit.io.errors import one_line
 from labkit.locale import number, text
 
-__all__ = ["IMAGE_SUFFIXES", "ORIENTATION", "Decoded", "Unreadable", "decode", "layout", "opened", "why"]
+__all__ = ["IMAGE_SUFFIXES", "ORIENTATION", "Decoded", "Unreadable", "decode", "turn_hidden", "layout", "opened", "why"]
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 
@@ -92,39 +92,38 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
     file.seek(0)
     if not head:
         raise Unreadable("photos.empty")
-    is_heif = _HEIF.match(head)
-    can_heif = is_heif and _register_heif()
-    with _our_limits():
-        try:
-            with Image.open(file, formats=_formats()) as image:
-                return _decode(image, max_side, max_pixels)
-        except UnidentifiedImageError:
-            if _VIDEO.match(head):
-                raise Unreadable("photos.video") from None
-            if is_heif:
-                raise Unreadable("photos.truncated" if can_heif else "photos.heif") from None
-            raise Unreadable("photos.not_image") from None
-        except OSError as error:
-            if "truncated" in str(error).lower():
-                raise Unreadable("photos.truncated") from error
+    try:
+        with _image(file) as image:
+            return _decode(image, max_side, max_pixels)
+    except UnidentifiedImageError:
+        if _VIDEO.match(head):
+            raise Unreadable("photos.video") from None
+        if _HEIF.match(head):
+            raise Unreadable("photos.truncated" if "HEIF" in Image.OPEN else "photos.heif") from None
+        raise Unreadable("photos.not_image") from None
+    except (OSError, EOFError, struct.error) as error:
+        if isinstance(error, OSError) and "truncated" not in str(error).lower():
             raise
-        except (EOFError, struct.error) as error:
-            raise Unreadable("photos.truncated") from error
+        raise Unreadable("photos.truncated") from error
 
 
 def layout(file: BinaryIO) -> tuple[tuple[int, int], int]:
     """(H, W) of an open image file as `decode` would give it, and EXIF's orientation; only its header is read."""
-    _register_heif()
-    with _our_limits(), Image.open(file, formats=_formats()) as image:
+    with _image(file) as image:
         orientation = _orientation(image)
         return image.size if orientation in _ON_ITS_SIDE else (image.height, image.width), orientation
+
+
+def turn_hidden(orientation: int, square: bool) -> bool:
+    """Whether the size of an upright photo does not tell by which EXIF orientation it was turned."""
+    return orientation in (2, 3, 4) or (square and orientation in _ON_ITS_SIDE)
 
 
 @contextmanager
 def opened(content: bytes, formats: Sequence[str], max_pixels: float) -> Iterator[Image.Image]:
     """A picture as it is, in one of Pillow's `formats`; ValueError for anything else, also while it is decoded."""
     try:
-        with _our_limits(), Image.open(io.BytesIO(content), formats=formats) as image:
+        with _image(io.BytesIO(content), formats) as image:
             if image.width * image.height > max_pixels:
                 raise ValueError(f"{image.width}x{image.height} pixels, at most {max_pixels}")
             yield image
@@ -196,8 +195,9 @@ def _to_rgb(image: Image.Image, factor: int, span: tuple[float, float] | None) -
     """RGB, each `factor x factor` block averaged; band by band, so that no second whole raster stands in memory."""
     width, height = image.size
     rgb = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-    for top, bottom in _bands(image, factor):
-        band = _band_to_rgb(image.crop((0, top, width, bottom)), span)
+    rows = factor * max(1, _BAND // (width * factor))
+    for top in range(0, height, rows):
+        band = _band_to_rgb(image.crop((0, top, width, min(top + rows, height))), span)
         rgb.paste(band.reduce(factor) if factor > 1 else band, (0, top // factor))
     return rgb
 
@@ -239,12 +239,6 @@ def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, list[N
     return (low, high), []
 
 
-def _bands(image: Image.Image, factor: int) -> Iterator[tuple[int, int]]:
-    rows = factor * max(1, _BAND // (image.width * factor))
-    for top in range(0, image.height, rows):
-        yield top, min(top + rows, image.height)
-
-
 def _orientation(image: Image.Image) -> int:
     try:
         given = image.getexif().get(ORIENTATION)
@@ -253,27 +247,19 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _register_heif() -> bool:
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener()
-    return True
-
-
-def _formats() -> list[str]:
-    Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
-
-
 @contextmanager
-def _our_limits() -> Iterator[None]:
-    """Puts Pillow's global check of sizes, which warns on stderr and stops at 179 megapixels, aside for ours."""
+def _image(file: BinaryIO, formats: Sequence[str] = ()) -> Iterator[Image.Image]:
+    """Pillow's image, its global check of sizes, which warns on stderr and stops at 179 megapixels, put aside."""
+    with suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    Image.init()
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            yield
+            with Image.open(file, formats=formats or [name for name in _FORMATS if name in Image.OPEN]) as image:
+                yield image
         finally:
             Image.MAX_IMAGE_PIXELS = limit

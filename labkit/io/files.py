@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labkit.locale import text
 
-__all__ = ["capped", "decoded", "natural", "nfc", "russian", "safe_name", "some", "unique_name", "write_whole"]
+__all__ = ["capped", "decoded", "fold", "natural", "nfc", "russian", "safe_name", "some", "unique_name", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -50,6 +50,11 @@ def nfc(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def fold(name: str) -> str:
+    """A name as a disk compares it that takes Cat and cat for one."""
+    return nfc(name).casefold()
+
+
 def safe_name(name: str, limit: int = 120) -> str:
     """In NFC, and with nothing that a file system or a terminal would stumble over; "photo" where nothing is left.
 
@@ -77,7 +82,7 @@ def unique_name(path: Path, taken: set[str]) -> str:
 
 def natural(name: str) -> tuple:
     """Sorts IMG_2 before IMG_10; digits stay text, since int() refuses very long ones."""
-    pieces = re.split("([0-9]+)", nfc(name).casefold())
+    pieces = re.split("([0-9]+)", fold(name))
     return [(len(p.lstrip("0")), p.lstrip("0")) if n % 2 else p for n, p in enumerate(pieces)], name
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from labkit.io.decode import IMAGE_SUFFIXES
-from labkit.io.files import nfc
+from labkit.io.files import fold
 from labkit.io.folders import inside, subfolders
 
 __all__ = ["KEYS", "annotations_in", "bare", "mask_folders", "masked", "masks_among", "renamed"]
@@ -74,20 +74,20 @@ def masks_among(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     perhaps: dict[tuple[str, ...], tuple[set[str], re.Match[str] | None]] = {}
     photos = set()
     for parts in paths:
-        name = nfc(parts[-1]).casefold()
+        name = fold(parts[-1])
         stem, suffix = os.path.splitext(name)
         folders = [folder for folder in map(_FOLDER.fullmatch, parts[:-1]) if folder]
         if _MASK.fullmatch(name):
             masks[parts] = ""
-        elif suffix in IMAGE_SUFFIXES and (converted := _CONVERTED.fullmatch("/".join(parts[-2:]).casefold())):
-            perhaps[parts] = ({nfc(converted[1])}, None)
+        elif suffix in IMAGE_SUFFIXES and (converted := _CONVERTED.fullmatch(fold("/".join(parts[-2:])))):
+            perhaps[parts] = ({converted[1]}, None)
         elif suffix in IMAGE_SUFFIXES and (folders or masked(stem)):
             sure = next((folder for folder in folders if folder["sure"]), (*folders, None)[0])
             perhaps[parts] = (masked(stem) | ({stem, renamed(stem)} if folders else set()), sure)
         if not folders and suffix in IMAGE_SUFFIXES:
             photos |= {stem, name, bare(stem)}
     for parts, (stems, folder) in perhaps.items():
-        stem = nfc(parts[-1]).casefold()
+        stem = fold(parts[-1])
         begins = {stem[: part.start()] for part in re.finditer("[ ._-]", stem)}
         if stems & photos:
             masks[parts] = ""

@@ -19,7 +19,7 @@ def test_agrees_with_scikit_learn(load, tiny_dataset):
     data = Dataset(tiny_dataset, "val")
     truth, guess = [], []
     for name in data.names:
-        result = model.segment(Photo.from_pixels(name, np.array(data.image(name))))
+        result = model.segment(Photo.from_pixels(name, data.image(name)))
         truth.append(data.semantic(name).ravel())
         guess.append(result.labels.ravel())
     truth, guess = np.concatenate(truth), np.concatenate(guess)
