@@ -52,35 +52,27 @@ def test_objects_become_ground_truth(load, photo):
 
 
 def test_going_on_and_taking_back(load, photo):
-    """A second call finds the objects of the first; the last one can be taken out, and with it the file."""
+    """A second call finds the objects of the first, COCO's too; they can be taken out, with the last one the file."""
     first = Annotator(photo, "собака", load(4))
-    click(first, **MIDDLE)
-    first.add()
+    for name, asked in (("собака", MIDDLE), ("жираф", {"box": [20, 20, 120, 200]})):
+        first._name.value = name
+        click(first, **asked)
+        first.add()
     second = Annotator(photo, "кошка", load(4))
-    assert second.objects == ["собака"] and len(second.result.segments) == 1
+    assert second.objects == ["собака", "жираф"]
+    assert [segment.label for segment in second.result.segments] == ["dog", "giraffe"]
+    second.drop()
     click(second, box=[20, 20, 120, 200])
-    assert len(second.result.segments) == 2
+    assert second.objects == ["собака"] and len(second.result.segments) == 2
     second.drop()
     assert second.objects == [] and not second.path.exists() and len(second.result.segments) == 0
 
 
-def test_classes_of_both_sets_side_by_side(load, photo):
-    """An object of COCO's beside one of VOC's: both stand in the file, and both are shown again."""
-    hand = Annotator(photo, "собака", load(4))
-    for name, asked in (("собака", MIDDLE), ("жираф", {"box": [20, 20, 120, 200]})):
-        hand._name.value = name
-        click(hand, **asked)
-        hand.add()
-    again = Annotator(photo, "", load(4))
-    assert again.objects == ["собака", "жираф"]
-    assert [segment.label for segment in again.result.segments] == ["dog", "giraffe"]
-
-
 def test_objects_of_labelme_stay(load, photo, tmp_path):
-    """What a person drew in labelme is kept as it is, beside what SAM adds."""
+    """What a person drew in labelme is kept as it is, beside what SAM adds, in whatever encoding it was."""
     shape = {"label": "cat", "points": [[10, 10], [90, 10], [90, 90]], "shape_type": "polygon", "group_id": 3}
     record = {"imageWidth": 800, "imageHeight": 600, "shapes": [shape], "extra": 1}
-    (tmp_path / "мой пёс.json").write_text(json.dumps(record))
+    (tmp_path / "мой пёс.json").write_text(json.dumps(record), encoding="utf-16")
     hand = Annotator(photo, "собака", load(4))
     click(hand, **MIDDLE)
     hand.add()

@@ -41,28 +41,24 @@ def test_reader_that_has_enough(tmp_path, root, arguments):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["segment", "11", "{photo}", "--out", "{out}"],
-        ["segment", "1", "нет.jpg", "--out", "{out}"],
-        ["segment", "1", "{photo}", "--out", "{out}", "--weights", "{unet}"],
-        ["segment", "1", "{photo}", "--out", "{out}", "--weights", "{photo}"],
-        ["segment", "1", "{photo}", "--out", "{out}", "--device", "cuda:77"],
-        ["segment", "1", "{photo}", "--out", "{out}", "--point", "10,10"],
-        ["segment", "6", "{photo}", "--out", "{out}", "--background-point", "-1,5"],
-        ["segment", "unet", "{photo}", "--out", "{out}", "--box", "0,0,10,10"],
-        ["report", "1", "--photos", "{out}", "--out", "{out}"],
-        ["report", "1", "--device", "cuda:77", "--out", "{out}"],
-        ["evaluate", "1", "--dataset", "{out}", "--split", "val.txt"],
-        ["train", "1", "--dataset", "{out}", "--out", "{out}/w.safetensors"],
+        "segment 11 {photo} --out {out}",
+        "segment 1 нет.jpg --out {out}",
+        "segment 1 {photo} --out {out} --weights {unet}",
+        "segment 1 {photo} --out {out} --weights {photo}",
+        "segment 1 {photo} --out {out} --device cuda:77",
+        "segment 1 {photo} --out {out} --point 10,10",
+        "segment 6 {photo} --out {out} --background-point -1,5",
+        "segment unet {photo} --out {out} --box 0,0,10,10",
+        "report 1 --photos {out} --out {out}",
+        "report 1 --device cuda:77 --out {out}",
+        "evaluate 1 --dataset {out} --split val.txt",
+        "train 1 --dataset {out} --out {out}/w.safetensors",
     ],
 )
 def test_wrong_calls(arguments, tmp_path, root, capsys):
     """Exit code 2, one line on stderr that begins with the program's name, nothing written."""
-    values = {
-        "photo": str(root / "data" / "images" / "sheep.jpg"),
-        "out": str(tmp_path / "out"),
-        "unet": str(embedded_path("unet")),
-    }
-    assert main([argument.format(**values) for argument in arguments]) == 2
+    values = {"photo": root / "data" / "images" / "sheep.jpg", "out": tmp_path / "out", "unet": embedded_path("unet")}
+    assert main([argument.format(**values) for argument in arguments.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("labkit: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()

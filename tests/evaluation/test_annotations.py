@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -32,9 +33,9 @@ OUTLINED = {
 
 @pytest.mark.parametrize("name, label", OUTLINED.items())
 def test_the_nine_outlines(default_photos, root, name, label):
-    """One object of the right class; its mask has the area that the shoelace formula gives, up to its border."""
+    """The kit's photos have theirs: of the right class and the area by the shoelace formula, up to its border."""
     photo, path = default_photos[name], root / "data" / "outlines" / f"{name}.json"
-    (segment,) = find_ground_truth(photo, path.parent).segments
+    (segment,) = find_ground_truth(photo).segments
     assert segment.label == label and segment.score == 1.0 and segment.mask.shape == photo.pixels.shape[:2]
     points = np.array(json.loads(path.read_text(encoding="utf-8"))["shapes"][0]["points"])
     following = np.roll(points, -1, axis=0)
@@ -45,8 +46,9 @@ def test_the_nine_outlines(default_photos, root, name, label):
 
 
 def test_no_outline(default_photos, root):
-    """The horses have none, and a photo from an array has no place where one could lie."""
-    assert find_ground_truth(default_photos["horses"], root / "data" / "outlines") is None
+    """The horses have none, a copy of a photo is not the kit's, and one from an array has no place for any."""
+    assert find_ground_truth(default_photos["horses"]) is None
+    assert find_ground_truth(replace(default_photos["cat_kitten"], path=root / "cat_kitten.jpg")) is None
     assert find_ground_truth(blank()) is None
 
 
@@ -230,30 +232,17 @@ def test_masks_of_which_no_class_is_said(tmp_path, mask):
     assert find_ground_truth(blank("y", path=tmp_path / "images" / "y.jpg")) is None
 
 
-def test_damaged_file_in_a_zip(tmp_path):
+@pytest.mark.parametrize("names", [["a.json", "b.json"], ["a.json"]])
+def test_damaged_file_in_a_zip(tmp_path, names):
     """It costs no photo the annotation that lies beside it, and is named where it is all that there is."""
-    coco = write_coco(tmp_path / "b.json", (0, runs_of(CAT), {})).read_text()
-    for names in (["a.json", "b.json"], ["a.json"]):
-        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
-            for name in names:
-                archive.writestr(name, coco)
-        damaged = (tmp_path / "x.zip").read_bytes().replace(b'"images"', b'"Images"', 1)
-        (tmp_path / "x.zip").write_bytes(damaged)
-        photo = blank(path=tmp_path / "x.zip" / "x.jpg")
-        if len(names) == 2:
-            truth = find_ground_truth(photo)
-            assert truth.segments[0].area == 2000 and "a.json" in truth.made_by["notes"][0]
-        else:
-            with pytest.raises(LabkitError, match="a.json"):
-                find_ground_truth(photo)
-
-
-def test_the_kits_photos_have_theirs(default_photos, root):
-    """A photo of the kit needs no folder to be named; a copy of it elsewhere is not the kit's."""
-    photo = default_photos["cat_kitten"]
-    own = find_ground_truth(photo)
-    assert np.array_equal(own.labels, find_ground_truth(photo, root / "data" / "outlines").labels)
-    assert find_ground_truth(replace(photo, path=root / "cat_kitten.jpg")) is None
+    path, coco = tmp_path / "x.zip", write_coco(tmp_path / "b.json", (0, runs_of(CAT), {})).read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, coco)
+    path.write_bytes(path.read_bytes().replace(b'"images"', b'"Images"', 1))
+    with pytest.raises(LabkitError, match="a.json") if len(names) == 1 else nullcontext():
+        truth = find_ground_truth(blank(path=path / "x.jpg"))
+        assert truth.segments[0].area == 2000 and "a.json" in truth.made_by["notes"][0]
 
 
 @pytest.mark.parametrize("photos, mask, whose", [("x X", "X_mask.png", "X"), ("image_1 1", "mask_1.png", "1")])

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -43,45 +44,48 @@ def test_coco_polygons_against_pycocotools(tmp_path):
 def test_coco_crowd(tmp_path):
     """A crowd is a place of which nothing is known, whatever its category, but not where an object is."""
     crowd = runs_of(block(40, 0, 100, 80))
-    path = write_coco(
-        tmp_path / "all.json",
-        (0, runs_of(block(0, 0, 50, 80)), {}),
-        (2, crowd, {"iscrowd": 1}),
-        names=("кошка", "dog", "unicorn"),
-    )
-    truth = read_coco(path, blank())
+    rows = (0, runs_of(block(0, 0, 50, 80)), {}), (2, crowd, {"iscrowd": 1})
+    truth = read_coco(write_coco(tmp_path / "all.json", *rows, names=("кошка", "dog", "unicorn")), blank())
     assert [s.label for s in truth.segments] == ["cat"] and not truth.ids[:, 50:].any()
     assert np.array_equal(truth.confidence == 0, block(50, 0, 100, 80)) and "iscrowd" in truth.made_by["notes"][0]
 
 
-def test_coco_finds_its_photo(tmp_path):
-    """By the stem in whatever folder and spelling; by the whole name where two pictures share it; None without any."""
-    mask = runs_of(block(0, 0, 50, 80))
-    names = {"кот й.jpg": ["C:\\my photos\\кот и\u0306.JPG"], "x.jpg": ["x.png", "x.jpg"], "set.jpg": ["a/set.jpeg"]}
-    for file, listed in names.items():
-        write_coco(tmp_path / "all.json", (0, mask, {}), files=listed)
-        photo = blank(path=tmp_path / file)
-        truth = find_ground_truth(photo)
-        assert [s.label for s in truth.segments] == ([] if file == "x.jpg" else ["cat"])
-    assert find_ground_truth(blank(path=tmp_path / "nobody.jpg")) is None
-    twice = write_coco(tmp_path / "all.json", (0, mask, {}), files=["train/x.jpg", "val/x.jpg"])
+@pytest.mark.parametrize(
+    "file, listed, areas",
+    [
+        ("кот й.jpg", ["C:\\my photos\\кот и\u0306.JPG"], [2000]),
+        ("set.jpg", ["a/set.jpeg"], [2000]),
+        ("x.jpg", ["x.png", "x.jpg"], []),
+        ("nobody.jpg", ["x.jpg"], None),
+        ("a/x.jpg", ["a/x.jpg", "b\\x.jpg"], [2000]),
+        ("b/x.jpg", ["a/x.jpg", "b\\x.jpg"], []),
+        ("x.jpg", ["images/1a2b3c4d-x.jpg"], [2000]),
+        ("x.jpg", ["x_jpg.rf.0a1b2c.jpg"], [2000]),
+        ("x.jpg", ["X.JPG"], [2000]),
+        ("x.png", ["my%20photos/x.png"], [2000]),
+        ("a%20b.jpg", ["a%20b.jpg"], [2000]),
+        ("a c.jpg", ["a%20c.jpg"], [2000]),
+    ],
+)
+def test_coco_finds_its_photo(tmp_path, file, listed, areas):
+    """By the stem in whatever folder, spelling and form that a tool gave it; by more where two pictures share it."""
+    write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=listed)
+    truth = find_ground_truth(blank(path=tmp_path / file), tmp_path)
+    assert (truth and [s.area for s in truth.segments]) == areas
+
+
+def test_photos_of_one_name_that_nothing_tells_apart(tmp_path):
+    """They are named."""
+    twice = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=["train/x.jpg", "val/x.jpg"])
     with pytest.raises(LabkitError, match="all.json.*train/x.jpg.*несколько"):
         read_coco(twice, blank(path=tmp_path / "x.jpg"))
 
 
-@pytest.mark.parametrize("folder, areas", [("a", [2000]), ("b", [])])
-def test_photos_of_one_name_in_two_folders(tmp_path, folder, areas):
-    """The folders before the names tell them apart."""
-    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=["a/x.jpg", "b\\x.jpg"])
-    assert [s.area for s in read_coco(path, blank(path=tmp_path / folder / "x.jpg")).segments] == areas
-
-
 def test_coco_says_which_classes_are_valid(tmp_path):
     """Only the categories that this photo uses must be known; the label set decides which are."""
-    mask = runs_of(block(0, 0, 50, 80))
-    path = write_coco(tmp_path / "all.json", (0, mask, {}), names=("cat", "giraffe"))
-    assert read_coco(path, blank()).segments[0].label == "cat"
-    path = write_coco(tmp_path / "other.json", (1, mask, {}), names=("cat", "giraffe"))
+    mask, names = runs_of(CAT), ("cat", "giraffe")
+    assert read_coco(write_coco(tmp_path / "all.json", (0, mask, {}), names=names), blank()).segments[0].label == "cat"
+    path = write_coco(tmp_path / "other.json", (1, mask, {}), names=names)
     with pytest.raises(LabkitError, match="other.json.*giraffe.*PASCAL VOC.*кошка"):
         read_coco(path, blank())
     assert read_coco(path, blank(), label_set("COCO")).segments[0].label == "giraffe"
@@ -102,17 +106,7 @@ def test_coco_changed_on_disk(tmp_path):
     assert read_coco(path, blank()).segments[0].label == "dog"
 
 
-def test_names_that_tools_changed(tmp_path):
-    """The photos' own names are found behind those that Label Studio and Roboflow made of them."""
-    names = {"images/1a2b3c4d-x.jpg": "x", "x_jpg.rf.0a1b2c.jpg": "x", "X.JPG": "x", "my%20photos/x.png": "x"}
-    for listed, own in {**names, "a%20b.jpg": "a%20b", "a%20c.jpg": "a c"}.items():
-        write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=(listed,))
-        assert find_ground_truth(blank(path=tmp_path / f"{own}.jpg")).segments[0].area == 2000
-
-
 RLE = encode_mask(CAT)
-
-
 BAD_MASKS = {
     "an odd polygon": [[1, 2, 3]],
     "a polygon of two corners": [[1, 2, 3, 4]],
@@ -202,36 +196,25 @@ def test_ids_of_other_types(tmp_path, image_id, category_id):
 
 
 def test_ids_that_are_not_unique(tmp_path):
-    """Where two pictures have one id nobody knows whose the objects are; a category of two classes is none."""
+    """Two pictures of one id, a category of two classes are named; what is only written twice is one."""
     path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=("x.jpg", "y.jpg"))
     record = json.loads(path.read_text())
-    record["images"][1]["id"] = 7
-    path.write_text(json.dumps(record))
-    with pytest.raises(LabkitError, match="all.json.*7.*x.jpg"):
-        read_coco(path, blank())
-    record["images"][1]["id"], record["categories"][1]["id"] = 8, 40
-    path.write_text(json.dumps(record))
-    with pytest.raises(LabkitError, match="all.json.*40"):
-        read_coco(path, blank())
-    record["categories"][1]["name"] = "Кошка"
-    path.write_text(json.dumps(record))
-    assert read_coco(path, blank()).segments[0].label == "cat"
-
-
-def test_a_picture_written_twice(tmp_path):
-    """The same picture with the same id, as of an export that was joined with itself, is one."""
-    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}))
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "images": record["images"] * 2}))
-    assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
+    (x, y), (cat, dog) = record["images"], record["categories"]
+    for images, categories, said in [
+        ([x, {**y, "id": 7}], [cat, dog], "7.*x.jpg"),
+        ([x, y], [cat, {**dog, "id": 40}], "40"),
+        ([x, x, y], [cat, {**cat, "name": "Кошка"}, dog], None),
+    ]:
+        path.write_text(json.dumps({**record, "images": images, "categories": categories}))
+        with pytest.raises(LabkitError, match=f"all.json.*{said}") if said else nullcontext():
+            assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
 
 
 def test_crowd_of_a_tool(tmp_path):
     """CVAT writes `iscrowd` 1 of what was painted, beside outlines too; in a file of nothing else it means nothing."""
     mask, outline = runs_of(CAT), [[70, 10, 79, 10, 79, 19, 70, 19]]
-    cvat = write_coco(
-        tmp_path / "a.json", (0, mask, {"iscrowd": 1, "attributes": {}}), (0, outline, {"attributes": {}})
-    )
+    rows = (0, mask, {"iscrowd": 1, "attributes": {}}), (0, outline, {"attributes": {}})
+    cvat = write_coco(tmp_path / "a.json", *rows)
     alone = write_coco(tmp_path / "b.json", (0, mask, {"iscrowd": 1}))
     assert [s.area for s in read_coco(cvat, blank()).segments] == [2000, 100]
     assert [s.area for s in read_coco(alone, blank()).segments] == [2000]

@@ -1,6 +1,5 @@
 """Masks as pictures, of whatever mode and colours."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -34,20 +33,13 @@ def test_index_mask(tmp_path, mode, scale):
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
 def test_class_mask(tmp_path, mode):
     """White, or any lighter value, is the class of the file's name, in whatever mode an editor saved it."""
-    mask = CAT
-    image = Image.fromarray(mask.astype(np.uint8) * 255)
-    if mode == "RGBA":  # cut out: the object is opaque
-        image = Image.merge("RGBA", [Image.new("L", image.size, 200)] * 3 + [image])
-    elif mode == "P":
-        image = Image.fromarray(mask.astype(np.uint8))
-        image.putpalette([0, 0, 0, 200, 0, 0])
-    elif mode == "I;16":
-        image = Image.fromarray(mask.astype(np.uint16))
-    else:
-        image = image.convert(mode)
-    image.save(tmp_path / "x.кошка.mask.png")
+    white, one = Image.fromarray(CAT.astype(np.uint8) * 255), Image.fromarray(CAT.astype(np.uint8))
+    one.putpalette([0, 0, 0, 200, 0, 0])
+    cut_out = Image.merge("RGBA", [Image.new("L", white.size, 200)] * 3 + [white])  # the object is opaque
+    image = {"RGBA": cut_out, "P": one, "I;16": Image.fromarray(CAT.astype(np.uint16))}.get(mode, white)
+    image.convert(mode).save(tmp_path / "x.кошка.mask.png")
     truth = find_ground_truth(blank(), tmp_path)
-    assert [s.label for s in truth.segments] == ["cat"] and np.array_equal(truth.mask_of("cat"), mask)
+    assert [s.label for s in truth.segments] == ["cat"] and np.array_equal(truth.mask_of("cat"), CAT)
     assert truth.made_by["objects"] is False and (truth.confidence == 1).all()
 
 
@@ -62,14 +54,13 @@ def test_masks_of_objects(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "values, said",
-    [((0, 0), "ни одного объекта"), ((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")],
+    "values, said", [((0, 1), "1 (самолёт)"), ((0, 2), "2 (велосипед)"), ((1, 2), "1 (самолёт), 2")]
 )
 def test_masks_of_low_ids(tmp_path, values, said):
-    """They are VOC's, as is said, and so are zeros alone; a label that no class has is named, and what there is."""
+    """They are VOC's, as is said; a label that no class has is named, and what there is."""
     Image.fromarray(np.uint8(values)[CAT.astype(int)]).save(tmp_path / "x.mask.png")
     (note,) = find_ground_truth(blank(), tmp_path).made_by["notes"]
-    assert said in note and ("x.КЛАСС.mask.png" in note or not any(values))
+    assert said in note and "x.КЛАСС.mask.png" in note
     Image.new("L", (100, 80), 21).save(tmp_path / "x.mask.png")
     with pytest.raises(LabkitError, match=r"x\.mask\.png.*\[21\].*PASCAL VOC.*от 0 до 20"):
         find_ground_truth(blank(), tmp_path)
@@ -168,25 +159,15 @@ def test_ids_of_cityscapes(tmp_path, label_set_of, labels, name, values):
 @pytest.mark.parametrize("name", ["x.mask.png", "x.cat.mask.png"])
 def test_png_of_a_thousand_million_pixels(tmp_path, name):
     """Its header is enough to refuse it."""
-    header(35_000, 28_000, tmp_path / name)
-    started = time.process_time()
-    with pytest.raises(LabkitError, match=rf"{name}.*млн пикселей"):
-        find_ground_truth(blank(), tmp_path)
-    header(11_000, 8_800, tmp_path / name)  # where Pillow only warns
-    with pytest.raises(LabkitError, match=rf"{name}.*млн пикселей"):
-        find_ground_truth(blank(), tmp_path)
-    assert time.process_time() - started < 1
+    for width, height in ((35_000, 28_000), (11_000, 8_800)):  # of the second Pillow only warns
+        header(width, height, tmp_path / name)
+        with pytest.raises(LabkitError, match=rf"{name}.*млн пикселей"):
+            find_ground_truth(blank(), tmp_path)
 
 
 @pytest.mark.parametrize(
     "mode, color, said",
-    [
-        ("RGB", "red", "8-bit"),
-        ("I;16", 300, "8-bit"),
-        ("1", 1, "КЛАСС"),
-        ("RGB", "white", "КЛАСС"),
-        ("LA", 255, "КЛАСС"),
-    ],
+    [("RGB", "red", "8-bit"), ("I;16", 300, "8-bit"), *((mode, "white", "КЛАСС") for mode in ("1", "RGB", "LA"))],
 )
 def test_mask_in_another_mode(tmp_path, mode, color, said):
     """Colours that no class has, 16 bits, black and white in any mode: no index mask, and the error says what is."""

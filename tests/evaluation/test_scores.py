@@ -40,22 +40,24 @@ def semantic(load, default_photos):
 
 
 @pytest.fixture(scope="module")
-def instance(load, default_photos):
-    """Mask R-CNN's results on the ten photos."""
-    return load(6).segment_all(list(default_photos.values()))
-
-
-@pytest.fixture(scope="module")
-def prompted(load, default_photos):
-    """SAM's masks of everything on three photos, one of them without an outline."""
-    photos = [default_photos[name] for name in ("cat_kitten", "officer", "horses")]
-    return [load(4).segment(photo, points_per_side=6) for photo in photos]
-
-
-@pytest.fixture(scope="module")
 def measured(semantic, outlines):
     """DeepLab's scores."""
     return scores(semantic, outlines)
+
+
+@pytest.fixture(scope="module")
+def instance(load, default_photos, outlines):
+    """Mask R-CNN's results on the ten photos, and their scores."""
+    results = load(6).segment_all(list(default_photos.values()))
+    return results, scores(results, outlines)
+
+
+@pytest.fixture(scope="module")
+def prompted(load, default_photos, outlines):
+    """SAM's masks of everything on three photos, one of them without an outline, and their scores."""
+    photos = [default_photos[name] for name in ("cat_kitten", "officer", "horses")]
+    results = [load(4).segment(photo, points_per_side=6) for photo in photos]
+    return results, scores(results, outlines)
 
 
 def scored(*pairs):
@@ -108,36 +110,22 @@ def naive_quality(pairs):
     return quality
 
 
-def pixels(results, folder):
-    """Reference and model's labels of each outlined photo, flat."""
-    pairs = [(result, find_ground_truth(result.photo, folder)) for result in results]
-    return {r.photo.name: (ref.labels.ravel(), r.labels.ravel()) for r, ref in pairs if ref is not None}
+def counted(true, given):
+    """IoU, Dice and accuracy of a mask as scikit-learn counts them."""
+    numbers = (score(true.ravel(), given.ravel()) for score in (jaccard_score, f1_score, recall_score))
+    return pytest.approx(tuple(numbers), abs=1e-6)
 
 
-def test_each_photo_and_class(measured, semantic, outlines):
-    """IoU, Dice and accuracy as scikit-learn counts them, a row a class that the outlines show."""
-    rows = {(row.photo, row.names[1]): row for row in measured.rows}
-    expected = set()
-    for name, (true, given) in pixels(semantic, outlines).items():
-        for label_id in np.unique(true).tolist():
-            expected.add((name, VOC.names[label_id]))
-            row = rows[name, VOC.names[label_id]]
-            of_class = true == label_id, given == label_id
-            assert row.iou == pytest.approx(jaccard_score(*of_class), abs=1e-6)
-            assert row.dice == pytest.approx(f1_score(*of_class), abs=1e-6)
-            assert row.accuracy == pytest.approx(recall_score(*of_class), abs=1e-6)
-    assert rows.keys() == expected and len(expected) == 18 and measured.without == ["horses"]
-
-
-def test_all_photos(measured, semantic, outlines):
-    """The same over the pixels of all photos, the mean of the classes, the confusion matrix, the pixel accuracy."""
-    true, given = (np.concatenate(rows) for rows in zip(*pixels(semantic, outlines).values(), strict=True))
-    shown = np.unique(true).tolist()
-    assert [row.names[1] for row in measured.totals] == [VOC.names[n] for n in shown]
-    options = {"labels": shown, "average": None, "zero_division": 0}
-    assert [r.iou for r in measured.totals] == pytest.approx(jaccard_score(true, given, **options), abs=1e-6)
-    assert [r.dice for r in measured.totals] == pytest.approx(f1_score(true, given, **options), abs=1e-6)
-    assert [r.accuracy for r in measured.totals] == pytest.approx(recall_score(true, given, **options), abs=1e-6)
+def test_each_photo_and_all(measured, semantic, outlines):
+    """A row a class that the outlines show; over all photos also the mean, the confusion, the pixel accuracy."""
+    truths = {result.photo.name: find_ground_truth(result.photo, outlines) for result in semantic}
+    pixels = {r.photo.name: (t.labels.ravel(), r.labels.ravel()) for r in semantic if (t := truths[r.photo.name])}
+    true, given = pixels[None] = tuple(np.concatenate(side) for side in zip(*pixels.values(), strict=True))
+    rows = {(row.photo, row.names[1]): (row.iou, row.dice, row.accuracy) for row in measured.rows + measured.totals}
+    for (name, label), row in rows.items():
+        assert row == counted(*(side == VOC.id(label) for side in pixels[name]))
+    assert rows.keys() == {(name, VOC.names[n]) for name, (shown, _) in pixels.items() for n in np.unique(shown)}
+    assert len(measured.rows) == 18 and measured.without == ["horses"]
     assert measured.mean_iou == pytest.approx(np.mean([row.iou for row in measured.totals]))
     assert measured.pixel_accuracy == pytest.approx(accuracy_score(true, given), abs=1e-6)
     assert np.array_equal(measured.confusion, confusion_matrix(true, given, labels=range(21)))
@@ -145,8 +133,8 @@ def test_all_photos(measured, semantic, outlines):
 
 def test_objects_of_the_photos(instance, outlines):
     """Mask R-CNN's PQ, SQ and RQ as counted naively, its AP50 as pycocotools'; what it only invents counts 0."""
-    found = scores(instance, outlines)
-    pairs = [(r, find_ground_truth(r.photo, outlines)) for r in instance if r.photo.name != "horses"]
+    results, found = instance
+    pairs = [(r, find_ground_truth(r.photo, outlines)) for r in results if r.photo.name != "horses"]
     expected = naive_quality(pairs)
     assert {row.names[1]: (row.pq, row.sq, row.rq) for row in found.objects} == {
         name: pytest.approx(numbers) for name, numbers in expected.items()
@@ -182,18 +170,14 @@ def test_quality_of_many_objects():
 
 def test_best_segment_for_each_object(prompted, outlines):
     """SAM: the IoU of the segment that fits best, found by trying them all; no classes, no confusion."""
-    found = scores(prompted, outlines)
+    results, found = prompted
     assert (found.kind, found.confusion, found.totals, found.objects) == ("prompted", None, [], [])
-    assert [(row.photo, row.names) for row in found.rows] == [
-        ("cat_kitten", ("кошка", "cat")),
-        ("officer", ("человек", "person")),
-    ]
-    for row, result in zip(found.rows, prompted, strict=False):
+    shown = [("cat_kitten", ("кошка", "cat")), ("officer", ("человек", "person"))]
+    assert [(row.photo, row.names) for row in found.rows] == shown
+    for row, result in zip(found.rows, results, strict=False):
         mask = find_ground_truth(result.photo, outlines).segments[0].mask
         best = max(result.segments, key=lambda segment: iou(segment.mask, mask)).mask
-        assert row.iou == pytest.approx(jaccard_score(mask.ravel(), best.ravel()), abs=1e-6)
-        assert row.dice == pytest.approx(f1_score(mask.ravel(), best.ravel()), abs=1e-6)
-        assert row.accuracy == pytest.approx(recall_score(mask.ravel(), best.ravel()), abs=1e-6)
+        assert (row.iou, row.dice, row.accuracy) == counted(mask, best)
     assert found.mean_iou == pytest.approx(np.mean([row.iou for row in found.rows]))
     assert "кошка" in scores_table(found) and "horses" in scores_table(found)
 
@@ -203,10 +187,8 @@ def test_sam_finds_nothing():
     two = truth(("cat", block(0, 0, 20, 20)), ("cat", block(40, 0, 70, 40)))
     for answers in ((), [("object", block(0, 50, 5, 60))]):
         found = scored((made("x", *answers, classes=None), two))
-        assert [(row.names[0], row.iou, row.dice, row.accuracy) for row in found.rows] == [
-            ("кошка 1", 0, 0, 0),
-            ("кошка 2", 0, 0, 0),
-        ]
+        rows = [(row.names[0], row.iou, row.dice, row.accuracy) for row in found.rows]
+        assert rows == [("кошка 1", 0, 0, 0), ("кошка 2", 0, 0, 0)]
         (worst,) = found.worst
         assert np.array_equal(worst.wrong, block(40, 0, 70, 40)) and worst.predicted_id is None
         assert "кошка" in worst_figure(found).get_label()
@@ -276,8 +258,7 @@ def test_translations_change_no_score():
 def test_classes_beyond_voc(tmp_path):
     """A student may label what only the model knows: read in its label set, for SAM in COCO's."""
     rows = [{"label": "zebra", "shape_type": "rectangle", "points": [[0, 0], [39, 59]]}]
-    record = {"imageWidth": 80, "imageHeight": 60, "shapes": rows}
-    (tmp_path / "x.json").write_text(json.dumps(record))
+    annotated.write_shapes(tmp_path / "x.json", *rows, size=(80, 60))
     found = scores([made("x", ("zebra", block(0, 0, 40, 60)), classes=COCO)], tmp_path)
     assert [(row.names, row.iou) for row in found.rows] == [(("фон", "background"), 1), (("зебра", "zebra"), 1)]
     assert len(found.classes) == 22 and found.confusion.shape == (22, 22)
@@ -286,7 +267,7 @@ def test_classes_beyond_voc(tmp_path):
     voc = scores([made("x")], tmp_path)
     assert not voc.rows and "zebra" in voc.notes[0] and "x.json" in scores_table(voc)
     rows.append({"label": "cat", "shape_type": "rectangle", "points": [[40, 0], [79, 59]]})
-    (tmp_path / "x.json").write_text(json.dumps(record))
+    annotated.write_shapes(tmp_path / "x.json", *rows, size=(80, 60))
     partly = scores([made("x", ("cat", block(40, 0, 80, 60)))], tmp_path)
     assert [row.names[1] for row in partly.rows] == ["background", "cat"] and "zebra" in scores_table(partly)
     streets = scores([made("x", ("road", block(0, 0, 80, 60)), classes=label_set("Cityscapes"))], tmp_path)
@@ -373,10 +354,10 @@ def test_small_photos_and_regions_at_the_edge():
         ElementTree.fromstring(svg(worst_figure(scored((result, nothing)))))
 
 
-def test_a_sentence_where_there_is_nothing_to_draw(prompted, outlines):
+def test_a_sentence_where_there_is_nothing_to_draw(prompted):
     """No mistakes, no classes, no masks, no results: a sentence says why and what to do."""
     perfect = scored((made("x", ("cat", block(0, 0, 9, 9))), truth(("cat", block(0, 0, 9, 9)))))
-    drawn = worst_figure(perfect), confusion_figure(scores(prompted, outlines)), confusion_figure(scores([made("x")]))
+    drawn = worst_figure(perfect), confusion_figure(prompted[1]), confusion_figure(scores([made("x")]))
     said = [figure.get_label() for figure in (*drawn, worst_figure(scores([])))]
     assert said[2] == said[3] == scores_table(Scores()) and "labelme" in said[2] and len(set(said)) == 3
 
@@ -395,10 +376,10 @@ def test_table(measured):
     assert "all photos" in english and "cat" in english and not any("а" <= c <= "я" for c in english.lower())
 
 
-def test_record(measured, instance, prompted, outlines):
+def test_record(measured, instance, prompted):
     """JSON's types, rounded, the same numbers; of every kind and of nothing."""
-    found = scores(instance, outlines)
-    for one in (measured, found, scores(prompted, outlines), Scores()):
+    (_, found), (_, of_sam) = instance, prompted
+    for one in (measured, found, of_sam, Scores()):
         assert json.loads(json.dumps(one.record(), allow_nan=False)) == one.record()
     record = measured.record()
     assert record["photos"][0].keys() == {"photo", "class", "iou", "dice", "accuracy"}

@@ -49,18 +49,10 @@ def test_a_cell_that_ends_in_drawings_shows_them(shell):
     assert ["Первая" in data["image/svg+xml"] for data in drawn] == [True, False]
 
 
-@pytest.mark.parametrize(
-    "shown",
-    [
-        [{}],
-        [{}, {}],
-        [{"origin": "lower"}],
-        [{"alpha": 0.5}],
-        [{"interpolation": "nearest"}],
-        [{"cmap": "gray"}],
-    ],
-    ids=str,
-)
+SHOWN = [[{}], [{}, {}], [{"origin": "lower"}], [{"alpha": 0.5}], [{"interpolation": "nearest"}], [{"cmap": "gray"}]]
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=str)
 def test_images_of_a_figure_are_those_that_were_given(shown):
     """Whatever stands in for them while it is written; and the figure keeps them."""
     rng, drawn = np.random.default_rng(0), Drawing(figsize=(2, 2))
@@ -73,10 +65,7 @@ def test_images_of_a_figure_are_those_that_were_given(shown):
     found = re.findall(r"data:image/(png|webp);base64,([^\"]+)", written)
     kind, packed = found[-1]
     image = Image.open(io.BytesIO(base64.b64decode(packed)))
-    assert (
-        len(found) == len(shown)
-        and image.convert("RGB").resize((8, 8), Image.Resampling.BOX).getextrema() != ((0, 0),) * 3
-    )
+    assert len(found) == len(shown) and np.array(image.convert("RGB")).any()
     assert np.array_equal(ax.images[-1].get_array(), pixels) and svg(drawn) == written
     if shown[-1] == {}:
         assert kind == "webp" and np.abs(np.array(image, int) - pixels).mean() < 12

@@ -19,17 +19,12 @@ from labkit.io.errors import LabkitError
 from labkit.weights.download import cache_folder, cached, check, fetch, verify
 
 
-def start(release, code, **environment):
-    """Another Python process that has `release` and can `say` a line."""
-    command = [sys.executable, "-c", FETCH + code, json.dumps(asdict(release))]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8", **environment}
-    return subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a test run in the background ignores it
-    )
+def start(release, code):
+    """Another Python process that has `release` and can `say` a line, and stops at Ctrl-C also in the background."""
+    code = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {FETCH}{code}"
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-c", code, json.dumps(asdict(release))]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
 
 
 def test_good_download(server, good, cache, capfd):
@@ -135,10 +130,9 @@ def test_changed_after_the_download(server, good):
 @pytest.mark.parametrize("note", ["", "[]", "{", '{"sha256": "' + SHA256 + '"}', None])
 def test_damaged_note(good, note):
     """A note that was half written is written again; where none can be, the file is good all the same."""
-    path = fetch(good).path
-    place = path.with_name(f"{good.file}.json")
+    place = fetch(good).path.with_name(f"{good.file}.json")
+    place.unlink()
     if note is None:
-        place.unlink()
         place.mkdir()
     else:
         place.write_text(note)

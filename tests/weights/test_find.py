@@ -29,8 +29,7 @@ def test_embedded_files(name):
     """At most 12 MB, fp16 throughout, the right sha256, and the variant's name inside."""
     path = embedded_path(name)
     assert path.stat().st_size <= 12_000_000
-    assert sha256_of(path) == EMBEDDED[name]
-    assert read_header(path)["variant"] == name
+    assert sha256_of(path) == EMBEDDED[name] and read_header(path)["variant"] == name
     assert {tensor.dtype for tensor in safetensors.torch.load_file(path).values()} == {torch.float16}
 
 
@@ -67,18 +66,14 @@ def test_broken_files(tmp_path, content):
 
 def test_foreign_and_missing(tmp_path):
     """A safetensors file of somebody else, another variant's, none at all, a published one with other bytes."""
-    foreign = tmp_path / "foreign.safetensors"
+    foreign, nowhere = tmp_path / "foreign.safetensors", tmp_path / "nowhere.safetensors"
     safetensors.torch.save_file({"a": torch.zeros(2)}, foreign)
-    with pytest.raises(LabkitError, match="labkit train"):
-        find_weights("fcn", foreign)
-    with pytest.raises(LabkitError, match="unet"):
-        find_weights("fcn", embedded_path("unet"))
-    with pytest.raises(LabkitError, match="nowhere"):
-        find_weights("fcn", tmp_path / "nowhere.safetensors")
     published = tmp_path / "fcn_resnet50_coco-1167a1af.pth"  # by its own name: the catalogue's hash is asked for
     published.write_bytes(b"not the published bytes")
-    with pytest.raises(LabkitError, match="1167a1af"):
-        find_weights("fcn", published)
+    wrong = {foreign: "labkit train", embedded_path("unet"): "unet", nowhere: "nowhere", published: "1167a1af"}
+    for path, said in wrong.items():
+        with pytest.raises(LabkitError, match=said):
+            find_weights("fcn", path)
 
 
 @pytest.fixture

@@ -75,10 +75,7 @@ def test_faults_that_pass(server, fault, monkeypatch):
 BIG = checkpoint(900)
 """More than three of the blocks in which a download is written."""
 
-
 TAG = {"ETag": '"1"'}
-
-
 DATE = {"ETag": 'W/"1"', "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
 
 
