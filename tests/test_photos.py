@@ -286,6 +286,13 @@ def test_silent_files(tmp_path):
     assert [photo.name for photo in photos] == ["cat"] and photos.skipped == []
 
 
+def test_file_in_icloud(tmp_path):
+    """Its hidden stand-in is no reason to say nothing."""
+    save(tmp_path / "a.jpg")
+    (tmp_path / ".b.heic.icloud").touch()
+    assert "iCloud" in reasons(load_photos(tmp_path, quiet=True))[".b.heic.icloud"]
+
+
 # Names and order
 
 

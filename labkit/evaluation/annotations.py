@@ -15,13 +15,13 @@ from labkit.classes import VOC, LabelSet
 from labkit.evaluation.coco import coco_record, read_coco
 from labkit.evaluation.entries import content, has_list, parsed, refused, stem
 from labkit.evaluation.labelme import read_labelme
-from labkit.evaluation.masks import class_of, read_class_masks, read_mask
+from labkit.evaluation.masks import LOSSLESS, class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, fold, nfc, some
 from labkit.io.folders import archive_of, beside, subfolders
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
-from labkit.io.masks import bare, mask_folders, masked, renamed
+from labkit.io.masks import bare, mask_folders, masked, photo_folders, renamed
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -29,7 +29,7 @@ from labkit.segmentation import Segmentation
 __all__ = ["find_ground_truth"]
 
 _EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
-_EXPORTED |= {"leftimg8bit", "img_dir", "картинки", "изображения", "train", "valid", "val", "test"}
+_EXPORTED |= {"leftimg8bit", "imgsfine", "img_dir", "картинки", "изображения", "train", "valid", "val", "test"}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(
@@ -70,9 +70,17 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
     folder = Path(folder)
     files: list[Path] = []
-    places, stems = _places(folder), _stems(photo)
-    for place, of_masks in places.items():
-        if (found := _own(photo, stems, inside := beside(place), of_masks, classes)) is not None:
+    near = beside(photo.path.parent) if photo.path is not None else []
+    places, stems = _places(folder), _stems(photo, near)
+    twins = {fold(path.name) for path in _twins(photo, near)} - {stems[1]}
+    for place, shared_by in places.items():
+        inside = [path for path in beside(place) if not (twins and _is_twins(path, photo, twins))]
+        if (found := _own(photo, stems, inside, shared_by is not None, classes)) is not None:
+            folders = [one for up in shared_by or () for one in photo_folders(up)]
+            if others := [path for one in folders for path in _twins(photo, beside(one))]:
+                names = some([f"{path.parent.name}/{path.name}" for path in others])
+                said = text("annotations.shared", taken=found.made_by["annotation"], names=names)
+                found.made_by["notes"].append(said)
             return found
         files += inside
     if (found := _of_coco(photo, folder, files, classes)) is not None:
@@ -111,37 +119,66 @@ def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -
     return first
 
 
-def _places(folder: Path) -> dict[Path, bool]:
-    """Where to look, each with whether it is one of masks, which may be divided as the folders of the images are."""
+def _places(folder: Path) -> dict[Path, tuple[Path, ...] | None]:
+    """Where to look; each place of masks with the folders whose photos share it.
+
+    It may be divided as the folders of the images are: then there are none.
+    """
     ups = (folder, *folder.parents[:3])
     exported = [up for up in ups if up.name.lower() in _EXPORTED or archive_of(up) not in (None, up)]
-    places = dict.fromkeys([folder, *(up.parent for up in exported)], False)
-    for root, part in [(folder, Path()), *((up.parent, folder.relative_to(up)) for up in (folder, *exported))]:
+    places: dict[Path, tuple[Path, ...] | None] = dict.fromkeys([folder, *(up.parent for up in exported)])
+    pairs = [(up, up.parent) for up in (folder, *exported)]
+    pairs += [(up, root.parent) for up, _ in pairs for root in exported if root in up.parents]
+    for up, root in [(folder, folder), *pairs]:
+        part = folder.relative_to(up)
         for masks in mask_folders(root):
             for one in (masks, *mask_folders(masks)):
-                places |= {one / part: True, one: True}
+                shared_by = () if root == up else (root, up) if part.parts else (root,)
+                for place in (one / part, one):
+                    places[place] = places.get(place) or (shared_by if place == one else ())
     return places
 
 
-def _check_unread(photo: Photo, folder: Path, places: dict[Path, bool]) -> None:
-    """LabkitError where a mask lies that is the photo's by its name, and nothing says of which class."""
+def _check_unread(photo: Photo, folder: Path, places: dict[Path, tuple[Path, ...] | None]) -> None:
+    """LabkitError where a mask lies that is the photo's by its name, and nothing says of which class or reads it."""
     own, here = stem(photo).casefold(), beside(folder)
-    of_masks = [place for place, is_of_masks in places.items() if is_of_masks]
+    of_masks = [place for place, shared_by in places.items() if shared_by is not None]
     of_masks += [place / name for place in of_masks for name in subfolders(place)]
+    of_masks += [masks for root in (folder, folder.parent) for masks in mask_folders(root, every=True)]
     files = [path for path in here if ".mask." in path.name.lower()]
     others = {fold(path.stem) for path in here if path not in files} - {own}
     for path in [*files, *(path for place in of_masks for path in beside(place))]:
         name = fold(path.stem)
         is_own = name == own or (re.match(rf"{re.escape(own)}[ ._-]", name) and not name.startswith(tuple(others)))
-        if is_own and path.suffix.lower() in IMAGE_SUFFIXES and path != photo.path:
-            raise refused(path, "unread", stem=stem(photo))
+        if is_own and path.suffix.lower() not in _TEXTS and path != photo.path:
+            is_image = path.suffix.lower() in IMAGE_SUFFIXES
+            raise refused(path, "unread" if is_image else "png", stem=stem(photo), formats=", ".join(LOSSLESS))
 
 
-def _stems(photo: Photo) -> tuple[str, str, str]:
+def _twins(photo: Photo, files: list[Path]) -> list[Path]:
+    """Other photos of its name."""
+    alike = (path for path in files if fold(path.stem) == stem(photo).casefold() and path != photo.path)
+    return [path for path in alike if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def _is_twins(path: Path, photo: Photo, twins: set[str]) -> bool:
+    """Whether a labelme file of this name is another photo's, by what it says."""
+    with suppress(LabkitError):
+        return path.suffix.lower() == ".json" and fold(path.stem) == stem(photo).casefold() and _pictured(path) in twins
+    return False
+
+
+def _pictured(path: Path) -> str:
+    """The name of the picture that a labelme file is of; nothing of another file."""
+    record = parsed(path)
+    return fold(PureWindowsPath(str(record.get("imagePath"))).name) if has_list(record, "shapes") else ""
+
+
+def _stems(photo: Photo, near: list[Path]) -> tuple[str, str, str]:
     """What masks of a photo go by: its stem, its name, and its stem without "image" where that is no other's."""
     own_stem, whole = stem(photo).casefold(), fold(photo.path.name if photo.path else photo.name)
-    taken = {fold(path.stem) for path in (beside(photo.path.parent) if photo.path else [])}
-    return own_stem, whole, own_stem if (plain := bare(own_stem)) in taken else plain
+    plain = bare(own_stem)
+    return own_stem, whole, own_stem if plain in {fold(path.stem) for path in near} else plain
 
 
 def _own(
@@ -191,8 +228,8 @@ def _foreign(path: Path, photo: Photo) -> bool | None:
             return None
         said, is_own = decoded(content(path)), _is_own(photo, path)
         named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)
-        if named and suffix == ".json" and has_list(record := parsed(path), "shapes"):
-            return None if nfc(PureWindowsPath(str(record.get("imagePath"))).name) == nfc(name) else False
+        if named and suffix == ".json" and (pictured := _pictured(path)):
+            return None if pictured == fold(name) else False
         likely = _NUMBERS.search(f" {said}") or (_WORDS.search(said) and not (is_own and suffix == ".txt"))  # a note
         return bool((suffix == ".json" and _FOREIGN_JSON.search(said)) or ((named or is_own) and likely))
     return False

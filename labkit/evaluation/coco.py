@@ -14,7 +14,7 @@ from labkit.classes import VOC, LabelSet
 from labkit.evaluation.entries import Entries, content, has_list, parsed, stem
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc
-from labkit.io.folders import state
+from labkit.io.folders import beside, state
 from labkit.io.masks import renamed
 from labkit.io.rle import run_lengths
 from labkit.photos import Photo
@@ -80,17 +80,30 @@ def _is_crowd(row: dict[str, Any]) -> bool:
 
 
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows whose name has the photo's stem, also in other letters or as a tool changed it: the closest."""
+    """The rows whose name has the photo's stem, also in other letters or as a tool changed it: the closest.
+
+    What is called as another photo beside this one is that one's.
+    """
     own_stem, folders = stem(photo), tuple(map(nfc, photo.path.parts)) if photo.path is not None else ("",)
     name = folders[-1]
     for read in (str, unquote):
-        files = [PureWindowsPath(nfc(read(row["file_name"]))) for row in rows]  # it knows both slashes
-        for key in (str, str.casefold, renamed):
-            if same := [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]:
+        names = (nfc(read(row["file_name"])).rpartition("?d=")[2] for row in rows)  # Label Studio's, of own files
+        files = list(map(PureWindowsPath, names))  # it knows both slashes
+        for key in (str, str.casefold, renamed, _plain):
+            same = [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]
+            if same and key is not str and photo.path is not None:
+                others = {nfc(path.stem) for path in beside(photo.path.parent)} - {own_stem}
+                same = [n for n in same if files[n].stem not in others]
+            if same:
                 exact = [n for n in same if files[n].name == name]
                 tail = [n for n in exact if files[n].parts == folders[-len(files[n].parts) :]]
                 return [rows[n] for n in tail if len(tail) == 1] or [rows[n] for n in exact or same]
     return []
+
+
+def _plain(name: str) -> str:
+    """A stem without blanks and signs, in place of which Label Studio and Roboflow write others."""
+    return re.sub(r"[\W_]+", "-", renamed(name).casefold()).strip("-") or name
 
 
 def _id(row: dict[str, Any], key: str) -> str:

@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from labkit.classes import IGNORE, VOC
-from labkit.evaluation.masks import LOW, low
+from labkit.evaluation.masks import LOW, by_palette, low
 from labkit.io.decode import IMAGE_SUFFIXES, ORIENTATION, decode, layout, turn_hidden, why
 from labkit.io.errors import LabkitError
 from labkit.io.files import decoded, nfc, some
@@ -41,6 +41,7 @@ _COLUMNS = ("instance", "voc_id", "area_px", "x0", "y0", "x1", "y1")
 _HEAD = re.compile("|#.*|sep=.*|(?:images?|photo|file)?[ _]?(?:name|id)?s?|имя|файл|фото", re.IGNORECASE)
 """What stands above names."""
 
+_SPLITS = {"train", "training", "val", "valid", "validation", "test"}
 _UNSCALED = 1 << 20
 
 
@@ -119,11 +120,14 @@ class Dataset:
     def instance_numbers(self, name: str) -> np.ndarray:
         """The instance number of each pixel, `HxW` uint8, 0 where there is none, 255 where nobody labelled.
 
-        Numbers that `instances.csv` has and the mask has not are said.
+        Numbers that only one of `instances.csv` and the mask has are said.
         """
         numbers = self._mask("instances", name)
-        if lost := sorted(self._numbers.get(name, set()) - set(np.unique(numbers).tolist())):
-            self._say("dataset.lost", path=self.root / "instances" / name, numbers=some(list(map(str, lost))))
+        shown, listed = set(np.unique(numbers).tolist()) - {0, IGNORE}, self._numbers.get(name, set())
+        for key, odd in (("dataset.lost", listed - shown), ("dataset.unlisted", shown - listed)):
+            if odd and self.instances():
+                said = some(list(map(str, sorted(odd))))
+                self._say(key, path=self.root / "instances" / name, numbers=said)
         if name in self.partial:
             numbers[(numbers == 0) & (self.semantic(name) == IGNORE)] = IGNORE
         return numbers
@@ -143,7 +147,8 @@ class Dataset:
         image, is_oriented = _opened(path, _png)
         if image.mode not in ("1", "L", "P") and not (image.mode[0] == "I" and image.getextrema()[1] <= IGNORE):
             raise LabkitError(text("dataset.mode", path=path, mode=image.mode))
-        mask, (size, orientation) = np.array(image), self._layout(name)
+        by_color = by_palette(image) if folder == "semantic" and image.mode == "P" else None
+        mask, (size, orientation) = np.array(image) if by_color is None else by_color, self._layout(name)
         if mask.shape != size:
             key = "dataset.turned" if mask.shape == size[::-1] else "dataset.size"
             raise LabkitError(text(key, name=f"{folder}/{name}.png", photo=size, labels=mask.shape))
@@ -160,7 +165,7 @@ class Dataset:
         path = self.root / "instances.csv"
         if not path.exists():
             return []
-        wanted, found = {_key(name): name for name in self.names}, []
+        wanted, found = {_key(name): name for name in self.names}, dict[tuple[str, int], Instance]()
         known, lost = set(map(_key, self._files["images"])), []
         for line, row in _rows(path):
             given = _name(row.get("image", ""))
@@ -174,12 +179,14 @@ class Dataset:
                     box = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
                     if not (0 < number < IGNORE and 0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
                         raise ValueError
+                    one = Instance(name, number, label_id, area, box)
+                    if found.setdefault((name, number), one) != one:
+                        raise ValueError
                 except (KeyError, OverflowError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=line)) from error
-                found.append(Instance(name, number, label_id, area, box))
         if lost:
             self._say("dataset.rows", path=path, count=len(lost), names=some(list(map(shown, dict.fromkeys(lost))), 3))
-        return found
+        return list(found.values())
 
 
 def _say(key: str, **values: object) -> None:
@@ -209,6 +216,7 @@ def _read_split(path: Path, known: Collection[str]) -> list[str]:
     """The names of a split file, spelled as the `known` ones: one a line, between commas, or a column of a table."""
     spelled = {_key(name): name for name in known}
     names: list[str] = []
+    splits: set[str] = set()
     for line in decoded(path.read_bytes()).splitlines():
         whole, unflagged = _name(line), _name(re.sub(r"\s-?[01]$", "", line))
         cells = [_name(cell) for cell in re.split("[,;\t]", line.strip(" []"))]
@@ -217,6 +225,9 @@ def _read_split(path: Path, known: Collection[str]) -> list[str]:
         if not found and not _HEAD.fullmatch(cells[0]):
             found = [whole]
         names += cells if len(found) > 1 else found
+        splits |= {cell.lower() for cell in cells} & _SPLITS if found else set()
+    if len(splits) > 1:
+        raise LabkitError(text("dataset.splits", path=path, names=", ".join(sorted(splits))))
     if not (names := list(dict.fromkeys(spelled.get(_key(name), name) for name in names if name))):
         raise LabkitError(text("dataset.empty", path=path))
     return names

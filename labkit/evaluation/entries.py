@@ -197,6 +197,8 @@ class Entries:
                 if image.width * image.height > MAX_PIXELS:
                     raise named.refused("pixels", limit=MAX_PIXELS // 1_000_000)
                 self.oriented |= ORIENTATION in image.getexif()
+                if getattr(image, "n_frames", 1) > 1:
+                    self.notes.append(str(named.refused("frames")))
                 image = ImageOps.exif_transpose(image)
                 named.sized(*image.size)
                 return image.resize(self.photo.pixels.shape[1::-1], Image.Resampling.NEAREST)

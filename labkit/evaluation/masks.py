@@ -16,7 +16,7 @@ from labkit.io.masks import KEYS
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["LOW", "class_of", "low", "read_class_masks", "read_mask"]
+__all__ = ["LOSSLESS", "LOW", "by_palette", "class_of", "low", "read_class_masks", "read_mask"]
 
 LOW = 5
 """Label ids up to this are perhaps those of somebody's own few classes."""
@@ -24,7 +24,7 @@ LOW = 5
 _CITYSCAPES = (7, 8, 11, 12, 13, 17, *range(19, 29), 31, 32, 33)
 """The label ids of the classes on which Cityscapes is trained, in their order; what is lower counts nowhere."""
 
-_LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
+LOSSLESS = ["PNG", "BMP", "TIFF", "GIF"]
 
 
 def low(values: set[int]) -> str:
@@ -48,10 +48,12 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     """
     path = Path(path)
     entries = Entries(path, photo, classes)
-    image = entries.image(path, _LOSSLESS)
+    image = entries.image(path, LOSSLESS)
     colors, ids = _key(entries)
-    if image.mode in ("RGB", "RGBA") or (image.mode == "P" and (colors or (not ids and _has_voc_colors(image)))):
+    if image.mode in ("RGB", "RGBA") or (image.mode == "P" and colors):
         labels = _by_color(entries, image.convert("RGB"), colors)
+    elif image.mode == "P" and not ids and (named := by_palette(image)) is not None:
+        labels, colors = named, _voc_colors()
     elif image.mode in ("1", "L", "LA", "P") or (image.mode.startswith("I") and image.getextrema()[1] <= IGNORE):
         labels = np.array(image if image.mode[0] in "PI" else image.convert("L")).astype(np.uint8)
         colors = {}
@@ -62,6 +64,8 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     else:
         raise entries.refused("mode", mode=image.mode)
     values = set(np.unique(labels).tolist())
+    if values == {IGNORE} and (colors or ids) and not entries.notes:
+        raise entries.refused("nothing", classes=entries.classes.name)
     labelled_in = VOC if values <= {*VOC.ids, IGNORE} else entries.classes if colors or ids else classes
     if unknown := sorted(values - {*labelled_in.ids, IGNORE}):
         raise entries.refused("values", found=unknown[:5], classes=classes.name, last=len(classes) - 1)
@@ -74,7 +78,7 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     of_objects = of_objects.with_stem(re.sub("(?i)labelids", "instanceIds", of_objects.stem))
     for file in beside(of_objects.parent) if of_objects != path else []:
         if file.stem == of_objects.stem:
-            return _with_objects(entries, labels, np.array(entries.image(file, _LOSSLESS)))
+            return _with_objects(entries, labels, np.array(entries.image(file, LOSSLESS)))
     known = (labels != IGNORE).astype(np.float32)
     return Segmentation.from_labels(
         photo, labels, known, labelled_in, entries.made_by(objects=False, blank=values == {0})
@@ -104,10 +108,17 @@ def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...]
     return ids[places].reshape(image.size[::-1])
 
 
-def _has_voc_colors(image: Image.Image) -> bool:
-    """Whether a palette's colours say what its numbers do not: an editor puts the ones that are there in any order."""
-    colors = {color for _, color in image.convert("RGB").getcolors() or ()}
-    return len(colors) == len(image.getcolors() or ()) and colors <= _voc_colors().keys()
+def by_palette(image: Image.Image) -> np.ndarray | None:
+    """The label ids of a picture whose palette has VOC's colours; None for another.
+
+    They say what its numbers do not: an editor puts the ones that are there in any order.
+    """
+    known, used = _voc_colors(), {number for _, number in image.getcolors()}
+    palette = dict(enumerate(map(tuple, np.reshape(image.getpalette("RGB"), (-1, 3)).tolist())))
+    colors = [palette.get(number) for number in used]
+    if len(set(colors)) < len(colors) or not set(colors) <= known.keys():
+        return None
+    return np.array([known.get(palette.get(number), 0) for number in range(256)], np.uint8)[np.array(image)]
 
 
 def _voc_colors() -> dict[tuple[int, ...], int]:
@@ -151,12 +162,15 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
         entries.path = path
         with entries.entry(place):
             label_id, number = entries.label(class_of(path, photo))
-            image = entries.image(path, [*_LOSSLESS, "JPEG", "WEBP"])
+            image = entries.image(path, [*LOSSLESS, "JPEG", "WEBP"])
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 alpha = image.convert("RGBA").getchannel("A")
                 image = alpha if alpha.getextrema() != (255, 255) else image.convert("RGB")
             grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
-            entries.add(label_id, grey * 2 > max(grey.max(), 1))
+            mask = grey * 2 > max(grey.max(), 1)
+            if label_id and mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+                entries.note("inverted")
+            entries.add(label_id, mask)
             numbers.append(number)
     return entries.composed(objects=all(numbers))
 

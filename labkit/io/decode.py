@@ -21,7 +21,7 @@ from labkit.locale import number, text
 
 __all__ = ["IMAGE_SUFFIXES", "ORIENTATION", "Decoded", "Unreadable", "decode", "turn_hidden", "layout", "opened", "why"]
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif", ".avif"}
 
 # Plugins of other formats stay shut: EPS starts Ghostscript, and some take almost any file for theirs.
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF")
@@ -37,6 +37,9 @@ _VIDEO = re.compile(
 """How MP4, MOV and 3GP, AVI, MKV and WebM, MPEG, FLV, WMV, OGV, and a camcorder's TS and MTS begin."""
 
 _HEIF = re.compile(rb".{4}ftyp(?:hei|hev|mif|msf|avi|miaf)", re.DOTALL)
+
+_REDUCED, _DNG = 254, 50706
+"""A camera's raw file is a TIFF whose first picture is a small copy."""
 
 _OUTLIERS, _SAMPLE_SIDE = 0.001, 1000
 """The share of hot and dead pixels that do not decide what is black and white; it is measured on so many a side."""
@@ -94,6 +97,9 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
         raise Unreadable("photos.empty")
     try:
         with _image(file) as image:
+            tags = getattr(image, "tag_v2", {})
+            if tags.get(_REDUCED, 0) == 1 or _DNG in tags or head[8:10] == b"CR":
+                raise Unreadable("photos.raw")
             return _decode(image, max_side, max_pixels)
     except UnidentifiedImageError:
         if _VIDEO.match(head):

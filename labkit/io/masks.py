@@ -13,7 +13,7 @@ from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import fold
 from labkit.io.folders import inside, subfolders
 
-__all__ = ["KEYS", "annotations_in", "bare", "mask_folders", "masked", "masks_among", "renamed"]
+__all__ = ["KEYS", "annotations_in", "bare", "mask_folders", "masked", "masks_among", "photo_folders", "renamed"]
 
 _FOLDER = re.compile(
     r"(?P<sure>masks|outlines|labels|annotations|segmentation(?:class|object))"
@@ -59,7 +59,9 @@ _BEHIND = re.compile(
 )
 """What stands before and behind the stem of a photo in that of its mask, or of a photo of somebody in one."""
 
-_RENAMED = re.compile(r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp)\.rf\..+)?", re.IGNORECASE | re.DOTALL)
+_RENAMED = re.compile(
+    r"(?:[0-9a-f]{8}-)?(.+?)(?:_(?:jpe?g|png|webp|bmp|hei[cf]|avif|tiff?)\.rf\..+)?", re.IGNORECASE | re.DOTALL
+)
 """Label Studio writes a code before a photo's name, Roboflow one behind it."""
 
 _BARE = re.compile(
@@ -115,11 +117,16 @@ def bare(stem: str) -> str:
     return named[named.lastindex] if named else stem
 
 
-def mask_folders(folder: Path) -> list[Path]:
-    """Those in a folder in which the masks of classes or other annotations lie."""
+def mask_folders(folder: Path, every: bool = False) -> list[Path]:
+    """Those in a folder in which the masks of classes or other annotations lie, or masks of `every` kind."""
     names = subfolders(folder)
-    wanted = [name for name in names if _FOLDER.fullmatch(name) and not _NO_LABELS.search(name)]
+    wanted = [name for name in names if _FOLDER.fullmatch(name) and (every or not _NO_LABELS.search(name))]
     return [folder / name for name in sorted([*wanted, *filter(_LABEL_STUDIO.fullmatch, names)])]
+
+
+def photo_folders(folder: Path) -> list[Path]:
+    """Those in a folder in which no masks lie by their names."""
+    return [folder / name for name in sorted(subfolders(folder)) if not _FOLDER.fullmatch(name)]
 
 
 def annotations_in(archive: Path) -> Iterator[tuple[Path, Path]]:

@@ -137,7 +137,9 @@ def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unrea
     masks = masks_among(paths)
     verdicts: dict[tuple[str, ...], Unreadable | None] = {}
     for parts in paths:
-        if parts and not _silent(parts) and (of := masks.get(parts)) != "":
+        if parts and parts[-1].lower().endswith(".icloud"):
+            verdicts[parts] = Unreadable("photos.icloud")
+        elif parts and not _silent(parts) and (of := masks.get(parts)) != "":
             zipped = Unreadable("photos.nested_zip") if is_zip(parts[-1]) else None
             verdicts[parts] = Unreadable("photos.mask_alone", folder=of) if of else zipped
     return verdicts

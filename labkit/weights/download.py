@@ -1,4 +1,4 @@
-"""The bytes of a release into the cache: downloaded once, verified, never half there.
+"""The bytes of a release into the cache: downloaded once, taken out of their zip, verified, never half there.
 
 A download whose process ended starts anew. What can be set from outside: `LABKIT_CACHE` (the folder), `LABKIT_MIRROR`
 (a base address that is asked first), `LABKIT_OFFLINE=1` (no network), and the proxies' usual variables.
@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,14 +20,21 @@ from urllib.parse import urlsplit
 import filelock
 import pooch
 
+from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
-from labkit.locale import text
+from labkit.io.zips import Member, walk
+from labkit.locale import plural, text
 from labkit.weights.catalogue import Release
-from labkit.weights.contents import unpacked, verified
 from labkit.weights.transfer import Refused, check_room, transfer
 
 __all__ = ["Downloaded", "cache_folder", "cached", "check", "fetch", "verify"]
 
+ZIP_BYTES = 4_000_000_000
+ZIP_RATIO = 50
+"""A zip whose weights are larger, or shrank more than so many times, is a bomb: weights hardly shrink."""
+
+_WEIGHTS = (".pth", ".pt", ".ckpt", ".bin")
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -67,7 +76,7 @@ def verify(release: Release) -> Downloaded | None:
 def check(path: Path, release: Release) -> str:
     """The sha256 of a file anywhere that is the release; LabkitError says what was expected and what it is."""
     with _broken(path, release):
-        return verified(path, release)
+        return _verified(path, release)
 
 
 @contextmanager
@@ -154,7 +163,7 @@ def _look(release: Release) -> Downloaded | None:
         known = json.loads(Path(f"{path}.json").read_text(encoding="utf-8"))
         if known == {"sha256": known["sha256"], **_traits(path, release)}:
             return Downloaded(path, known["sha256"])
-    return _note(path, verified(path, release), release)
+    return _note(path, _verified(path, release), release)
 
 
 def _look_by_hand(release: Release) -> Downloaded | None:
@@ -168,8 +177,8 @@ def _look_by_hand(release: Release) -> Downloaded | None:
 
 def _accept(file: Path, release: Release, folder: Path) -> Downloaded:
     """What came, unpacked into `folder` and verified, under its final name."""
-    file = unpacked(file, folder / release.file)
-    sha256 = verified(file, release)
+    file = _unpacked(file, folder / release.file)
+    sha256 = _verified(file, release)
     path = cache_folder() / release.file
     os.replace(file, path)
     return _note(path, sha256, release)
@@ -186,3 +195,66 @@ def _traits(path: Path, release: Release) -> dict[str, object]:
     """By what a file is known again: another edition of the catalogue may expect another hash under the same name."""
     stat = path.stat()
     return {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "expected": release.hash}
+
+
+def _unpacked(file: Path, target: Path) -> Path:
+    """The weights in a published zip, written to `target`; any other file, torch's own zip too, stays as it is."""
+    if not zipfile.is_zipfile(file):
+        return file
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = list(walk(archive, _allowed, max_ratio=ZIP_RATIO, free_mb=0))
+            if any(member.parts[-1] == "data.pkl" for member in members):
+                return file
+            found = [member for member in members if member.name.lower().endswith(_WEIGHTS)] or members
+            if len(found) != 1:
+                raise Refused(text("download.zip_members", count=len(found)))
+            (member,) = found
+            if member.refusal is not None and member.refusal.key != "photos.zip_encrypted":  # which zipfile says itself
+                raise Refused(plural("download.zip_bomb", member.info.file_size, ratio=member.ratio))
+            with archive.open(member.info) as source, target.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+    except Unreadable as error:
+        raise Refused(str(error)) from error
+    except _BAD_ZIP as error:
+        raise Refused(text("download.zip_broken", error=error)) from error
+    return target
+
+
+def _allowed(member: Member) -> float | None:
+    return None if member.parts[0] == "__MACOSX" else ZIP_BYTES / 1e6
+
+
+def _verified(path: Path, release: Release) -> str:
+    """The sha256 of a file that is what the release says; Refused with what was expected and got."""
+    algorithm, _, expected = release.hash.partition(":")
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip().lower()
+        size = path.stat().st_size
+        sha256 = pooch.file_hash(path, "sha256")
+        if expected:
+            got = sha256 if algorithm == "sha256" else pooch.file_hash(path, algorithm)
+            good = got.startswith(expected.lower())
+        else:
+            got, good = sha256, _is_checkpoint(path, head)
+    except OSError as error:
+        raise Refused(text("download.unreadable", error=error)) from error
+    if good:
+        return sha256
+    if head.startswith((b"<!doctype html", b"<html")):
+        raise Refused(plural("download.html", size))
+    if not expected:
+        raise Refused(plural("download.no_checkpoint", size))
+    raise Refused(plural("download.hash", size, algorithm=algorithm, expected=expected, got=got))
+
+
+def _is_checkpoint(path: Path, head: bytes) -> bool:
+    """Whether a file without a published hash is a whole zip of torch's, or begins as a pickle does."""
+    if not zipfile.is_zipfile(path):
+        return head.startswith(b"\x80")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except _BAD_ZIP:
+        return False

@@ -106,6 +106,7 @@ TOOLS = {
     "Roboflow, COCO": ("train/x_jpg.rf.0a1b.jpg", {"train/_annotations.coco.json": COCO}),
     "Roboflow, masks": ("train/x.jpg", ROBOFLOW),
     "a folder of masks": ("images/x.jpg", {"masks/x.png": GREY[8]}),
+    "of a browser": ("x.jfif", {"x_mask.png": GREY[8]}),
     "upper case": ("x.jpg", {"X.CAT.MASK.PNG": Image.fromarray(CAT)}),
     "JPEG": ("x.jpg", {"x.cat.mask.jpg": GREY[255]}),
     "beside": ("x.jpg", {"x.mask.png": GREY[8]}),
@@ -218,7 +219,9 @@ def test_formats_that_are_not_read(tmp_path, name, content):
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
 
 
-@pytest.mark.parametrize("mask", ["masks/x_1.png", "masks/cat/x.png", "x-cat.mask.png", "label/x.cat.png"])
+@pytest.mark.parametrize(
+    "mask", ["masks/x_1.png", "masks/cat/x.png", "x-cat.mask.png", "label/x.cat.png", "instances/x.png"]
+)
 def test_masks_of_which_no_class_is_said(tmp_path, mask):
     """They are the photo's by their names: it is no photo without ground truth, and the error says how to name them."""
     for file in ("images/x.jpg", "images/x_1 b.jpg"):
@@ -230,6 +233,15 @@ def test_masks_of_which_no_class_is_said(tmp_path, mask):
     with pytest.raises(LabkitError, match=rf"{path.name}: .*x\.КЛАСС\.mask"):
         find_ground_truth(blank(path=tmp_path / "images" / "x.jpg"))
     assert find_ground_truth(blank("y", path=tmp_path / "images" / "y.jpg")) is None
+
+
+@pytest.mark.parametrize("mask", ["masks/x.npy", "x.cat.mask.psd", "SegmentationClass/x.mat"])
+def test_masks_that_are_no_pictures(tmp_path, mask):
+    """Of another program's own kind: named, with what is read."""
+    (tmp_path / mask).parent.mkdir(exist_ok=True)
+    (tmp_path / mask).touch()
+    with pytest.raises(LabkitError, match=f"{mask.rpartition('/')[2]}.*PNG"):
+        find_ground_truth(blank(path=tmp_path / "x.jpg"))
 
 
 @pytest.mark.parametrize("names", [["a.json", "b.json"], ["a.json"]])
@@ -254,6 +266,37 @@ def test_photos_of_nearly_one_name(tmp_path, photos, mask, whose):
     GREY[8].save(tmp_path / mask)
     truths = {name: find_ground_truth(blank(name, path=tmp_path / f"{name}.jpg")) for name in photos.split()}
     assert [name for name, one in truths.items() if one and one.segments[0].label == "cat"] == [whose]
+
+
+def test_one_labelme_file_of_two_photos(tmp_path):
+    """It is of that of which it says so."""
+    (tmp_path / "x.json").write_text(SHAPES)  # of x.jpg
+    for name in ("x.jpg", "x.png"):
+        (tmp_path / name).touch()
+    truths = [find_ground_truth(blank(path=tmp_path / name)) for name in ("x.jpg", "x.png")]
+    assert truths[0].segments[0].area == 2000 and truths[1] is None
+
+
+@pytest.mark.parametrize(
+    "photos, mask, shared",
+    [
+        ("train/x.jpg val/x.jpg", "masks/x.png", True),
+        ("images/a/x.jpg images/b/x.jpg", "masks/x.png", True),
+        ("images/a/x.jpg images/b/x.jpg", "masks/a/x.png", False),
+        ("train/x.jpg val/y.jpg SegmentationObject/x.png", "masks/x.png", False),
+        ("x.jpg b/x.jpg", "masks/x.png", False),
+    ],
+)
+def test_a_mask_that_two_photos_share(tmp_path, photos, mask, shared):
+    """It is read, and the other photo of this name is named."""
+    first, *others = photos.split()
+    for name in (first, *others, mask):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    GREY[8].save(tmp_path / mask)
+    truth = find_ground_truth(blank(path=tmp_path / first))
+    assert truth.segments[0].area == 2000
+    assert [others[0][-7:] in note for note in truth.made_by["notes"]] == [True] * shared
 
 
 @pytest.mark.parametrize("first, noted", [("nothing", ""), ("dog", "b.json"), ("cut", "a.json")])

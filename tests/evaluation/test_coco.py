@@ -65,6 +65,10 @@ def test_coco_crowd(tmp_path):
         ("x.png", ["my%20photos/x.png"], [2000]),
         ("a%20b.jpg", ["a%20b.jpg"], [2000]),
         ("a c.jpg", ["a%20c.jpg"], [2000]),
+        ("my cat (2).jpg", ["my-cat-2-_jpg.rf.0a1b.jpg"], [2000]),
+        ("мой кот.jpg", ["images/1a2b3c4d-мой_кот.jpg"], [2000]),
+        ("x.jpg", ["/data/local-files/?d=x.jpg"], [2000]),
+        ("x.jpg", ["x_HEIC.rf.0a1b.jpg"], [2000]),
     ],
 )
 def test_coco_finds_its_photo(tmp_path, file, listed, areas):
@@ -72,6 +76,16 @@ def test_coco_finds_its_photo(tmp_path, file, listed, areas):
     write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=listed)
     truth = find_ground_truth(blank(path=tmp_path / file), tmp_path)
     assert (truth and [s.area for s in truth.segments]) == areas
+
+
+@pytest.mark.parametrize("listed, other", [("1a2b3c4d-x", "x"), ("a_1", "a-1"), ("x", "X")])
+def test_objects_of_the_photo_beside(tmp_path, listed, other):
+    """What is listed under the very name of another photo is no photo's of nearly that name."""
+    write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=[f"{listed}.jpg"])
+    for name in (listed, other):
+        (tmp_path / f"{name}.jpg").touch()
+    truths = [find_ground_truth(blank(path=tmp_path / f"{name}.jpg")) for name in (listed, other)]
+    assert truths[0].segments[0].area == 2000 and truths[1] is None
 
 
 def test_photos_of_one_name_that_nothing_tells_apart(tmp_path):

@@ -1,5 +1,6 @@
 """Masks as pictures, of whatever mode and colours."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -128,6 +129,22 @@ def test_cut_out_object(tmp_path, level):
     opaque = Image.fromarray(CAT.astype(np.uint8) * 255)
     Image.merge("LA", [Image.new("L", (100, 80), level), opaque]).save(tmp_path / "x.cat.mask.png")
     assert np.array_equal(find_ground_truth(blank(), tmp_path).mask_of("cat"), CAT)
+
+
+@pytest.mark.parametrize("pages, said", [([CAT, ~CAT], "страниц"), ([~CAT], "угла")])
+def test_masks_that_look_otherwise_than_meant(tmp_path, pages, said):
+    """More pages than one, white around a black object: what it counts as is said."""
+    first, *more = (Image.fromarray(page.astype(np.uint8) * 255) for page in pages)
+    first.save(tmp_path / "x.cat.mask.tif", save_all=True, append_images=more)
+    (note,) = (truth := find_ground_truth(blank(), tmp_path)).made_by["notes"]
+    assert np.array_equal(truth.mask_of("cat"), pages[0]) and re.search(said, note)
+
+
+def test_masks_of_no_known_class(tmp_path):
+    """Cityscapes' ids of which none is asked for, as CVAT writes own classes: no photo of which all is known."""
+    Image.fromarray(CAT.astype(np.uint8)).save(tmp_path / "x_gtFine_labelIds.png")
+    with pytest.raises(LabkitError, match="x_gtFine_labelIds.png.*PASCAL VOC"):
+        find_ground_truth(blank(path=tmp_path / "x_leftImg8bit.png"))
 
 
 @pytest.mark.parametrize("tagged", [False, True])

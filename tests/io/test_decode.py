@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 from annotated import png_bytes
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from labkit.io.decode import Unreadable, decode, layout
 
@@ -130,6 +130,15 @@ def test_videos(content):
     with pytest.raises(Unreadable) as caught:
         read(content + bytes(100))
     assert ("видео" in str(caught.value)) == (content in VIDEOS)
+
+
+@pytest.mark.parametrize("tag, value", [(254, 1), (50706, b"\1\4\0\0")])
+def test_raw_files_of_cameras(tag, value):
+    """NEF and ARW, DNG: a TIFF whose first picture is a thumbnail is no photo of its size."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[tag] = value
+    with pytest.raises(Unreadable, match="RAW"):
+        read(written(Image.new("RGB", (160, 120)), "TIFF", tiffinfo=tags))
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
