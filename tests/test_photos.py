@@ -354,14 +354,16 @@ def test_zip(tmp_path):
             archive.write(photo, name)
         archive.writestr("папка/doc.pdf", b"%PDF")
         archive.writestr("папка/inner.zip", b"PK")
+        archive.writestr("b.bmp", bytes(11_000_000), zipfile.ZIP_DEFLATED)
         archive.mkdir("пусто") if hasattr(archive, "mkdir") else archive.writestr("пусто/", b"")
     before = sorted(tmp_path.iterdir())
     photos = load_photos(tmp_path / "z.zip", quiet=True)
     assert [photo.name for photo in photos] == ["x", "кот 2", "кот 10"]
     assert photos[1].path == tmp_path / "z.zip" / "папка" / "кот 2.png"
     assert photos[0].sha256 == one(photo).sha256
+    assert "сжат" in reasons(photos).pop("b.bmp")
     told = {"папка/doc.pdf": "not_image", "папка/inner.zip": "nested_zip"}
-    assert reasons(photos) == {name: text(f"photos.{key}") for name, key in told.items()}
+    assert {name: text(f"photos.{key}") for name, key in told.items()}.items() < reasons(photos).items()
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -372,22 +374,6 @@ def test_zip_names_without_the_flag(tmp_path, encoding):
     path.write_bytes(zip_of({"Фото\\кошка.png": save(tmp_path / "a.png").read_bytes()}, encoding))
     (photo,) = load_photos(path, quiet=True)
     assert photo.name == "кошка" and photo.path.parts[-2] == "Фото"
-
-
-def test_zip_members_that_are_refused(tmp_path):
-    """One with a password, and one that shrank too much, are named; the rest is read."""
-    path = tmp_path / "z.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(save(tmp_path / "a.png"), "a.png")
-        archive.writestr("b.bmp", bytes(11_000_000))
-        archive.write(tmp_path / "a.png", "c.png")
-    data = bytearray(path.read_bytes())
-    data[data.rindex(b"PK\x01\x02") + 8] |= 1
-    path.write_bytes(data)
-    photos = load_photos(path, quiet=True)
-    found = reasons(photos)
-    assert [photo.name for photo in photos] == ["a"] and found.keys() == {"b.bmp", "c.png"}
-    assert "сжат" in found["b.bmp"] and found["c.png"] == text("photos.zip_encrypted")
 
 
 @pytest.mark.parametrize("data", [b"", b"Rar!", b"PK\x05\x06" + bytes(30)])

@@ -157,7 +157,8 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, tuple[Path, ...
 
 def _twins(photo: Photo, files: list[Path]) -> list[Path]:
     """Other photos of its name."""
-    alike = (path for path in files if fold(path.stem) == stem(photo).casefold() and path != photo.path)
+    own = stem(photo).casefold()
+    alike = (path for path in files if path != photo.path and fold(path.stem) == own)
     return [path for path in alike if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
@@ -178,7 +179,8 @@ def _stems(photo: Photo, near: list[Path]) -> tuple[str, str, str]:
     """What masks of a photo go by: its stem, its name, and its stem without "image" where that is no other's."""
     own_stem, whole = stem(photo).casefold(), fold(photo.path.name if photo.path else photo.name)
     plain = bare(own_stem)
-    return own_stem, whole, own_stem if plain in {fold(path.stem) for path in near} else plain
+    taken = plain != own_stem and any(fold(path.stem) == plain for path in near)
+    return own_stem, whole, own_stem if taken else plain
 
 
 def _own(
@@ -191,17 +193,14 @@ def _own(
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
     if own is not None and not _is_note(own) and has_list(parsed(own), "shapes"):
         return read_labelme(own, photo, classes)
-    for name, suffix in sorted(map(os.path.splitext, by_name), key=_rank):
+    pairs = map(os.path.splitext, by_name)  # first the mask of the classes, by label ids, with the shortest name
+    ranked = sorted(pairs, key=lambda one: (bool(_NO_IDS.search(one[0])), "semantic" not in one[0], len(one[0])))
+    for name, suffix in ranked:
         is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & set(stems)
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
     return read_class_masks(masks, photo, classes) if masks else None
-
-
-def _rank(name: tuple[str, str]) -> tuple[bool, bool, int]:
-    """Of several masks of a photo first comes that of its classes, by label ids, and the one with the shortest name."""
-    return bool(_NO_IDS.search(name[0])), "semantic" not in name[0], len(name[0])
 
 
 def _is_note(path: Path) -> bool:

@@ -91,7 +91,9 @@ def scores(
 
     A photo without a mask, or with a broken one, is named and left out; nothing is raised for it.
     """
-    kind = _kind(results)
+    instance = {variant.name for variant in VARIANTS if variant.kind == "instance"}
+    kind = "instance" if any(result.made_by.get("variant") in instance for result in results) else "semantic"
+    kind = "prompted" if any(result.classes is None for result in results) else kind
     pairs: list[tuple[Segmentation, Segmentation]] = []
     without, notes = [], []
     for result in results:
@@ -159,13 +161,6 @@ def _remarks(measured: Scores) -> list[str]:
     named = {"foreign": foreign, "flat": measured.flat, "sam": measured.sam, "without": without}
     lines = [text(f"scores.{key}", names=", ".join(names)) for key, names in named.items() if names]
     return [*lines, *(text("scores.broken", note=note) for note in measured.notes)]
-
-
-def _kind(results: Sequence[Segmentation]) -> str:
-    if any(result.classes is None for result in results):
-        return "prompted"
-    instance = {variant.name for variant in VARIANTS if variant.kind == "instance"}
-    return "instance" if any(result.made_by.get("variant") in instance for result in results) else "semantic"
 
 
 def _ground_truth(

@@ -22,7 +22,7 @@ import pooch
 
 from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError
-from labkit.io.zips import Member, walk
+from labkit.io.zips import walk
 from labkit.locale import plural, text
 from labkit.weights.catalogue import Release
 from labkit.weights.transfer import Refused, check_room, transfer
@@ -203,7 +203,8 @@ def _unpacked(file: Path, target: Path) -> Path:
         return file
     try:
         with zipfile.ZipFile(file) as archive:
-            members = list(walk(archive, _allowed, max_ratio=ZIP_RATIO, free_mb=0))
+            every = walk(archive, lambda member: ZIP_BYTES / 1e6, max_ratio=ZIP_RATIO, free_mb=0)
+            members = [member for member in every if member.parts[0] != "__MACOSX"]
             if any(member.parts[-1] == "data.pkl" for member in members):
                 return file
             found = [member for member in members if member.name.lower().endswith(_WEIGHTS)] or members
@@ -219,10 +220,6 @@ def _unpacked(file: Path, target: Path) -> Path:
     except _BAD_ZIP as error:
         raise Refused(text("download.zip_broken", error=error)) from error
     return target
-
-
-def _allowed(member: Member) -> float | None:
-    return None if member.parts[0] == "__MACOSX" else ZIP_BYTES / 1e6
 
 
 def _verified(path: Path, release: Release) -> str:

@@ -23,24 +23,16 @@ FORMAT = "labkit-1"
 """What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
 
 
-def _hashes() -> dict[str, list[str]]:
-    known: dict[str, list[str]] = {}
-    with Path(__file__).with_name("embedded.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            known.setdefault(row["variant"], []).append(row["sha256"])
-    return known
+with Path(__file__).with_name("embedded.csv").open(encoding="utf-8", newline="") as _file:
+    _HASHES = [(row["variant"], row["sha256"]) for row in csv.DictReader(_file)]
 
-
-EMBEDDED = {variant: now for variant, (now, *_) in _hashes().items()}
+EMBEDDED = {variant: next(digest for name, digest in _HASHES if name == variant) for variant, _ in _HASHES}
 """The sha256 of each variant's embedded file, the first of its rows in `embedded.csv`."""
-
-FORMER = {variant: before for variant, (_, *before) in _hashes().items()}
-"""Those of the files that earlier versions of the kit came with, the other rows: their reports are known by them."""
 
 
 def is_former(variant: str, sha256: str | None) -> bool:
-    """Whether this is the hash of a file that an earlier version of the kit came with."""
-    return sha256 in FORMER.get(variant, ()) and sha256 != EMBEDDED[variant]
+    """Whether this is the hash of a file that an earlier version of the kit came with, and reports know it by."""
+    return (variant, sha256) in _HASHES and sha256 != EMBEDDED[variant]
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,8 @@ from labkit.evaluation.labelme import read_labelme
 from labkit.io.errors import LabkitError
 from labkit.photos import load_photos
 
-OUTLINED = {
-    "astronaut": "person",
-    "bird_kingfisher": "bird",
-    "cameraman": "person",
-    "cat_chelsea": "cat",
-    "cat_kitten": "cat",
-    "cat_yarn": "cat",
-    "dog_shepherd": "dog",
-    "officer": "person",
-    "sheep": "sheep",
-}
+OUTLINED = {"astronaut": "person", "bird_kingfisher": "bird", "cameraman": "person", "cat_chelsea": "cat"}
+OUTLINED |= {"cat_kitten": "cat", "cat_yarn": "cat", "dog_shepherd": "dog", "officer": "person", "sheep": "sheep"}
 
 
 @pytest.mark.parametrize("name, label", OUTLINED.items())

@@ -35,6 +35,13 @@ def test_budget():
     assert [key for _, key in refused] == ["photos.nested_zip", None, None]
 
 
+def test_password():
+    """A file that has one is named."""
+    made = bytearray(zip_of({"а.bin": b"x"}))
+    made[made.rindex(b"PK\1\2") + 8] |= 1
+    assert walked(bytes(made)) == [("а.bin", "photos.zip_encrypted")]
+
+
 def test_too_many(monkeypatch):
     """A zip of too many files is not walked through."""
     monkeypatch.setattr(zips, "MAX_MEMBERS", 2)
