@@ -79,8 +79,7 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             folders = [one for up in shared_by or () for one in photo_folders(up)]
             if others := [path for one in folders for path in _twins(photo, beside(one))]:
                 names = some([f"{path.parent.name}/{path.name}" for path in others])
-                said = text("annotations.shared", taken=found.made_by["annotation"], names=names)
-                found.made_by["notes"].append(said)
+                found.made_by["notes"].append(str(refused(Path(found.made_by["annotation"]), "shared", names=names)))
             return found
         files += inside
     if (found := _of_coco(photo, folder, files, classes)) is not None:

@@ -13,9 +13,9 @@ import numpy as np
 from labkit.classes import VOC, LabelSet
 from labkit.evaluation.entries import Entries, content, has_list, parsed, stem
 from labkit.io.errors import LabkitError
-from labkit.io.files import decoded, nfc
+from labkit.io.files import decoded, nfc, some
 from labkit.io.folders import beside, state
-from labkit.io.masks import renamed
+from labkit.io.masks import photo_folders, renamed
 from labkit.io.rle import run_lengths
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -55,6 +55,12 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     entries.limit(len(rows), sum(len(flat) if isinstance(flat, list) else 1 for row in outlines for flat in row) // 2)
     if rows:
         entries.sized(images[0].get("width"), images[0].get("height"))
+    if rows and photo.path is not None and (here := photo.path.parent) not in entries.path.parents:
+        listed = PureWindowsPath(nfc(file)).parts
+        alike = (up / photo.path.name for up in photo_folders(here.parent) if up != here)
+        others = [f"{path.parent.name}/{path.name}" for path in alike if path in beside(path.parent)]
+        if others and (len(listed) == 1 or listed != photo.path.parts[-len(listed) :]):
+            entries.note("shared", names=some(others))
     names: dict[str, set[str]] = {}
     for row in (row for row in record["categories"] if isinstance(row, dict) and "name" in row):
         names.setdefault(_id(row, "id"), set()).add(str(row["name"]))

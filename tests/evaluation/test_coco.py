@@ -88,6 +88,17 @@ def test_objects_of_the_photo_beside(tmp_path, listed, other):
     assert truths[0].segments[0].area == 2000 and truths[1] is None
 
 
+@pytest.mark.parametrize("listed, said", [("x.jpg", True), ("b/x.jpg", True), ("a/x.jpg", False)])
+def test_a_name_that_photos_of_two_folders_share(tmp_path, listed, said):
+    """The folder that is listed tells them apart; else the other photo is named."""
+    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=[listed])
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.jpg").touch()
+    truth = read_coco(path, blank(path=tmp_path / "a" / "x.jpg"))
+    assert truth.segments[0].area == 2000 and ["b/x.jpg" in note for note in truth.made_by["notes"]] == [True] * said
+
+
 def test_photos_of_one_name_that_nothing_tells_apart(tmp_path):
     """They are named."""
     twice = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=["train/x.jpg", "val/x.jpg"])
