@@ -19,7 +19,8 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import VOC, label_set
-from labkit.evaluation.entries import joint, parsed, stem
+from labkit.evaluation.annotations import labelme_file
+from labkit.evaluation.entries import joint, parsed
 from labkit.evaluation.labelme import read_labelme
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
@@ -57,7 +58,7 @@ class Annotator(Prompter):
         place = Path(folder) if folder is not None else photo.path.parent if photo.path is not None else None
         if place is None or (folder is None and not place.is_dir()):
             raise LabkitError(text("annotate.folder", name=photo.name))
-        self.path = place / f"{stem(photo)}.json"
+        self.path = labelme_file(photo, place)
         self._name = ipywidgets.Combobox(value=label, options=_names(), description=text("annotate.name"))
         name, (height, width) = photo.path.name if photo.path is not None else photo.name, photo.original_size
         record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": name, "imageData": None}

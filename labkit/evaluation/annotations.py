@@ -26,7 +26,7 @@ from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["find_ground_truth"]
+__all__ = ["find_ground_truth", "labelme_file"]
 
 _EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
 _EXPORTED |= {"leftimg8bit", "imgsfine", "img_dir", "картинки", "изображения", "train", "valid", "val", "test"}
@@ -95,6 +95,14 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
             raise refused(path, "foreign")
     _check_unread(photo, folder, places)
     return None
+
+
+def labelme_file(photo: Photo, folder: Path) -> Path:
+    """Where a photo has its labelme file: STEM.json, or with the photo's ending where that is another photo's."""
+    path, name = folder / f"{stem(photo)}.json", photo.path.name if photo.path is not None else photo.name
+    twins = _twins(photo, beside(photo.path.parent)) if photo.path is not None else []
+    is_other = _is_twins(path, photo, {fold(one.name) for one in twins} - {fold(name)})
+    return folder / f"{name}.json" if is_other else path
 
 
 def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from IPython.utils.capture import capture_output
+from PIL import Image
 
 import labkit
 from labkit.annotation import Annotator, annotate
@@ -78,6 +79,18 @@ def test_objects_of_labelme_stay(load, photo, tmp_path):
     hand.add()
     written = json.loads(hand.path.read_text(encoding="utf-8"))
     assert written["shapes"][0] == shape and written["extra"] == 1 and hand.objects == ["cat", "собака"]
+
+
+def test_two_photos_of_one_stem(load, photo, tmp_path):
+    """Each has a file of its own, and the scores read it."""
+    Image.fromarray(photo.pixels).save(tmp_path / "мой пёс.png")
+    truths = []
+    for one in load_photos(tmp_path, quiet=True):
+        hand = Annotator(one, "собака" if one.path == photo.path else "кошка", load(4))
+        click(hand, box=[20, 20, 120, 200])
+        hand.add()
+        truths.append([segment.label for segment in find_ground_truth(one).segments])
+    assert truths == [["dog"], ["cat"]] and (tmp_path / "мой пёс.png.json").exists()
 
 
 @pytest.mark.parametrize(
