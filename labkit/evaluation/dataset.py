@@ -17,7 +17,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, TypeVar
 
@@ -71,8 +71,8 @@ class Dataset:
         partial = self.root / "partial.txt"
         self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
         self._checked = False
-        self._say = cache(_say)  # what a person should know and costs nothing: once a dataset
-        self._layout = cache(lambda name: _opened(self._files["images"][name], layout))
+        self._said: set[str] = set()
+        self._layouts: dict[str, tuple[tuple[int, int], int]] = {}
 
     def _read(self, split: Path) -> list[str]:
         split = split.with_suffix(".txt") if split.name and not split.suffix else split
@@ -156,6 +156,17 @@ class Dataset:
             self._say("dataset.mirrored", path=path.parent)
         return mask.astype(np.uint8)
 
+    def _say(self, key: str, **values: object) -> None:
+        """What a person should know and costs nothing, once."""
+        if (said := text(key, **values)) not in self._said:
+            self._said.add(said)
+            print(said, file=sys.stderr)
+
+    def _layout(self, name: str) -> tuple[tuple[int, int], int]:
+        if name not in self._layouts:
+            self._layouts[name] = _opened(self._files["images"][name], layout)
+        return self._layouts[name]
+
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
         return self._instances
@@ -187,10 +198,6 @@ class Dataset:
         if lost:
             self._say("dataset.rows", path=path, count=len(lost), names=some(list(map(shown, dict.fromkeys(lost))), 3))
         return list(found.values())
-
-
-def _say(key: str, **values: object) -> None:
-    print(text(key, **values), file=sys.stderr)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -98,7 +98,7 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
     try:
         with _image(file) as image:
             tags = getattr(image, "tag_v2", {})
-            if tags.get(_REDUCED, 0) == 1 or _DNG in tags or head[8:10] == b"CR":
+            if tags.get(_REDUCED, 0) == 1 or _DNG in tags or head.startswith(b"II*\0\x10\0\0\0CR"):
                 raise Unreadable("photos.raw")
             return _decode(image, max_side, max_pixels)
     except UnidentifiedImageError:

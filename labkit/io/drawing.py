@@ -19,23 +19,8 @@ from PIL import Image
 from labkit.io.jpeg import data_address
 from labkit.locale import text
 
-__all__ = [
-    "PANEL",
-    "STYLE",
-    "Drawing",
-    "Drawings",
-    "as_webp",
-    "cut",
-    "display_svg",
-    "in_html",
-    "ink",
-    "note",
-    "panels",
-    "plain_table",
-    "small",
-    "squares",
-    "svg",
-]
+__all__ = ["PANEL", "STYLE", "Drawing", "Drawings", "as_webp", "cut", "display_svg", "in_html"]
+__all__ += ["ink", "note", "panels", "plain_table", "small", "squares", "svg"]
 
 PANEL = 3.1
 """The width of a panel in inches: three fill a page."""

@@ -1,5 +1,7 @@
 """The dataset layout: what is read from it, and what is said where it is not there."""
 
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,6 +27,7 @@ def test_reads_the_layout(tiny_dataset):
     assert all(i.name in data.names for i in data.instances())
     assert Dataset(tiny_dataset, tiny_dataset / "val.txt").names == ["officer", "cat_yarn"]
     assert Dataset(tiny_dataset, "val,train.txt").names == ["officer", "cat_yarn", *data.names]
+    assert pickle.loads(pickle.dumps(data)).names == data.names  # training's second process has a copy
 
 
 def test_what_is_missing_is_named(tmp_path, tiny_dataset):

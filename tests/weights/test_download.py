@@ -57,7 +57,7 @@ def test_order_of_places(server, monkeypatch):
     with pytest.raises(LabkitError) as caught:
         fetch(release)
     assert server.asked == ["/own/fcn.pth", "/fcn.pth?raw=1", "/b.pth"]
-    assert str(caught.value).count("404") == 3 and "127.0.0.1:1/c.pth: нет связи" in str(caught.value)
+    assert str(caught.value).count("404 Not Found") == 3 and "127.0.0.1:1/c.pth: нет связи" in str(caught.value)
     server.put("/own/fcn.pth", Answer(GOOD))
     assert fetch(release).sha256 == SHA256 and server.asked[3:] == ["/own/fcn.pth"]
 
