@@ -94,9 +94,7 @@ def _ap_scores(model: InstanceModel, data: Dataset, settings: dict[str, Any]) ->
     return {**ap, "objects": {VOC.names[label_id]: found.count(label_id) for label_id in by_class}}
 
 
-def prompt_scores(
-    model: PromptedModel, data: Dataset, settings: dict[str, Any], automatic: bool = True
-) -> dict[str, Any]:
+def prompt_scores(model: PromptedModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
     """How well SAM answers prompts for each object of at least 400 pixels, whatever it is, in JSON's types.
 
     `box`: the object's box. `point`: its innermost pixel, the answer that SAM ranks first of three. `points`: that
@@ -112,7 +110,7 @@ def prompt_scores(
             model.set_photo(photo)
             rows += [{"share": s.area / valid.size, **_answers(model, s, valid)} for s in wanted]
         large = [s for s in instances if s.area > _LARGE_SHARE * valid.size]
-        if automatic and large:
+        if large:
             masks = [s.mask & valid for s in model.segment(photo, **settings).segments]
             hits += [any(iou(mask, s.mask) >= _FOUND for mask in masks) for s in large]
     groups = {"all": rows, "large": [row for row in rows if row["share"] >= _SHARE]}

@@ -76,7 +76,7 @@ class CachedFeatures(Stream):
     @torch.inference_mode()
     def _compute(self, dataset: Dataset, teacher: Teacher, say) -> None:
         for k, name in enumerate(dataset.names):
-            pixels, labels = np.array(dataset.image(name)), dataset.semantic(name)
+            pixels, labels = dataset.image(name), dataset.semantic(name)
             self._maps[k] = teacher.maps(pixels).numpy()
             x = network_input(pixels, SIDE)
             height, width = x.shape[1:]

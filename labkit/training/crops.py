@@ -35,7 +35,7 @@ class Crops(Stream):
     def __init__(self, dataset: Dataset, side: int = 256, scales: tuple[int, int] = (232, 560), seed: int = 0):
         super().__init__(seed)
         self.dataset, self.side, self.scales = dataset, side, scales
-        self._photos = {name: np.asarray(dataset.image(name)) for name in dataset.names}
+        self._photos = {name: dataset.image(name) for name in dataset.names}
         self._labels = {name: dataset.semantic(name) for name in dataset.names}
         self._by_class: dict[int, list[str]] = defaultdict(list)
         for name, labels in self._labels.items():

@@ -80,7 +80,7 @@ class Scenes(Stream):
         if not self._objects:
             raise LabkitError(text("dataset.no_instances", path=dataset.root))
         self._chances = None if by_class else _chances(self._objects[0])
-        self._photos = {name: np.asarray(dataset.image(name)) for name in dataset.names}
+        self._photos = {name: dataset.image(name) for name in dataset.names}
         self._numbers = {}
         for name in dataset.names:
             numbers = dataset.instance_numbers(name)

@@ -94,21 +94,25 @@ class Uploader(anywidget.AnyWidget):
 
     def _unpack(self, archive: Path, name: str) -> None:
         """The photos of a zip, since a folder's photos are read and its zips are not, and their annotations."""
-        empty = True
+        empty, elsewhere = True, set[str]()
         for found in find(archive):
             empty = False
             member = name if found.path == archive else _file_name(found.path.name)
             try:
                 with found.open() as file:
-                    if self._welcome(member):
-                        self._keep(file.read(), member)
+                    if self._welcome(member) and self._keep(file.read(), member) != member:
+                        elsewhere |= {f"{os.path.splitext(member)[0]}{end}" for end in (".", "_mask.")}
             except Exception as error:  # zipfile raises nearly every kind
                 self._note("failed", name=found.name, error=error)
         if empty:
             return self._note("empty", name=name)
         for path, place in annotations_in(archive):
+            kept = self.folder.joinpath(*map(_file_name, place.parts))
+            if kept.name.startswith(tuple(elsewhere)):
+                self._note("annotation_elsewhere", name=kept.name)
+                continue
             try:
-                self._annotate(read_file(path, FILE_MB), self.folder.joinpath(*map(_file_name, place.parts)))
+                self._annotate(read_file(path, FILE_MB), kept)
             except Exception as error:
                 self._note("failed", name=path.name, error=error)
 
@@ -120,17 +124,19 @@ class Uploader(anywidget.AnyWidget):
         elif path.read_bytes() != content:
             self._note("annotation_there", name=path.name)
 
-    def _keep(self, content: bytes, name: str) -> None:
-        """Writes a whole file into its place: what is there already stays as it is."""
+    def _keep(self, content: bytes, name: str) -> str:
+        """Writes a whole file into its place and returns its name there: what is there already stays as it is."""
         for path in self._photos():
             if path.stat().st_size == len(content) and path.read_bytes() == content:
-                return self._note("same", name=name, other=path.name)
+                self._note("same", name=name, other=path.name)
+                return path.name
         stem, suffix = os.path.splitext(name)
         names = chain([name], (f"{stem}_{n}{suffix}" for n in count(2)))
         free = next(path for path in map(self.folder.joinpath, names) if not path.exists())
         write_whole(free, content)
         if free.name != name:
             self._note("renamed", name=name, other=free.name)
+        return free.name
 
     def _photos(self) -> list[Path]:
         files = self.folder.iterdir() if self.folder.is_dir() else []

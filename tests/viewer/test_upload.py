@@ -132,7 +132,8 @@ def test_zip_is_unpacked(uploader):
 
 
 def test_annotations_of_a_zip_lie_beside_its_photos(uploader):
-    """JSON and masks of a zip are found for its photos afterwards; one whose name is taken by another is named."""
+    """JSON and masks of a zip are found for its photos afterwards; one whose name, or whose
+    photo's, is taken by another is named."""
     mask = io.BytesIO()
     Image.fromarray(np.eye(240, 320, dtype=np.uint8)).save(mask, "PNG")
     outline = {"shapes": [{"label": "cat", "shape_type": "rectangle", "points": [[9, 9], [90, 90]]}]}
@@ -144,6 +145,10 @@ def test_annotations_of_a_zip_lie_beside_its_photos(uploader):
     assert found["кот"].segments[0].label == "cat" and int((found["пёс"].ids > 0).sum()) == 240
     choose(uploader, ("ещё.zip", archive(**{"кот.png": photo(1), "кот.json": b"{}"})))
     assert "кот.json: не сохранено" in uploader.message and b"shapes" in (uploader.folder / "кот.json").read_bytes()
+    choose(uploader, ("другие.zip", archive(**{"пёс.png": photo(3), "пёс.json": b"{}", "masks/пёс_mask.png": b"x"})))
+    assert "пёс.png: сохранено как пёс_2.png" in uploader.message
+    assert all(f"{name}: не сохранено" in uploader.message for name in ("пёс.json", "пёс_mask.png"))
+    assert names(uploader) == ["masks", "кот.json", "кот.png", "пёс.png", "пёс_2.png"]
 
 
 @pytest.mark.parametrize(
