@@ -30,10 +30,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
     `items` are what the page's viewers show. The mark says `which` photo is the best and which the worst, by the IoU
     with the ground truth where at least two photos have one, else by the model's own confidence.
     """
-    shown: dict[str, dict[str, Any]] = {}
-    for item in items:
-        if isinstance(item.get("photo"), str):
-            shown.setdefault(str(item.get("name")), item)
+    shown = {str(item.get("name")): item for item in reversed(items) if isinstance(item.get("photo"), str)}
     results = {result["photo"]: result for result in data["results"]}
     marks = _marks(data)
     return [
@@ -79,11 +76,9 @@ def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
     values = {name: round(float(np.average(one, weights=by)), 2) for name, (one, by) in pairs.items()}  # as it is told
     if len(set(values.values())) < 2:
         return {}
-    best, worst = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
-    return {
-        name: (which, text(f"report.{which}", kind=kind, value=number(values[name], 2)))
-        for name, which in ((worst, "worst"), (best, "best"))
-    }
+    chosen = {max(values, key=values.__getitem__): "best", min(values, key=values.__getitem__): "worst"}
+    told = {name: text(f"report.{which}", kind=kind, value=number(values[name], 2)) for name, which in chosen.items()}
+    return {name: (which, told[name]) for name, which in chosen.items()}
 
 
 def _image(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any]) -> str | None:
@@ -101,17 +96,16 @@ def overlaid(image: Image.Image, side: int, result: dict[str, Any], labels: Labe
     """
     image = image.convert("RGB")
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    pixels = np.array(image)
-    sides = zip(pixels.shape[:2], result["size"], strict=True)
+    pixels, size = np.array(image), tuple(result["size"])
+    sides = zip(pixels.shape[:2], size, strict=True)
     nearest = np.ix_(*((np.arange(small) * side + side // 2) // small for small, side in sides))
-    ids, rows = np.zeros(pixels.shape[:2], np.int32), result["segments"]
-    if labels and any(row["label_id"] >= len(labels) for row in rows):
-        labels = None
-    masks = [decode_mask(row["rle"], tuple(result["size"]))[nearest] for row in rows]
     segments = [
-        Segment(row["id"], row["label_id"], row["label"], row["score"], mask)
-        for row, mask in zip(rows, masks, strict=True)
+        Segment(row["id"], row["label_id"], row["label"], row["score"], decode_mask(row["rle"], size)[nearest])
+        for row in result["segments"]
     ]
+    if labels and any(segment.label_id >= len(labels) for segment in segments):
+        labels = None
+    ids = np.zeros(pixels.shape[:2], np.int32)
     for segment in sorted(segments, key=lambda s: s.score if labels else -s.area):
         ids[segment.mask] = segment.id
     shown = Segmentation(Photo.from_pixels("photo", pixels), ids, np.ones(ids.shape), segments, labels)

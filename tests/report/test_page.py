@@ -21,7 +21,7 @@ from labkit.locale import text
 from labkit.report.checks import NAMES
 from labkit.report.consistency import viewer_items
 from labkit.report.data import BLOCK, MIME, digest, page_digest, parse, result_data
-from labkit.report.page import ReportExporter, render, write_page
+from labkit.report.page import ReportExporter, render
 from labkit.report.provenance import provenance
 from labkit.report.wall import overlaid, wall
 from labkit.variants import find_variant
@@ -193,17 +193,6 @@ def test_nothing_was_handed_in():
     assert parse(BLOCK.findall(page)[0])["run"]["error"] == "ячейка с кодом № 1"
 
 
-def test_write_page(notebook, tmp_path):
-    """One file in UTF-8, nothing beside it; a failing export leaves the former report as it was."""
-    path = tmp_path / "отчёт.html"
-    found = write_page(notebook, path, VARIANT)
-    written = path.read_bytes()
-    assert (written.decode("utf-8"), found) == render(notebook, VARIANT)
-    with pytest.raises(AttributeError):
-        write_page(nbformat.NotebookNode(metadata={}), path, VARIANT)
-    assert path.read_bytes() == written and list(tmp_path.iterdir()) == [path]
-
-
 @pytest.mark.parametrize(
     "snippet, addresses",
     [
@@ -243,7 +232,10 @@ def test_wall(report_photos, report_results):
     for segment in data["results"][0]["segments"]:
         segment["area"] = 100
     data["results"][1]["segments"] *= 2  # twice the same object covers no more
-    assert [row["found"] for row in wall(data, [])[:2]] == ["только меньше 0,5 % фото — кошка", told[1]["found"]]
+    assert [row["found"] for row in wall(data, [])[:2]] == [
+        "найдено только мелкое, меньше 0,5 % фото: кошка",
+        told[1]["found"],
+    ]
 
 
 def test_small_photo_with_objects(load, default_photos):
