@@ -17,6 +17,7 @@ from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
 __all__ = [
     "AGREED",
+    "CHANGES",
     "EXTRA",
     "LOST",
     "colors_of",
@@ -33,11 +34,14 @@ __all__ = [
     "tinted",
 ]
 
-AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
+AGREED, LOST, EXTRA = CHANGES = ("#56b4e9", "#d55e00", "#f0e442")
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
 _LEGEND_ROWS, _TABLE_ROWS, _SEEN, _TALLEST = 12, 6, 0.001, 0.9
 """`_SEEN`: the share of a photo that is seen in a figure; `_TALLEST`: how high its panels are at most, in widths."""
+
+_Row = tuple[str, str, float, float]
+"""What stands in a legend: colour, name, share and score."""
 
 
 def rgb(color: str) -> tuple[int, int, int]:
@@ -114,23 +118,20 @@ def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
         listed[segment.label_id] += 1
         if result.classes is None:
             name = f"{text('figures.object')} {segment.id}"
-        elif of_class[segment.label_id] > 1:
-            name = f"{result.classes.label(segment.label_id)} {listed[segment.label_id]}"
         else:
-            name = result.classes.label(segment.label_id)
+            several = f" {listed[segment.label_id]}" if of_class[segment.label_id] > 1 else ""
+            name = result.classes.label(segment.label_id) + several
         rows.append((segment, name))
     return rows
 
 
-def legend_rows(result: Segmentation) -> list[tuple[str, str, float, float]]:
+def legend_rows(result: Segmentation) -> list[_Row]:
     """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1]."""
     colors = colors_of(result)
     return [(colors[s.id], name, s.area / s.mask.size, s.score) for s, name in named_segments(result)]
 
 
-def _worth_saying(
-    rows: list[tuple[str, str, float, float]], least: float = MIN_SHARE
-) -> list[tuple[str, str, float, float]]:
+def _worth_saying(rows: list[_Row], least: float = MIN_SHARE) -> list[_Row]:
     """The rows of at least this share of the area; where all are smaller, all of them."""
     return [row for row in rows if row[2] >= least] or rows
 
@@ -173,7 +174,7 @@ def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
         x0, y0, x1, y1 = segment.box
         color = colors[segment.id]
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
-        told = f"{name} {number(segment.score, 2)}"
+        told = f"{name}: {number(segment.score, 2)}"
         x = max(0.0, min(x0, (panel + width) / 2 - letter * len(told)))  # or the words would leave the panel
         end, y = x + letter * len(told), max(0.0, y0 - line)
         while any(x < right and left < end and abs(y - top) < line for left, right, top in taken):

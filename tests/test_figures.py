@@ -173,14 +173,14 @@ def test_same_bytes_at_every_run(two_classes):
 def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes):
     """Each object's box and its own name and score, in its colour; a class's pixels have none."""
     drawn = figure(two_cats).axes[2]
-    assert [told.get_text() for told in drawn.texts] == ["кошка 1 0,62", "кошка 2 0,88", "собака 0,75"]
+    assert [told.get_text() for told in drawn.texts] == ["кошка 1: 0,62", "кошка 2: 0,88", "собака: 0,75"]
     assert [tuple(box.get_bbox().extents) for box in drawn.patches] == [two_cats.segments[n].box for n in (2, 0, 1)]
     assert len({box.get_edgecolor() for box in drawn.patches}) == 3
     assert [told.get_position() for told in drawn.texts] == [(0, 0), (0, 40), (0, 500)], "none lies on another"
     small = np.zeros((1, 600, 800), bool)
     small[0, 200:240, 760:] = True
     (told,) = figure(found(small, [CAT], [0.9], made_by={"variant": "mask_rcnn"})).axes[2].texts
-    assert told.get_position() == (640, 160), "above a small object, and in the photo"
+    assert told.get_position() == (624, 160), "above a small object, and in the photo"
     plain = figure(two_classes).axes[2]
     assert not plain.texts and not plain.patches
 
