@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +28,14 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
     """For each photo its `name`, whether the sought object is on it, what was `found`, its `image` and a `mark`.
 
     `items` are what the page's viewers show. The mark says `which` photo is the best and which the worst, by the IoU
-    with the ground truth where at least two photos have one, else by the model's own confidence.
+    with the ground truth where at least two photos have one, else by the model's own confidence; where a class is
+    sought, of those on which it was found.
     """
     shown = {str(item.get("name")): item for item in reversed(items) if isinstance(item.get("photo"), str)}
     results = {result["photo"]: result for result in data["results"]}
-    marks = _marks(data)
+    target = data["wanted"]["target"]
+    found = found_on(data, target)
+    marks = _marks(data, {name for name, ok in found.items() if ok or not target})
     return [
         {
             "name": name,
@@ -41,7 +44,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
             "image": _image(shown[name], results[name], data) if name in shown and name in results else None,
             **dict(zip(("which", "mark"), marks.get(name, ("", "")), strict=True)),
         }
-        for name, ok in found_on(data, data["wanted"]["target"]).items()
+        for name, ok in found.items()
     ]
 
 
@@ -64,15 +67,15 @@ def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
     return found or text("figures.nothing_helps" if known else "figures.nothing")
 
 
-def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """For the best and the worst photo, by name, which it is, and in words."""
+def _marks(data: dict[str, Any], names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """For the best and the worst of these photos, by name, which it is, and in words."""
     kind, told = "IoU", dict[str, list[tuple[float, int]]]()
     for row in (data.get("scores") or {}).get("photos", ()):
         told.setdefault(row["photo"], []).append((row["iou"], 1))
     if len(told) < 2:
         kind, found = text("report.confidence"), [result for result in data["results"] if result["segments"]]
         told = {result["photo"]: [(s["score"], s["area"]) for s in result["segments"]] for result in found}
-    pairs = {name: np.transpose(rows) for name, rows in told.items()}
+    pairs = {name: np.transpose(rows) for name, rows in told.items() if name in names}
     values = {name: round(float(np.average(one, weights=by)), 2) for name, (one, by) in pairs.items()}  # as it is told
     if len(set(values.values())) < 2:
         return {}

@@ -215,13 +215,15 @@ def test_conclusions_stand_at_the_top(soup):
 
 
 def test_wall(report_photos, report_results):
-    """Each photo with its mask, the best and the worst by IoU where it was measured, else by confidence."""
+    """Each photo with its mask; of those with what is sought the best and the worst, by IoU, else by confidence."""
     rows = [{"photo": photo.name, "iou": iou} for photo, iou in zip(report_photos, (0.5, 0.9, 0.25), strict=True)]
     shown = viewer_items(page_part(report_results))
     data = handed_in(3, report_photos, report_results).data
     told = wall({**data, "scores": {"photos": rows}}, shown)
     assert [row["mark"] for row in told] == ["", "лучшее: IoU 0,90", "худшее: IoU 0,25"]
     assert sum("уверенность" in row["mark"] for row in wall(data, shown)) == 2
+    cats = wall({**data, "wanted": {"photos": 3, "target": "кошка"}, "scores": {"photos": rows}}, shown)
+    assert [row["mark"] for row in cats] == ["худшее: IoU 0,50", "лучшее: IoU 0,90", ""], "an officer is no cat"
     alike = [{**row, "iou": iou} for row, iou in zip(rows, (0.5, 0.504, 0.496), strict=True)]
     assert {row["mark"] for row in wall({**data, "scores": {"photos": alike}}, shown)} == {""}, "all are told as 0,50"
     for row, result in zip(told, report_results, strict=True):

@@ -51,7 +51,7 @@ def test_accessible(open_page, html, width, folded):
 
 
 def test_printed(open_page, html):
-    """On paper: no buttons, no viewer, every static figure whole on its page, the list of photos left out."""
+    """On paper: no buttons, no viewer, every static figure whole on its page, code no larger than its words."""
     page = open_page(html)
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
     printed = page.pdf(prefer_css_page_size=True)
@@ -61,5 +61,8 @@ def test_printed(open_page, html):
     hidden = [*page.locator("[data-labkit]").all(), page.locator("#labkit-code")]
     assert not any(one.is_visible() for one in hidden)
     assert page.locator("svg[role=img]").count() == 3
+    sizes = "(p) => [p, p.querySelector('code')].map((e) => parseFloat(getComputedStyle(e).fontSize))"
+    words, code = page.locator("p:has(> code)").first.evaluate(sizes)
+    assert code < words
     kept = "(svg) => getComputedStyle(svg).breakInside"
     assert all(one.evaluate(kept) == "avoid" for one in page.locator("svg[role=img]").all())
