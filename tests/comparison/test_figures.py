@@ -281,4 +281,4 @@ def test_the_notebook_s_numbers(root):
 
     notebook = (root / "notebooks" / "compare.ipynb").read_text(encoding="utf-8")
     assert f"крупнее: {sam.SIDE} и {mask_rcnn.SIDE} пикселей по длинной стороне" in notebook
-    assert f"маска меньше {100 * MIN_SHARE:.1f} % фото считается пустой".replace(".", ",") in notebook
+    assert f"маска меньше {100 * MIN_SHARE:.1f}\xa0% фото считается пустой".replace(".", ",") in notebook
