@@ -35,7 +35,10 @@ def html(report_photos, report_results):
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("folded", [True, False])
 def test_accessible(open_page, html, width, folded):
-    """axe finds nothing of moderate impact or more, code folded and shown, at both widths; the viewer is alive."""
+    """axe finds nothing of moderate impact or more, code folded and shown, at both widths; the viewer is alive.
+
+    On a phone figures stay so large that they can be read, and rows of a table whole: both are scrolled in their place.
+    """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page(html, viewport={"width": width, "height": 900})
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
@@ -48,6 +51,9 @@ def test_accessible(open_page, html, width, folded):
     found = axe.run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] != "minor"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("svg[role=img]").first.bounding_box()["width"] > 550
+    table = page.locator("main pre", has_text="──").first
+    assert table.evaluate("(pre) => getComputedStyle(pre).whiteSpace") == "pre"
 
 
 def test_printed(open_page, html):

@@ -684,6 +684,10 @@ def test_narrow_page(view, compared, asked, herd, width=320):
         boxes = [shown.canvas(panel).bounding_box() for panel in ("photo", "mask", "overlay")]
         assert len({box["x"] for box in boxes}) == 1 and boxes[0]["y"] < boxes[1]["y"] < boxes[2]["y"]
         assert all(box["width"] > 0.8 * width for box in boxes)
+        knob, value = (
+            shown.find(f".slider:has([name=threshold]) {part}").bounding_box() for part in ("input", "output")
+        )
+        assert knob["y"] < value["y"] + value["height"] / 2 < knob["y"] + knob["height"], "on one line"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
