@@ -14,6 +14,7 @@ from labkit.classes import VOC
 from labkit.io.drawing import PANEL, STYLE, Drawing, Drawings, cut, in_html, ink, note, panels, plain_table, small, svg  # noqa: F401
 from labkit.locale import number, percent, text
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
+from labkit.variants import find_variant
 
 __all__ = [
     "AGREED",
@@ -26,6 +27,7 @@ __all__ = [
     "figures",
     "legend_rows",
     "mask_image",
+    "model_titles",
     "named_segments",
     "overlay_image",
     "painted",
@@ -197,17 +199,26 @@ def compared(results: Sequence[Segmentation], titles: Sequence[str]) -> Drawing:
     return panels(images, titles, len(images), name=results[0].photo.name, tallest=_TALLEST)
 
 
+def model_titles(results: Sequence[Segmentation]) -> list[str]:
+    """The title of each result's model where one photo occurs with several of them; else nothing."""
+    variants = [result.made_by.get("variant") for result in results]
+    titles = [find_variant(variant).title if variant else "" for variant in variants]
+    names = [result.photo.name for result in results]
+    compared = len({*zip(names, titles, strict=True)}) > len({*names})
+    return titles if compared else [""] * len(titles)
+
+
 def summary(results: Sequence[Segmentation]) -> str:
     """A table in plain text: for each photo the classes or objects found, their share of the area and their score.
 
-    At most six a photo, the largest, and how many more there are: SAM finds dozens.
+    At most six a photo, the largest, and how many more there are: SAM finds dozens. Models are named where they differ.
     """
     rows = [[text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]]
-    for result in results:
+    for result, title in zip(results, model_titles(results), strict=True):
         worth = _worth_saying(legend_rows(result))
         found = [(name, percent(share), number(score, 2)) for _, name, share, score in worth[:_TABLE_ROWS]]
         if left := worth[_TABLE_ROWS:]:
             found.append((text("photos.more", count=len(left)), "", ""))
-        names = [result.photo.name, *[""] * len(found)]
+        names = [" · ".join(filter(None, (result.photo.name, title))), *[""] * len(found)]
         rows += [[name, *row] for name, row in zip(names, found or [(text("figures.nothing"), "", "")], strict=False)]
     return plain_table(rows)

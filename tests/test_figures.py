@@ -224,7 +224,7 @@ def test_nothing_found_on_odd_shapes(shape):
 
 
 def test_summary(two_classes, outlined):
-    """A row a class, the photo's name at its first; every column starts at one place in all lines."""
+    """A row a class, the photo's name at its first, of several models theirs; columns start at one place."""
     lines = summary([two_classes, nothing("очень длинное имя фото"), outlined]).splitlines()
     assert len(lines) == 2 + 2 + 1 + 1 and lines[0].split() == ["фото", "найдено", "площадь", "увер."]
     starts = [match.start() for match in re.finditer("─+", lines[1])]
@@ -236,6 +236,8 @@ def test_summary(two_classes, outlined):
     ]
     with use_language("en"):
         assert summary([two_classes]).splitlines()[-1].split() == ["cat", "10%", "0.88"]
+    both = summary([replace(outlined, made_by={"variant": name}) for name in ("deeplab", "unet")]).splitlines()
+    assert [line.split("  ")[0] for line in both[2:]] == ["cat_chelsea · DeepLabV3+", "cat_chelsea · U-Net"]
 
 
 def test_summary_is_short(outlined):
