@@ -14,9 +14,11 @@ from labkit.classes import VOC
 from labkit.io.drawing import PANEL, STYLE, Drawing, Drawings, cut, in_html, ink, note, panels, plain_table, small, svg  # noqa: F401
 from labkit.locale import number, percent, text
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
+from labkit.variants import find_variant
 
 __all__ = [
     "AGREED",
+    "CHANGES",
     "EXTRA",
     "LOST",
     "colors_of",
@@ -25,6 +27,7 @@ __all__ = [
     "figures",
     "legend_rows",
     "mask_image",
+    "model_titles",
     "named_segments",
     "overlay_image",
     "painted",
@@ -33,11 +36,14 @@ __all__ = [
     "tinted",
 ]
 
-AGREED, LOST, EXTRA = "#56b4e9", "#d55e00", "#f0e442"
+AGREED, LOST, EXTRA = CHANGES = ("#56b4e9", "#d55e00", "#f0e442")
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
 _LEGEND_ROWS, _TABLE_ROWS, _SEEN, _TALLEST = 12, 6, 0.001, 0.9
 """`_SEEN`: the share of a photo that is seen in a figure; `_TALLEST`: how high its panels are at most, in widths."""
+
+_Row = tuple[str, str, float, float]
+"""What stands in a legend: colour, name, share and score."""
 
 
 def rgb(color: str) -> tuple[int, int, int]:
@@ -114,23 +120,20 @@ def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
         listed[segment.label_id] += 1
         if result.classes is None:
             name = f"{text('figures.object')} {segment.id}"
-        elif of_class[segment.label_id] > 1:
-            name = f"{result.classes.label(segment.label_id)} {listed[segment.label_id]}"
         else:
-            name = result.classes.label(segment.label_id)
+            several = f" {listed[segment.label_id]}" if of_class[segment.label_id] > 1 else ""
+            name = result.classes.label(segment.label_id) + several
         rows.append((segment, name))
     return rows
 
 
-def legend_rows(result: Segmentation) -> list[tuple[str, str, float, float]]:
+def legend_rows(result: Segmentation) -> list[_Row]:
     """What is on the photo, largest first: colour, name, share of the photo's area and score, both in [0, 1]."""
     colors = colors_of(result)
     return [(colors[s.id], name, s.area / s.mask.size, s.score) for s, name in named_segments(result)]
 
 
-def _worth_saying(
-    rows: list[tuple[str, str, float, float]], least: float = MIN_SHARE
-) -> list[tuple[str, str, float, float]]:
+def _worth_saying(rows: list[_Row], least: float = MIN_SHARE) -> list[_Row]:
     """The rows of at least this share of the area; where all are smaller, all of them."""
     return [row for row in rows if row[2] >= least] or rows
 
@@ -173,7 +176,7 @@ def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
         x0, y0, x1, y1 = segment.box
         color = colors[segment.id]
         ax.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=color, linewidth=1.2))
-        told = f"{name} {number(segment.score, 2)}"
+        told = f"{name}: {number(segment.score, 2)}"
         x = max(0.0, min(x0, (panel + width) / 2 - letter * len(told)))  # or the words would leave the panel
         end, y = x + letter * len(told), max(0.0, y0 - line)
         while any(x < right and left < end and abs(y - top) < line for left, right, top in taken):
@@ -196,17 +199,26 @@ def compared(results: Sequence[Segmentation], titles: Sequence[str]) -> Drawing:
     return panels(images, titles, len(images), name=results[0].photo.name, tallest=_TALLEST)
 
 
+def model_titles(results: Sequence[Segmentation]) -> list[str]:
+    """The title of each result's model where one photo occurs with several of them; else nothing."""
+    variants = [result.made_by.get("variant") for result in results]
+    titles = [find_variant(variant).title if variant else "" for variant in variants]
+    names = [result.photo.name for result in results]
+    compared = len({*zip(names, titles, strict=True)}) > len({*names})
+    return titles if compared else [""] * len(titles)
+
+
 def summary(results: Sequence[Segmentation]) -> str:
     """A table in plain text: for each photo the classes or objects found, their share of the area and their score.
 
-    At most six a photo, the largest, and how many more there are: SAM finds dozens.
+    At most six a photo, the largest, and how many more there are: SAM finds dozens. Models are named where they differ.
     """
     rows = [[text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]]
-    for result in results:
+    for result, title in zip(results, model_titles(results), strict=True):
         worth = _worth_saying(legend_rows(result))
         found = [(name, percent(share), number(score, 2)) for _, name, share, score in worth[:_TABLE_ROWS]]
         if left := worth[_TABLE_ROWS:]:
             found.append((text("photos.more", count=len(left)), "", ""))
-        names = [result.photo.name, *[""] * len(found)]
+        names = [" · ".join(filter(None, (result.photo.name, title))), *[""] * len(found)]
         rows += [[name, *row] for name, row in zip(names, found or [(text("figures.nothing"), "", "")], strict=False)]
     return plain_table(rows)

@@ -173,14 +173,14 @@ def test_same_bytes_at_every_run(two_classes):
 def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes):
     """Each object's box and its own name and score, in its colour; a class's pixels have none."""
     drawn = figure(two_cats).axes[2]
-    assert [told.get_text() for told in drawn.texts] == ["кошка 1 0,62", "кошка 2 0,88", "собака 0,75"]
+    assert [told.get_text() for told in drawn.texts] == ["кошка 1: 0,62", "кошка 2: 0,88", "собака: 0,75"]
     assert [tuple(box.get_bbox().extents) for box in drawn.patches] == [two_cats.segments[n].box for n in (2, 0, 1)]
     assert len({box.get_edgecolor() for box in drawn.patches}) == 3
     assert [told.get_position() for told in drawn.texts] == [(0, 0), (0, 40), (0, 500)], "none lies on another"
     small = np.zeros((1, 600, 800), bool)
     small[0, 200:240, 760:] = True
     (told,) = figure(found(small, [CAT], [0.9], made_by={"variant": "mask_rcnn"})).axes[2].texts
-    assert told.get_position() == (640, 160), "above a small object, and in the photo"
+    assert told.get_position() == (624, 160), "above a small object, and in the photo"
     plain = figure(two_classes).axes[2]
     assert not plain.texts and not plain.patches
 
@@ -224,7 +224,7 @@ def test_nothing_found_on_odd_shapes(shape):
 
 
 def test_summary(two_classes, outlined):
-    """A row a class, the photo's name at its first; every column starts at one place in all lines."""
+    """A row a class, the photo's name at its first, of several models theirs; columns start at one place."""
     lines = summary([two_classes, nothing("очень длинное имя фото"), outlined]).splitlines()
     assert len(lines) == 2 + 2 + 1 + 1 and lines[0].split() == ["фото", "найдено", "площадь", "увер."]
     starts = [match.start() for match in re.finditer("─+", lines[1])]
@@ -236,6 +236,8 @@ def test_summary(two_classes, outlined):
     ]
     with use_language("en"):
         assert summary([two_classes]).splitlines()[-1].split() == ["cat", "10%", "0.88"]
+    both = summary([replace(outlined, made_by={"variant": name}) for name in ("deeplab", "unet")]).splitlines()
+    assert [line.split("  ")[0] for line in both[2:]] == ["cat_chelsea · DeepLabV3+", "cat_chelsea · U-Net"]
 
 
 def test_summary_is_short(outlined):

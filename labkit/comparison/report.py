@@ -1,6 +1,7 @@
 """All six models on one set of photos: runs `compare.ipynb` and exports it as one page."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -59,16 +60,8 @@ def _had(weights: str, label: str, failed: Callable[[str], object]) -> str:
     elif weights.removeprefix("official/") in OFFICIAL:
         fetch(OFFICIAL[weights.removeprefix("official/")])
     elif Path(weights).is_file():
-        return _checked(Path(weights))
+        for row in VARIANTS[1:]:
+            with suppress(LabkitError):
+                return str(find_weights(row, Path(weights)).path.resolve())
+        return str(find_weights(VARIANTS[0], Path(weights)).path.resolve())  # the first variant's, or nobody's: why not
     return weights
-
-
-def _checked(path: Path) -> str:
-    """The whole path of a file of weights; LabkitError where it is none of any variant's."""
-    wrong = []
-    for row in VARIANTS:
-        try:
-            return str(find_weights(row, path).path.resolve())
-        except LabkitError as error:
-            wrong.append(error)
-    raise wrong[0]

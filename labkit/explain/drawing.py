@@ -4,7 +4,7 @@ A map is what a network has at some size, an array or a tensor; titles come from
 """
 
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ipywidgets
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from labkit.explain.measures import window
-from labkit.figures import AGREED, EXTRA, LOST, STYLE, Drawing, in_html, painted, panels, small, svg
+from labkit.figures import CHANGES, STYLE, Drawing, in_html, painted, panels, small, svg
 from labkit.io.errors import LabkitError
 from labkit.locale import keep_language, number, text
 from labkit.models.base import Setting
@@ -24,17 +24,7 @@ from labkit.photos import Photo
 from labkit.viewer.explore import control
 from labkit.viewer.widget import display_with_page
 
-__all__ = [
-    "Sliders",
-    "array",
-    "cells",
-    "cells_over",
-    "changes",
-    "maps_figure",
-    "masks_figure",
-    "scale_of",
-    "three_colors",
-]
+__all__ = ["Sliders", "array", "cells", "cells_over", "maps_figure", "masks_figure", "scale_of"]
 
 _OPACITY = 0.65
 
@@ -81,10 +71,9 @@ def maps_figure(
 
     Each has colours from its least to its largest value; with `limits` all have one scale, and `bar` names it.
     """
-    below, images = small(photo.pixels, 0.75 * width), []
-    for values in maps.values():
-        values = array(values)
-        images.append(cells_over(below, values, part, scale_of(values, limits, colors)))
+    below = small(photo.pixels, 0.75 * width)
+    arrays = map(array, maps.values())
+    images = [cells_over(below, values, part, scale_of(values, limits, colors)) for values in arrays]
     drawn = panels(images, list(maps), min(columns, len(images)), width, name=photo.name)
     if limits and bar:
         scale = scale_of(np.zeros(1), limits, colors)
@@ -100,22 +89,12 @@ def masks_figure(
 ) -> Drawing:
     """Masks (by title) against one of them, the truth, all `HxW` bool: what agrees, what is lost, what is extra."""
     part = window(np.logical_or.reduce([truth, *masks.values()]))
-    images = [
-        changes(photo.pixels[part], [region[part] for region in (mask & truth, truth & ~mask, mask & ~truth)], width)
-        for mask in masks.values()
-    ]
-    legend = three_colors([text(f"explain.{key}") for key in ("agreed", "lost", "extra")])
+    images = []
+    for mask in masks.values():
+        regions = [region[part] for region in (mask & truth, truth & ~mask, mask & ~truth)]
+        images.append(painted(photo.pixels[part], list(zip(regions, CHANGES, strict=True)), width))
+    legend = [(color, text(f"explain.{key}")) for color, key in zip(CHANGES, ("agreed", "lost", "extra"), strict=True)]
     return panels(images, list(masks), min(columns, len(images)), width, legend, photo.name)
-
-
-def changes(pixels: np.ndarray, masks: Sequence[np.ndarray], width: float) -> Image.Image:
-    """The grey photo with what was kept, lost and gained (`masks`, `HxW` bool), for a panel of `width` inches."""
-    return painted(pixels, list(zip(masks, (AGREED, LOST, EXTRA), strict=True)), width)
-
-
-def three_colors(words: Sequence[str]) -> list[tuple[str, str]]:
-    """A legend of `changes`: the words for kept, lost and gained beside their colours."""
-    return list(zip((AGREED, LOST, EXTRA), words, strict=True))
 
 
 class Sliders(ipywidgets.VBox):

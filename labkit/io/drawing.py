@@ -31,6 +31,7 @@ STYLE: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "labkit", "font
 _TALLEST = 1.6
 _IMAGE_SIDE = 384
 _TITLE_LENGTH = 36
+_WIDEST_CELL = 40
 
 
 class Drawing(Figure):
@@ -232,7 +233,9 @@ def cut(title: str, width: float = PANEL) -> str:
 
 
 def plain_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows, the first of them the head, as lines whose columns line up."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    """Rows, the first of them the head, as lines whose columns line up; a cell of more than 40 characters pushes its
+    own row alone: or one long name of a photo would tear all lines.
+    """
+    widths = [min(max(map(len, column)), _WIDEST_CELL) for column in zip(*rows, strict=True)]
     rows = [rows[0], ["─" * width for width in widths], *rows[1:]]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -11,7 +11,7 @@ from labkit.report.data import MIME
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["FILLERS", "complete", "drop_open", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
+__all__ = ["FILLERS", "complete", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
 
 _ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
 """With a condition in brackets the question may stay open."""
@@ -39,7 +39,7 @@ def outputs(notebook: NotebookNode) -> list[NotebookNode]:
 def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = None) -> dict[str, Any]:
     """The data with `answers`, `conclusions` and `run` of the notebook; `error` is where its run stopped."""
     rows, conclusions, _ = _texts(notebook)
-    answers = [{key: row[key] for key in ("question", "answer")} for row in rows if not _is_open(row)]
+    answers = [{key: row[key] for key in ("question", "answer")} for row in rows if not row["open"]]
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     counts = [cell.get("execution_count") for cell in code]
     ran = [count for count in counts if count]
@@ -67,25 +67,19 @@ def words(prose: str) -> int:
 
 
 def split_conclusions(notebook: NotebookNode) -> str:
-    """Takes the conclusions, with their heading, out of a notebook, in place, and returns them as Markdown."""
-    _, conclusions, told = _texts(notebook)
+    """Takes the conclusions, with their heading, out of a notebook, in place, and returns them as Markdown.
+
+    The questions that may stay open and did, from their beginning on, are taken out with them.
+    """
+    rows, conclusions, told = _texts(notebook)
+    for row in rows:
+        if row["open"]:
+            row["cell"].source = row["cell"].source.replace(row["source"], "")
     for cell in told:
         heading = _CONCLUSIONS.search(cell.source)
         cell.source = cell.source[: heading.start()] if heading else ""
-    notebook.cells = [cell for cell in notebook.cells if cell not in told or cell.source.strip()]
-    return conclusions
-
-
-def drop_open(notebook: NotebookNode) -> None:
-    """Takes the questions that may stay open and did, from their beginning on, out of a notebook, in place."""
-    for row in filter(_is_open, _texts(notebook)[0]):
-        row["cell"].source = row["cell"].source.replace(row["source"], "")
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type != "markdown" or cell.source.strip()]
-
-
-def _is_open(row: dict[str, Any]) -> bool:
-    """Whether a question may stay without an answer, and did."""
-    return row["optional"] and not row["answer"]
+    return conclusions
 
 
 def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[NotebookNode]]:
@@ -103,7 +97,8 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[Note
             answers += [{**row, "cell": cell} for row in _answers(source)]
             taking = "answer"
         elif taking == "answer" and not source.startswith("#"):
-            answers[-1]["answer"] = _bare(f"{answers[-1]['answer']}\n\n{source}")
+            answer = _bare(f"{answers[-1]['answer']}\n\n{source}")
+            answers[-1] |= {"answer": answer, "open": answers[-1]["open"] and not answer}
         elif taking == "conclusions" and not source.startswith("#"):
             conclusions, told = _bare(f"{conclusions}\n\n{source}"), [*told, cell]
         else:
@@ -115,13 +110,13 @@ def _answers(source: str) -> list[dict[str, Any]]:
     """Each question of a cell with what stands after its mark, up to the next question or heading."""
     rows, end = [], 0
     for mark in _ANSWER.finditer(source):
-        start, asked = end, source[: mark.start()]
-        for place in _NEXT.finditer(asked, end):
-            start = place.start() if asked[place.start()] == "*" else start
+        asked = source[: mark.start()]
+        start = max((at.start() for at in _NEXT.finditer(asked, end) if at[0][0] == "*"), default=end)
         following = _NEXT.search(source, mark.end())
         end = following.start() if following else len(source)
         question, answer = " ".join(asked[start:].split())[:2000], _bare(source[mark.end() : end])
-        rows.append({"question": question, "answer": answer, "optional": bool(mark[1]), "source": source[start:end]})
+        is_open = bool(mark[1]) and not answer
+        rows.append({"question": question, "answer": answer, "open": is_open, "source": source[start:end]})
     return rows
 
 

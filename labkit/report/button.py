@@ -18,6 +18,7 @@ from jinja2 import Environment
 
 from labkit.io.colab import in_colab
 from labkit.io.errors import LabkitError
+from labkit.io.files import write_whole
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
 from labkit.report.answers import complete, outputs, report_data
@@ -94,14 +95,13 @@ class HandIn(Provenance):
         Nothing is run again: answers stay, and prompts are the ones that are there now. LabkitError where the notebook
         is not found, or was not saved after this run.
         """
-        from labkit.report.page import write_page  # with nbconvert: 1.5 s, that a notebook without a report is spared
+        from labkit.report.page import render  # with nbconvert: 1.5 s, that a notebook without a report is spared
 
         variant = find_variant(self.data["variant_number"])
-        colab = notebook is None and in_colab()
-        source = None if colab else Path(notebook) if notebook is not None else _path(variant)
+        source = None if notebook is None and in_colab() else Path(notebook or _path(variant))
         saved = _colab_notebook() if source is None else _read(source)
         found = report_data(saved)
-        dropped = colab and found is None  # Colab's page may keep no data of a type that it does not know
+        dropped = source is None and found is None  # Colab's page may keep no data of a type that it does not know
         if not dropped and (found or {}).get("digest") != self.data["digest"]:
             raise LabkitError(text("hand_in.not_saved"))
         facts = self.data
@@ -113,7 +113,8 @@ class HandIn(Provenance):
                 if hasattr(hand, "mark") and output.get("data", {}).get("text/html", "").startswith(hand.mark):
                     output.data["text/html"] = hand.page()
         path = (source.parent if source else Path.cwd()) / f"variant_{variant.number}.html"
-        checks = write_page(saved, path, variant, facts=facts)
+        page, checks = render(saved, variant, facts=facts)
+        write_whole(path, page.encode())
         when = datetime.fromtimestamp(source.stat().st_mtime) if source else None
         return Written(path, checks, when, complete({}, saved)["conclusions"])
 
@@ -129,7 +130,10 @@ class HandIn(Provenance):
                 saved = self._save(saver)
                 written = self.write()
                 message.value = _told(written, saved)
-                _download(written.path)
+                if in_colab():  # the file lies on a machine that will be gone: the browser gets it
+                    from google.colab import files
+
+                    files.download(str(written.path))
             except Exception as error:  # a traceback that nobody would see
                 message.value = f"<b>{html.escape(str(error) or type(error).__name__)}</b>"
             finally:
@@ -205,11 +209,3 @@ def _colab_notebook() -> NotebookNode:
     if not answer:
         raise LabkitError(text("hand_in.not_saved"))
     return nbformat.reads(json.dumps(answer["ipynb"]), 4)  # its texts are lists of lines until they are read
-
-
-def _download(path: Path) -> None:
-    """In Colab the file lies on a machine that will be gone: the browser gets it."""
-    if in_colab():
-        from google.colab import files
-
-        files.download(str(path))

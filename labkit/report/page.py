@@ -5,6 +5,7 @@ Also without the kit's commands: `jupyter nbconvert --to labkit notebook.ipynb`.
 
 import copy
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +17,8 @@ from pygments.formatters import HtmlFormatter
 from traitlets import Any as Anything
 
 from labkit.io.drawing import as_webp
-from labkit.io.files import write_whole
 from labkit.locale import language, text
-from labkit.report.answers import complete, drop_open, outputs, outputs_text, report_data, split_conclusions
+from labkit.report.answers import complete, outputs, outputs_text, report_data, split_conclusions
 from labkit.report.checks import Check, checks
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import block, results_data, sealed
@@ -27,22 +27,13 @@ from labkit.report.provenance import Provenance
 from labkit.report.wall import wall
 from labkit.variants import Variant, find_variant
 
-__all__ = ["ReportExporter", "drop_widgets", "render", "write_page"]
+__all__ = ["ReportExporter", "drop_widgets", "render"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TEMPLATES = Path(__file__).parent / "template"
 _MEASURED = "ground-truth"  # a cell with this tag shows nothing where no photo has annotations
 _FACTS = ("student", "group", "date", "weights", "device", "target", "settings")
 _OFFLINE = ("require_js_url", "mathjax_url", "jquery_url", "mermaid_js_url", "widget_renderer_url")
-
-
-def write_page(
-    notebook: nbformat.NotebookNode, path: Path, variant: Variant | None, error: str | None = None, facts: Any = None
-) -> list[Check]:
-    """Writes the report of an executed notebook and returns its checks; a half-written file is never left behind."""
-    page, found_checks = render(notebook, variant, error, facts)
-    write_whole(path, page.encode())
-    return found_checks
 
 
 def render(
@@ -61,9 +52,7 @@ class ReportExporter(HTMLExporter):
     """nbconvert's exporter of the report; by itself it takes the variant that the notebook's data name."""
 
     export_from_notebook = "labkit"
-    variant = Anything(allow_none=True, default_value="")
-    error = Anything(allow_none=True, default_value=None)
-    facts = Anything(allow_none=True, default_value=None)
+    variant, error, facts = Anything(""), Anything(), Anything()
 
     def __init__(self, **options: Any):
         page = {"template_name": "labkit", "extra_template_basedirs": [str(_TEMPLATES)], "embed_images": True}
@@ -95,7 +84,6 @@ class ReportExporter(HTMLExporter):
             labkit["found"] = checks(data, disagreements(data, items, shown))
             data["checks"] = [asdict(check) for check in labkit["found"]]
             labkit["photos"] = wall(data, items)
-            drop_open(notebook)
             if not any((data["scores"] or {}).get(key) for key in ("photos", "notes")):
                 notebook.cells = [cell for cell in notebook.cells if _MEASURED not in cell.metadata.get("tags", ())]
         else:  # of many models: who, and no one model's weights
@@ -116,17 +104,15 @@ class ReportExporter(HTMLExporter):
 def _css() -> str:
     css = (_TEMPLATES / "labkit" / "report.css").read_text(encoding="utf-8")
     css = css.replace("PRINTED", json.dumps(text("report.printed"), ensure_ascii=False))
-    return f"{css}{HtmlFormatter(style='default').get_style_defs('.highlight')}"
+    return css + HtmlFormatter().get_style_defs(".highlight")
 
 
 def _rows(data: dict[str, Any]) -> list[tuple[str, str]]:
     """Who, when, with what: names and values."""
     values: dict[str, Any] = {key: each[0] for key, each in Provenance(data).values().items()}
-    values["target"] = (data.get("wanted") or {}).get("target")
-    try:
-        values["date"] = datetime.fromisoformat(str(data.get("date"))).strftime("%d.%m.%Y, %H:%M")
-    except ValueError:
-        values["date"] = data.get("date")
+    values["target"], values["date"] = (data.get("wanted") or {}).get("target"), data.get("date")
+    with suppress(ValueError):
+        values["date"] = datetime.fromisoformat(str(values["date"])).strftime("%d.%m.%Y, %H:%M")
     always = ("student", "group")
     return [(text(f"report.{key}"), values[key] or "—") for key in _FACTS if values[key] or key in always]
 

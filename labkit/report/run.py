@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
 from labkit.io.errors import LabkitError
+from labkit.io.files import write_whole
 from labkit.locale import language, text
 from labkit.photos import load_photos
 from labkit.report.checks import Check
-from labkit.report.page import write_page
+from labkit.report.page import render
 from labkit.variants import Variant, find_variant
 from labkit.weights.find import find_weights
 
@@ -37,8 +38,8 @@ class Report:
 
     html: Path
     notebook: Path
-    error: str | None = None
-    checks: tuple[Check, ...] = ()
+    error: str | None
+    checks: tuple[Check, ...]
 
 
 def make_report(
@@ -78,9 +79,11 @@ def report_of(
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
     error = run_notebook(notebook, source.parent, title)
     stem.parent.mkdir(parents=True, exist_ok=True)
-    report = Report(stem.with_suffix(".html"), stem.with_suffix(".ipynb"), error)
-    nbformat.write(notebook, report.notebook)
-    return replace(report, checks=tuple(write_page(notebook, report.html, variant, error)))
+    html, written = stem.with_suffix(".html"), stem.with_suffix(".ipynb")
+    nbformat.write(notebook, written)
+    page, checks = render(notebook, variant, error)
+    write_whole(html, page.encode())
+    return Report(html, written, error, tuple(checks))
 
 
 def find_notebook(variant: Variant | str) -> Path:
@@ -108,15 +111,9 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
     )
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    number = 0
+    ran: list[int] = []
     with tqdm(total=len(code), desc=title, leave=False, disable=None) as bar:
-
-        def count(**_: Any) -> None:
-            nonlocal number
-            number += 1
-            bar.update()
-
-        client.on_cell_execute = count
+        client.on_cell_execute = lambda cell_index, **_: (ran.append(cell_index), bar.update())
         try:
             _execute(client, {**os.environ, "PYTHONPATH": path, "LABKIT_LANGUAGE": language()})
         except CellExecutionError as error:
@@ -129,7 +126,7 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
             reason = str(error).splitlines()[0]
         else:
             return None
-    return text("report.stopped", cell=number, reason=reason)
+    return text("report.stopped", cell=len(ran), reason=reason)
 
 
 _GRACE = 10.0

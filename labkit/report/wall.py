@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,14 +28,14 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
     """For each photo its `name`, whether the sought object is on it, what was `found`, its `image` and a `mark`.
 
     `items` are what the page's viewers show. The mark says `which` photo is the best and which the worst, by the IoU
-    with the ground truth where at least two photos have one, else by the model's own confidence.
+    with the ground truth where at least two photos have one, else by the model's own confidence; where a class is
+    sought, of those on which it was found.
     """
-    shown: dict[str, dict[str, Any]] = {}
-    for item in items:
-        if isinstance(item.get("photo"), str):
-            shown.setdefault(str(item.get("name")), item)
+    shown = {str(item.get("name")): item for item in reversed(items) if isinstance(item.get("photo"), str)}
     results = {result["photo"]: result for result in data["results"]}
-    marks = _marks(data)
+    target = data["wanted"]["target"]
+    found = found_on(data, target)
+    marks = _marks(data, {name for name, ok in found.items() if ok or not target})
     return [
         {
             "name": name,
@@ -44,7 +44,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
             "image": _image(shown[name], results[name], data) if name in shown and name in results else None,
             **dict(zip(("which", "mark"), marks.get(name, ("", "")), strict=True)),
         }
-        for name, ok in found_on(data, data["wanted"]["target"]).items()
+        for name, ok in found.items()
     ]
 
 
@@ -67,23 +67,21 @@ def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
     return found or text("figures.nothing_helps" if known else "figures.nothing")
 
 
-def _marks(data: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """For the best and the worst photo, by name, which it is, and in words."""
+def _marks(data: dict[str, Any], names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """For the best and the worst of these photos, by name, which it is, and in words."""
     kind, told = "IoU", dict[str, list[tuple[float, int]]]()
     for row in (data.get("scores") or {}).get("photos", ()):
         told.setdefault(row["photo"], []).append((row["iou"], 1))
     if len(told) < 2:
         kind, found = text("report.confidence"), [result for result in data["results"] if result["segments"]]
         told = {result["photo"]: [(s["score"], s["area"]) for s in result["segments"]] for result in found}
-    pairs = {name: np.transpose(rows) for name, rows in told.items()}
+    pairs = {name: np.transpose(rows) for name, rows in told.items() if name in names}
     values = {name: round(float(np.average(one, weights=by)), 2) for name, (one, by) in pairs.items()}  # as it is told
     if len(set(values.values())) < 2:
         return {}
-    best, worst = max(values, key=values.__getitem__), min(values, key=values.__getitem__)
-    return {
-        name: (which, text(f"report.{which}", kind=kind, value=number(values[name], 2)))
-        for name, which in ((worst, "worst"), (best, "best"))
-    }
+    chosen = {max(values, key=values.__getitem__): "best", min(values, key=values.__getitem__): "worst"}
+    told = {name: text(f"report.{which}", kind=kind, value=number(values[name], 2)) for name, which in chosen.items()}
+    return {name: (which, told[name]) for name, which in chosen.items()}
 
 
 def _image(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any]) -> str | None:
@@ -101,17 +99,16 @@ def overlaid(image: Image.Image, side: int, result: dict[str, Any], labels: Labe
     """
     image = image.convert("RGB")
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    pixels = np.array(image)
-    sides = zip(pixels.shape[:2], result["size"], strict=True)
+    pixels, size = np.array(image), tuple(result["size"])
+    sides = zip(pixels.shape[:2], size, strict=True)
     nearest = np.ix_(*((np.arange(small) * side + side // 2) // small for small, side in sides))
-    ids, rows = np.zeros(pixels.shape[:2], np.int32), result["segments"]
-    if labels and any(row["label_id"] >= len(labels) for row in rows):
-        labels = None
-    masks = [decode_mask(row["rle"], tuple(result["size"]))[nearest] for row in rows]
     segments = [
-        Segment(row["id"], row["label_id"], row["label"], row["score"], mask)
-        for row, mask in zip(rows, masks, strict=True)
+        Segment(row["id"], row["label_id"], row["label"], row["score"], decode_mask(row["rle"], size)[nearest])
+        for row in result["segments"]
     ]
+    if labels and any(segment.label_id >= len(labels) for segment in segments):
+        labels = None
+    ids = np.zeros(pixels.shape[:2], np.int32)
     for segment in sorted(segments, key=lambda s: s.score if labels else -s.area):
         ids[segment.mask] = segment.id
     shown = Segmentation(Photo.from_pixels("photo", pixels), ids, np.ones(ids.shape), segments, labels)

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from labkit.figures import colors_of, named_segments
+from labkit.figures import colors_of, model_titles, named_segments
 from labkit.io.jpeg import data_address
 from labkit.locale import LANGUAGES, in_each_language, language, texts
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
-from labkit.variants import find_variant
 
 __all__ = ["DEPTH", "item_of", "items_of", "module", "shown_size", "viewer_data"]
 
@@ -67,13 +66,11 @@ def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:
 
     A photo travels once: in place of it, later items of the same `Photo` have the number of the first one.
     """
-    pairs = {(result.photo.name, _model(result)) for result in results}
-    compared = len(pairs) > len({name for name, _ in pairs})
     items: list[dict[str, Any]] = []
     carried: dict[int, int] = {}
-    for number, result in enumerate(results):
+    for number, (result, title) in enumerate(zip(results, model_titles(results), strict=True)):
         first = carried.setdefault(id(result.photo), number)
-        item = item_of(result, _model(result) if compared else "", photo=first == number)
+        item = item_of(result, title, photo=first == number)
         items.append(item if first == number else {**item, "photo": first})
     return items
 
@@ -141,10 +138,6 @@ def _photo(photo: Photo, size: tuple[int, int]) -> str:
     if photo.jpeg is not None:
         return "data:image/jpeg;base64," + base64.b64encode(photo.jpeg).decode("ascii")
     return data_address(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS), "JPEG", quality=70)
-
-
-def _model(result: Segmentation) -> str:
-    return find_variant(variant).title if (variant := result.made_by.get("variant")) else ""
 
 
 def _layers(result: Segmentation) -> list[np.ndarray]:

@@ -9,8 +9,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from PIL import Image
 
-from labkit.explain.drawing import Sliders, cells, cells_over, maps_figure, masks_figure, three_colors
-from labkit.figures import AGREED, EXTRA, LOST, note, svg
+from labkit.explain.drawing import Sliders, cells, cells_over, maps_figure, masks_figure
+from labkit.figures import note, svg
 from labkit.io.errors import LabkitError
 from labkit.locale import use_language
 
@@ -47,7 +47,6 @@ def test_masks_figure():
     assert [ax.get_title() for ax in drawn.axes] == ["one", "same"]
     words = svg(drawn)
     assert "совпало" in words and "потеряно" in words and "лишнее" in words
-    assert three_colors(["a", "b", "c"]) == [(AGREED, "a"), (LOST, "b"), (EXTRA, "c")]
 
 
 def test_maps_figure():

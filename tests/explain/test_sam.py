@@ -1,27 +1,35 @@
-"""SAM's figures: components as colours, prompts for an object, prompts and answers where they belong."""
+"""SAM's figures: every prompt and answer where it belongs, nothing by colour only; components as colours."""
 
 import re
 
 import numpy as np
 import pytest
 import torch
-from drawn import found, grey
+from drawn import found, grey, pictures
+from drawn import words as all_words
 from PIL import Image
 
-from labkit.explain.prompts import draw_prompts
 from labkit.explain.sam import (
     component_colors,
+    draw_prompts,
     embedding_figure,
     encoded_figure,
     object_of,
+    prompt_figure,
     prompts_for,
     ranking_figure,
     sam_part,
     stranger,
 )
 from labkit.figures import panels, svg
+from labkit.io.errors import LabkitError
+from labkit.io.rle import encode_mask
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.segmentation import Segmentation
+
+POINTS = {"points": [[700.0, 20.0], [350.0, 250.0], [10.0, 590.0]], "point_labels": [0, 1, 0]}
+BOX = {"box": [80.0, 60.0, 520.0, 480.0]}
+CONTOUR = {"polygon": [[100.0, 100.0], [700.0, 100.0], [400.0, 500.0]]}
 
 
 def test_colors():
@@ -131,3 +139,83 @@ def test_stranger():
     result = found([known, speck, edge, half, free])
     assert stranger(result, semantic).mask is free
     assert stranger(found([known, speck]), semantic) is None
+
+
+def answered(prompts: dict | None, *scores: float, shape: tuple[int, int] = (600, 800)) -> Segmentation:
+    """A grey photo with an answer a score: the n-th is the left n-th part of the photo."""
+    masks = [np.arange(shape[1])[None].repeat(shape[0], 0) < shape[1] / n for n in range(1, len(scores) + 1)]
+    made_by = {"variant": "sam", **({"prompts": prompts} if prompts else {})}
+    return found(masks, [0] * len(masks), scores, classes=None, made_by=made_by, size=shape)
+
+
+def words(result: Segmentation) -> list[str]:
+    """The text in its figure, without the numbers on the axes."""
+    return [word for word in all_words(prompt_figure(result)) if not word.isdecimal()]
+
+
+@pytest.mark.parametrize(
+    "prompts, named",
+    [
+        (POINTS, ["точка объекта", "точка фона"]),
+        ({"points": [[3.0, 4.0]], "point_labels": [1]}, ["точка объекта"]),
+        ({**BOX, **CONTOUR}, ["контур", "рамка"]),
+        ({"mask": encode_mask(np.eye(600, 800) > 0)}, ["маска"]),
+    ],
+)
+def test_legend_names_what_was_asked(prompts, named):
+    """One entry a kind of prompt that is there; the IoU with its decimal comma."""
+    assert words(answered(prompts, 0.874)) == ["x", "ответ 1: 0,87", *named]
+
+
+def test_marks_are_where_the_prompts_were():
+    """In the photo's pixels, although the panel's picture is smaller; each kind has a shape and a colour of its own."""
+    ax = prompt_figure(answered({**POINTS, **BOX, **CONTOUR}, 0.5)).axes[0]
+    assert ax.images[0].get_extent() == [0, 800, 600, 0] and max(ax.images[0].get_size()) <= 420
+    assert (ax.get_xlim(), ax.get_ylim()) == ((0, 800), (600, 0))
+    marks = {line.get_label(): line for line in ax.lines}
+    assert marks["точка объекта"].get_xydata().tolist() == [[350.5, 250.5]]
+    assert marks["точка фона"].get_xydata().tolist() == [[700.5, 20.5], [10.5, 590.5]]
+    contour = CONTOUR["polygon"]
+    assert (marks["контур"].get_xydata() - 0.5).tolist() == [*contour, contour[0]]
+    assert len({line.get_marker() for line in ax.lines}) == len({line.get_color() for line in ax.lines}) == 3
+    (box,) = ax.patches
+    assert box.get_bbox().extents.tolist() == [80, 60, 520, 480]
+
+
+def test_every_answer_alone_and_whole():
+    """A panel an answer, best first, also where one lies under another; the photo itself is not painted over."""
+    result = answered(POINTS, 0.9, 0.5, 0.25)
+    assert words(result)[1:4] == ["ответ 1: 0,90", "ответ 2: 0,50", "ответ 3: 0,25"]
+    photo, *answers = pictures(svg(prompt_figure(result)))
+    assert np.abs(photo - 90).max() < 8
+    for n, answer in enumerate(answers, start=1):
+        blue = answer[..., 2] - answer[..., 0] > 30
+        assert blue.mean() == pytest.approx(1 / n, abs=0.03)
+        assert not blue[:, -(-answer.shape[1] // n) + 8 :].any()
+
+
+def test_mask_prompt_is_tinted():
+    """The mask to start from is seen on the first panel."""
+    mask = np.zeros((600, 800), bool)
+    mask[:300, :400] = True
+    photo = pictures(svg(prompt_figure(answered({"mask": encode_mask(mask)}, 0.5))))[0]
+    assert (photo[..., 2] - photo[..., 0] > 30).mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_nothing_found_is_said():
+    """In words, beside the prompt."""
+    assert words(answered(POINTS)) == ["x", "ничего не найдено", "точка объекта", "точка фона"]
+
+
+def test_without_prompts():
+    """A result of the automatic mode is refused with the function that shows it."""
+    with pytest.raises(LabkitError, match="figures.figures"):
+        prompt_figure(answered(None, 0.5))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (2000, 3)])
+def test_odd_shapes(shape):
+    """A photo of one pixel, of one row or a narrow one still makes a figure, the same at every run."""
+    result = answered({"points": [[0.0, 0.0]], "point_labels": [1]}, 0.5, shape=shape)
+    drawn = svg(prompt_figure(result))
+    assert len(pictures(drawn)) == 2 and drawn == svg(prompt_figure(result))

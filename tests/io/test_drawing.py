@@ -72,5 +72,7 @@ def test_images_of_a_figure_are_those_that_were_given(shown):
 
 
 def test_plain_table():
-    """Columns start at one place in all lines, and no line ends in blanks."""
+    """Columns start at one place in all lines but those of an endless name, and no line ends in blanks."""
     assert plain_table([["a", "bb"], ["ccc", ""]]) == "a    bb\n───  ──\nccc"
+    head, _, short, endless = plain_table([["a", "b"], ["x", "1"], ["x" * 70, "2"]]).splitlines()
+    assert head.index("b") == short.index("1") == 42 and endless == f"{'x' * 70}  2"

@@ -90,6 +90,11 @@ def test_cells_of_all_variants_are_alike(name):
     assert len(cells) >= 6 and len({cell.source for cell in cells}) == 1
 
 
+def test_a_per_cent_sign_stays_with_its_number(notebook):
+    """A space that does not break stands between them: no line of a report begins with "%"."""
+    assert not [c.source for c in notebook.cells if c.cell_type == "markdown" and re.search(r"[\d*] %", c.source)]
+
+
 def test_nothing_needs_the_clone(notebook):
     """No cell names a folder of the clone, and none begins with the first photo, whichever that is."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")

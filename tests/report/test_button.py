@@ -38,27 +38,19 @@ def data_of(page):
     return parse(BLOCK.findall(page.read_text(encoding="utf-8"))[0])
 
 
-def test_displays(shell, report_photos, report_results):
-    """The facts with the data, and a button; the plain text has no masks."""
+def test_displays(shell, report_photos, report_results, load):
+    """The facts with the data, scores and answers to prompts among them, and a button; the text has no masks."""
+    load(4).set_photo(report_photos[0])
+    answer = load(4).prompt(box=(245, 125, 655, 615))
+    scores, asked = types.SimpleNamespace(record=lambda: {"iou": 0.5}), {"wanted": 3, "target": "кошка"}
     with capture_output() as shown:
-        labkit.hand_in(3, report_photos, report_results, "Ли", "ИВТ-21", wanted=3, target="кошка")
+        labkit.hand_in(3, report_photos, report_results, "Ли", "ИВТ-21", **asked, prompted=[answer], scores=scores)
     facts, button = shown.outputs
     data = facts.data[MIME]
     assert data["wanted"] == {"photos": 3, "target": "кошка"} and data["digest"] == digest(data)
+    assert data["prompted"][0]["made_by"]["prompts"]["box"] and data["scores"] == {"iou": 0.5}
     assert facts.data["text/plain"].startswith("Студент: Ли") and "rle" not in facts.data["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in button.data and button.data["text/html"] == ""
-
-
-def test_scores_and_prompts(shell, report_photos, report_results, load):
-    """SAM's answers to prompts, with the prompts, and the scores stand in the data too."""
-    sam = load(4)
-    sam.set_photo(report_photos[0])
-    answer = sam.prompt(box=(245, 125, 655, 615))
-    scores = types.SimpleNamespace(record=lambda: {"iou": 0.5})
-    with capture_output() as shown:
-        labkit.hand_in(4, report_photos, [], prompted=[answer], scores=scores)
-    data = shown.outputs[0].data[MIME]
-    assert data["prompted"][0]["made_by"]["prompts"]["box"] and data["scores"] == {"iou": 0.5}
 
 
 def test_writes_what_was_saved(handed, notebook, folder):

@@ -21,7 +21,7 @@ from labkit.locale import text
 from labkit.report.checks import NAMES
 from labkit.report.consistency import viewer_items
 from labkit.report.data import BLOCK, MIME, digest, page_digest, parse, result_data
-from labkit.report.page import ReportExporter, render, write_page
+from labkit.report.page import ReportExporter, render
 from labkit.report.provenance import provenance
 from labkit.report.wall import overlaid, wall
 from labkit.variants import find_variant
@@ -193,17 +193,6 @@ def test_nothing_was_handed_in():
     assert parse(BLOCK.findall(page)[0])["run"]["error"] == "ячейка с кодом № 1"
 
 
-def test_write_page(notebook, tmp_path):
-    """One file in UTF-8, nothing beside it; a failing export leaves the former report as it was."""
-    path = tmp_path / "отчёт.html"
-    found = write_page(notebook, path, VARIANT)
-    written = path.read_bytes()
-    assert (written.decode("utf-8"), found) == render(notebook, VARIANT)
-    with pytest.raises(AttributeError):
-        write_page(nbformat.NotebookNode(metadata={}), path, VARIANT)
-    assert path.read_bytes() == written and list(tmp_path.iterdir()) == [path]
-
-
 @pytest.mark.parametrize(
     "snippet, addresses",
     [
@@ -226,13 +215,15 @@ def test_conclusions_stand_at_the_top(soup):
 
 
 def test_wall(report_photos, report_results):
-    """Each photo with its mask, the best and the worst by IoU where it was measured, else by confidence."""
+    """Each photo with its mask; of those with what is sought the best and the worst, by IoU, else by confidence."""
     rows = [{"photo": photo.name, "iou": iou} for photo, iou in zip(report_photos, (0.5, 0.9, 0.25), strict=True)]
     shown = viewer_items(page_part(report_results))
     data = handed_in(3, report_photos, report_results).data
     told = wall({**data, "scores": {"photos": rows}}, shown)
     assert [row["mark"] for row in told] == ["", "лучшее: IoU 0,90", "худшее: IoU 0,25"]
     assert sum("уверенность" in row["mark"] for row in wall(data, shown)) == 2
+    cats = wall({**data, "wanted": {"photos": 3, "target": "кошка"}, "scores": {"photos": rows}}, shown)
+    assert [row["mark"] for row in cats] == ["худшее: IoU 0,50", "лучшее: IoU 0,90", ""], "an officer is no cat"
     alike = [{**row, "iou": iou} for row, iou in zip(rows, (0.5, 0.504, 0.496), strict=True)]
     assert {row["mark"] for row in wall({**data, "scores": {"photos": alike}}, shown)} == {""}, "all are told as 0,50"
     for row, result in zip(told, report_results, strict=True):
@@ -243,7 +234,10 @@ def test_wall(report_photos, report_results):
     for segment in data["results"][0]["segments"]:
         segment["area"] = 100
     data["results"][1]["segments"] *= 2  # twice the same object covers no more
-    assert [row["found"] for row in wall(data, [])[:2]] == ["только меньше 0,5 % фото — кошка", told[1]["found"]]
+    assert [row["found"] for row in wall(data, [])[:2]] == [
+        "найдено только мелкое, меньше 0,5 % фото: кошка",
+        told[1]["found"],
+    ]
 
 
 def test_small_photo_with_objects(load, default_photos):

@@ -35,7 +35,10 @@ def html(report_photos, report_results):
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("folded", [True, False])
 def test_accessible(open_page, html, width, folded):
-    """axe finds nothing of moderate impact or more, code folded and shown, at both widths; the viewer is alive."""
+    """axe finds nothing of moderate impact or more, code folded and shown, at both widths; the viewer is alive.
+
+    On a phone figures stay so large that they can be read, and rows of a table whole: both are scrolled in their place.
+    """
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page(html, viewport={"width": width, "height": 900})
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
@@ -48,10 +51,13 @@ def test_accessible(open_page, html, width, folded):
     found = axe.run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] != "minor"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("svg[role=img]").first.bounding_box()["width"] > 550
+    table = page.locator("main pre", has_text="──").first
+    assert table.evaluate("(pre) => getComputedStyle(pre).whiteSpace") == "pre"
 
 
 def test_printed(open_page, html):
-    """On paper: no buttons, no viewer, every static figure whole on its page, the list of photos left out."""
+    """On paper: no buttons, no viewer, every static figure whole on its page, code no larger than its words."""
     page = open_page(html)
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
     printed = page.pdf(prefer_css_page_size=True)
@@ -61,5 +67,8 @@ def test_printed(open_page, html):
     hidden = [*page.locator("[data-labkit]").all(), page.locator("#labkit-code")]
     assert not any(one.is_visible() for one in hidden)
     assert page.locator("svg[role=img]").count() == 3
+    sizes = "(p) => [p, p.querySelector('code')].map((e) => parseFloat(getComputedStyle(e).fontSize))"
+    words, code = page.locator("p:has(> code)").first.evaluate(sizes)
+    assert code < words
     kept = "(svg) => getComputedStyle(svg).breakInside"
     assert all(one.evaluate(kept) == "avoid" for one in page.locator("svg[role=img]").all())

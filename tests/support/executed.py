@@ -23,21 +23,21 @@ def handed_in(variant: int | str, photos: Sequence[Any], results: Sequence[Segme
     return HandIn({**data, "digest": digest(data)})
 
 
-def executed(
-    handed: HandIn, results: Sequence[Segmentation], answer: str = ANSWER, conclusions: str = CONCLUSIONS
-) -> nbformat.NotebookNode:
+def code_cells(results: Sequence[Segmentation], data: dict[str, Any]) -> list[nbformat.NotebookNode]:
+    """The cells with the results, with their table, and with the bundle of data that the last one displays."""
+    table = summary(results)
+    outputs = {
+        "labkit.show(results)": new_output("display_data", {"text/html": page_part(results), "text/plain": table}),
+        "print(labkit.summary(results))": new_output("stream", text=f"{table}\n"),
+        "labkit.hand_in(3, photos, results)": new_output("display_data", data),
+    }
+    return [new_code_cell(source, execution_count=n, outputs=[o]) for n, (source, o) in enumerate(outputs.items(), 1)]
+
+
+def executed(handed: HandIn, results: Sequence[Segmentation]) -> nbformat.NotebookNode:
     """A notebook with results, a table, a question, conclusions and the data."""
-    outputs = [
-        [new_output("display_data", data={"text/html": page_part(results), "text/plain": summary(results)})],
-        [new_output("stream", text=summary(results) + "\n")],
-        [new_output("display_data", data=handed._repr_mimebundle_())],
-    ]
-    sources = ["labkit.show(results)", "print(labkit.summary(results))", "labkit.hand_in(3, photos, results)"]
-    code = [
-        new_code_cell(source, execution_count=n, outputs=made)
-        for n, (source, made) in enumerate(zip(sources, outputs, strict=True), start=1)
-    ]
-    question = f"## 9. Вопросы\n\n**1.** Какие пиксели исчезают первыми?\n\n*Ваш ответ:* {answer}"
-    told = f"## 10. Выводы\n\n*Заполните: что удалось выделить и почему.*\n\n{conclusions}"
-    cells = [new_markdown_cell("# Вариант 3. FCN"), *code[:2], new_markdown_cell(question), new_markdown_cell(told)]
-    return new_notebook(cells=[*cells, code[2]], metadata={"language_info": {"name": "python"}})
+    *shown, last = code_cells(results, handed._repr_mimebundle_())
+    question = f"## 9. Вопросы\n\n**1.** Какие пиксели исчезают первыми?\n\n*Ваш ответ:* {ANSWER}"
+    told = f"## 10. Выводы\n\n*Заполните: что удалось выделить и почему.*\n\n{CONCLUSIONS}"
+    prose = map(new_markdown_cell, ("# Вариант 3. FCN", question, told))
+    return new_notebook(cells=[next(prose), *shown, *prose, last], metadata={"language_info": {"name": "python"}})

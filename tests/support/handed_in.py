@@ -6,7 +6,6 @@ import json
 import random
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,17 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from annotated import png_bytes
+from executed import code_cells
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
-from labkit.figures import summary
 from labkit.grading.facts import asked_by
 from labkit.photos import Photo, PhotoSet, load_photos
 from labkit.report.data import BLOCK, MIME, OPENING, block, digest, results_data, sealed
 from labkit.report.page import render
 from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
-from labkit.viewer.viewer import page_part
 
 __all__ = [
     "CONCLUSIONS",
@@ -36,7 +35,6 @@ __all__ = [
     "notebook_of",
     "outside",
     "page_of",
-    "png_header",
     "resealed",
     "sample",
     "students_photos",
@@ -94,15 +92,7 @@ def notebook_of(
     )
     if change is not None:
         change(data)
-    outputs = [
-        [new_output("display_data", data={"text/html": page_part(results), "text/plain": summary(results)})],
-        [new_output("stream", name="stdout", text=summary(results) + "\n")],
-        [new_output("display_data", data={MIME: {**data, "digest": digest(data)}, "text/plain": "сведения"})],
-    ]
-    sources = ["labkit.show(results)", "print(labkit.summary(results))", "labkit.hand_in(3, photos, results)"]
-    cells = [
-        new_code_cell(s, execution_count=n, outputs=o) for n, (s, o) in enumerate(zip(sources, outputs, strict=True), 1)
-    ]
+    cells = code_cells(results, {MIME: {**data, "digest": digest(data)}, "text/plain": "сведения"})
     asked = asked_by(variant)
     if whole:  # as many questions, cells and sections as the variant's own notebook has
         said = random.Random(student)  # nobody else says the same
@@ -166,16 +156,6 @@ class _Named(zipfile.ZipInfo):
         return self.filename.encode(self.encoding), self.flag_bits
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that says it is so large, in a hundred bytes."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-    size = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
-
-
 def hostile(page: str) -> dict[str, tuple[bytes, str | None]]:
     """Files that mean no good, made of a good report's page, and the key of what is said of each; None if it is read.
 
@@ -185,7 +165,7 @@ def hostile(page: str) -> dict[str, tuple[bytes, str | None]]:
     whole = page.encode()
     script = "<script>document.title = 'попался'</script>"
     layer = re.compile(r'"layers": \["data:image/png;base64,[^"]*"')
-    large = base64.b64encode(png_header(40_000, 25_000)).decode()
+    large = base64.b64encode(png_bytes(40_000, 25_000, 8, 2, bytes(100))).decode()
     lol = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     svg = f'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY l0 "л">{lol}]><svg><text>&l9;</text></svg>'
     encrypted = bytearray(zip_of({"отчёт.html": whole}))
@@ -226,7 +206,7 @@ def hostile(page: str) -> dict[str, tuple[bytes, str | None]]:
         "гигапиксель.html": (resealed(page, huge), "submission.pixels"),
         "маски.html": (resealed(page, many), "submission.masks"),
         "большой.html": (page + " " * 31_000_000, "submission.large"),
-        "картинка.html": (png_header(40_000, 25_000), "submission.no_block"),
+        "картинка.html": (png_bytes(40_000, 25_000, 8, 2, bytes(100)), "submission.no_block"),
         "бомба.zip": (zip_of({"отчёт.html": bytes(29_000_000)}), "photos.zip_ratio"),
         "тяжёлый.zip": (zip_of({"отчёт.html": bytes(31_000_000)}), "photos.zip_member_size"),
         "пароль.zip": (bytes(encrypted), "photos.zip_encrypted"),

@@ -1,7 +1,8 @@
 """What a browser would fetch to show a page: the kit's pages must ask for nothing."""
 
 import re
-from html.parser import HTMLParser
+
+from bs4 import BeautifulSoup
 
 __all__ = ["external_links"]
 
@@ -11,35 +12,19 @@ _FETCHED = {"background", "data", "href", "poster", "src", "srcset", "xlink:href
 
 
 def external_links(page: str) -> list[str]:
-    """The addresses that a browser would fetch from a network to show the page: must be empty."""
-    parser = _Links()
-    parser.feed(page)
-    parser.close()
-    return parser.found
+    """The addresses that a browser would fetch from a network to show the page: must be empty.
 
-
-class _Links(HTMLParser):
-    """Finds remote addresses in tags that load something (an `<a>` only leads there), in CSS and in inner pages."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-        self.in_style = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.in_style = tag == "style"
-        for name, value in attrs:
+    Of what loads something (an `<a>` only leads there), of CSS and of inner pages.
+    """
+    found = []
+    for tag in BeautifulSoup(page, "html.parser").find_all(True):
+        found += _CSS.findall(tag.string or "") if tag.name == "style" else []
+        for name, value in tag.attrs.items():
+            value = " ".join(value) if isinstance(value, list) else value
             if name == "style":
-                self.found += _CSS.findall(value or "")
+                found += _CSS.findall(value)
             elif name == "srcdoc":
-                self.found += external_links(value or "")
-            elif name in _FETCHED and tag not in ("a", "area"):
-                addresses = (value or "").split(",") if name == "srcset" else [value or ""]
-                self.found += [address.strip() for address in addresses if _REMOTE.match(address)]
-
-    def handle_data(self, data: str) -> None:
-        if self.in_style:
-            self.found += _CSS.findall(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.in_style = False
+                found += external_links(value)
+            elif name in _FETCHED and tag.name not in ("a", "area"):
+                found += [one.strip() for one in value.split("," if name == "srcset" else None) if _REMOTE.match(one)]
+    return found

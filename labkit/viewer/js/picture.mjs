@@ -153,7 +153,7 @@ export class Picture {
       Object.assign(context, { fillStyle: color, strokeStyle: color, lineWidth: 2 * unit });
       Object.assign(context, { font: `${0.75 * line}px sans-serif`, textBaseline: "middle" });
       context.strokeRect(x0, y0, x1 - x0, y1 - y0);
-      const told = `${nameOf(segment)} ${decimal(segment.score, language)}`;
+      const told = `${nameOf(segment)}: ${decimal(segment.score, language)}`;
       const width = context.measureText(told).width + line / 2;
       const x = clamp(x0, 0, Math.max(0, size[0] - width));
       let y = Math.max(0, y0 - line);
