@@ -201,10 +201,9 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     answers = [{**row, "answer": once(row["answer"], row["question"])} for row in data["answers"]]
     fewer = max(0, len(asked.questions) - len(answers))
     answers += [{"question": question, "answer": ""} for question in _absent(data)[:fewer]]
-    known = list(map(_folded, asked.questions))
-    folded = [_folded(row["question"]) for row in answers]
-    place = [next((n for n, one in enumerate(known) if one in given), len(known)) for given in folded]
-    answers = [answers[n] for n in sorted(range(len(answers)), key=place.__getitem__)]
+    folded = {row["question"]: _folded(row["question"]) for row in answers}
+    known = dict(enumerate(map(_folded, asked.questions)))
+    answers.sort(key=lambda row: next((n for n, one in known.items() if one in folded[row["question"]]), len(known)))
     return {
         **data,
         "made_by": made_by(data),
@@ -217,7 +216,10 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
 
 
 def untrue(data: dict[str, Any]) -> list[str]:
-    """That the table of results is not that of the segments, in a sentence, by the photos of which that can be said."""
+    """That the table of results is not that of the segments, in a sentence, by the photos of which that can be said.
+
+    A line of it is a segment's if share and score are, as they are rounded, and the name in either language.
+    """
     classes = made_by(data).get("classes")
     both = (label_set(classes).names, label_set(classes).names_ru) if classes in LABEL_SETS else ()
     told = _told(data)
@@ -226,9 +228,15 @@ def untrue(data: dict[str, Any]) -> list[str]:
         own, pixels = [], result["size"][0] * result["size"][1]
         for one in sorted(result["segments"], key=lambda one: -one["area"]):
             known = [names[one["label_id"]] for names in both if one["label_id"] < len(names)]
-            own.append((one["area"] / pixels, one["score"], known if both else None))
-        least = min(_LINES, sum(share >= MIN_SHARE for share, *_ in own) or len(own))
-        fits = [[_is_of(line, *one) for one in own] for line in told.get(result["photo"], [])]
+            own.append((100 * one["area"] / pixels, one["score"], known))
+        least = min(_LINES, sum(share >= 100 * MIN_SHARE for share, *_ in own) or len(own))
+        fits = [
+            [
+                abs(said - share) <= 0.51 and abs(sure - score) <= 0.0051 and (not both or name in known)
+                for share, score, known in own
+            ]
+            for name, said, sure in told.get(result["photo"], [])
+        ]
         if not all(map(any, fits)) or not all(any(line[n] for line in fits) for n in range(least)):
             wrong.append(result["photo"])
     return _sentences({"table": wrong})
@@ -248,26 +256,23 @@ def _told(data: dict[str, Any]) -> dict[str, list[tuple[str, float, float]]]:
     return told
 
 
-def _is_of(line: tuple[str, float, float], share: float, score: float, names: Collection[str] | None) -> bool:
-    """Whether a line of the table is that of a segment, as it is rounded."""
-    near = abs(line[1] - 100 * share) <= 0.51 and abs(line[2] - score) <= 0.0051
-    return near and (names is None or line[0] in names)
-
-
 def unseen(data: dict[str, Any], page: str) -> list[str]:
-    """The texts of the data that the page does not show, and what of the notebook is not there, a sentence each.
+    """The texts of the data that the page does not show, a sentence each; `page` are its words (`as_prose`)."""
 
-    `page` are the words of the page (`as_prose`).
-    """
-    words = f" {' '.join(_shown(page))} "
-    answers = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
-    return _sentences({"answers": answers, "conclusions": [] if _in(data["conclusions"], words) else [""]})
+    def words(prose: str) -> list[str]:
+        return word_list(html.unescape(_UNSHOWN.sub(" ", prose)))
+
+    def is_there(said: str) -> bool:
+        lines = list(map(words, said.splitlines()))
+        return sum(len(line) for line in lines if f" {' '.join(line)} " in shown) >= _PART * sum(map(len, lines))
+
+    shown = f" {' '.join(words(page))} "
+    answers = [titled(row["question"]) for row in data["answers"] if not is_there(row["answer"])]
+    return _sentences({"answers": answers, "conclusions": [] if is_there(data["conclusions"]) else [""]})
 
 
 def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str]) -> list[str]:
-    """What is not in a report that has these sections and carries these photos, a sentence each: sections and questions
-    of the notebook, photos.
-    """
+    """What is not in a report of these sections and photos, a sentence each: sections, questions, photos."""
     absent = {
         "sections": list(map(titled, _missing(asked_by(data["variant_number"]).sections, sections))),
         "questions": list(map(titled, _absent(data))),
@@ -310,18 +315,7 @@ def as_prose(page: str) -> str:
     return html.unescape(_NO_PROSE.sub(" ", page)[:_MAX_PROSE])
 
 
-def _in(said: str, words: str) -> bool:
-    lines = [_shown(line) for line in said.splitlines()]
-    shown = sum(len(line) for line in lines if f" {' '.join(line)} " in words)
-    return shown >= _PART * sum(map(len, lines))
-
-
-def _shown(prose: str) -> list[str]:
-    return word_list(html.unescape(_UNSHOWN.sub(" ", prose)))
-
-
 def _folded(prose: str) -> str:
-    """A text as it is compared (`word_list`)."""
     return " ".join(word_list(prose))
 
 

@@ -7,8 +7,7 @@ from labkit.classes import LABEL_SETS, label_set
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, secret, unwritable
 from labkit.grading.people import named, works
-from labkit.grading.reading import Task, read_all
-from labkit.grading.rerun import rerun
+from labkit.grading.reading import Task, read_all, rerun
 from labkit.grading.roster import Roster, read_roster
 from labkit.grading.rows import Row
 from labkit.grading.rubric import Rubric, read_rubric

@@ -133,8 +133,7 @@ def _window(pixels: np.ndarray, number: int, side: int) -> np.ndarray:
 
 
 def _turns(pixels: np.ndarray) -> list[np.ndarray]:
-    quarters = [np.rot90(pixels, quarter) for quarter in range(4)]
-    return [one for quarter in quarters for one in (quarter, quarter[:, ::-1])]
+    return [np.rot90(pixels, quarter)[:, ::way] for quarter in range(4) for way in (1, -1)]
 
 
 def _units(pictures: Sequence[np.ndarray]) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.grading.facts import made_by
+from labkit.grading.rows import LISTED
 from labkit.grading.tolerance import agreement, detects, exact, tolerant
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import some
@@ -45,8 +46,8 @@ _MAX_SETTINGS = {"working_side": 1333, "points_per_side": 32, "max_detections": 
 _MAX_NUMBERS, _MAX_COORDINATE = 2000, 100_000
 """So many numbers in a prompt, each of them not larger."""
 
-_ENOUGH, _LISTED = 0.99, 5
-"""Masks that agree so well to the pixel need no second look; photos that a sentence names."""
+_ENOUGH = 0.99
+"""Masks that agree so well to the pixel need no second look."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def own_iou(
             reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
             final = final and reason.final
             reasons.setdefault(str(reason), {})[task.name] = None
-    what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
+    what = "; ".join(f"{some(list(which), LISTED)} — {reason}" for reason, which in reasons.items())
     reason = text("recompute.unchecked", what=what) if what else None
     return Recomputed(ious, reason, final, tuple(run.missing))
 

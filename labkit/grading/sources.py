@@ -93,9 +93,8 @@ def find_sources(folder: Path) -> list[Source]:
                 found[path] = text("photos.not_file")
             elif path.suffix.lower() not in (*_REPORTS, ".zip"):
                 found[path] = str(_foreign(name))
-    files = {path.relative_to(folder): path for path in found}
-    order = sorted(files, key=lambda file: [natural(part) for part in file.parts])
-    return distinct([Source(_shown(file.as_posix()), files[file], (), found[files[file]]) for file in order])
+    order = sorted(found, key=lambda path: [natural(part) for part in path.relative_to(folder).parts])
+    return distinct([Source(_shown(path.relative_to(folder).as_posix()), path, (), found[path]) for path in order])
 
 
 def _foreign(name: str) -> Unreadable:

@@ -158,7 +158,7 @@ def test_everything_is_accounted_for(course):
     """Each file of the folder, and each member of a zip, has a row or a line."""
     rows, out, folder, _ = course
     data = json.loads((out / "grades.html").read_text("utf-8").split('id="labkit-rows">')[1].split("</script>")[0])
-    named = {row["file"] for row in data["rows"]} | {one[0] for row in data["rows"] for one in row["beside"]}
+    named = {one["file"] for row in data["rows"] for one in (row, *row["beside"])}
     named |= {one[0] for one in data["beside"]}
     for source in find_sources(folder):
         inside = [source.file, *(one.file for one in (members(source) if source.zip else ()))]

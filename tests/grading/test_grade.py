@@ -14,7 +14,7 @@ from handed_in import notebook_of, page_of, resealed
 
 from labkit.__main__ import main
 from labkit.grading import grade as grading
-from labkit.grading import reading, rerun, similarity, workers
+from labkit.grading import reading, similarity, workers
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU
@@ -25,7 +25,7 @@ from labkit.locale import text
 @pytest.fixture
 def at_once(monkeypatch):
     """Everything in this process, where processes are not what is tested: they take seconds to start."""
-    for module in (grading, reading, rerun, similarity):
+    for module in (grading, reading, similarity):
         monkeypatch.setattr(module, "done", lambda work, tasks, *_, **__: list(map(work, tasks)))
 
 
