@@ -39,6 +39,7 @@ def read(file: str, content: bytes) -> Submission:
             raise LabkitError(text("submission.empty"))
         encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
         written = content.decode(encoding, "replace")  # a Windows editor's, too; what is no text is seen by the seals
+        written = written.replace("\r\n", "\n")  # as Git on Windows writes what it has as it was
         data, page, edited, *told = (_notebook if file.lower().endswith(".ipynb") else _page)(written)
         total = 0
         for result in (*data["results"], *data["prompted"]):  # before any mask is decoded
