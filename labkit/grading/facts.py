@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.io.files import some
 from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
+from labkit.report.answers import words as count_words
+from labkit.report.checks import MIN_WORDS
 from labkit.report.provenance import setting_told
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
@@ -37,6 +39,8 @@ __all__ = [
     "headings",
     "made_by",
     "other_facts",
+    "own_words",
+    "phrases",
     "prose_of",
     "strict",
     "titled",
@@ -58,6 +62,9 @@ _ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED, _MAX_ASKED = 85, 20, 30, 1000, 6
 """Per cent from which on two answers are one; characters that an answer has at least of which that can be said, and
 one that is not the student's if it stands in the question; how many of an answer and of a question are compared.
 """
+
+_PHRASE = 5
+"""Words of a phrase."""
 
 _MAX_TAGS, _MAX_TITLES, _MAX_PROSE = 200_000, 1000, 2_000_000
 """Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
@@ -91,7 +98,11 @@ _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
 }
 """The settings of the embedded and of the official networks when nothing is said, as they are known without torch."""
 
-_LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
+_LOOK_ALIKE = str.maketrans(
+    "aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456\u03c7\u03c2\u04af"
+    "\u0585\u0251\u1d0f\u1d04\u1d0b\u1d1b\u1d0d\u029c\u0299\u1d00\u1d07\u1d18",
+    "аеорсхуикмтнвзаореткихсуоаосктмнваер",
+)
 _NO_PROSE = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style|template).*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[a-z/!?][^>]*(?:>|\Z)",
     re.DOTALL | re.IGNORECASE,
@@ -100,11 +111,12 @@ _NO_PROSE = re.compile(
 
 
 class Asked(NamedTuple):
-    """What a variant's own notebook has: its questions that must be answered, code cells and sections."""
+    """What a variant's own notebook has: its questions that must be answered, code cells, sections, and phrases."""
 
     questions: tuple[str, ...] = ()
     cells: int = 0
     sections: tuple[str, ...] = ()
+    phrases: frozenset[tuple[str, ...]] = frozenset()
 
 
 @cache
@@ -116,10 +128,22 @@ def asked_by(variant: int) -> Asked:
     if not path.is_file():
         return Asked()
     notebook = nbformat.read(path, as_version=4)
-    data = complete({}, notebook)
+    data, said = complete({}, notebook), frozenset(phrases(word_list(prose_of(notebook))))
     notebook.cells = [cell for cell in notebook.cells if not _OPTIONAL & set(cell.metadata.get("tags", ()))]
     sections = [title for title in headings(prose_of(notebook)) if title != "Выводы"]  # these have a check of their own
-    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], tuple(sections))
+    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], tuple(sections), said)
+
+
+def phrases(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each five words that follow one another, in whatever order."""
+    return [tuple(sorted(words[n : n + _PHRASE])) for n in range(len(words) - _PHRASE + 1)]
+
+
+def own_words(words: Sequence[str], variant: int | None) -> list[str]:
+    """The words without the phrases of the variant's own notebook, which anybody may quote."""
+    known = asked_by(variant).phrases if variant else ()
+    quoted = {n + k for n, one in enumerate(phrases(words)) if one in known for k in range(_PHRASE)}
+    return [word for n, word in enumerate(words) if n not in quoted]
 
 
 def prose_of(notebook: NotebookNode) -> str:
@@ -188,13 +212,15 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     names = {photo["name"] for photo in photos}
     said: list[str] = []
 
-    def once(prose: str, question: str = "") -> str:
+    def once(prose: str, question: str = "", least: int = 1) -> str:
         words = _folded(prose[: 4 * _MAX_COMPARED])[:_MAX_COMPARED]
         asked = _folded(question[: 4 * _MAX_ASKED])[:_MAX_ASKED]
         long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
         again = words in said or any(fuzz.ratio(words, one, score_cutoff=_ALIKE) for one in long)
         if _MIN_COPIED < len(words) <= len(asked):
             again = again or fuzz.partial_ratio(words, asked, score_cutoff=_ALIKE) > 0
+        own = own_words(every := word_list(prose), data["variant_number"])
+        again = again or (len(words) > _MIN_COPIED and len(own) < len(every) and count_words(" ".join(own)) < least)
         said.append(words)
         return "" if again else prose
 
@@ -210,7 +236,7 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
         "photos": photos,
         "results": [result for result in data["results"] if result["photo"] in names],
         "answers": answers,
-        "conclusions": once(data["conclusions"]),
+        "conclusions": once(data["conclusions"], "", MIN_WORDS),
         "run": {**data["run"], "cells": max(data["run"]["cells"], asked.cells)},
     }
 

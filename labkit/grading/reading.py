@@ -34,10 +34,13 @@ _LIMITS = {"student": 200, "group": 200, "date": 40, "conclusions": _ANSWER}
 _SECONDS_A_PHOTO, _SAMPLE = 120.0, 3
 """Of the processor, to run a model again; photos of a report that SAM's automatic mode is run on, unless on all."""
 
+_READING, _RUNNING = 1800.0, 10_800.0
+"""Seconds of the processor for all files of one student or one zip together, of which each has the same share."""
+
 
 @dataclass(frozen=True)
 class Task:
-    """One file, the folder of the table, and what the assignment asks for."""
+    """One file, the folder of the table, what the assignment asks for, and how many files its owner has handed in."""
 
     source: Source
     out: Path
@@ -45,6 +48,7 @@ class Task:
     target: str | None = None
     device: str = "cpu"
     full: bool = False
+    among: int = 1
 
     def sought(self, data: dict[str, Any]) -> str:
         """The class that is looked for, empty for any."""
@@ -55,7 +59,8 @@ def read_all(tasks: Sequence[Task]) -> list[Row]:
     """A row for each file, with its problem where it cannot be read."""
     todo = [task for task in tasks if task.source.problem is None]
     told = {task: task.source.problem for task in tasks}
-    told |= dict(zip(todo, done(_row, todo, text("grade.reading")), strict=True))
+    answers = done(_row, todo, text("grade.reading"), lambda task: min(SECONDS, _READING / task.among))
+    told |= dict(zip(todo, answers, strict=True))
     return [one if isinstance(one, Row) else Row(task.source.file, problem=str(one)) for task, one in told.items()]
 
 
@@ -79,7 +84,8 @@ def _made(task: Task, raw: bytes, digest: str) -> Row:
         return Row(task.source.file, digest, problem=str(error))
     looks = {name: look(jpeg) for name, jpeg in list(submission.jpegs.items())[:_PICTURES]}
     names = list(looks)
-    repeated = {names[later] for _, later in alike(list(looks.values()), names)}
+    repeated = {names[later] for _, later in alike(list(looks.values()), names, _PICTURES)}
+    repeated |= submission.jpegs.keys() - looks.keys()  # which nobody has looked at
     whole = _bounded(submission.data)
     data = strict(whole, repeated)
     differs = disagreements({**whole, "made_by": data["made_by"]}, submission.items, submission.prose)
@@ -90,8 +96,9 @@ def _made(task: Task, raw: bytes, digest: str) -> Row:
     absent = gone(whole, submission.sections, submission.jpegs)
     if fewer := len(whole["photos"]) - len(data["photos"]):
         absent.append(plural("facts.repeated", fewer))
-    given = [row["answer"] for row in whole["answers"]]
-    if again := sum(words(one) > 0 and not row["answer"] for one, row in zip(given, data["answers"], strict=False)):
+    written = ([*(row["answer"] for row in one["answers"]), one["conclusions"]] for one in (whole, data))
+    given, counted = (sum(words(prose) > 0 for prose in texts) for texts in written)
+    if again := given - counted:
         absent.append(plural("facts.again", again))
     remarks += [Remark("incomplete", sentence) for sentence in absent]
     for key, told in other_facts(data, submission.page).items():
@@ -139,18 +146,20 @@ def _photos(submission: Submission, data: dict[str, Any], target: str, looks: di
 
 
 def _link(task: Task, raw: bytes, digest: str) -> str | None:
-    """The address of a file as seen from the table; a file in a zip is copied next to that, without its name."""
-    path = task.source.path
-    if task.source.members:
-        path = task.out / "handed" / f"{digest[:16]}{Path(task.source.file).suffix.lower()}"
-        try:
-            if not path.exists():
-                path.parent.mkdir(exist_ok=True)
-                write_whole(path, raw)
-        except OSError:  # a full disk is told where the table itself is written
-            return None
-    leads = os.path.relpath(os.path.abspath(path), os.path.abspath(task.out))
-    return quote(os.fsencode(leads.replace(os.sep, "/")))
+    """The address of a file as seen from the table; a file in a zip, or on another disk, is copied next to it,
+    without its name.
+    """
+    with suppress(ValueError):  # from one disk of Windows no path leads to another
+        if not task.source.members:
+            leads = os.path.relpath(os.path.abspath(task.source.path), os.path.abspath(task.out))
+            return quote(os.fsencode(leads.replace(os.sep, "/")))
+    path = task.out / "handed" / f"{digest[:16]}{Path(task.source.file).suffix.lower()}"
+    with suppress(OSError):  # a full disk is told where the table itself is written
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, raw)
+        return f"handed/{path.name}"
+    return None
 
 
 def _cut(prose: str, limit: int) -> str:
@@ -163,8 +172,11 @@ def _cut(prose: str, limit: int) -> str:
 def rerun(rows: Sequence[Row], tasks: Mapping[str, Task]) -> list[Row]:
     """The rows with what the models say of them, `tasks` by file: how far the masks are the models' own."""
     work = [(tasks[row.file], row.sha256, len(row.photos)) for row in rows if row.photos]
-    limit = None  # a model may have what memory it needs, on photos that were read within limits
-    answers = done(_own, work, text("grade.running"), lambda one: SECONDS + _SECONDS_A_PHOTO * one[2], limit)
+
+    def seconds(one: tuple[Task, str, int]) -> float:
+        return SECONDS + min(_SECONDS_A_PHOTO * one[2], _RUNNING / one[0].among)
+
+    answers = done(_own, work, text("grade.running"), seconds, megabytes=None)  # photos were read within limits
     found = {task.source.file: answer for (task, *_), answer in zip(work, answers, strict=True)}
     return [_with_own(row, found[row.file]) if row.file in found else row for row in rows]
 
@@ -175,7 +187,8 @@ def _own(work: tuple[Task, str, int]) -> Recomputed:
     def made() -> dict[str, Any]:
         one = read(task.source.file, content(task.source))
         sample = set if task.full else lambda names: chosen(digest, names, _SAMPLE)
-        return asdict(own_iou(one.data, one.jpegs, task.device, None, task.sought(one.data), sample))
+        most = _RUNNING / task.among
+        return asdict(own_iou(one.data, one.jpegs, task.device, most, task.sought(one.data), sample))
 
     options = ["own", digest, task.device, task.target, task.full, language()]
     record = kept(task.out, options, made, lambda made: made["final"])  # time and weights may be there the next time

@@ -75,7 +75,7 @@ def own_iou(
     data: dict[str, Any],
     jpegs: dict[str, bytes],
     device: str = "cpu",
-    seconds: float | None = None,
+    seconds: float = _MAX_SECONDS,
     target: str = "",
     sample: Callable[[Sequence[str]], Collection[str]] = set,
 ) -> Recomputed:
@@ -84,15 +84,14 @@ def own_iou(
     `data` are checked against the schema, `jpegs` what `carried_photos` found. Masks are compared to the pixel, and
     where `agreement` says less than 0.99 without what rounding may change (`tolerant`); of several results on a photo
     the smallest IoU counts. An object of the class `target` is looked for in the model's own result (`detects`). Only
-    weights of the catalogue are taken, embedded or in the cache: nothing is downloaded. All photos together have
-    `seconds` of the processor (unless given 30 and 20 a photo, 10 minutes at most). SAM's automatic mode, which is
+    weights of the catalogue are taken, embedded or in the cache: nothing is downloaded. All photos together have 30
+    seconds of the processor and 20 a photo, `seconds` and 10 minutes at most. SAM's automatic mode, which is
     dear, is run on a `sample` of the photos. One photo's failure costs only that photo.
     """
     tasks = _tasks(data, jpegs, sample)
     if not tasks:
         return Recomputed({}, text("recompute.nothing"))
-    if seconds is None:
-        seconds = min(_SECONDS + _SECONDS_A_PHOTO * len({task.name for task in tasks}), _MAX_SECONDS)
+    seconds = min(_SECONDS + _SECONDS_A_PHOTO * len({task.name for task in tasks}), seconds, _MAX_SECONDS)
     run = _Run(jpegs, device, seconds, target)
     ious: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}

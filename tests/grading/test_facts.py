@@ -47,6 +47,12 @@ def data(honest):
     return copy.deepcopy(honest)
 
 
+QUOTED = [  # of the notebook of variant 3
+    "Косинус, близкий к 1, значит, что изменился только масштаб ядра, а форма осталась.",
+    "Что видно: карта растёт вместе со входом, и объект занимает в ней больше клеток.",
+]
+
+
 def failed(data, target="") -> set[str]:
     """The checks that do not hold."""
     return {one.name for one in checks(strict(data), wanted=3, target=target) if not one.ok}
@@ -163,6 +169,21 @@ def test_a_question_is_no_answer(data, part, fails):
     """What stands in the question already is not the student's, but for a word of it."""
     data["answers"][0]["answer"] = data["answers"][0]["question"][part]
     assert failed(data) == fails
+
+
+def test_the_notebook_s_words_are_no_answer(data):
+    """Nor conclusions, in whatever order its sentences come; who quotes it and answers has answered."""
+    (quoted, *_), said = QUOTED, data["answers"][1]["answer"]
+    data["answers"][1]["answer"] = quoted
+    assert failed(data) == {"answers"}
+    data["answers"][1]["answer"] = f"{quoted} Да, у усов."
+    assert failed(data) == set()
+    data["answers"][1]["answer"], data["conclusions"] = said, " ".join(QUOTED[::-1])
+    assert failed(data) == {"conclusions"}
+    data["conclusions"] += " " + CONCLUSIONS
+    assert failed(data) == set()
+    data["conclusions"] = "Сеть хорошо нашла почти все объекты."  # too few words, but one's own
+    assert failed(data) == {"conclusions"} and strict(data)["conclusions"]
 
 
 def test_own_questions_are_told(data):
