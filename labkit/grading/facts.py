@@ -9,7 +9,7 @@ import html
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,8 @@ from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.io.files import some
 from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
+from labkit.report.answers import words as count_words
+from labkit.report.checks import MIN_WORDS
 from labkit.report.provenance import setting_told
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
@@ -37,6 +39,8 @@ __all__ = [
     "headings",
     "made_by",
     "other_facts",
+    "own_words",
+    "phrases",
     "prose_of",
     "strict",
     "titled",
@@ -58,6 +62,9 @@ _ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED, _MAX_ASKED = 85, 20, 30, 1000, 6
 """Per cent from which on two answers are one; characters that an answer has at least of which that can be said, and
 one that is not the student's if it stands in the question; how many of an answer and of a question are compared.
 """
+
+_PHRASE = 5
+"""Words of a phrase."""
 
 _MAX_TAGS, _MAX_TITLES, _MAX_PROSE = 200_000, 1000, 2_000_000
 """Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
@@ -91,7 +98,11 @@ _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
 }
 """The settings of the embedded and of the official networks when nothing is said, as they are known without torch."""
 
-_LOOK_ALIKE = str.maketrans("aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456", "аеорсхуикмтнвзаоретки")
+_LOOK_ALIKE = str.maketrans(
+    "aeopcxyukmthb3\u03b1\u03bf\u03c1\u03b5\u03c4\u03ba\u0456\u03c7\u03c2\u04af"
+    "\u0585\u0251\u1d0f\u1d04\u1d0b\u1d1b\u1d0d\u029c\u0299\u1d00\u1d07\u1d18",
+    "аеорсхуикмтнвзаореткихсуоаосктмнваер",
+)
 _NO_PROSE = re.compile(
     r"<!--.*?(?:-->|\Z)|<(script|style|template).*?(?:</\1[^>]*(?:>|\Z)|\Z)|<[a-z/!?][^>]*(?:>|\Z)",
     re.DOTALL | re.IGNORECASE,
@@ -100,11 +111,12 @@ _NO_PROSE = re.compile(
 
 
 class Asked(NamedTuple):
-    """What a variant's own notebook has: its questions that must be answered, code cells and sections."""
+    """What a variant's own notebook has: its questions that must be answered, code cells, sections, and phrases."""
 
     questions: tuple[str, ...] = ()
     cells: int = 0
     sections: tuple[str, ...] = ()
+    phrases: frozenset[tuple[str, ...]] = frozenset()
 
 
 @cache
@@ -116,10 +128,22 @@ def asked_by(variant: int) -> Asked:
     if not path.is_file():
         return Asked()
     notebook = nbformat.read(path, as_version=4)
-    data = complete({}, notebook)
+    data, said = complete({}, notebook), frozenset(phrases(word_list(prose_of(notebook))))
     notebook.cells = [cell for cell in notebook.cells if not _OPTIONAL & set(cell.metadata.get("tags", ()))]
     sections = [title for title in headings(prose_of(notebook)) if title != "Выводы"]  # these have a check of their own
-    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], tuple(sections))
+    return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], tuple(sections), said)
+
+
+def phrases(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Each five words that follow one another, in whatever order."""
+    return [tuple(sorted(words[n : n + _PHRASE])) for n in range(len(words) - _PHRASE + 1)]
+
+
+def own_words(words: Sequence[str], variant: int | None) -> list[str]:
+    """The words without the phrases of the variant's own notebook, which anybody may quote."""
+    known = asked_by(variant).phrases if variant else ()
+    quoted = {n + k for n, one in enumerate(phrases(words)) if one in known for k in range(_PHRASE)}
+    return [word for n, word in enumerate(words) if n not in quoted]
 
 
 def prose_of(notebook: NotebookNode) -> str:
@@ -188,36 +212,40 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
     names = {photo["name"] for photo in photos}
     said: list[str] = []
 
-    def once(prose: str, question: str = "") -> str:
+    def once(prose: str, question: str = "", least: int = 1) -> str:
         words = _folded(prose[: 4 * _MAX_COMPARED])[:_MAX_COMPARED]
         asked = _folded(question[: 4 * _MAX_ASKED])[:_MAX_ASKED]
         long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
         again = words in said or any(fuzz.ratio(words, one, score_cutoff=_ALIKE) for one in long)
         if _MIN_COPIED < len(words) <= len(asked):
             again = again or fuzz.partial_ratio(words, asked, score_cutoff=_ALIKE) > 0
+        own = own_words(every := word_list(prose), data["variant_number"])
+        again = again or (len(words) > _MIN_COPIED and len(own) < len(every) and count_words(" ".join(own)) < least)
         said.append(words)
         return "" if again else prose
 
     answers = [{**row, "answer": once(row["answer"], row["question"])} for row in data["answers"]]
     fewer = max(0, len(asked.questions) - len(answers))
     answers += [{"question": question, "answer": ""} for question in _absent(data)[:fewer]]
-    known = list(map(_folded, asked.questions))
-    folded = [_folded(row["question"]) for row in answers]
-    place = [next((n for n, one in enumerate(known) if one in given), len(known)) for given in folded]
-    answers = [answers[n] for n in sorted(range(len(answers)), key=place.__getitem__)]
+    folded = {row["question"]: _folded(row["question"]) for row in answers}
+    known = dict(enumerate(map(_folded, asked.questions)))
+    answers.sort(key=lambda row: next((n for n, one in known.items() if one in folded[row["question"]]), len(known)))
     return {
         **data,
         "made_by": made_by(data),
         "photos": photos,
         "results": [result for result in data["results"] if result["photo"] in names],
         "answers": answers,
-        "conclusions": once(data["conclusions"]),
+        "conclusions": once(data["conclusions"], "", MIN_WORDS),
         "run": {**data["run"], "cells": max(data["run"]["cells"], asked.cells)},
     }
 
 
 def untrue(data: dict[str, Any]) -> list[str]:
-    """That the table of results is not that of the segments, in a sentence, by the photos of which that can be said."""
+    """That the table of results is not that of the segments, in a sentence, by the photos of which that can be said.
+
+    A line of it is a segment's if share and score are, as they are rounded, and the name in either language.
+    """
     classes = made_by(data).get("classes")
     both = (label_set(classes).names, label_set(classes).names_ru) if classes in LABEL_SETS else ()
     told = _told(data)
@@ -226,9 +254,15 @@ def untrue(data: dict[str, Any]) -> list[str]:
         own, pixels = [], result["size"][0] * result["size"][1]
         for one in sorted(result["segments"], key=lambda one: -one["area"]):
             known = [names[one["label_id"]] for names in both if one["label_id"] < len(names)]
-            own.append((one["area"] / pixels, one["score"], known if both else None))
-        least = min(_LINES, sum(share >= MIN_SHARE for share, *_ in own) or len(own))
-        fits = [[_is_of(line, *one) for one in own] for line in told.get(result["photo"], [])]
+            own.append((100 * one["area"] / pixels, one["score"], known))
+        least = min(_LINES, sum(share >= 100 * MIN_SHARE for share, *_ in own) or len(own))
+        fits = [
+            [
+                abs(said - share) <= 0.51 and abs(sure - score) <= 0.0051 and (not both or name in known)
+                for share, score, known in own
+            ]
+            for name, said, sure in told.get(result["photo"], [])
+        ]
         if not all(map(any, fits)) or not all(any(line[n] for line in fits) for n in range(least)):
             wrong.append(result["photo"])
     return _sentences({"table": wrong})
@@ -248,26 +282,23 @@ def _told(data: dict[str, Any]) -> dict[str, list[tuple[str, float, float]]]:
     return told
 
 
-def _is_of(line: tuple[str, float, float], share: float, score: float, names: Collection[str] | None) -> bool:
-    """Whether a line of the table is that of a segment, as it is rounded."""
-    near = abs(line[1] - 100 * share) <= 0.51 and abs(line[2] - score) <= 0.0051
-    return near and (names is None or line[0] in names)
-
-
 def unseen(data: dict[str, Any], page: str) -> list[str]:
-    """The texts of the data that the page does not show, and what of the notebook is not there, a sentence each.
+    """The texts of the data that the page does not show, a sentence each; `page` are its words (`as_prose`)."""
 
-    `page` are the words of the page (`as_prose`).
-    """
-    words = f" {' '.join(_shown(page))} "
-    answers = [titled(row["question"]) for row in data["answers"] if not _in(row["answer"], words)]
-    return _sentences({"answers": answers, "conclusions": [] if _in(data["conclusions"], words) else [""]})
+    def words(prose: str) -> list[str]:
+        return word_list(html.unescape(_UNSHOWN.sub(" ", prose)))
+
+    def is_there(said: str) -> bool:
+        lines = list(map(words, said.splitlines()))
+        return sum(len(line) for line in lines if f" {' '.join(line)} " in shown) >= _PART * sum(map(len, lines))
+
+    shown = f" {' '.join(words(page))} "
+    answers = [titled(row["question"]) for row in data["answers"] if not is_there(row["answer"])]
+    return _sentences({"answers": answers, "conclusions": [] if is_there(data["conclusions"]) else [""]})
 
 
 def gone(data: dict[str, Any], sections: Collection[str], photos: Collection[str]) -> list[str]:
-    """What is not in a report that has these sections and carries these photos, a sentence each: sections and questions
-    of the notebook, photos.
-    """
+    """What is not in a report of these sections and photos, a sentence each: sections, questions, photos."""
     absent = {
         "sections": list(map(titled, _missing(asked_by(data["variant_number"]).sections, sections))),
         "questions": list(map(titled, _absent(data))),
@@ -310,18 +341,7 @@ def as_prose(page: str) -> str:
     return html.unescape(_NO_PROSE.sub(" ", page)[:_MAX_PROSE])
 
 
-def _in(said: str, words: str) -> bool:
-    lines = [_shown(line) for line in said.splitlines()]
-    shown = sum(len(line) for line in lines if f" {' '.join(line)} " in words)
-    return shown >= _PART * sum(map(len, lines))
-
-
-def _shown(prose: str) -> list[str]:
-    return word_list(html.unescape(_UNSHOWN.sub(" ", prose)))
-
-
 def _folded(prose: str) -> str:
-    """A text as it is compared (`word_list`)."""
     return " ".join(word_list(prose))
 
 

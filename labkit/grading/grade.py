@@ -1,14 +1,14 @@
 """A folder of handed-in reports becomes a table: each is read, checked anew and compared with the others."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 from labkit.classes import LABEL_SETS, label_set
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, secret, unwritable
-from labkit.grading.people import named, works
-from labkit.grading.reading import Task, read_all
-from labkit.grading.rerun import rerun
+from labkit.grading.people import named, owner_of, works
+from labkit.grading.reading import Task, read_all, rerun
 from labkit.grading.roster import Roster, read_roster
 from labkit.grading.rows import Row
 from labkit.grading.rubric import Rubric, read_rubric
@@ -61,8 +61,13 @@ def grade(
     except OSError as error:
         raise unwritable(out / KEPT, error) from error
     secret()
-    tasks = {source.file: Task(source, out, wanted, target, device, full) for source in sources}
-    found = works(folder.resolve().name, sources, read_all(list(tasks.values())))
+    name = folder.resolve().name
+    owners = Counter(owner_of(name, source) for source in sources if source.problem is None)
+    tasks = {
+        source.file: Task(source, out, wanted, target, device, full, max(1, owners[owner_of(name, source)]))
+        for source in sources
+    }
+    found = works(name, sources, read_all(list(tasks.values())))
     rows = rerun(found.rows, tasks) if recompute else found.rows
     rows = [points.suggested(named(row)) for row in students.checked(compare(rows))]
     if anonymous:  # places say nothing of whose a row is

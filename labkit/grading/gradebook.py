@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from filelock import FileLock
 from jinja2 import Environment, PackageLoader
@@ -36,7 +35,6 @@ from labkit.viewer.viewer import script_json
 __all__ = ["write_gradebook"]
 
 _HERE = Path(__file__).parent
-_THUMBNAIL = re.compile(r"data:image/jpeg;base64,[A-Za-z0-9+/=]+")
 _NOBODY = Mark("", "", 0)
 
 
@@ -151,31 +149,19 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
 
 def _record(row: Row, earlier: Mark | None = None) -> dict[str, Any]:
     """A row as the page has it."""
-    shown = (one.thumbnail if _THUMBNAIL.fullmatch(one.thumbnail or "") else None for one in row.photos)
-    photos = tuple(replace(one, look=None, thumbnail=own) for one, own in zip(row.photos, shown, strict=True))
+    photos = tuple(replace(one, look=None) for one in row.photos)
     return {
         **asdict(replace(row, photos=photos, remarks=_remarks(row))),
         "iou": row.iou,
-        "link": _address(row.link),
         "problem": row.problem is not None,
         "shown": _date(row.date),
-        "beside": [[one.file, one.why, _address(one.link)] for one in row.beside],
         "earlier": earlier and {"mark": earlier.mark, "comment": earlier.comment},
     }
 
 
 def _remarks(row: Row) -> tuple[Remark, ...]:
     """The remarks of a row; that it could not be read is one."""
-    if row.problem is None or any(remark.kind == "unreadable" for remark in row.remarks):
-        return row.remarks
-    return (Remark("unreadable", row.problem), *row.remarks)
-
-
-def _address(link: str | None) -> str | None:
-    """A link (percent-encoded) that leads to a file beside the table; None for any other."""
-    if not link or link.startswith(("/", "\\")) or ":" in link.split("/")[0]:
-        return None
-    return quote(link, safe="/%", errors="replace")
+    return row.remarks if row.problem is None else (Remark("unreadable", row.problem), *row.remarks)
 
 
 def _date(date: str) -> str:
@@ -189,7 +175,6 @@ def _date(date: str) -> str:
 
 def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """The titles and the cells of `grades.csv`, marks and comments still empty."""
-
     before = ("student", "id", "group", "variant", "model", "date")
     after = ("failures", "iou", "remarks", "suggestion", "mark", "comment", "file", "others")
     keys = [*map("gradebook.{}".format, before), *map("checks.{}".format, NAMES), *map("gradebook.{}".format, after)]

@@ -63,7 +63,7 @@ def _printable(letter: str) -> str:
 
 
 def chosen(what: str, names: Sequence[str], count: int) -> set[str]:
-    """So many of the names, which nobody can foresee who has not the secret; the same ones in each run."""
+    """So many of the names, which nobody without the secret can foresee; the same ones in each run."""
     return set(sorted(names, key=lambda name: _seal(what, name))[:count])
 
 

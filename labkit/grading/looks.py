@@ -40,7 +40,6 @@ lie above 0.79. Of 1500 photos of the training data two pairs do: one photo twic
 """
 
 _CLOSE = 8
-"""Pairs of one photo that are looked at closely, the most promising ones."""
 
 _EVEN = 6.0
 """The deviation of grey values below which a line is a frame's, and a picture shows nothing."""
@@ -69,8 +68,10 @@ def look(jpeg: bytes) -> str | None:
     return base64.b64encode(np.asarray(small).round().clip(0, 255).astype(np.uint8).tobytes()).decode()
 
 
-def alike(looks: Sequence[str | None], owners: Sequence[Hashable]) -> set[tuple[int, int]]:
-    """The pairs (smaller place first) of photos that are one, among those of different owners."""
+def alike(looks: Sequence[str | None], owners: Sequence[Hashable], close: int = _CLOSE) -> set[tuple[int, int]]:
+    """The pairs (smaller place first) of photos that are one, among those of different owners; of each photo so many
+    others are looked at closely, the most promising ones.
+    """
     places = [n for n, one in enumerate(looks) if one and _pixels(one).std() >= _EVEN]
     if not places:
         return set()
@@ -81,13 +82,15 @@ def alike(looks: Sequence[str | None], owners: Sequence[Hashable]) -> set[tuple[
         crops = _units([_window(_pixels(looks[place]), number, _COARSE_SIDE) for number in range(len(_WINDOWS))])
         scores = np.abs(crops @ turned).reshape(len(_WINDOWS), len(places), 8)
         best = scores.max((0, 2)) * (owner != owner[row])
-        for other in best.argsort()[::-1][:_CLOSE]:
-            if best[other] < _COARSE:
+        looked = 0
+        for other in best.argsort()[::-1]:
+            if best[other] < _COARSE or looked == close:
                 break
             pair = min(place, places[other]), max(place, places[other])
             if pair in pairs or looks[place] == looks[places[other]]:
                 pairs.add(pair)
                 continue
+            looked += 1
             window, turn = np.unravel_index(scores[:, other].argmax(), (len(_WINDOWS), 8))
             if _agree(looks[place], looks[places[other]], int(window), int(turn)) >= _FINE:
                 pairs.add(pair)
@@ -133,8 +136,7 @@ def _window(pixels: np.ndarray, number: int, side: int) -> np.ndarray:
 
 
 def _turns(pixels: np.ndarray) -> list[np.ndarray]:
-    quarters = [np.rot90(pixels, quarter) for quarter in range(4)]
-    return [one for quarter in quarters for one in (quarter, quarter[:, ::-1])]
+    return [np.rot90(pixels, quarter)[:, ::way] for quarter in range(4) for way in (1, -1)]
 
 
 def _units(pictures: Sequence[np.ndarray]) -> np.ndarray:

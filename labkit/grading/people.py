@@ -1,20 +1,25 @@
 """Whose a file is: what the learning system's folders say, not what the file says of itself."""
 
+from __future__ import annotations
+
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NamedTuple
 
 from rapidfuzz import fuzz
 
 from labkit.grading.facts import word_list
 from labkit.grading.rows import Beside, Remark, Row
-from labkit.grading.sources import Source
 from labkit.locale import text
 
-__all__ = ["Person", "Works", "folded", "named", "person_of", "stem_of", "works"]
+if TYPE_CHECKING:
+    from labkit.grading.sources import Source
+
+__all__ = ["Person", "Works", "folded", "named", "owner_of", "person_of", "stem_of", "works"]
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?![a-z])")
 _CANVAS = re.compile(
@@ -53,7 +58,8 @@ class Person(NamedTuple):
 
 
 def person_of(file: str) -> Person | None:
-    """Who handed a file in, by its path; None where no learning system has laid it there.
+    """Who handed a file in, by its path; None where no learning system has laid it there. The outermost name counts:
+    what is within a student's folder or zip he may call as he likes.
 
     Moodle names a folder or, without folders, a file `Name_PARTICIPANT_assignsubmission_file_`, Canvas a file
     `name_[LATE_]USER_SUBMISSION_file` or `name_[LATE_]USER_text.html`; `gh classroom clone` makes a folder
@@ -63,17 +69,21 @@ def person_of(file: str) -> Person | None:
     Person(system='moodle', id='512', name='Иванов Пётр', late=False)
     """
     parts = file.split("/")
-    for part in reversed(parts):
+    for part, inner in zip_longest(parts, parts[1:], fillvalue=""):
         if found := _MOODLE.match(part):
             return Person("moodle", found["id"], found["name"])
-    if found := _CANVAS.fullmatch(parts[-1]):
-        return Person("canvas", found["id"], found["name"], bool(found["late"]))
-    for around, part in zip(parts, parts[1:], strict=False):
-        found = _CLASSROOM.fullmatch(around)
-        if found and part.startswith(f"{found['lab']}-"):
-            name = part.removeprefix(f"{found['lab']}-")
+        if (not inner or part.lower().endswith(".zip")) and (found := _CANVAS.fullmatch(part)):
+            return Person("canvas", found["id"], found["name"], bool(found["late"]))
+        if (found := _CLASSROOM.fullmatch(part)) and inner.startswith(f"{found['lab']}-"):
+            name = inner.removeprefix(f"{found['lab']}-")
             return Person("github", name, name)
     return None
+
+
+def owner_of(folder: str, source: Source) -> Hashable:
+    """Whose a source of a folder of that name is: the learning system's student's, else no other's than its file's."""
+    person = person_of(f"{folder}/{source.file}")
+    return (person.system, person.id) if person else source.path
 
 
 class Works(NamedTuple):

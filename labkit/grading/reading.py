@@ -1,8 +1,8 @@
-"""A handed-in file becomes a row: read, checked anew, and cut to what a table has room for."""
+"""A handed-in file becomes a row: read, checked anew, cut to what a table has room for, and its masks made again."""
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,30 +10,37 @@ from typing import Any
 from urllib.parse import quote
 
 from labkit.grading.facts import gone, other_facts, strict, unseen, untrue, unusual
-from labkit.grading.kept import kept
+from labkit.grading.kept import chosen, kept
 from labkit.grading.looks import alike, look, thumbnail
-from labkit.grading.rows import LISTED, PhotoRow, Remark, Row
+from labkit.grading.reproduce import Recomputed, own_iou
+from labkit.grading.rows import LISTED, MIN_IOU, PhotoRow, Remark, Row, floored
 from labkit.grading.sources import Source, content
 from labkit.grading.submissions import Submission, read
-from labkit.grading.workers import Lost, done
+from labkit.grading.workers import SECONDS, Lost, done
 from labkit.io.errors import LabkitError
 from labkit.io.files import some, write_whole
 from labkit.locale import language, plural, text
 from labkit.report.answers import words
-from labkit.report.checks import checks, found_on
+from labkit.report.checks import Check, checks, found_on
 from labkit.report.consistency import disagreements
 from labkit.variants import find_variant
 
-__all__ = ["Task", "read_all"]
+__all__ = ["Task", "read_all", "rerun"]
 
 _PICTURES, _ANSWER, _TEXTS, _SENTENCE = 50, 20_000, 200_000, 2000
 _LIMITS = {"student": 200, "group": 200, "date": 40, "conclusions": _ANSWER}
 """Of a row: photos with a picture, characters of an answer, of all texts, of a remark, of what it says of itself."""
 
+_SECONDS_A_PHOTO, _SAMPLE = 120.0, 3
+"""Of the processor, to run a model again; photos of a report that SAM's automatic mode is run on, unless on all."""
+
+_READING, _RUNNING = 1800.0, 10_800.0
+"""Seconds of the processor for all files of one student or one zip together, of which each has the same share."""
+
 
 @dataclass(frozen=True)
 class Task:
-    """One file, the folder of the table, and what the assignment asks for."""
+    """One file, the folder of the table, what the assignment asks for, and how many files its owner has handed in."""
 
     source: Source
     out: Path
@@ -41,6 +48,7 @@ class Task:
     target: str | None = None
     device: str = "cpu"
     full: bool = False
+    among: int = 1
 
     def sought(self, data: dict[str, Any]) -> str:
         """The class that is looked for, empty for any."""
@@ -49,12 +57,11 @@ class Task:
 
 def read_all(tasks: Sequence[Task]) -> list[Row]:
     """A row for each file, with its problem where it cannot be read."""
-    rows = {task.source.file: Row(task.source.file, problem=task.source.problem) for task in tasks}
     todo = [task for task in tasks if task.source.problem is None]
-    for task, answer in zip(todo, done(_row, todo, text("grade.reading")), strict=True):
-        file = task.source.file
-        rows[file] = Row(file, problem=str(answer)) if isinstance(answer, Lost) else answer
-    return list(rows.values())
+    told = {task: task.source.problem for task in tasks}
+    answers = done(_row, todo, text("grade.reading"), lambda task: min(SECONDS, _READING / task.among))
+    told |= dict(zip(todo, answers, strict=True))
+    return [one if isinstance(one, Row) else Row(task.source.file, problem=str(one)) for task, one in told.items()]
 
 
 def _row(task: Task) -> Row:
@@ -72,15 +79,13 @@ def _row(task: Task) -> Row:
 
 def _made(task: Task, raw: bytes, digest: str) -> Row:
     try:
-        return _checked(read(task.source.file, raw), digest, task)
+        submission = read(task.source.file, raw)
     except LabkitError as error:
         return Row(task.source.file, digest, problem=str(error))
-
-
-def _checked(submission: Submission, digest: str, task: Task) -> Row:
     looks = {name: look(jpeg) for name, jpeg in list(submission.jpegs.items())[:_PICTURES]}
     names = list(looks)
-    repeated = {names[later] for _, later in alike(list(looks.values()), names)}
+    repeated = {names[later] for _, later in alike(list(looks.values()), names, _PICTURES)}
+    repeated |= submission.jpegs.keys() - looks.keys()  # which nobody has looked at
     whole = _bounded(submission.data)
     data = strict(whole, repeated)
     differs = disagreements({**whole, "made_by": data["made_by"]}, submission.items, submission.prose)
@@ -91,8 +96,9 @@ def _checked(submission: Submission, digest: str, task: Task) -> Row:
     absent = gone(whole, submission.sections, submission.jpegs)
     if fewer := len(whole["photos"]) - len(data["photos"]):
         absent.append(plural("facts.repeated", fewer))
-    given = [row["answer"] for row in whole["answers"]]
-    if again := sum(words(one) > 0 and not row["answer"] for one, row in zip(given, data["answers"], strict=False)):
+    written = ([*(row["answer"] for row in one["answers"]), one["conclusions"]] for one in (whole, data))
+    given, counted = (sum(words(prose) > 0 for prose in texts) for texts in written)
+    if again := given - counted:
         absent.append(plural("facts.again", again))
     remarks += [Remark("incomplete", sentence) for sentence in absent]
     for key, told in other_facts(data, submission.page).items():
@@ -140,19 +146,69 @@ def _photos(submission: Submission, data: dict[str, Any], target: str, looks: di
 
 
 def _link(task: Task, raw: bytes, digest: str) -> str | None:
-    """The address of a file as seen from the table; a file in a zip is copied next to that, without its name."""
-    path = task.source.path
-    if task.source.members:
-        path = task.out / "handed" / f"{digest[:16]}{Path(task.source.file).suffix.lower()}"
-        try:
-            if not path.exists():
-                path.parent.mkdir(exist_ok=True)
-                write_whole(path, raw)
-        except OSError:  # a full disk is told where the table itself is written
-            return None
-    leads = os.path.relpath(os.path.abspath(path), os.path.abspath(task.out))
-    return quote(os.fsencode(leads.replace(os.sep, "/")))
+    """The address of a file as seen from the table; a file in a zip, or on another disk, is copied next to it,
+    without its name.
+    """
+    with suppress(ValueError):  # from one disk of Windows no path leads to another
+        if not task.source.members:
+            leads = os.path.relpath(os.path.abspath(task.source.path), os.path.abspath(task.out))
+            return quote(os.fsencode(leads.replace(os.sep, "/")))
+    path = task.out / "handed" / f"{digest[:16]}{Path(task.source.file).suffix.lower()}"
+    with suppress(OSError):  # a full disk is told where the table itself is written
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            write_whole(path, raw)
+        return f"handed/{path.name}"
+    return None
 
 
 def _cut(prose: str, limit: int) -> str:
     return prose if len(prose) <= limit else f"{prose[: max(0, limit - 1)]}…"
+
+
+# ---- Masks made again -----------------------------------------------------------------------------------------------
+
+
+def rerun(rows: Sequence[Row], tasks: Mapping[str, Task]) -> list[Row]:
+    """The rows with what the models say of them, `tasks` by file: how far the masks are the models' own."""
+    work = [(tasks[row.file], row.sha256, len(row.photos)) for row in rows if row.photos]
+
+    def seconds(one: tuple[Task, str, int]) -> float:
+        return SECONDS + min(_SECONDS_A_PHOTO * one[2], _RUNNING / one[0].among)
+
+    answers = done(_own, work, text("grade.running"), seconds, megabytes=None)  # photos were read within limits
+    found = {task.source.file: answer for (task, *_), answer in zip(work, answers, strict=True)}
+    return [_with_own(row, found[row.file]) if row.file in found else row for row in rows]
+
+
+def _own(work: tuple[Task, str, int]) -> Recomputed:
+    task, digest, _ = work
+
+    def made() -> dict[str, Any]:
+        one = read(task.source.file, content(task.source))
+        sample = set if task.full else lambda names: chosen(digest, names, _SAMPLE)
+        most = _RUNNING / task.among
+        return asdict(own_iou(one.data, one.jpegs, task.device, most, task.sought(one.data), sample))
+
+    options = ["own", digest, task.device, task.target, task.full, language()]
+    record = kept(task.out, options, made, lambda made: made["final"])  # time and weights may be there the next time
+    return Recomputed(**record)
+
+
+def _with_own(row: Row, own: Recomputed | Lost) -> Row:
+    if isinstance(own, Lost):
+        own = Recomputed({}, str(own))
+    missing = [photo.name for photo in row.photos if photo.name in own.missing and photo.found]
+    photos = tuple(
+        replace(photo, iou=own.iou.get(photo.name), found=photo.found and photo.name not in missing)
+        for photo in row.photos
+    )
+    remarks = []
+    if low := [f"{one.name} ({floored(one.iou)})" for one in photos if one.iou is not None and one.iou < MIN_IOU]:
+        sentence = plural("grade.not_own", len(low), least=floored(MIN_IOU), names=some(low, LISTED))
+        remarks.append(Remark("not_own_masks", sentence))
+    if own.reason:
+        remarks.append(Remark("not_checked", own.reason))
+    failed = Check("objects", False, text("grade.not_found_again", names=some(missing, LISTED)))
+    judged = tuple(failed if one.name == "objects" and one.ok and missing else one for one in row.checks)
+    return replace(row, photos=photos, checks=judged).with_remarks(*remarks)

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from labkit.grading.facts import made_by
+from labkit.grading.rows import LISTED
 from labkit.grading.tolerance import agreement, detects, exact, tolerant
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import some
@@ -45,8 +46,8 @@ _MAX_SETTINGS = {"working_side": 1333, "points_per_side": 32, "max_detections": 
 _MAX_NUMBERS, _MAX_COORDINATE = 2000, 100_000
 """So many numbers in a prompt, each of them not larger."""
 
-_ENOUGH, _LISTED = 0.99, 5
-"""Masks that agree so well to the pixel need no second look; photos that a sentence names."""
+_ENOUGH = 0.99
+"""Masks that agree so well to the pixel need no second look."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def own_iou(
     data: dict[str, Any],
     jpegs: dict[str, bytes],
     device: str = "cpu",
-    seconds: float | None = None,
+    seconds: float = _MAX_SECONDS,
     target: str = "",
     sample: Callable[[Sequence[str]], Collection[str]] = set,
 ) -> Recomputed:
@@ -83,15 +84,14 @@ def own_iou(
     `data` are checked against the schema, `jpegs` what `carried_photos` found. Masks are compared to the pixel, and
     where `agreement` says less than 0.99 without what rounding may change (`tolerant`); of several results on a photo
     the smallest IoU counts. An object of the class `target` is looked for in the model's own result (`detects`). Only
-    weights of the catalogue are taken, embedded or in the cache: nothing is downloaded. All photos together have
-    `seconds` of the processor (unless given 30 and 20 a photo, 10 minutes at most). SAM's automatic mode, which is
+    weights of the catalogue are taken, embedded or in the cache: nothing is downloaded. All photos together have 30
+    seconds of the processor and 20 a photo, `seconds` and 10 minutes at most. SAM's automatic mode, which is
     dear, is run on a `sample` of the photos. One photo's failure costs only that photo.
     """
     tasks = _tasks(data, jpegs, sample)
     if not tasks:
         return Recomputed({}, text("recompute.nothing"))
-    if seconds is None:
-        seconds = min(_SECONDS + _SECONDS_A_PHOTO * len({task.name for task in tasks}), _MAX_SECONDS)
+    seconds = min(_SECONDS + _SECONDS_A_PHOTO * len({task.name for task in tasks}), seconds, _MAX_SECONDS)
     run = _Run(jpegs, device, seconds, target)
     ious: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}
@@ -103,7 +103,7 @@ def own_iou(
             reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
             final = final and reason.final
             reasons.setdefault(str(reason), {})[task.name] = None
-    what = "; ".join(f"{some(list(which), _LISTED)} — {reason}" for reason, which in reasons.items())
+    what = "; ".join(f"{some(list(which), LISTED)} — {reason}" for reason, which in reasons.items())
     reason = text("recompute.unchecked", what=what) if what else None
     return Recomputed(ious, reason, final, tuple(run.missing))
 

@@ -59,9 +59,9 @@ class Roster:
     """The table as it was, `system` moodle, canvas or empty where there is none, and where marks and feedback go."""
 
     system: str = ""
-    head: tuple[str, ...] = ()
-    lines: tuple[tuple[str, ...], ...] = ()
-    students: tuple[Student, ...] = ()
+    head: Sequence[str] = ()
+    lines: Sequence[Sequence[str]] = ()
+    students: Sequence[Student] = ()
     mark: int = -1
     feedback: int = -1
 
@@ -73,17 +73,15 @@ class Roster:
         found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
         names = [(one.line, set(word_list(one.name))) for one in self.students]
         said = [(n, set(word_list(row.name or row.student))) for n, row in enumerate(rows) if row.who not in by_id]
-        pairs = [(line, n) for line, name in names for n, own in said if own == name != set() or _within(own, name)]
+        pairs = [(line, n) for line, name in names for n, own in said if _one_name(own, name)]
         lines, numbers = (list(one) for one in zip(*pairs, strict=True)) if pairs else ([], [])
         return {line: n for line, n in pairs if lines.count(line) == numbers.count(n) == 1} | found
 
     def checked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
-        if not self.system:
-            return list(rows)
-        whose = {n: line for line, n in self.places(rows).items()}
         known = {one.line: one for one in self.students}
-        return [_known(row, known.get(whose.get(n, -1))) for n, row in enumerate(rows)]
+        whose = {n: known[line] for line, n in self.places(rows).items()}
+        return [_known(row, whose.get(n)) if self.system else row for n, row in enumerate(rows)]
 
     def absent(self, rows: Sequence[Row]) -> list[Student]:
         """Who has handed nothing in."""
@@ -91,8 +89,8 @@ class Roster:
         return [student for student in self.students if student.line not in there]
 
 
-def _within(one: set[str], other: set[str]) -> bool:
-    return min(len(one), len(other)) > 1 and (one <= other or other <= one)
+def _one_name(one: set[str], other: set[str]) -> bool:
+    return one == other != set() or (min(len(one), len(other)) > 1 and (one <= other or other <= one))
 
 
 def _known(row: Row, student: Student | None) -> Row:
@@ -136,8 +134,7 @@ def read_roster(path: Path) -> Roster:
     students = [_student(n, line, places) for n, line in enumerate(lines)]
     if system == "canvas":  # "Points Possible" is the second line, and a teacher's own view the last
         students = [one for one in students if one.id and one.name.casefold() != "student, test"]
-    table = tuple(map(tuple, lines))
-    return Roster(system, tuple(titles), table, tuple(students), places["mark"], places.get("feedback", -1))
+    return Roster(system, titles, lines, students, places["mark"], places.get("feedback", -1))
 
 
 def _at(head: Sequence[str], titles: Sequence[str]) -> int:
@@ -149,13 +146,7 @@ def _student(number: int, line: Sequence[str], places: dict[str, int]) -> Studen
     cells.setdefault("name", cells["id"])  # where Moodle hides names
     digits = re.search(r"\d+", cells["id"])
     cells["id"] = digits[0] if digits else ""  # Moodle's is "Participant 512" in whichever language
-    cells["variant"] = _variant(cells.get("variant", ""))
+    numbers = re.findall(r"\d+", variant := cells.pop("variant", ""))
+    with suppress(LabkitError):  # it is a number, or a name; or none, or several
+        cells["variant"] = find_variant(numbers[0] if len(numbers) == 1 else variant).number
     return Student(number, **{key: cells[key] for key in cells.keys() - {"mark", "feedback"}})
-
-
-def _variant(cell: str) -> int | None:
-    """The number of a variant, or of one of this name; None where the cell has none, or several."""
-    numbers = re.findall(r"\d+", cell)
-    with suppress(LabkitError):
-        return find_variant(numbers[0] if len(numbers) == 1 else cell).number
-    return None

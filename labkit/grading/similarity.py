@@ -9,7 +9,7 @@ from itertools import combinations
 
 from rapidfuzz.distance import LCSseq
 
-from labkit.grading.facts import titled, word_list
+from labkit.grading.facts import own_words, phrases, titled, word_list
 from labkit.grading.looks import alike, look
 from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
@@ -21,12 +21,12 @@ from labkit.locale import percent, plural, text
 
 __all__ = ["SAME", "compare", "compared"]
 
-SAME = 0.6
-"""Texts with so many of their five-word phrases in common (Jaccard), or of their words in one order, are not each its
-author's own.
+SAME, _SAME_WORDS, _SAME_PHRASES = 0.6, 0.8, 20
+"""Texts with so many of their five-word phrases in common (Jaccard), or of their words in one order, or so many in
+whatever order, are not each its author's own; nor are two in which so many phrases stand anywhere, as in 24 words that
+were copied. What the notebook says counts in neither.
 """
 
-_PHRASE = 5
 _MIN_TEXT, _MIN_ANSWER = 20, 25
 """Words: of all that is written in a report, or of one answer; of less nothing can be said."""
 
@@ -101,7 +101,7 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
     for row in rows:
         answers: dict[str, list[str]] = defaultdict(list)
         for question, answer in (*row.answers, ("", row.conclusions)):
-            answers[" ".join(_words(question))] += _words(answer)
+            answers[" ".join(_words(question))] += own_words(_words(answer), row.variant)
         every = [word for words in answers.values() for word in words]
         whole.append(_Prose.of(every if len(every) >= _MIN_TEXT else []))
         parts.append({q: _Prose.of(words) for q, words in answers.items() if len(words) >= _MIN_ANSWER})
@@ -109,9 +109,11 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
         if share := whole[n].alike(whole[other]):
             common[n][other].text = common[other][n].text = share
             continue
-        both = sorted(parts[n].keys() & parts[other].keys())
-        if same := tuple(question for question in both if parts[n][question].alike(parts[other][question])):
+        asked = sorted(parts[n].keys() & parts[other].keys())
+        if same := tuple(question for question in asked if parts[n][question].alike(parts[other][question])):
             common[n][other].answers = common[other][n].answers = same
+        elif (both := len(whole[n].phrases & whole[other].phrases)) >= _SAME_PHRASES:
+            common[n][other].text, common[other][n].text = (both / len(whole[one].phrases) for one in (n, other))
 
 
 @dataclass(frozen=True)
@@ -123,17 +125,16 @@ class _Prose:
 
     @classmethod
     def of(cls, words: Sequence[str]) -> "_Prose":
-        marks = [hash(word) for word in words]
-        return cls(marks, frozenset(hash(tuple(marks[n : n + _PHRASE])) for n in range(len(marks) - _PHRASE + 1)))
+        return cls(list(map(hash, words)), frozenset(map(hash, phrases(words))))
 
     def alike(self, other: "_Prose") -> float:
-        """What the texts have in common, in [0, 1], 0 where that is less than `SAME`: phrases in whatever order, or
-        words in one order, with others between them (2 LCS / (n + m))."""
-        both = len(self.phrases & other.phrases)
-        share = both / max(1, len(self.phrases) + len(other.phrases) - both)
-        if share < SAME:
-            share = LCSseq.similarity(self.words, other.words) * 2 / max(1, len(self.words) + len(other.words))
-        return share if share >= SAME else 0.0
+        """What the texts have in common, in [0, 1], 0 where that is too little: phrases in whatever order, or words in
+        one order, with others between them, or in any (2 LCS / (n + m))."""
+        both, length = len(self.phrases & other.phrases), max(1, len(self.words) + len(other.words))
+        orders = ((self.words, other.words, SAME), (sorted(self.words), sorted(other.words), _SAME_WORDS))
+        shares = [(both / max(1, len(self.phrases) + len(other.phrases) - both), SAME)]
+        shares += [(LCSseq.similarity(one, two) * 2 / length, least) for one, two, least in orders]
+        return next((share for share, least in shares if share >= least), 0.0)
 
 
 def _words(prose: str) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.grading.kept import KEPT
+from labkit.grading.people import person_of
 from labkit.io.decode import IMAGE_SUFFIXES, Unreadable
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import natural
@@ -66,9 +67,11 @@ class Source:
 def find_sources(folder: Path) -> list[Source]:
     """All that lies below a folder: reports, notebooks, zips, and with a problem what is none, an empty folder too.
 
-    Links are not followed; one that leads out of the folder is told. A table of grades is no report.
+    Links are not followed; one that leads out of the folder is told. A table of grades is no report, but in a student's
+    own folder there is none.
     """
     inside = os.path.realpath(folder)
+    name = os.path.basename(inside)
     found: dict[Path, str | None] = {}
 
     def closed(error: OSError) -> None:
@@ -76,7 +79,8 @@ def find_sources(folder: Path) -> list[Source]:
 
     for root, folders, files in os.walk(folder, onerror=closed):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        passed = WRITTEN if (table := KEPT in folders) else ()
+        person = person_of(f"{name}/{Path(root).relative_to(folder).as_posix()}") and not person_of(f"{name}/")
+        passed = WRITTEN if (table := KEPT in folders and not person) else ()
         folders[:], files = ([n for n in names if n not in passed and not _silent(n)] for names in (folders, files))
         empty = [] if files or folders or links or table or Path(root) == folder else [""]
         for name in [*files, *links, *empty]:
@@ -93,9 +97,8 @@ def find_sources(folder: Path) -> list[Source]:
                 found[path] = text("photos.not_file")
             elif path.suffix.lower() not in (*_REPORTS, ".zip"):
                 found[path] = str(_foreign(name))
-    files = {path.relative_to(folder): path for path in found}
-    order = sorted(files, key=lambda file: [natural(part) for part in file.parts])
-    return distinct([Source(_shown(file.as_posix()), files[file], (), found[files[file]]) for file in order])
+    order = sorted(found, key=lambda path: [natural(part) for part in path.relative_to(folder).parts])
+    return distinct([Source(_shown(path.relative_to(folder).as_posix()), path, (), found[path]) for path in order])
 
 
 def _foreign(name: str) -> Unreadable:

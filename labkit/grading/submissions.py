@@ -2,8 +2,7 @@
 
 import codecs
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labkit.grading.facts import as_prose, headings, prose_of
 from labkit.io.errors import LabkitError, one_line
@@ -18,8 +17,7 @@ _MASK_PIXELS = 20_000_000_000
 """Of all masks of a report together: what takes some twenty seconds to decode. Ten photos of SAM have 1e9."""
 
 
-@dataclass(frozen=True, eq=False)
-class Submission:
+class Submission(NamedTuple):
     """What a file holds: its `data` as `schema.json` describes them, the viewers' `items`, and as `page` the HTML
     around the data, or the outputs of a notebook; which seal is broken ("data", "page") or missing ("unsealed"); the
     photos that it carries, by name; what can be read in it, cells included, and the headings of its sections.
@@ -41,8 +39,16 @@ def read(file: str, content: bytes) -> Submission:
             raise LabkitError(text("submission.empty"))
         encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
         written = content.decode(encoding, "replace")  # a Windows editor's, too; what is no text is seen by the seals
+        written = written.replace("\r\n", "\n")  # as Git on Windows writes what it has as it was
         data, page, edited, *told = (_notebook if file.lower().endswith(".ipynb") else _page)(written)
-        _limited(data)
+        total = 0
+        for result in (*data["results"], *data["prompted"]):  # before any mask is decoded
+            height, width = result["size"]
+            if height * width > MAX_PIXELS:
+                raise LabkitError(text("submission.pixels", width=width, height=height, limit=MAX_PIXELS))
+            total += height * width * len(result["segments"])
+        if total > _MASK_PIXELS:
+            raise LabkitError(text("submission.masks"))
         run = {"cells": 0, "executed": 0, "in_order": False, "error": None}
         data = {"answers": [], "conclusions": "", "run": run, **data}
         items = viewer_items(page)
@@ -71,6 +77,7 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, 
     try:
         notebook = nbformat.reads(content, as_version=4)
         data, shown = report_data(notebook), outputs_text(notebook)
+        told, prose = complete({}, notebook), prose_of(notebook)
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what is no notebook fails in every manner
@@ -79,12 +86,7 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, 
         raise LabkitError(text("submission.not_run"))
     data = _parsed(json.dumps(data))
     edited = () if data.get("digest") == digest(data) else ("data" if "digest" in data else "unsealed",)
-    try:
-        data = complete(data, notebook)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise LabkitError(text("submission.notebook", error=one_line(error))) from error
-    prose = prose_of(notebook)
-    return _parsed(json.dumps(data)), shown, edited, f"{prose}\n{as_prose(shown)}", headings(prose)
+    return _parsed(json.dumps(data | told)), shown, edited, f"{prose}\n{as_prose(shown)}", headings(prose)
 
 
 def _parsed(content: str) -> dict[str, Any]:
@@ -92,15 +94,3 @@ def _parsed(content: str) -> dict[str, Any]:
         return parse(content)
     except ValueError as error:
         raise LabkitError(text("submission.data", error=one_line(error))) from error
-
-
-def _limited(data: dict[str, Any]) -> None:
-    """Refuses masks that are too large, before any of them is decoded."""
-    total = 0
-    for result in (*data["results"], *data["prompted"]):
-        height, width = result["size"]
-        if height * width > MAX_PIXELS:
-            raise LabkitError(text("submission.pixels", width=width, height=height, limit=MAX_PIXELS))
-        total += height * width * len(result["segments"])
-    if total > _MASK_PIXELS:
-        raise LabkitError(text("submission.masks"))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
+from scipy.optimize import linear_sum_assignment
 
 from labkit.evaluation.metrics import eroded
 from labkit.io.rle import encode_mask
@@ -62,7 +63,7 @@ class Own:
 def agreement(labels: Sequence[int], masks: Sequence[dict[str, Any]], own: Own, pixels: int) -> float:
     """The IoU of a report's masks (`encode_mask`) with the model's own, in [0, 1].
 
-    Masks of one class are paired, the most alike first. The IoU of a pair is that of its pixels without those that
+    Masks of one class are paired so that all are most alike. The IoU of a pair is that of its pixels without those that
     the model leaves open: |R ∩ inner| / |inner ∪ (R - outer)|. The IoU of the photo is the sum of the intersections
     over the sum of the unions, what is missing or too much being union only; or that of the worst pair, 0 for a mask
     that is missing or too much, among those of at least `MIN_UNION` of the photo's `pixels`, where it is smaller.
@@ -72,12 +73,8 @@ def agreement(labels: Sequence[int], masks: Sequence[dict[str, Any]], own: Own, 
     either = inner + areas[:, None] - _intersections(masks, own.outer)
     ratio = np.where(either > 0, both / np.maximum(either, 1), 1.0)
     ratio[np.asarray(labels, int)[:, None] != own.labels] = 0.0
-    rows, columns = [], []
-    while ratio.size and ratio.max() > 0:
-        row, column = np.unravel_index(ratio.argmax(), ratio.shape)
-        rows.append(row)
-        columns.append(column)
-        ratio[row], ratio[:, column] = 0, 0
+    rows, columns = linear_sum_assignment(ratio, maximize=True)
+    rows, columns = (places[ratio[rows, columns] > 0] for places in (rows, columns))
     present = np.isin(np.arange(len(inner)), columns)
     if own.alike is not None:
         present |= own.alike[:, columns].any(1)
@@ -91,15 +88,13 @@ def agreement(labels: Sequence[int], masks: Sequence[dict[str, Any]], own: Own, 
 
 
 def _areas(masks: Sequence[dict[str, Any]]) -> np.ndarray:
-    return np.asarray(coco_mask.area(list(masks)), float) if len(masks) else np.zeros(0)
+    return np.asarray(coco_mask.area(list(masks)), float)
 
 
 def _intersections(masks: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> np.ndarray:
     """`NxM` pixels; with "crowd" masks pycocotools divides by the first mask's area alone."""
-    if not len(masks) or not len(others):
-        return np.zeros((len(masks), len(others)))
-    parts = coco_mask.iou(list(masks), list(others), [1] * len(others))
-    return np.rint(np.nan_to_num(np.asarray(parts, float)) * _areas(masks)[:, None])
+    parts = np.reshape(coco_mask.iou(list(masks), list(others), [1] * len(others)), (len(masks), len(others)))
+    return np.rint(np.nan_to_num(parts) * _areas(masks)[:, None])
 
 
 # ---- What a model finds, exactly and with what rounding on another machine may change -------------------------------
@@ -162,7 +157,10 @@ def _objects(
     needed = np.array([s.score >= _above(lowest) and _key(s) in known & sure for s in segments], bool)
     other = settings.get("cross_nms_threshold", 1.0)
     limits = np.where(labels[:, None] == labels, settings["nms_threshold"], other) - NMS_MARGIN
-    alike = (_overlaps(segments) > limits) & (scores >= scores[:, None] - SCORE_MARGIN)
+    boxes = np.array([segment.box for segment in segments], float).reshape(-1, 4)
+    boxes[:, 2:] -= boxes[:, :2]
+    overlaps = np.reshape(coco_mask.iou(boxes, boxes, [0] * len(boxes)), limits.shape)
+    alike = (overlaps > limits) & (scores >= scores[:, None] - SCORE_MARGIN)
     return segments, {"needed": needed, "alike": alike}
 
 
@@ -199,12 +197,3 @@ def _labels(segments: Sequence[Segment]) -> np.ndarray:
 def _key(segment: Segment) -> tuple[int, float]:
     """Of two runs on one machine, what is the same object."""
     return segment.label_id, segment.score
-
-
-def _overlaps(segments: Sequence[Segment]) -> np.ndarray:
-    """The IoU of the segments' boxes, `NxN` in [0, 1]."""
-    if not segments:
-        return np.zeros((0, 0))
-    boxes = np.array([segment.box for segment in segments], float)
-    boxes[:, 2:] -= boxes[:, :2]
-    return np.asarray(coco_mask.iou(boxes, boxes, [0] * len(boxes)))

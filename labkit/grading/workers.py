@@ -51,12 +51,10 @@ class Lost:
     @classmethod
     def by(cls, error: BaseException) -> "Lost":
         """What came of a task that ended with an exception, its own or the pool's."""
-        if isinstance(error, MemoryError):
-            return cls("memory")
-        if isinstance(error, ProcessExpired) and not (resource and error.exitcode == -signal.SIGXCPU):
-            return cls("crashed")
-        if isinstance(error, (TimeoutError, ProcessExpired)):
-            return cls("slow")
+        if isinstance(error, ProcessExpired):
+            return cls("slow" if resource and error.exitcode == -signal.SIGXCPU else "crashed")
+        if isinstance(error, (MemoryError, TimeoutError)):
+            return cls("slow" if isinstance(error, TimeoutError) else "memory")
         return cls("failed", f"{type(error).__name__}: {str(error)[:200]}")
 
 

@@ -26,7 +26,7 @@ from labkit.grading.facts import (
 from labkit.grading.submissions import read
 from labkit.locale import language, text, texts, use_language
 from labkit.models.official import side_of
-from labkit.report.checks import checks, found_on
+from labkit.report.checks import checks
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import BLOCK, results_data
 from labkit.report.provenance import setting_told
@@ -45,6 +45,12 @@ def honest(sample):
 def data(honest):
     """The same, to be changed."""
     return copy.deepcopy(honest)
+
+
+QUOTED = [  # of the notebook of variant 3
+    "Косинус, близкий к 1, значит, что изменился только масштаб ядра, а форма осталась.",
+    "Что видно: карта растёт вместе со входом, и объект занимает в ней больше клеток.",
+]
 
 
 def failed(data, target="") -> set[str]:
@@ -100,11 +106,10 @@ def test_settings_of_one_result(data, value):
 
 
 NAMED = ["Анна Иванова", "ИВАНОВА  анна", "Иванова Аннa"]
-SHOWN = [*[("Иванова Анна", name) for name in (*NAMED, "", "Иванов Анна", "Ким Ян", "<b>Анна")], ("С-101", "С-102")]
-SHOWN += [("embedded/fcn", "official/fcn_resnet50_coco")]
+SHOWN = [("Иванова Анна", name) for name in (*NAMED, "", "Иванов Анна", "Ким Ян", "<b>Анна")]
 
 
-@pytest.mark.parametrize("said, shown", SHOWN)
+@pytest.mark.parametrize("said, shown", [*SHOWN, ("С-101", "С-102"), ("embedded/fcn", "official/fcn_resnet50_coco")])
 def test_the_table_on_the_page(sample, said, shown):
     """Names those of the data, in whatever order, case and alphabet, and their weights, or is told."""
     page = re.sub(rf"(<td>[^<]*){re.escape(said)}", lambda found: found[1] + html.escape(shown), sample.page)
@@ -159,13 +164,26 @@ def test_conclusions_of_nothing(data):
     assert "answers" in failed(data)
 
 
-def test_a_question_is_no_answer(data):
-    """What stands in the question already is not the student's."""
-    question = data["answers"][0]["question"]
-    data["answers"][0]["answer"] = question.partition(" ")[2][:60]
+@pytest.mark.parametrize("part, fails", [(slice(4, 64), {"answers"}), (slice(-9, None), set())])
+def test_a_question_is_no_answer(data, part, fails):
+    """What stands in the question already is not the student's, but for a word of it."""
+    data["answers"][0]["answer"] = data["answers"][0]["question"][part]
+    assert failed(data) == fails
+
+
+def test_the_notebook_s_words_are_no_answer(data):
+    """Nor conclusions, in whatever order its sentences come; who quotes it and answers has answered."""
+    (quoted, *_), said = QUOTED, data["answers"][1]["answer"]
+    data["answers"][1]["answer"] = quoted
     assert failed(data) == {"answers"}
-    data["answers"][0]["answer"] = question.split()[-1]
+    data["answers"][1]["answer"] = f"{quoted} Да, у усов."
     assert failed(data) == set()
+    data["answers"][1]["answer"], data["conclusions"] = said, " ".join(QUOTED[::-1])
+    assert failed(data) == {"conclusions"}
+    data["conclusions"] += " " + CONCLUSIONS
+    assert failed(data) == set()
+    data["conclusions"] = "Сеть хорошо нашла почти все объекты."  # too few words, but one's own
+    assert failed(data) == {"conclusions"} and strict(data)["conclusions"]
 
 
 def test_own_questions_are_told(data):
@@ -179,64 +197,52 @@ def test_own_questions_are_told(data):
 def test_one_photo_ten_times_counts_once(data):
     """By its bytes, its name, what is carried of it, and by its look."""
     data["photos"] = [data["photos"][0]] + [{**data["photos"][0], "name": f"копия {n}"} for n in range(9)]
-    assert len(strict(data)["photos"]) == 1 and "photos" in failed(data)
-    for n, photo in enumerate(data["photos"]):
-        photo["sha256"] = f"{n:064x}"
-    assert len(strict(data)["photos"]) == 1
-    for n, photo in enumerate(data["photos"]):
-        photo["jpeg_sha256"] = f"{n:064x}"
-    assert len(strict(data)["photos"]) == 10
+    assert "photos" in failed(data)
+    for key, left in (("name", 1), ("sha256", 1), ("jpeg_sha256", 10)):
+        for n, photo in enumerate(data["photos"]):
+            photo[key] = f"копия {n - 1}" if key == "name" else f"{n:064x}"
+        assert len(strict(data)["photos"]) == left
     assert len(strict(data, {f"копия {n}" for n in range(9)})["photos"]) == 1
     data["photos"] = [{**photo, "name": "одно имя"} for photo in data["photos"]]
     assert len(strict(data)["photos"]) == 1
 
 
-def test_results_of_another_model_are_seen(data):
-    """A report that names one model, each of whose results names another, is that other model's."""
-    for result in data["results"]:
-        result["made_by"] |= {"variant": "deeplab", "weights": "embedded/deeplab"}
-    assert {"variant", "weights"} <= failed(data)
+DEEPLAB = {"variant": "deeplab", "weights": "embedded/deeplab", "sha256": EMBEDDED["deeplab"]}
 
 
-def test_results_of_two_models_are_neither_s(data):
-    """Whichever of them says so: a result that names the asked model does not speak for the others."""
-    deeplab = {"variant": "deeplab", "weights": "embedded/deeplab", "sha256": EMBEDDED["deeplab"]}
-    first, *rest = data["results"]
-    first["made_by"] |= deeplab
-    rest[-1]["made_by"] |= data["made_by"]
-    assert {"variant", "weights"} <= failed(data)
-    first["made_by"], data["made_by"] = {}, data["made_by"] | deeplab
+@pytest.mark.parametrize("common, first, last", [({}, DEEPLAB, {}), (DEEPLAB, {}, {}), ({}, DEEPLAB, DEEPLAB)])
+def test_results_of_two_models_are_neither_s(data, common, first, last):
+    """Whichever of them says so: a result, or a report, that names the asked model does not speak for the others."""
+    own = {key: data["made_by"][key] for key in DEEPLAB}
+    data["made_by"] |= common
+    for result, made in zip(data["results"], (first, own, last), strict=True):
+        result["made_by"] |= made
     assert {"variant", "weights"} <= failed(data)
 
 
 @pytest.mark.parametrize("weights, known", [("", "embedded/fcn"), (" ", "embedded/fcn"), ("мои", "мои")])
-def test_weights_of_another_name(data, weights, known):
+@pytest.mark.parametrize("classes", ["", "ничего"])
+def test_weights_of_another_name(data, weights, known, classes):
     """What they are called opens no way round their classes; without a name their hash says which they are."""
-    data["made_by"] |= {"classes": "ничего", "weights": weights}
+    data["made_by"] |= {"classes": classes, "weights": weights}
     assert made_by(data)["weights"] == known and failed(data, "самолёт") == {"objects"}
 
 
-@pytest.mark.parametrize("classes", [None, "", "ничего", "COCO"])
-def test_classes_are_those_of_the_weights(data, classes):
-    """Classes that are missing or others than the weights know do not make any object the sought one."""
-    data["made_by"].pop("classes")
-    if classes is not None:
-        data["made_by"]["classes"] = classes
-    assert made_by(data)["classes"] == "PASCAL VOC"
-    assert not any(found_on(strict(data), "самолёт").values()) and "objects" in failed(data, "самолёт")
+MISSING = [("variant", "variant"), ("weights", None), ("sha256", "weights"), ("classes", None)]
 
 
-@pytest.mark.parametrize("key, fails", [("variant", "variant"), ("weights", None), ("sha256", "weights")])
+@pytest.mark.parametrize("key, fails", MISSING)
 def test_a_missing_field_is_never_the_lenient_case(data, key, fails):
-    """Without it less holds than with it, never more."""
+    """Without it less holds than with it, never more; classes are those that the weights know."""
     del data["made_by"][key]
+    assert made_by(data)["classes"] == made_by(data | {"made_by": data["made_by"] | {"classes": "COCO"}})["classes"]
     assert (fails is None or fails in failed(data)) and "objects" in failed(data, "самолёт")
 
 
 def test_texts_of_the_page_are_those_of_the_data(sample):
-    """An answer or conclusions that the page does not show are told, by the question."""
+    """An answer or conclusions that the page does not show are told, by the question; a whole report lacks nothing."""
     one = read("а.html", sample.page.encode())
-    assert unseen(one.data, one.prose) == []
+    assert unseen(one.data, one.prose) == gone(one.data, one.sections, one.jpegs) == []
     said = list(WRITTEN.values())[1]
     changed = read("а.html", resealed(outside(sample.page, said.split(";")[0][:40], "Ничего")).encode())
     assert "Что изменилось с порогом" in unseen(changed.data, changed.prose)[0]
@@ -280,13 +286,6 @@ def test_an_english_table(sample):
     assert "kitten" not in english["summary"] and "cat" in english["summary"] and untrue(english) == []
     unnamed = {**english, "made_by": {**english["made_by"], "variant": "sam"}}
     assert untrue({**unnamed, "summary": english["summary"].replace("cat", "object 1")}) == []
-
-
-def test_a_report_s_own_sections_are_enough(sample):
-    """A report has all that the notebook asks for, without what is left out on paper."""
-    one = read("а.html", sample.page.encode())
-    assert gone(one.data, one.sections, one.jpegs) == []
-    assert "«Вопросы»" in gone(one.data, [title for title in one.sections if "Вопросы" not in title], one.jpegs)[0]
 
 
 def test_prose_takes_no_scripts():

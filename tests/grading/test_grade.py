@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from handed_in import notebook_of, page_of, resealed
+from handed_in import notebook_of, page_of, resealed, zip_of
 
 from labkit.__main__ import main
 from labkit.grading import grade as grading
-from labkit.grading import reading, rerun, similarity, workers
+from labkit.grading import reading, similarity
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU
@@ -25,7 +25,7 @@ from labkit.locale import text
 @pytest.fixture
 def at_once(monkeypatch):
     """Everything in this process, where processes are not what is tested: they take seconds to start."""
-    for module in (grading, reading, rerun, similarity):
+    for module in (grading, reading, similarity):
         monkeypatch.setattr(module, "done", lambda work, tasks, *_, **__: list(map(work, tasks)))
 
 
@@ -72,7 +72,7 @@ def test_a_hanging_file_costs_its_row(sample, tmp_path, monkeypatch):
     for name in ("а", "б"):
         (tmp_path / f"{name}.html").write_text(sample.page, encoding="utf-8")
     monkeypatch.setattr(reading, "_row", slow_row)
-    monkeypatch.setattr(workers, "SECONDS", 5.0)
+    monkeypatch.setattr(reading, "SECONDS", 5.0)
     one, two = grade(tmp_path, recompute=False)
     assert one.problem == text("grade.lost_slow") and two.problem is None
 
@@ -82,6 +82,27 @@ def slow_row(task):
     while task.source.file == "а.html":
         pass
     return reading._made(task, task.source.path.read_bytes(), "0" * 64)
+
+
+def test_a_zip_of_many_reports_costs_no_more_than_one_of_few(sample, at_once, tmp_path, monkeypatch):
+    """Its reports share the seconds of one student; a file beside it has all that it had."""
+    pages = {f"{n}.html": resealed(sample.page, lambda data, n=n: data.update(student=f"{n}")) for n in range(3)}
+    (tmp_path / "всё.zip").write_bytes(zip_of({name: page.encode() for name, page in pages.items()}))
+    (tmp_path / "а.html").write_text(sample.page, "utf-8")
+    limits: dict[str, list[float]] = {}
+
+    def done(work, tasks, label, seconds, **_):
+        for task in tasks:
+            one = task[0] if isinstance(task, tuple) else task
+            limits.setdefault(one.source.file, []).append(seconds(task))
+        return list(map(work, tasks))
+
+    monkeypatch.setattr(reading, "done", done)
+    monkeypatch.setattr(reading, "_READING", 30.0)
+    monkeypatch.setattr(reading, "_RUNNING", 0.0)
+    rows = grade(tmp_path)
+    assert limits == {"а.html": [30.0, 30.0], **{f"всё.zip/{name}": [10.0, 30.0] for name in pages}}
+    assert len(rows) == 4 and all("не хватило времени" in str(row.remarks) for row in rows)
 
 
 def test_wrong_calls(tmp_path, capsys):

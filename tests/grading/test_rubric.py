@@ -64,19 +64,16 @@ def test_late_by_the_name_only():
         ("2026-03-20T23:59:00+03:00", "2026-03-20 21:00:00 UTC", "4"),
         ("2026-03-20T23:59:00+03:00", "пятница, 20 марта 2026, 23:58", "5"),
         ("2026-03-20T23:59:00", "2026-03-21T00:30:00+05:00", "4"),
+        ("2026-03-20", "2026-03-20T23:59", "5"),
+        ("2026-03-20", "2026-03-21T00:01", "4"),
     ],
 )
-def test_time_zones(write, deadline, at, mark):
-    """Two times with their zones are compared as they are; where one has none, both are the place's own."""
-    rubric = write(f"maximum = 10\nlate = 1\ndeadline = {deadline}\n[checks]\nrun = 5")
+def test_deadlines(write, deadline, at, mark):
+    """Times with their zones are compared as they are, where one has none both are the place's; a day is the whole day;
+    whatever the encoding of the file.
+    """
+    rubric = write(f"# баллы\nmaximum = 10\nlate = 1\ndeadline = {deadline}\n[checks]\nrun = 5", "utf-16")
     assert rubric.suggested(Row("а.html", checks=ROW.checks, at=at)).suggestion == mark
-
-
-def test_a_day_is_the_whole_day(write):
-    """A deadline without a time ends with its day, in whatever encoding the file is."""
-    rubric = write("# баллы\nmaximum = 10\nlate = 1\ndeadline = 2026-03-20\n[checks]\nrun = 5", "utf-16")
-    for at, mark in (("2026-03-20T23:59", "5"), ("2026-03-21T00:01", "4")):
-        assert rubric.suggested(Row("а.html", checks=ROW.checks, at=at)).suggestion == mark
 
 
 def test_a_time_that_is_not_understood_is_told():

@@ -69,6 +69,16 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
     assert [(one.file, one.problem) for one in find_sources(tmp_path)] == [("Ким Анна", told)]
 
 
+def test_what_a_student_calls_a_table_is_none(tmp_path):
+    """A folder of the learning system is never left out, whatever lies in it."""
+    own, empty = (tmp_path / f"Ким Анна_{n}_assignsubmission_file_" for n in (7, 8))
+    for path in (own, empty):
+        (path / KEPT).mkdir(parents=True)
+    (own / "grades.html").write_text("<p>")
+    found = {one.file: one.problem for one in find_sources(tmp_path)}
+    assert found == {f"{own.name}/grades.html": None, empty.name: text("submission.empty_folder")}
+
+
 @pytest.mark.parametrize("encoding", [None, "cp866", "cp1251", "utf-8"])
 def test_cyrillic_names_in_a_zip(tmp_path, encoding):
     """Names are right whatever wrote them, in a zip in a zip too, and each file is the one of its name."""

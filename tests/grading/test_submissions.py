@@ -39,7 +39,9 @@ def test_reads_a_notebook(sample):
 @pytest.mark.parametrize("ends", ["\n", "\r\n"], ids=["unix", "windows"])
 def test_another_way_to_write_text(sample, encoding, ends):
     """A mail program's line ends and a Windows editor's encoding are no edits."""
-    assert read("отчёт.html", sample.page.replace("\n", ends).encode(encoding)).edited == ()
+    one = read("отчёт.html", sample.page.replace("\n", ends).encode(encoding))
+    assert one.edited == () and len(one.jpegs) == len(sample.photos)
+    assert disagreements(one.data, one.items, one.prose) == []
 
 
 def test_seals(sample):

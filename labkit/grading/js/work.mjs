@@ -90,7 +90,7 @@ function checkOf({ data, say }, { name, ok, reason }) {
   return make("li", {}, tick(ok), span("unseen", say(ok ? "passed" : "failed")), " ", title, ` — ${reason}`);
 }
 
-function besideOf([file, why, link = null]) {
+function besideOf({ file, why, link }) {
   const name = link === null ? written(file) : opens(link, file, written(file));
   return make("li", {}, name, why ? ` — ${why}` : "");
 }
