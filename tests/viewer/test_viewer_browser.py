@@ -729,7 +729,9 @@ def test_nothing_found(view, default_photos):
 def test_no_results(view):
     """So does an empty list."""
     shown = view(page_part([]))
-    assert "Показывать нечего" in shown.find("style + p").inner_text() and shown.find("canvas, button").count() == 0
+    assert (
+        "Показывать нечего" in shown.find("style + p").last.inner_text() and shown.find("canvas, button").count() == 0
+    )
 
 
 def test_the_same_viewer_twice(open_page, cat):

@@ -96,10 +96,15 @@ def cell_of(page, call: str):
 
 
 def run_all(page) -> None:
-    """Runs all cells and waits for what the last of them shows; the page drops what it is told before its kernel is."""
+    """Runs all cells and waits for what the last of them shows.
+
+    The page drops what it is told before its kernel is there, and on a slow machine asks which one is meant.
+    """
     prompt = page.locator(".jp-CodeCell").first.locator(".jp-InputPrompt")
 
     def started() -> bool:
+        for answer in page.locator(".jp-Dialog .jp-mod-accept").all():
+            answer.click()
         page.locator(".jp-Cell .cm-content").first.click()
         page.keyboard.press("Shift+Enter")
         with suppress(AssertionError):
