@@ -62,10 +62,11 @@ def grade(
         raise unwritable(out / KEPT, error) from error
     secret()
     name = folder.resolve().name
-    owners = Counter(owner_of(name, source) for source in sources if source.problem is None)
+    owners = [owner_of(name, source) for source in sources]
+    among = Counter(owner for owner, source in zip(owners, sources, strict=True) if source.problem is None)
     tasks = {
-        source.file: Task(source, out, wanted, target, device, full, max(1, owners[owner_of(name, source)]))
-        for source in sources
+        source.file: Task(source, out, wanted, target, device, full, max(1, among[owner]))
+        for owner, source in zip(owners, sources, strict=True)
     }
     found = works(name, sources, read_all(list(tasks.values())))
     rows = rerun(found.rows, tasks) if recompute else found.rows

@@ -118,23 +118,29 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
 
 @dataclass(frozen=True)
 class _Prose:
-    """The words of a text as numbers, and its phrases."""
+    """The words of a text as numbers, the same in one order for all texts, and its phrases."""
 
     words: list[int]
+    ordered: list[int]
     phrases: frozenset[int]
 
     @classmethod
     def of(cls, words: Sequence[str]) -> "_Prose":
-        return cls(list(map(hash, words)), frozenset(map(hash, phrases(words))))
+        marks = list(map(hash, words))
+        return cls(marks, sorted(marks), frozenset(map(hash, phrases(words))))
 
     def alike(self, other: "_Prose") -> float:
         """What the texts have in common, in [0, 1], 0 where that is too little: phrases in whatever order, or words in
         one order, with others between them, or in any (2 LCS / (n + m))."""
         both, length = len(self.phrases & other.phrases), max(1, len(self.words) + len(other.words))
-        orders = ((self.words, other.words, SAME), (sorted(self.words), sorted(other.words), _SAME_WORDS))
-        shares = [(both / max(1, len(self.phrases) + len(other.phrases) - both), SAME)]
-        shares += [(LCSseq.similarity(one, two) * 2 / length, least) for one, two, least in orders]
-        return next((share for share, least in shares if share >= least), 0.0)
+        share = both / max(1, len(self.phrases) + len(other.phrases) - both)
+        if share >= SAME:
+            return share
+        for one, two, least in ((self.words, other.words, SAME), (self.ordered, other.ordered, _SAME_WORDS)):
+            share = LCSseq.similarity(one, two) * 2 / length
+            if share >= least:
+                return share
+        return 0.0
 
 
 def _words(prose: str) -> list[str]:

@@ -71,7 +71,8 @@ def find_sources(folder: Path) -> list[Source]:
     own folder there is none.
     """
     inside = os.path.realpath(folder)
-    name = os.path.basename(inside)
+    course = os.path.basename(inside)
+    is_of_many = person_of(f"{course}/") is None
     found: dict[Path, str | None] = {}
 
     def closed(error: OSError) -> None:
@@ -79,8 +80,9 @@ def find_sources(folder: Path) -> list[Source]:
 
     for root, folders, files in os.walk(folder, onerror=closed):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        person = person_of(f"{name}/{Path(root).relative_to(folder).as_posix()}") and not person_of(f"{name}/")
-        passed = WRITTEN if (table := KEPT in folders and not person) else ()
+        place = f"{course}/{Path(root).relative_to(folder).as_posix()}"
+        table = KEPT in folders and not (is_of_many and person_of(place))
+        passed = WRITTEN if table else ()
         folders[:], files = ([n for n in names if n not in passed and not _silent(n)] for names in (folders, files))
         empty = [] if files or folders or links or table or Path(root) == folder else [""]
         for name in [*files, *links, *empty]:

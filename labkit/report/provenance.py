@@ -43,13 +43,11 @@ class Provenance:
         values = {
             "student": [self.data.get("student")],
             "group": [self.data.get("group")],
-            "variant": [
-                f"{one.get('variant_number') or ''} {one.get('variant_title') or ''}".strip() for one in models
-            ],
+            "variant": [_joined(one, "variant_number", "variant_title") for one in models],
             "weights": [one.get("weights") for one in made],
             "reason": [one.get("weights_reason") for one in made],
             "sha256": [one.get("sha256") for one in made],
-            "device": [f"{one.get('device') or ''} {one.get('precision') or ''}".strip() for one in made],
+            "device": [_joined(one, "device", "precision") for one in made],
             "settings": [" · ".join(starmap(setting_told, one.get("settings", {}).items())) for one in made],
             "versions": [", ".join(dict.fromkeys(versions))],
         }
@@ -64,6 +62,10 @@ class Provenance:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         lines = [f"{text(f'report.{key}')}: {'; '.join(each) or '—'}" for key, each in self.values().items()]
         return {"text/plain": "\n".join(lines), "text/html": self.to_html(), self.mime: self.data}
+
+
+def _joined(facts: dict[str, Any], *keys: str) -> str:
+    return " ".join(str(facts[key]) for key in keys if facts.get(key))
 
 
 def setting_told(name: str, *values: Any) -> str:

@@ -80,8 +80,10 @@ def _marks(data: dict[str, Any], names: Collection[str]) -> dict[str, tuple[str,
     if len(set(values.values())) < 2:
         return {}
     chosen = {max(values, key=values.__getitem__): "best", min(values, key=values.__getitem__): "worst"}
-    told = {name: text(f"report.{which}", kind=kind, value=number(values[name], 2)) for name, which in chosen.items()}
-    return {name: (which, told[name]) for name, which in chosen.items()}
+    return {
+        name: (which, text(f"report.{which}", kind=kind, value=number(values[name], 2)))
+        for name, which in chosen.items()
+    }
 
 
 def _image(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any]) -> str | None:

@@ -77,6 +77,11 @@ def test_what_a_student_calls_a_table_is_none(tmp_path):
     (own / "grades.html").write_text("<p>")
     found = {one.file: one.problem for one in find_sources(tmp_path)}
     assert found == {f"{own.name}/grades.html": None, empty.name: text("submission.empty_folder")}
+    course = tmp_path / "lab-submissions"
+    (course / "lab-kim" / KEPT).mkdir(parents=True)
+    for name in ("README.html", "lab-kim/grades.html"):
+        (course / name).write_text("<p>")
+    assert [one.file for one in find_sources(course)] == ["lab-kim/grades.html", "README.html"]
 
 
 @pytest.mark.parametrize("encoding", [None, "cp866", "cp1251", "utf-8"])
