@@ -6,7 +6,7 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
 from labkit.classes import IGNORE
-from labkit.training.loop import Recipe, freeze_stages, normalised
+from labkit.training.loop import Recipe, freeze_stages, mixed, normalised
 from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["MaskRCNNLearner"]
@@ -29,7 +29,7 @@ class MaskRCNNLearner(nn.Module):
         _leave_out(network.rpn, "assign_targets_to_anchors", lambda anchors, *_: anchors, self._shares)
         _leave_out(network.roi_heads, "assign_targets_to_proposals", lambda proposals, *_: proposals, self._shares)
         for part in (network.backbone.fpn, network.rpn.head, network.roi_heads.box_head, network.roi_heads.mask_head):
-            _in_bfloat16(part)
+            _run_mixed(part)
 
     def train(self, mode: bool = True):
         super().train(mode)
@@ -95,12 +95,12 @@ def _leave_out(part: nn.Module, method: str, boxes_of, shares) -> None:
     setattr(part, method, assigned)
 
 
-def _in_bfloat16(part: nn.Module) -> None:
-    """Lets a part compute in bfloat16 and answer in float32: half the time where it is made of dense convolutions."""
+def _run_mixed(part: nn.Module) -> None:
+    """Lets a part of dense convolutions compute as `mixed` does and answer in float32."""
     forward = part.forward
 
     def faster(x):
-        with torch.autocast(next(part.parameters()).device.type, torch.bfloat16):
+        with mixed(next(part.parameters()).device):
             return _floats(forward(x))
 
     part.forward = faster

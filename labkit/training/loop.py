@@ -15,7 +15,7 @@ from torch import nn
 from labkit.locale import language, use_language
 from labkit.models.backbone import MEAN, STD
 
-__all__ = ["Learner", "Recipe", "Stream", "freeze_stages", "normalised", "train"]
+__all__ = ["Learner", "Recipe", "Stream", "freeze_stages", "mixed", "normalised", "train"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,18 @@ class Stream(torch.utils.data.IterableDataset, ABC):
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
     """Photos (`Bx3xHxW` uint8) as the encoder's input, float32."""
     return ((pixels.float() / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+
+
+def mixed(device: torch.device, enabled: bool = True) -> torch.autocast:
+    """bfloat16 where the device computes in it, which halves the time of dense convolutions; elsewhere float32.
+
+    Emulated, on a processor without AVX-512, a step of SAM took 15 times as long.
+    """
+    if device.type == "cuda":
+        able = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        able = device.type == "cpu" and "AVX512" in torch.backends.cpu.get_cpu_capability()
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled and able)
 
 
 def freeze_stages(encoder: nn.Module, stages: int) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from labkit.classes import IGNORE
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.training.loop import Recipe, freeze_stages, normalised
+from labkit.training.loop import Recipe, freeze_stages, mixed, normalised
 from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["SamLearner", "box_prompt", "correction", "draw_objects", "mask_loss", "outline_prompt", "point_prompt"]
@@ -62,7 +62,7 @@ class SamLearner(nn.Module):
         device = next(self.parameters()).device
         x = normalised(torch.stack([scene.pixels for scene in batch]).to(device))
         features = image.encoder(x)[1:]
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed(device):
             embeddings = image.join(features).float()
         parts: dict[str, list[torch.Tensor]] = {"best": [], "single": [], "iou": []}
         for scene, embedding in zip(batch, embeddings, strict=True):
@@ -106,7 +106,7 @@ class SamLearner(nn.Module):
 
     def _answer(self, embedding, points, labels, boxes, previous):
         network = self.network
-        with torch.autocast(embedding.device.type, torch.bfloat16):
+        with mixed(embedding.device):
             asked = (points, labels) if points.shape[1] else None
             sparse, dense = network.prompt_encoder(points=asked, boxes=boxes, masks=previous)
             logits, scores = network.mask_decoder.predict_masks(

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.classes import IGNORE, VOC
-from labkit.training.loop import Recipe, freeze_stages, normalised
+from labkit.training.loop import Recipe, freeze_stages, mixed, normalised
 
 __all__ = ["Details", "SharedEncoder", "at", "loss", "still"]
 
@@ -67,12 +67,12 @@ class SharedEncoder(nn.Module):
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         x = normalised(pixels)
         moving = any(parameter.requires_grad for parameter in self.encoder.parameters())
-        with torch.set_grad_enabled(moving), torch.autocast(pixels.device.type, torch.bfloat16):
+        with torch.set_grad_enabled(moving), mixed(pixels.device):
             features = [feature.float() for feature in self.encoder(x)]
         outputs = {}
         for name, decoder in self.decoders.items():
             own = features if self.strides[name] == 16 else self._undilated(features)
-            with torch.autocast(pixels.device.type, torch.bfloat16, enabled=name != "fcn"):
+            with mixed(pixels.device, name != "fcn"):
                 if name == "fcn":
                     outputs |= self._fcn_scores(own)
                 else:
@@ -98,7 +98,7 @@ class SharedEncoder(nn.Module):
         at4, at8, at16, last = features
         dilated = [last.new_empty(0), last.new_empty(0), *features]
         outputs, inside = {}, set()
-        with torch.autocast(last.device.type, torch.bfloat16):
+        with mixed(last.device):
             for name, decoder in self.decoders.items():
                 if name == "deeplab":
                     high = torch.cat([decoder.up(cut(decoder.aspp(last), 16)), decoder.block1(cut(at4, 4))], 1)

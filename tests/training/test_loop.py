@@ -2,12 +2,13 @@
 
 import itertools
 
+import pytest
 import torch
 
 from labkit.evaluation.dataset import Dataset
 from labkit.models import build_network
 from labkit.training.crops import Crops
-from labkit.training.loop import Recipe, train
+from labkit.training.loop import Recipe, mixed, train
 from labkit.training.shared_encoder import SharedEncoder
 
 
@@ -35,3 +36,13 @@ def test_learns_and_resumes(tiny_dataset, tmp_path):
     train(learner, crops, again, checkpoint, resume=True, say=said.append, clock=clock)
     assert any("resumed at step 3" in line for line in said)
     assert torch.load(checkpoint, weights_only=True)["step"] == 5
+
+
+@pytest.mark.parametrize("capability, dtype", [("AVX2", torch.float32), ("AVX512", torch.bfloat16)])
+def test_half_precision_where_it_pays(monkeypatch, capability, dtype):
+    """A processor that would emulate bfloat16, ten times as slowly, computes in float32."""
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    with mixed(torch.device("cpu")):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+    with mixed(torch.device("cpu"), enabled=False):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
