@@ -175,11 +175,17 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
 
 
 def _drop_masks(photos: PhotoSet) -> None:
-    """Moves to `skipped` what has the name and shape of another photo, and the few colours of its mask."""
+    """Moves to `skipped` what has the name and shape of another photo, and the few colours of its mask.
+
+    Its own name or its folder's: some tools write `x/cat.png` for the cat of `x.jpg`.
+    """
     few_colors = cache(_has_few_colors)
-    named = [(photo, path := photo.path or Path(), fold(path.stem)) for photo in photos]
-    for (photo, path, stem), (other, its_path, its_stem) in permutations(named, 2):
-        if its_stem in stem and re.fullmatch(rf"(?:.*[\W_])?{re.escape(its_stem)}(?:[\W_].*|mask)?", stem, re.DOTALL):
+    named = []
+    for photo in photos:
+        path = photo.path or Path()
+        named.append((photo, path, fold(path.stem), fold(f"{path.parent.name} {path.stem}")))
+    for (photo, path, _, name), (other, its_path, its_stem, _) in permutations(named, 2):
+        if its_stem in name and re.fullmatch(rf"(?:.*[\W_])?{re.escape(its_stem)}(?:[\W_].*|mask)?", name, re.DOTALL):
             (height, width), (its_height, its_width) = photo.pixels.shape[:2], other.pixels.shape[:2]
             alike = photo in photos and abs(width * its_height - height * its_width) <= its_width + its_height
             if alike and few_colors(photo) and not few_colors(other):

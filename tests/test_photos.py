@@ -315,7 +315,7 @@ def test_names_and_order(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["truth/x.png", "x_L.png", "x cat mask.png", "x_mask — копия.jpg", "xmask.png", "1_x.png"]
+    "name", ["truth/x.png", "x/cat.png", "x_L.png", "x cat mask.png", "x_mask — копия.jpg", "xmask.png", "1_x.png"]
 )
 def test_masks_that_only_look_so(tmp_path, root, name):
     """The name and shape of another photo and few colours: refused aloud; by itself, or of another shape, a photo."""
