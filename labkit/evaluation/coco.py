@@ -46,6 +46,8 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     every = [row for row in record["annotations"] if isinstance(row, dict)]
     file, known, wanted = images[0]["file_name"], Counter(_id(row, "id") for row in pictures), _id(images[0], "id")
     rows = [row for row in every if _id(row, "image_id") in (wanted, file)]
+    if any("segments_info" in row for row in rows):
+        raise entries.refused("panoptic")
     if rows and known[wanted] > 1:
         raise entries.refused("same_ids", id=wanted, photo=file)
     files = {row["file_name"] for row in pictures}

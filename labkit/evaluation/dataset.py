@@ -62,16 +62,19 @@ class Dataset:
     def __init__(self, root: str | Path, split: str | Path):
         """`split` names a file in the folder or anywhere, with or without `.txt`; several, joined by commas."""
         self.root = Path(root)
+        self._said: set[str] = set()
         self._files: dict[str, dict[str, Path]] = {}
         for folder, suffixes in (("images", IMAGE_SUFFIXES), ("semantic", {".png"}), ("instances", {".png"})):
             files = sorted((self.root / folder).glob("*"), reverse=True)  # .jpg before .png
-            self._files[folder] = {nfc(file.stem): file for file in files if file.suffix.lower() in suffixes}
+            found = [file for file in files if file.suffix.lower() in suffixes]
+            known = self._files[folder] = {nfc(file.stem): file for file in found}
+            if twins := [file.name for file in found if known[nfc(file.stem)] != file]:
+                self._say("dataset.twins", path=self.root / folder, names=some(twins))
         parts = [split] if isinstance(split, Path) else map(Path, re.split(r"\s*,\s*", split.strip()))
         self.names = list(dict.fromkeys(name for part in parts for name in self._read(part)))
         partial = self.root / "partial.txt"
         self.partial = frozenset(_read_split(partial, self._files["images"]) if partial.exists() else ())
         self._checked = False
-        self._said: set[str] = set()
         self._layouts: dict[str, tuple[tuple[int, int], int]] = {}
 
     def _read(self, split: Path) -> list[str]:

@@ -179,6 +179,15 @@ def test_broken_coco_files(tmp_path, change):
         find_ground_truth(blank(), tmp_path)
 
 
+def test_panoptic_coco(tmp_path):
+    """COCO's other form, whose areas lie in pictures of their own, is called what it is."""
+    path = write_coco(tmp_path / "all.json", (0, RLE, {}))
+    areas = [{"image_id": 7, "file_name": "x.png", "segments_info": [{"id": 8, "category_id": 40}]}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "annotations": areas}))
+    with pytest.raises(LabkitError, match="segments_info"):
+        find_ground_truth(blank(), tmp_path)
+
+
 ODD_OBJECTS = {
     "a box": (0, [], {}),
     "no outline": (0, None, {}),

@@ -158,6 +158,14 @@ def test_rows_of_photos_that_are_not_there(tiny_dataset, capsys):
     assert capsys.readouterr().err.count("instances.csv: строк о фото, которых нет в images/: 1") == 1
 
 
+def test_photos_of_one_name(tiny_dataset, capsys):
+    """A photo that is there with two endings is taken as .jpg, and the other is named."""
+    Image.new("RGB", (4, 4)).save(tiny_dataset / "images" / "cat_chelsea.png")
+    data = Dataset(tiny_dataset, "train")
+    assert data.image("cat_chelsea").shape == (*data.semantic("cat_chelsea").shape, 3)
+    assert "cat_chelsea.png" in capsys.readouterr().err
+
+
 def test_numbers_that_only_mask_or_table_has(tiny_dataset, capsys):
     """Whoever reads the mask, also to train on it, is told once."""
     table = tiny_dataset / "instances.csv"
