@@ -29,10 +29,16 @@ COLAB = {
     "sys_platform": "linux",
 }
 NEEDED = ("torch", "torchvision", "numpy", "ipywidgets")
-STACK = ("ipykernel==6.17.1", "ipython==7.34.0", "ipywidgets==7.7.1", "jupyter-client==7.4.9")
-"""What a kernel of Colab is made of, years older than what JupyterLab installs."""
+STACK = ("ipykernel==6.17.1", "ipython==7.34.0", "jupyter-client==7.4.9")
+"""What a kernel of Colab is made of, years older than what JupyterLab installs, besides its packages."""
 VIEW = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+
+
+def colab_packages(root: Path) -> list[str]:
+    """The lines NAME==VERSION of what Colab ships and labkit asks for."""
+    lines = (root / "tests" / "colab_packages.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
 
 
 def asked_for(package: str, extras: set[str]) -> list[Requirement]:
@@ -43,8 +49,7 @@ def asked_for(package: str, extras: set[str]) -> list[Requirement]:
 
 def test_nothing_that_colab_ships_is_moved(root):
     """Down from labkit's dependencies, all that Colab has satisfies all who ask; what it lacks is just this."""
-    lines = (root / "tests" / "colab_packages.txt").read_text(encoding="utf-8").splitlines()
-    shipped = dict(line.split("==") for line in lines if not line.startswith("#"))
+    shipped = dict(line.split("==") for line in colab_packages(root))
     block = (root / "pyproject.toml").read_text(encoding="utf-8").split("dependencies = [", 1)[1].split("]", 1)[0]
     waiting = [("labkit", Requirement(found)) for found in re.findall(r'"([^"]+)"', block)]
     installed, asked = set(), set()
@@ -97,27 +102,32 @@ def repository(root, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module", params=["installed", "colab"])
-def kernel(request, tmp_path_factory):
-    """A kernel of an environment of its own that sees all packages installed here but labkit; answers its packages.
+def kernel(request, root, tmp_path_factory):
+    """A kernel of an environment of its own; answers its packages.
 
-    "colab" has besides Colab's old kernel and widgets, which must come from the network.
+    "installed" sees all packages installed here but labkit, and no network; "colab" has nothing but what Colab has of
+    what labkit asks for, in Colab's versions, and the notebook fetches the rest as it does there.
     """
-    if importlib.util.find_spec("pip") is None or Version(version("setuptools")) < Version("77"):
-        pytest.skip("pip and setuptools 77 or newer are needed to install without a network")
-    packages = [path for path in sys.path if path.endswith("-packages")]
-    if any(Path(path, "labkit").exists() for path in packages):
-        pytest.skip("labkit itself is among the installed packages; install it with `pip install -e .`")
     place = tmp_path_factory.mktemp(request.param)
-    folder = place / "environment"
-    venv.create(folder, symlinks=os.name != "nt")
+    folder, alone = place / "environment", request.param == "installed"
+    if alone:
+        if importlib.util.find_spec("pip") is None or Version(version("setuptools")) < Version("77"):
+            pytest.skip("pip and setuptools 77 or newer are needed to install without a network")
+        packages = [path for path in sys.path if path.endswith("-packages")]
+        if any(Path(path, "labkit").exists() for path in packages):
+            pytest.skip("labkit itself is among the installed packages; install it with `pip install -e .`")
+        venv.create(folder, symlinks=os.name != "nt")
+    else:
+        if not (interpreter := os.environ.get("LABKIT_COLAB")):
+            pytest.skip("LABKIT_COLAB=PYTHON, best a 3.13, builds Colab's environment with it: 3 GB from the network")
+        subprocess.run([interpreter, "-m", "venv", folder], check=True)
     (own,) = folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages")
-    (own / "shared.pth").write_text("\n".join(packages))  # the .pth files in there, an editable labkit's too, stay shut
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if request.param == "colab":
-        if not os.environ.get("LABKIT_NETWORK"):
-            pytest.skip("Colab's old kernel is not here; LABKIT_NETWORK=1 lets pip fetch it")
-        install = [python, "-m", "pip", "install", "--quiet", "--ignore-installed", *STACK]
-        subprocess.run(install, check=True)
+    if alone:
+        (own / "shared.pth").write_text("\n".join(packages))  # the .pth files in there, labkit's too, stay shut
+    else:
+        shipped = [line.partition("+")[0] for line in colab_packages(root)]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *shipped, *STACK], check=True)
     spec = {"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "alone"}
     kernels = place / "jupyter" / "kernels" / "alone"
     kernels.mkdir(parents=True)
@@ -126,9 +136,11 @@ def kernel(request, tmp_path_factory):
         patch.setenv("JUPYTER_PATH", str(place / "jupyter"))
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.delenv("PYTHONPATH", raising=False)
-        for name in ("PYTHONNOUSERSITE", "PIP_NO_INDEX", "PIP_NO_DEPS", "PIP_NO_COMPILE"):
-            patch.setenv(name, "1")
-        patch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip takes this variable for the value of `build_isolation`
+        patch.setenv("PYTHONNOUSERSITE", "1")
+        if alone:
+            for name in ("PIP_NO_INDEX", "PIP_NO_DEPS", "PIP_NO_COMPILE"):
+                patch.setenv(name, "1")
+            patch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip takes this variable for the value of `build_isolation`
         yield own
 
 
