@@ -29,7 +29,8 @@ from labkit.segmentation import Segmentation
 __all__ = ["find_ground_truth", "labelme_file"]
 
 _EXPORTED = {"images", "image", "jpegimages", "img", "imgs", "photos", "data", "pictures", "фото", "фотографии"}
-_EXPORTED |= {"leftimg8bit", "imgsfine", "img_dir", "картинки", "изображения", "train", "valid", "val", "test"}
+_SPLITS = {"default", "train", "valid", "val", "test"}
+_EXPORTED |= {"leftimg8bit", "imgsfine", "img_dir", "картинки", "изображения", *_SPLITS}
 """A folder of this name has its masks beside it, not in it."""
 
 _FOREIGN = re.compile(
@@ -139,7 +140,8 @@ def _places(folder: Path) -> dict[Path, tuple[Path, ...] | None]:
     for up, root in [(folder, folder), *pairs]:
         part = folder.relative_to(up)
         for masks in mask_folders(root):
-            for one in (masks, *mask_folders(masks)):
+            splits = [masks / name for name in sorted(subfolders(masks)) if name.lower() in _SPLITS]
+            for one in (masks, *mask_folders(masks), *splits):
                 shared_by = () if root == up else (root, up) if part.parts else (root,)
                 for place in (one / part, one):
                     places[place] = places.get(place) or (shared_by if place == one else ())

@@ -39,12 +39,12 @@ def _named(values: set[int], classes: LabelSet) -> str:
 def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """An index PNG: the label id of each pixel, or its colour, scaled to the photo's working size.
 
-    Colours are those of CVAT's `labelmap.txt` or `label_colors.txt` beside it, else PASCAL VOC's; label ids are those
-    of Roboflow's `_classes.csv` or labelme's `class_names.txt`, Cityscapes' where the file is named so, else VOC's,
-    else those of `classes`. Objects are told apart where `SegmentationObject` lies beside `SegmentationClass`,
-    `instanceIds` beside `labelIds`. Where nobody labelled (255) there is no segment and the confidence is 0, everywhere
-    else it is 1. A mask of nothing but 0 and 255 says where something is and not what: it is refused, and the error
-    says how to name the class.
+    Colours are those of CVAT's `labelmap.txt` or `label_colors.txt` beside it, else PASCAL VOC's; label ids are the
+    lines of `label_colors.txt`, those of Roboflow's `_classes.csv` or labelme's `class_names.txt`, Cityscapes' where
+    the file is named so, else VOC's, else those of `classes`. Objects are told apart where `SegmentationObject` lies
+    beside `SegmentationClass`, `instanceIds` beside `labelIds`. Where nobody labelled (255) there is no segment and the
+    confidence is 0, everywhere else it is 1. A mask of nothing but 0 and 255 says where something is and not what: it
+    is refused, and the error says how to name the class.
     """
     path = Path(path)
     entries = Entries(path, photo, classes)
@@ -137,11 +137,13 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
         for number, line in enumerate(lines, start=-1 if lines and lines[0].strip() == "__ignore__" else 0):
             if row := re.match(pattern or "", line):
                 value = tuple(map(int, re.findall(r"\d+", row["value"]))) or (number,)
-                key[value] = IGNORE
+                values = {value, (number,)} if path.name.lower() == "label_colors.txt" else {value}
+                key |= dict.fromkeys(values, IGNORE)
                 with entries.entry(0):
                     label_id, _ = entries.label(row["label"])
-                    key[value] = IGNORE if label_id is None else label_id
-    if named := re.search("_gt(?:fine|coarse)_label(train)?ids", entries.path.stem, re.IGNORECASE):
+                    key |= dict.fromkeys(values, IGNORE if label_id is None else label_id)
+    named = re.search("_gt(?:fine|coarse)_label(train)?ids", entries.path.stem, re.IGNORECASE)
+    if named and not key:
         key |= {(n,): IGNORE for n in range(0 if named[1] else 7)} | {(IGNORE,): IGNORE}
         for place, value in enumerate(_CITYSCAPES):
             if (name := label_set("Cityscapes").names[place + 1]) in entries.classes:

@@ -86,6 +86,11 @@ ROBOFLOW = {"train/x_mask.png": GREY[1], **CLASSES}
 NAMES = "_background_\ncat\n"
 LABEL_NAMES = {"x_json/label_names.txt": NAMES}
 SHAPES = json.dumps({"imagePath": "..\\x.jpg", "imageWidth": 100, "imageHeight": 80, "shapes": [CAT_SHAPE]})
+CVAT_CITY = {
+    "gtFine/default/x_gtFine_labelIds.png": GREY[1],
+    "gtFine/default/x_gtFine_color.png": COLORS,
+    "label_colors.txt": "0 0 0 background\n250 50 83 cat\n",
+}
 TOOLS = {
     "CVAT, COCO": ("images/default/x.jpg", {"annotations/instances_default.json": COCO}),
     "CVAT, COCO without photos": ("x.jpg", {"annotations/instances_default.json": COCO}),
@@ -143,6 +148,8 @@ TOOLS = {
     "two words": ("x.jpg", {"x_seg_mask.png": GREY[8]}),
     "one word": ("PNGImages/x.jpg", {"PedMasks/x_mask.png": GREY[8]}),
     "Cityscapes": ("leftImg8bit/val/a/a_0_1_leftImg8bit.jpg", {"gtFine/val/a/a_0_1_gtFine_labelIds.png": CITY}),
+    "CVAT, Cityscapes": ("imgsFine/leftImg8bit/default/x_leftImg8bit.png", CVAT_CITY),
+    "CVAT, Cityscapes without photos": ("x.jpg", CVAT_CITY),
     "16 bits": ("x.jpg", {"x.mask.png": Image.fromarray(CAT.astype(np.uint16) * 8)}),
 }
 """A photo and its annotation in the folders that a tool makes."""
