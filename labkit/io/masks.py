@@ -20,7 +20,7 @@ _FOLDER = re.compile(
     r"|(?:[\w-]*masks?|(?:\w+[_-])?(?:labels?|jsons?))(?:[_-](?:png|machine|human|json|instances?|binary))?|\w*annot"
     r"|annotation|ann(?:_dir)?|labelme|gts?|gt_\w+|gt(?:fine|coarse)"
     r"|ground[ _-]?truth|instances?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
-    r"|semantic(?:_rgb)?|маск[аи]|разметка",
+    r"|semantic(?:_rgb)?|obj_(?:\w+_)?data|yolo|маск[аи]|разметка",
     re.IGNORECASE,
 )
 """Where tools put masks. In a `sure` one nothing is a photo, and what has no photo of its name is refused aloud."""

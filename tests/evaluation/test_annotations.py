@@ -196,6 +196,7 @@ def test_where_tools_put_them(tmp_path, name, zipped):
         ("via_export_csv.csv", "filename,file_size,region_shape_attributes"),
         ("job.xml", '<image name="x.jpg"><polygon points="1,2;3,4"/></image>'),
         ("x.txt", "0,1e-1,0.1,5e-1,0.1,0.5,0.5\n"),
+        ("obj_train_data/x.txt", "0 0.5 0.5 0.2 0.3\n"),
         ("labels_my.csv", "cat,10,10,50,40,x.jpg,100,80\n"),
         ("export.json", '[{"image": "/data/upload/1a2b3c4d-x.jpg", "label": [{"points": [[1, 1]]}]}]'),
         ("results.json", '[{"image_id": 1, "category_id": 1, "segmentation": {}}]'),
