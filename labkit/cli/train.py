@@ -28,7 +28,7 @@ def arguments(parser: ArgumentParser) -> None:
         "--start",
         metavar="START",
         default="embedded",
-        help="embedded (default: the variant's own), encoder (that of the embedded U-Net), or a teacher's .npz",
+        help="embedded (default: its own; SAM has no other), encoder (that of the embedded U-Net), or a teacher's .npz",
     )
     parser.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
     add_device(parser)

@@ -15,6 +15,7 @@ from labkit.models import deeplab, fcn, mask_rcnn, pspnet, sam, unet
 from labkit.models.base import Model, Results
 from labkit.models.instance import InstanceModel
 from labkit.models.official import build_release, read_published
+from labkit.models.packing import unpacked
 from labkit.models.prompted import PromptedModel
 from labkit.models.semantic import SemanticModel
 from labkit.variants import VARIANTS, Variant, find_variant
@@ -60,7 +61,8 @@ def load_weights(network: nn.Module, path: Path) -> None:
     No code in the file is run. LabkitError where a tensor is missing, too many or does not fit.
     """
     try:
-        state = safetensors.torch.load_file(path) if path.suffix == ".safetensors" else read_published(network, path)
+        ours = path.suffix == ".safetensors"
+        state = unpacked(safetensors.torch.load_file(path)) if ours else read_published(network, path)
         # the plain method: smp's own only warns of tensors that do not fit
         state = {name: tensor.float() for name, tensor in state.items()}
         wrong = nn.Module.load_state_dict(network, state, strict=False)
@@ -74,19 +76,16 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise LabkitError(text("weights.broken", path=path, error=one_line(error))) from error
 
 
-def build_network(variant: int | str | Variant, former: bool = False) -> nn.Module:
-    """A variant's network with random weights; `former`: that of the files that do not name their encoder."""
-    network = _BUILDERS[find_variant(variant).name](**({"former": True} if former else {}))
-    network.former = former
-    return network
+def build_network(variant: int | str | Variant) -> nn.Module:
+    """A variant's network with random weights."""
+    return _BUILDERS[find_variant(variant).name]()
 
 
 def network_for(path: Path, variant: int | str | Variant) -> nn.Module:
     """The network, with random weights, that one of the kit's own files fits; LabkitError where none does any more."""
-    former = "encoder" not in read_header(path)
-    if former and find_variant(variant).kind == "semantic":
+    if "encoder" not in read_header(path):
         raise LabkitError(text("weights.former", path=path))
-    return build_network(variant, former)
+    return build_network(variant)
 
 
 def pick_device(device: str = "auto") -> torch.device:

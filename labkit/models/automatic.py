@@ -18,8 +18,6 @@ from segment_anything.utils.amg import batched_mask_to_box, build_point_grid, ca
 from torch.nn import functional as F
 from torchvision.ops import nms
 
-from labkit.models.sam import SmoothMaskDecoder, details_of, smooth
-
 __all__ = ["decode", "everything"]
 
 
@@ -42,8 +40,7 @@ def everything(
     grid = torch.from_numpy(build_point_grid(points_per_side)).float().to(embedding.device)
     points = grid * torch.tensor([inner[1], inner[0]], device=embedding.device)
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
-    smoothed = isinstance(network.mask_decoder, SmoothMaskDecoder)
-    enlarge = [_enlarging(inner, scale, side, smoothed) for side in (min(inner, size), size)]  # to compare, to keep
+    enlarge = [_enlarging(inner, scale, side) for side in (min(inner, size), size)]  # to compare, to keep
     low, scores, boxes = [], [], []
     for asked in points.split(points_at_once):
         masks, score = decode(network, embedding, places, asked, inner, score_threshold)
@@ -57,18 +54,14 @@ def everything(
     return large, torch.cat(scores)[kept].tolist()
 
 
-def _enlarging(
-    inner: tuple[int, int], scale: int, size: tuple[int, int], smoothed: bool
-) -> Callable[[torch.Tensor], torch.Tensor]:
+def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
     """Bilinear interpolation of `...xhxw` by `scale`, cut at `inner`, and from there to `size`, as two matrices.
 
-    Torch's own is several times slower on a CPU. What our decoder smooths is smoothed by the same matrices.
+    Torch's own is several times slower on a CPU.
     """
     sides = []
     for length, target in zip(inner, size, strict=True):
-        cells = -(-length // scale)
-        each = smooth(torch.eye(cells)) if smoothed else torch.eye(cells)
-        line = F.interpolate(each[None], scale_factor=scale, mode="linear")[..., :length]
+        line = F.interpolate(torch.eye(-(-length // scale))[None], scale_factor=scale, mode="linear")[..., :length]
         sides.append(F.interpolate(line, target, mode="linear")[0])
     rows, columns = sides
     return lambda low: rows.T.to(low.device) @ (low @ columns.to(low.device))
@@ -82,16 +75,16 @@ def decode(
     inner: tuple[int, int],
     score_threshold: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The decoder's masks, not smoothed, for points (`Px2`, pixels of its input), each alone, whose IoU passes.
+    """The decoder's masks for points (`Px2`, pixels of its input), each alone, whose IoU passes.
 
     Logits `Kxhxw` at a quarter of the stride of the embedding, of the part where the photo is, and their IoU, `K`.
     """
-    decoder, (across, channels) = network.mask_decoder, (embedding.shape[-1], network.mask_decoder.transformer_dim)
+    decoder, across = network.mask_decoder, embedding.shape[-1]
     labels = torch.ones(len(points), 1, device=points.device)
     sparse, dense = network.prompt_encoder((points[:, None], labels), boxes=None, masks=None)
     own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
     tokens = torch.cat([own.expand(len(points), -1, -1), sparse], 1)
-    image = (embedding[:, :channels] + dense).permute(0, 2, 3, 1).flatten(1, 2).contiguous()
+    image = (embedding + dense).permute(0, 2, 3, 1).flatten(1, 2).contiguous()
     places = places.permute(0, 2, 3, 1).flatten(1, 2)
     tokens, image = _two_way(decoder.transformer, tokens, image, places)
     scores = decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
@@ -100,7 +93,7 @@ def decode(
     stride = network.image_encoder.img_size // across
     rows, columns = (math.ceil(side / stride) for side in inner)
     image = image[some].unflatten(1, (across, across))[:, :rows, :columns]
-    masks = _enlarged(decoder, image, tokens[some], details_of(embedding[..., :rows, :columns], channels))
+    masks = _enlarged(decoder, image, tokens[some])
     height, width = (math.ceil(4 * side / stride) for side in inner)
     return masks[passed[some]][:, :height, :width], scores[passed]
 
@@ -153,9 +146,7 @@ def _by_head(weight: torch.Tensor, heads: int) -> torch.Tensor:
     return weight.unflatten(0, (heads, -1))
 
 
-def _enlarged(
-    decoder: MaskDecoder, image: torch.Tensor, tokens: torch.Tensor, details: tuple[torch.Tensor, ...] | None
-) -> torch.Tensor:
+def _enlarged(decoder: MaskDecoder, image: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     """Masks `Px3x(4h)x(4w)` of features `PxhxwxC`: the transposed convolutions as products of matrices, place by place.
 
     A pixel's place in its cell is an axis of its own, so that nothing moves before the end.
@@ -163,8 +154,8 @@ def _enlarged(
     first, norm, active, second, last = decoder.output_upscaling
     x = _transposed(first, image)  # PxhxwxYxXxc: Y, X: the pixel in the cell of stride 2
     x = F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
-    x = _transposed(second, active(x if details is None else x.add_(details[0])))  # PxhxwxYxXxyxxxc
-    x = last(x if details is None else x.add_(details[1]))
+    x = _transposed(second, active(x))  # PxhxwxYxXxyxxxc
+    x = last(x)
     hyper = torch.stack([mlp(tokens[:, 1 + n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)][1:], 1)
     masks = (hyper @ x.flatten(1, -2).mT).unflatten(2, x.shape[1:-1])
     return masks.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(2, 4).flatten(3)

@@ -3,20 +3,15 @@
 One encoder for all makes the variants comparable: what differs between two reports is the decoder.
 Its features have strides 2, 4, 8, 16, 32 and 16, 24, 32, 96, 320 channels.
 
-SAM still travels on that of the former generation, EfficientNet-Lite0 (Liu, 2020; 16, 24, 40, 112, 320 channels): a
-file of SAM or Mask R-CNN that does not name its encoder is one of these, and `former=True` builds what it fits.
+SAM alone stands on another: what makes it SAM is an encoder that has seen a billion masks.
 """
-
-from typing import Any
 
 from torch import nn
 
-__all__ = ["ENCODER", "MEAN", "STD", "STRIDE", "WORKING_SIDE", "encoder_settings", "pointwise"]
+__all__ = ["ENCODER", "MEAN", "STD", "STRIDE", "WORKING_SIDE", "pointwise"]
 
 ENCODER = "tu-mobilenetv2_100"
 """The encoder's name in segmentation-models-pytorch (`tu-`: taken from timm)."""
-
-_FORMER_ENCODER, _FORMER_EPS = "tu-efficientnet_lite0", 1e-3
 
 MEAN = STD = 0.5
 """A pixel in [0, 1] is normalised to (pixel - MEAN) / STD."""
@@ -26,11 +21,6 @@ STRIDE = 32
 
 WORKING_SIDE = 480
 """The longest side, in pixels, that photos are scaled down to: the encoder was made for photos of 513."""
-
-
-def encoder_settings(former: bool = False, name: str = "encoder_name") -> dict[str, Any]:
-    """What smp's networks (and, with `name="name"`, `get_encoder`) are told of the encoder."""
-    return {name: _FORMER_ENCODER, "bn_eps": _FORMER_EPS} if former else {name: ENCODER}
 
 
 def pointwise(channels: int, width: int) -> list[nn.Module]:

@@ -9,7 +9,7 @@ import segmentation_models_pytorch as smp
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import SeparableConv2d
 from torch import nn
 
-from labkit.models.backbone import encoder_settings
+from labkit.models.backbone import ENCODER
 
 __all__ = ["build"]
 
@@ -20,7 +20,7 @@ _ASPP, _DECODER, _LOW = 256, 64, 48
 def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     network = smp.DeepLabV3Plus(
-        **encoder_settings(),
+        encoder_name=ENCODER,
         encoder_weights=None,
         encoder_output_stride=16,
         decoder_channels=_ASPP,

@@ -10,7 +10,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 
-from labkit.models.backbone import encoder_settings, pointwise
+from labkit.models.backbone import ENCODER, pointwise
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
@@ -77,7 +77,7 @@ class FCN(nn.Module):
 
     def __init__(self, classes: int = 21):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(weights=None, **encoder_settings(name="name"))
+        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None)
         self.decoder = FCNDecoder(self.encoder.out_channels, classes)
         self.segmentation_head = nn.Identity()
 

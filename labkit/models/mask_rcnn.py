@@ -15,7 +15,7 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from labkit.models.backbone import MEAN, STD, encoder_settings
+from labkit.models.backbone import ENCODER, MEAN, STD
 
 __all__ = ["SIDE", "build"]
 
@@ -29,9 +29,9 @@ _ANCHORS = ((20,), (44,), (96,), (192,), (352,))
 class Pyramid(nn.Module):
     """The encoder and the pyramid over its strides 4 to 32: `Bx3xHxW` to five maps of 96 channels, strides 4 to 64."""
 
-    def __init__(self, former: bool = False):
+    def __init__(self):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(weights=None, **encoder_settings(former, name="name"))
+        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None)
         self.fpn = FeaturePyramidNetwork(self.encoder.out_channels[2:], _CHANNELS, extra_blocks=LastLevelMaxPool())
         self.out_channels = _CHANNELS
 
@@ -39,10 +39,10 @@ class Pyramid(nn.Module):
         return self.fpn({str(level): features for level, features in enumerate(self.encoder(x)[2:])})
 
 
-def build(classes: int = 21, former: bool = False) -> MaskRCNN:
+def build(classes: int = 21) -> MaskRCNN:
     """The network with random weights: a list of `3xHxW` float in [0, 1] to torchvision's dicts of detections."""
     return MaskRCNN(
-        Pyramid(former),
+        Pyramid(),
         min_size=SIDE,
         max_size=SIDE,
         image_mean=[MEAN] * 3,

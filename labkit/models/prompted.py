@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy import ndimage
+from scipy.special import expit
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import nn
 from torch.nn import functional as F
@@ -19,7 +20,7 @@ from labkit.models.automatic import everything
 from labkit.models.base import Model, Setting
 from labkit.models.memory import at_once, until_it_fits
 from labkit.models.prompts import check
-from labkit.models.sam import OUTLINE_LOGIT, DrawnPrompts
+from labkit.models.sam import OUTLINE_LOGIT
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 from labkit.weights.find import Weights
@@ -48,9 +49,9 @@ class PromptedModel(Model):
     classes = None
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
+        self.half = weights.release is not None  # the neck of ours squares hundreds: beyond float16
         super().__init__(network, weights, device)
         self._set: _Embedded | None = None
-        self._ours = isinstance(network.prompt_encoder, DrawnPrompts)
         self._resize = ResizeLongestSide(network.image_encoder.img_size)
         cuda = device.type == "cuda"
         self.points_at_once = at_once(device, _POINT_MEGABYTES, _GPU_POINTS) if cuda else _CPU_POINTS
@@ -64,13 +65,13 @@ class PromptedModel(Model):
     def settings(self) -> dict[str, Setting]:
         """The settings of the automatic mode, those of segment_anything's `SamAutomaticMaskGenerator`.
 
-        The official networks have that generator's own values, ours, which is less sure of itself, lower ones.
+        The official networks have that generator's own values; the embedded one, which sees less, lower ones.
 
         `points_per_side`: a grid of so many points by so many asks for objects. `score_threshold`: the least IoU that
         SAM predicts for its mask. `stability_threshold`: the least IoU of the masks cut at a logit of +1 and -1.
         `nms_threshold`: of two masks whose boxes have a larger IoU the one with the lower score is dropped.
         """
-        points, score, stability = (32, 0.88, 0.95) if self.weights.release else (12, 0.4, 0.5)
+        points, score, stability = (32, 0.88, 0.95) if self.weights.release else (12, 0.4, 0.7)
         return {
             "points_per_side": Setting(points, 1, 64),
             "score_threshold": Setting(score),
@@ -121,10 +122,9 @@ class PromptedModel(Model):
         `points` are `(x, y)` in pixels of the photo, `point_labels` 1 (in the object, the default) or 0 (not in it),
         `box` is `x0, y0, x1, y1`, `mask` an `HxW` bool mask to go on from (an earlier answer, which the points correct;
         without points its box goes in with it), `polygon` a contour of at least three points: it goes in as a mask and
-        its box. Our SAM is asked twice for several points, the second time with the first answer as the mask: it has
-        learned to mend its own masks (Kirillov et al., 2023, appendix A). `answers` is 3 or 1; where nothing is said,
-        one lone point, which may mean a part or the whole, gets three. `score` is the IoU that SAM predicts.
-        LabkitError, with what is valid, for prompts that ask for nothing and before `set_photo`.
+        its box. `answers` is 3 or 1; where nothing is said, one lone point, which may mean a part or the whole, gets
+        three. `score` is the IoU that SAM predicts. LabkitError, with what is valid, for prompts that ask for nothing
+        and before `set_photo`.
         """
         if self._set is None:
             raise LabkitError(text("prompt.no_photo"))
@@ -134,12 +134,9 @@ class PromptedModel(Model):
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
         Setting(3, choices=(1, 3)).check("answers", answers)
         logits, scores = self.answer(asked, mask, answers)
-        mends = self._ours and mask is None
-        if mends and len(asked.get("points", ())) > 1 and (first := logits[scores.argmax()] > 0).any():
-            logits, scores = self.answer(asked, first, 3)
         order = np.argsort(-scores, kind="stable")[:answers]
         logits, scores = logits[order], scores[order].tolist()
-        sure = [np.clip(score, 0, 1) / (1 + np.exp(-one)) for one, score in zip(logits, scores, strict=True)]
+        sure = [np.clip(score, 0, 1) * expit(one) for one, score in zip(logits, scores, strict=True)]
         result = _result(photo, self._cleaned(logits > 0), scores, sure)
         result.made_by.update(self._made_by({"answers": answers}), prompts=asked)
         result.made_by["seconds"] = round(time.perf_counter() - started, 4)
@@ -160,11 +157,9 @@ class PromptedModel(Model):
         if "box" in asked:
             boxes = (torch.tensor(asked["box"], dtype=torch.float32) * scale.repeat(2))[None].to(self.device)
         if mask is not None:
-            side = encoder.mask_input_size[0]
-            step = self._resize.target_length // side
-            inner = [max(1, -(-length // step)) for length in self._set.inner]
-            small = F.interpolate(torch.from_numpy(mask)[None, None].float(), inner, mode="area")
-            small = F.pad(small, (0, side - inner[1], 0, side - inner[0]))
+            side = self._resize.target_length
+            seen = F.interpolate(torch.from_numpy(mask)[None, None].float(), (height, width), mode="area")
+            small = F.avg_pool2d(F.pad(seen, (0, side - width, 0, side - height)), side // encoder.mask_input_size[0])
             dense = ((small * 2 - 1) * OUTLINE_LOGIT).to(self.device)
         given = self._set.embedding, self._set.places, *encoder(points=points, boxes=boxes, masks=dense)
         low, scores = self.network.mask_decoder(*given, multimask_output=answers == 3)
@@ -172,7 +167,7 @@ class PromptedModel(Model):
         return logits[0].cpu().numpy(), scores[0].cpu().numpy()
 
     def _cleaned(self, masks: Iterable[np.ndarray]) -> list[np.ndarray]:
-        return [without_specks(mask) if self._ours else mask for mask in masks]
+        return [mask if self.weights.release else without_specks(mask) for mask in masks]
 
 
 def without_specks(mask: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.models.backbone import encoder_settings, pointwise
+from labkit.models.backbone import ENCODER, pointwise
 
 __all__ = ["PyramidPooling", "build"]
 
@@ -48,7 +48,7 @@ class PSPBlock(nn.Module):
 def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     network = smp.PSPNet(
-        **encoder_settings(), encoder_weights=None, encoder_depth=5, classes=classes, upsampling=16, output_stride=16
+        encoder_name=ENCODER, encoder_weights=None, encoder_depth=5, classes=classes, upsampling=16, output_stride=16
     )
     network.decoder = PyramidPooling(network.encoder.out_channels[-1])
     network.segmentation_head = nn.Sequential(

@@ -10,7 +10,7 @@ import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from torch import nn
 
-from labkit.models.backbone import encoder_settings, pointwise
+from labkit.models.backbone import ENCODER, pointwise
 
 __all__ = ["Bottom", "build"]
 
@@ -35,7 +35,7 @@ class Bottom(nn.Module):
 def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     network = smp.Unet(
-        **encoder_settings(),
+        encoder_name=ENCODER,
         encoder_weights=None,
         decoder_channels=_CHANNELS,
         classes=classes,

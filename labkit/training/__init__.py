@@ -15,8 +15,10 @@ from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
 from labkit.locale import text
-from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device
+from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device, sam
 from labkit.models.backbone import ENCODER
+from labkit.models.packing import packed
+from labkit.models.sam import SIDE
 from labkit.training.cached import CachedFeatures, CachedHeads
 from labkit.training.crops import Crops
 from labkit.training.detection import MaskRCNNLearner
@@ -38,7 +40,7 @@ RECIPES = {
         side=416, batch=6, encoder_rate=3e-5, decoder_rate=3e-4, frozen_stages=3, dice=0.3, distil=0.7, ema=0.99
     ),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
-    "prompted": Recipe(side=512, batch=4, encoder_rate=2e-4, decoder_rate=8e-4),
+    "prompted": Recipe(side=SIDE, batch=4, encoder_rate=2e-5, decoder_rate=1e-4),
 }
 """How each kind of variant is trained from embedded weights or their encoder; the semantic ones from a teacher so:"""
 
@@ -81,6 +83,8 @@ def train_variants(
     names = [find_variant(variant).name for variant in variants]
     if len(names) > 1 and not set(names) <= set(SEMANTIC):
         raise LabkitError(text("train.one"))
+    if names == ["sam"] and start != "embedded":
+        raise LabkitError(text("train.start_sam", start=start))
     torch.manual_seed(recipe.seed)
     if start == "embedded":
         paths = {name: find_weights(name, "embedded").path for name in names}
@@ -154,11 +158,10 @@ def _crops(data: Dataset, recipe: Recipe) -> Crops:
 
 
 def _train_objects(name, network, data, recipe, start, checkpoint, resume, place, say) -> None:
-    encoder = network.backbone.encoder if name == "mask_rcnn" else network.image_encoder.encoder
-    if start != "embedded":
-        _keep_heads(network, name)
-        _start_encoder(encoder, start)
     if name == "mask_rcnn":
+        if start != "embedded":
+            _keep_heads(network, name)
+            _start_encoder(network.backbone.encoder, start)
         learner = MaskRCNNLearner(network, recipe.frozen_stages)
         scenes = Scenes(data, recipe.side, scales=(360, 860), by_class=True)
     else:
@@ -189,13 +192,13 @@ def export(network: nn.Module, variant: str, path: Path, note: dict[str, str] | 
     """Writes a network's weights as fp16 safetensors that say which variant they are; returns the sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
-        name: tensor.detach().cpu().half().contiguous()
+        name: tensor.detach().cpu().contiguous()
         for name, tensor in network.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    classes = "" if variant == "sam" else VOC.name
-    encoder = {} if network.former else {"encoder": ENCODER}
-    metadata = {"format": FORMAT, "variant": variant, "classes": classes, **encoder, **(note or {})}
+    classes, encoder = (VOC.name, ENCODER) if variant != "sam" else ("", sam.ENCODER)
+    state = packed(state) if variant == "sam" else {name: tensor.half() for name, tensor in state.items()}
+    metadata = {"format": FORMAT, "variant": variant, "classes": classes, "encoder": encoder, **(note or {})}
     data = safetensors.torch.save(state, metadata)
     write_whole(path, data)
     return hashlib.sha256(data).hexdigest()

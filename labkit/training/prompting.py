@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from labkit.classes import IGNORE
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.training.loop import Recipe, freeze_stages, mixed, normalised
+from labkit.training.loop import Recipe, mixed
 from labkit.training.scenes import Scene, mask_boxes
+from labkit.training.shared_encoder import still
 
 __all__ = ["SamLearner", "box_prompt", "correction", "draw_objects", "mask_loss", "outline_prompt", "point_prompt"]
 
@@ -42,28 +43,27 @@ class SamLearner(nn.Module):
     def __init__(self, network: Sam, frozen_stages: int):
         super().__init__()
         self.network = network
-        freeze_stages(network.image_encoder.encoder, frozen_stages)
+        trunk = network.image_encoder.trunk
+        for part in (trunk.patch_embed, *trunk.stages[:frozen_stages]):
+            part.requires_grad_(False)
 
     def train(self, mode: bool = True):
         super().train(mode)
-        self.network.image_encoder.encoder.eval()
+        still(self.network.image_encoder)
         return self
 
     def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
         """The parts, their learning rates, and how long they stay still."""
         image, rate = self.network.image_encoder, recipe.decoder_rate
-        neck = (image.fine, image.laterals, image.neck, image.details)
-        rest = (*neck, self.network.prompt_encoder, self.network.mask_decoder)
-        return [(image.encoder, recipe.encoder_rate, recipe.still), *((part, rate, 0.0) for part in rest)]
+        rest = (image.neck, self.network.prompt_encoder, self.network.mask_decoder)
+        return [(image.trunk, recipe.encoder_rate, recipe.still), *((part, rate, 0.0) for part in rest)]
 
     def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The losses of the best of three masks, of the single mask, and of the predicted IoU."""
-        image = self.network.image_encoder
         device = next(self.parameters()).device
-        x = normalised(torch.stack([scene.pixels for scene in batch]).to(device))
-        features = image.encoder(x)[1:]
+        x = self.network.preprocess(torch.stack([scene.pixels for scene in batch]).to(device))
         with mixed(device):
-            embeddings = image.join(features).float()
+            embeddings = self.network.image_encoder(x).float()
         parts: dict[str, list[torch.Tensor]] = {"best": [], "single": [], "iou": []}
         for scene, embedding in zip(batch, embeddings, strict=True):
             objects = draw_objects(scene, rng)
@@ -163,7 +163,7 @@ def point_prompt(masks: torch.Tensor, count: int, rng: torch.Generator) -> tuple
 
 
 def outline_prompt(masks: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """A rough outline as a mask prompt: `Nx1xMxM` logits, M = S/2, of the masks coarsened to a few cells a side."""
+    """A rough outline as a mask prompt: `Nx1xMxM` logits, M = S/4, of the masks coarsened to a few cells a side."""
     rough = []
     for mask, (x0, y0, x1, y1) in zip(masks, mask_boxes(masks).long().tolist(), strict=True):
         cells = torch.randint(5, 16, (1,), generator=rng).item()
@@ -172,8 +172,8 @@ def outline_prompt(masks: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         whole = torch.zeros(mask.shape, device=masks.device)
         whole[y0:y1, x0:x1] = (coarse[0, 0] > 0.5).float()
         rough.append(whole)
-    half = F.avg_pool2d(torch.stack(rough)[:, None], 2)
-    return (half * 2 - 1) * OUTLINE_LOGIT
+    small = F.avg_pool2d(torch.stack(rough)[:, None], 4)
+    return (small * 2 - 1) * OUTLINE_LOGIT
 
 
 def correction(
@@ -204,7 +204,7 @@ def mask_loss(
     photo's own resolution (the uncertain places of PointRend, Kirillov et al., 2020, section 3.3, by the truth).
     `valid` is `SxS` bool.
     """
-    side = masks.shape[-1]
+    side, step = masks.shape[-1], masks.shape[-1] // logits.shape[-1]
     truth = torch.stack([masks.float(), valid.float().expand_as(masks)], 1)
     boxes = mask_boxes(masks)
     centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2])
@@ -222,12 +222,13 @@ def mask_loss(
     overlap = (probability * target).sum((2, 3))
     dice = 1 - (2 * overlap + 1) / (probability.sum((2, 3)) + (target * weight).sum((2, 3)) + 1)
     row, column = torch.randint(8, (2,), generator=rng).tolist()
-    far, seen = logits[:, :, row // 2 :: 4, column // 2 :: 4], truth[:, :, row::8, column::8]
+    far = logits[:, :, row // step :: 8 // step, column // step :: 8 // step]
+    seen = truth[:, :, row::8, column::8]
     coarse = F.binary_cross_entropy_with_logits(far, seen[:, :1].expand_as(far), reduction="none") * seen[:, 1:]
     loss = entropy / total + dice + coarse.mean((2, 3)) + _EDGE * _edge_loss(logits, masks, valid, rng)
     with torch.no_grad():
-        answer = (logits > 0) & valid[::2, ::2]
-        object_ = (masks & valid)[:, None, ::2, ::2]
+        answer = (logits > 0) & valid[::step, ::step]
+        object_ = (masks & valid)[:, None, ::step, ::step]
         iou = (answer & object_).sum((2, 3)) / (answer | object_).sum((2, 3)).clamp(min=1)
     return loss, iou
 

@@ -83,7 +83,7 @@ def order_loss(predicted: torch.Tensor, ious: torch.Tensor) -> torch.Tensor:
     return _TEMPERATURE * F.kl_div((predicted / _TEMPERATURE).log_softmax(1), true, reduction="none").sum(1)
 
 
-def tune(head: nn.Module, asked: Asked, steps: int = 600, rate: float = 3e-4, seed: int = 0) -> nn.Module:
+def tune(head: nn.Module, asked: Asked, steps: int = 300, rate: float = 3e-4, seed: int = 0) -> nn.Module:
     """A copy of the head that has gone on learning, by AdamW in batches of 256, the rate falling to 0."""
     rng = torch.Generator().manual_seed(seed)
     head = copy.deepcopy(head).float().requires_grad_(True)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from labkit.io.errors import LabkitError
 from labkit.locale import text
-from labkit.models.backbone import encoder_settings
+from labkit.models.backbone import ENCODER
 from labkit.models.semantic import network_input
 
 __all__ = ["MAP_SIDE", "Teacher", "load_encoder", "read_teacher", "start_heads"]
@@ -42,7 +42,7 @@ def read_teacher(path: str | Path) -> dict[str, torch.Tensor]:
             state = {name: torch.from_numpy(file[name]).float() for name in file.files}
         if missing := {f"{k}_{part}" for k in (0, *_HEAD) for part in "wb"} - set(state):
             raise ValueError(f"without {min(missing)}")
-        load_encoder(smp.encoders.get_encoder(weights=None, **encoder_settings(name="name")), state)
+        load_encoder(smp.encoders.get_encoder(ENCODER, weights=None), state)
     except (OSError, ValueError, RuntimeError, EOFError, BadZipFile) as error:
         raise LabkitError(text("weights.broken", path=path, error=error)) from error
     return state
@@ -186,7 +186,7 @@ class Teacher(nn.Module):
 
     def __init__(self, state: dict[str, torch.Tensor]):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(weights=None, output_stride=16, **encoder_settings(name="name"))
+        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None, output_stride=16)
         load_encoder(self.encoder, state)
         self._head = [(state[f"{k}_w"], state[f"{k}_b"]) for k in _HEAD]
         self.eval().requires_grad_(False)

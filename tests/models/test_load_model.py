@@ -42,15 +42,15 @@ def test_own_file(tmp_path, load, default_photos):
 
 
 def test_the_file_says_which_network(tmp_path):
-    """A file that names its encoder is loaded on that one, one of the former generation on its own."""
-    for former in (True, False):
-        path = tmp_path / f"{former}.safetensors"
-        export(build_network("mask_rcnn", former), "mask_rcnn", path)
-        assert ("encoder" in read_header(path)) is not former
-        assert load_model("mask_rcnn", path, "cpu").network.former is former
-    safetensors.torch.save_file({}, path, {"format": FORMAT, "variant": "unet"})
-    with pytest.raises(LabkitError, match="False.safetensors сделан прежней версией"):
-        load_model("unet", path, "cpu")
+    """A file names its encoder; one that does not is of the former generation, and is called so."""
+    path = tmp_path / "x.safetensors"
+    for variant in ("mask_rcnn", "sam"):
+        export(build_network(variant), variant, path)
+        assert read_header(path)["encoder"] and load_model(variant, path, "cpu").weights.path == path
+    for variant in ("unet", "sam"):
+        safetensors.torch.save_file({}, path, {"format": FORMAT, "variant": variant})
+        with pytest.raises(LabkitError, match="x.safetensors сделан прежней версией"):
+            load_model(variant, path, "cpu")
 
 
 def test_tensors_that_do_not_fit(tmp_path):

@@ -96,12 +96,12 @@ def test_point_prompt(masks, rng):
 
 
 def test_outline_prompt(masks, rng):
-    """A mask prompt of half the size, sure of itself, that resembles the object roughly."""
+    """A mask prompt of a quarter of the size, sure of itself, that resembles the object roughly."""
     rough = outline_prompt(masks, rng)
-    assert rough.shape == (2, 1, 64, 64) and rough.abs().max() == OUTLINE_LOGIT
-    inside, truth = rough[:, 0] > 0, masks[:, ::2, ::2]
+    assert rough.shape == (2, 1, 32, 32) and rough.abs().max() == OUTLINE_LOGIT
+    inside, truth = rough[:, 0] > 0, masks[:, ::4, ::4]
     overlap = (inside & truth).sum((1, 2)) / (inside | truth).sum((1, 2))
-    assert overlap.min() > 0.7 and overlap[0] < 1
+    assert overlap.min() > 0.6 and overlap[0] < 1
 
 
 def test_correction_adds_what_is_missing(masks, rng):
@@ -205,11 +205,9 @@ def test_losses(learner, scene, monkeypatch, kind):
     assert all(value.isfinite() and value > 0 for value in parts.values())
     assert parts["best"] < 2 * parts["single"]
     sum(parts.values()).backward()
-    encoder = learner.network.image_encoder.encoder
-    assert all(
-        p.grad is None for part in (encoder.model.conv_stem, *encoder.model.blocks[:2]) for p in part.parameters()
-    )
-    for part in (encoder.model.blocks[6], learner.network.image_encoder.neck, learner.network.mask_decoder):
+    trunk = learner.network.image_encoder.trunk
+    assert all(p.grad is None for part in (trunk.patch_embed, *trunk.stages[:2]) for p in part.parameters())
+    for part in (trunk.stages[3], learner.network.image_encoder.neck, learner.network.mask_decoder):
         assert any(p.grad is not None and p.grad.abs().max() > 0 for p in part.parameters())
     assert all(p.grad.isfinite().all() for p in learner.parameters() if p.grad is not None)
 

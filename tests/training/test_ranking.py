@@ -16,7 +16,7 @@ def test_collect(load, tiny_dataset):
     model, data = load(4), Dataset(tiny_dataset, "val")
     asked = collect(model, data)
     objects = sum(instance.area >= 400 for instance in data.instances())
-    assert asked.tokens.shape == (3 * objects, 128) and asked.ious.shape == (3 * objects, 4)
+    assert asked.tokens.shape == (3 * objects, 256) and asked.ious.shape == (3 * objects, 4)
     points = asked.ious[:, 0].isnan()
     assert points.reshape(-1, 3).tolist() == [[True, True, False]] * objects
     assert asked.ious[points, 1:].isfinite().all() and asked.ious[~points, 1:].isnan().all()

@@ -52,16 +52,21 @@ def test_fine_tunes_sam(tiny_dataset, tmp_path, default_photos):
     assert result.made_by["sha256"] == sha256_of(path) and result.segments[0].mask.mean() > 0.1
 
 
-@pytest.mark.parametrize("name, place", [("sam", "image_encoder.encoder"), ("mask_rcnn", "backbone.encoder")])
-def test_starts_from_the_shared_encoder(tiny_dataset, tmp_path, name, place):
+def test_starts_from_the_shared_encoder(tiny_dataset, tmp_path):
     """`encoder` takes over the encoder of the embedded U-Net; its frozen stages come out as they went in."""
-    recipe = replace(recipe_for(name, 0.001), batch=1, side=128 if name == "mask_rcnn" else SIDE)
-    path = tmp_path / f"{name}.safetensors"
-    train_variants([name], tiny_dataset, path, recipe, start="encoder", device="cpu", say=lambda line: None)
+    recipe = replace(recipe_for("mask_rcnn", 0.001), batch=1, side=128)
+    path = tmp_path / "mask_rcnn.safetensors"
+    train_variants(["mask_rcnn"], tiny_dataset, path, recipe, start="encoder", device="cpu", say=lambda line: None)
     assert read_header(path)["start"] == "encoder"
     ours, unet = (safetensors.torch.load_file(file) for file in (path, embedded_path("unet")))
     for stage in ("conv_stem.weight", "bn1.running_mean", "blocks.1.0.conv_pw.weight"):
-        assert torch.equal(ours[f"{place}.model.{stage}"], unet[f"encoder.model.{stage}"])
+        assert torch.equal(ours[f"backbone.encoder.model.{stage}"], unet[f"encoder.model.{stage}"])
+
+
+def test_sam_has_no_other_start(tiny_dataset, tmp_path):
+    """Its encoder is no one else's: whoever wants to start from another is told."""
+    with pytest.raises(LabkitError, match="embedded.*encoder"):
+        train_variants(["sam"], tiny_dataset, tmp_path / "x.safetensors", SHORT, start="encoder", device="cpu")
 
 
 @pytest.mark.parametrize("start", ["encoder", "embedded"])
