@@ -280,5 +280,5 @@ def test_the_notebook_s_numbers(root):
     from labkit.models import mask_rcnn, sam
 
     notebook = (root / "notebooks" / "compare.ipynb").read_text(encoding="utf-8")
-    assert f"крупнее: {sam.SIDE} и {mask_rcnn.SIDE} пикселей по длинной стороне" in notebook
+    assert f"крупнее: {mask_rcnn.SIDE} и {sam.SIDE} пикселей по длинной стороне" in notebook
     assert f"маска меньше {100 * MIN_SHARE:.1f}\xa0% фото считается пустой".replace(".", ",") in notebook
