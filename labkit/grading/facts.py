@@ -90,7 +90,7 @@ _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "unet": ({"working_side": 480}, {"working_side": 512}),
     "fcn": ({"working_side": 480, "finest": 8}, {"working_side": 520}),
     "sam": (
-        {"points_per_side": 12, "score_threshold": 0.4, "stability_threshold": 0.5, "nms_threshold": 0.7},
+        {"points_per_side": 12, "score_threshold": 0.4, "stability_threshold": 0.7, "nms_threshold": 0.7},
         {"points_per_side": 32, "score_threshold": 0.88, "stability_threshold": 0.95, "nms_threshold": 0.7},
     ),
     "pspnet": ({"working_side": 480}, {"working_side": 480}),
