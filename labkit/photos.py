@@ -183,8 +183,9 @@ def _drop_masks(photos: PhotoSet) -> None:
     named = []
     for photo in photos:
         path = photo.path or Path()
-        named.append((photo, path, fold(path.stem), fold(f"{path.parent.name} {path.stem}")))
-    for (photo, path, _, name), (other, its_path, its_stem, _) in permutations(named, 2):
+        named.append((photo, path, path.parent, fold(path.stem), fold(f"{path.parent.name} {path.stem}")))
+    for (photo, path, folder, stem, whole), (other, its_path, its_folder, its_stem, _) in permutations(named, 2):
+        name = stem if folder == its_folder else whole
         if its_stem in name and re.fullmatch(rf"(?:.*[\W_])?{re.escape(its_stem)}(?:[\W_].*|mask)?", name, re.DOTALL):
             (height, width), (its_height, its_width) = photo.pixels.shape[:2], other.pixels.shape[:2]
             alike = photo in photos and abs(width * its_height - height * its_width) <= its_width + its_height

@@ -334,6 +334,15 @@ def test_masks_that_only_look_so(tmp_path, root, name):
     assert len(load_photos(tmp_path / name, quiet=True)) == 1
 
 
+def test_a_photo_called_as_its_folder(tmp_path, root):
+    """Drawings that lie beside it are no masks of it."""
+    folder = tmp_path / "x"
+    folder.mkdir()
+    shutil.copy(root / "data" / "images" / "cat_chelsea.jpg", folder / "x.jpg")
+    Image.new("L", (451, 300), 8).save(folder / "drawing.png")
+    assert [photo.name for photo in load_photos(folder, quiet=True)] == ["drawing", "x"]
+
+
 def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
     """A list may hold files and folders; the same content twice is kept and said."""
     b, a = save(tmp_path / "b.png"), save(tmp_path / "x" / "a.png")
