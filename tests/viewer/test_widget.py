@@ -1,7 +1,10 @@
 """The viewer as a widget: what it sends to the page and hears from it, without a browser."""
 
+import base64
+import json
+
 import pytest
-from browser import page_of
+from browser import View, page_of
 
 from labkit.locale import text, use_language
 from labkit.segmentation import Segmentation
@@ -49,3 +52,63 @@ def test_notes(open_page, box, part, seen):
         note = page.get_by_text(text(key, call="labkit.explore"))
         assert note.is_visible() == (name == seen)
     assert page.locator(".labkit-done").is_visible() == (seen != "asleep")
+
+
+LIVE = """<div id="live"></div><script type="module">
+  import widget from "data:text/javascript;base64,MODULE";
+  const [values, heard] = [STATE, {}];
+  const model = {
+    get: (name) => values[name],
+    set: (name, value) => Object.assign(values, {[name]: value}),
+    on: (event, act) => Object.assign(heard, {[event]: act}),
+    save_changes() {},
+  };
+  widget.render({model, el: document.getElementById("live")});
+  document.querySelector("#live > div").dataset.labkit = "live";
+  window.asked = () => values.asked;
+  window.answer = (items) => (model.set("items", items), heard["change:items"]());
+</script>"""
+
+
+@pytest.fixture
+def live(open_page, outlined):
+    """A widget that takes prompts in a page, and what brings it SAM's answer to those before."""
+    widget = ViewerWidget(Segmentation.nothing(outlined.photo), on_ask=lambda asked: None)
+    state = {name: getattr(widget, name) for name in ("data", "photos", "items", "message", "asks", "asked")}
+    code = base64.b64encode(module().encode()).decode()
+    view = View(open_page(page_of(LIVE.replace("MODULE", code).replace("STATE", json.dumps(state)))))
+    widget.update(outlined)
+    return view, lambda: view.page.evaluate("(items) => window.answer(items)", widget.items)
+
+
+def test_an_answer_in_the_middle_of_a_drag(live, outlined):
+    """A box that is being drawn when the answer to an earlier prompt comes is drawn to its end, and asked."""
+    view, answer = live
+    view.find("[data-tool=box]").click()
+    box = view.canvas("overlay").bounding_box()
+
+    def move(x, y):
+        view.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+
+    move(0.2, 0.2)
+    view.page.mouse.down()
+    move(0.4, 0.5)
+    answer()
+    move(0.8, 0.9)
+    view.page.mouse.up()
+    height, width = outlined.photo.pixels.shape[:2]
+    expected = [0.2 * width, 0.2 * height, 0.8 * width, 0.9 * height]
+    assert view.page.evaluate("window.asked()")["box"] == pytest.approx(expected, abs=4)
+    assert "кошка" in view.canvas("overlay").get_attribute("aria-label")
+
+
+def test_an_answer_leaves_the_cursor(live, outlined):
+    """The cross that the arrows move, and the focus, stay where they are when an answer comes."""
+    view, answer = live
+    view.canvas("overlay").focus()
+    for _ in range(3):
+        view.page.keyboard.press("ArrowRight")
+    answer()
+    view.page.keyboard.press("Enter")
+    ((x, _),) = view.page.evaluate("window.asked()")["points"]
+    assert x > 0.53 * outlined.photo.pixels.shape[1]

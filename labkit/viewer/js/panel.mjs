@@ -12,18 +12,24 @@ export class Panel {
   pointercancel = this.pointerup;
 
   constructor(viewer, kind) {
-    const { say, current, prompts } = viewer;
-    const { name, size, segments } = current.item;
-    const about = segments.map(viewer.nameOf).join(", ") || say("nothing");
+    const { say, prompts } = viewer;
     Object.assign(this, { viewer, kind, asks: Boolean(prompts.ask && kind === "overlay") });
-    const label = `${say(kind)}: ${name}${kind === "photo" ? "" : `. ${about}`}`;
-    this.canvas = make("canvas", { role: "img", tabindex: "0", "data-panel": kind, "aria-label": label });
-    this.canvas.style.aspectRatio = `${size[0]} / ${size[1]}`;
+    this.canvas = make("canvas", { role: "img", tabindex: "0", "data-panel": kind });
+    this.take();
     this.canvas.classList.toggle("asks", this.asks);
     for (const name of [...EVENTS, "contextmenu", "dblclick", "wheel"])
       this.canvas.addEventListener(name, this, { passive: false });
     const caption = make("figcaption", {}, say(kind === "curtain" ? "curtain_hint" : kind));
     this.figure = make("figure", { class: kind }, this.canvas, caption);
+  }
+
+  /** Takes the shape of what the viewer shows, and says it for those who do not see it. */
+  take() {
+    const { canvas, kind, viewer } = this;
+    const { name, size, segments } = viewer.current.item;
+    const about = segments.map(viewer.nameOf).join(", ") || viewer.say("nothing");
+    canvas.setAttribute("aria-label", `${viewer.say(kind)}: ${name}${kind === "photo" ? "" : `. ${about}`}`);
+    canvas.style.aspectRatio = `${size[0]} / ${size[1]}`;
   }
 
   draw() {

@@ -84,7 +84,8 @@ export class Viewer {
     if (!this.pictures.length) return;
     const turn = ++this.turn;
     this.index = (index + this.pictures.length) % this.pictures.length;
-    this.lit = this.prompts.cursor = null;
+    this.lit = null;
+    if (!keepView) this.prompts.cursor = null;
     const { size } = this.current.item;
     if (!keepView || String(size) !== String(this.size)) this.view = clampView({ zoom: 1, x: 0, y: 0 }, ...size);
     this.size = size;
@@ -141,6 +142,7 @@ export class Viewer {
       shadow.replaceChildren(style, make("p", {}, say("none")));
       return;
     }
+    this.panels = [];
     this.bar = new Bar(this);
     this.legend = new Legend(this);
     this.thumbnails = new Thumbnails(this);
@@ -164,16 +166,25 @@ export class Viewer {
     this.refresh(true);
   }
 
-  /** The panels anew; the one that had the focus has it again, or the next key would go to the notebook. */
+  /**
+   * The panels anew; the one that had the focus has it again, or the next key would go to the notebook.
+   *
+   * Where prompts are asked they stay as they are: the answer to one may come while the next is being drawn.
+   */
   writePanels() {
     const { current, curtain, prompts, settings, shadow, stage } = this;
     const held = shadow.activeElement?.dataset.panel;
     const [width, height] = current.item.size;
     const side = prompts.ask ? ["photo", "overlay"] : ["photo", "mask", "overlay"];
-    this.panels = (settings.mode === "side" ? side : ["curtain"]).map((kind) => new Panel(this, kind));
-    stage.replaceChildren(...this.panels.map(({ figure }) => figure));
+    const kinds = settings.mode === "side" ? side : ["curtain"];
     stage.className = `stage ${settings.mode}`;
     stage.style.setProperty("--ratio", width / height);
+    if (prompts.ask && String(this.panels.map(({ kind }) => kind)) === String(kinds)) {
+      for (const panel of this.panels) panel.take();
+      return;
+    }
+    this.panels = kinds.map((kind) => new Panel(this, kind));
+    stage.replaceChildren(...this.panels.map(({ figure }) => figure));
     if (settings.mode === "curtain") stage.append(curtain.controls());
     if (held) stage.querySelector(`[data-panel=${held}]`)?.focus({ preventScroll: true });
   }
