@@ -8,6 +8,7 @@ import timm
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 from segment_anything.modeling.common import LayerNorm2d
+from timm.models import tiny_vit
 from torch import nn
 
 __all__ = ["ENCODER", "OUTLINE_LOGIT", "SIDE", "build"]
@@ -24,6 +25,13 @@ OUTLINE_LOGIT = 8.0
 _CHANNELS, _STRIDE = 256, 16
 
 
+class _Attention(tiny_vit.Attention):
+    """TinyViT's, its biases with an axis for the batch: without it PyTorch's fused attention is not used."""
+
+    def get_attention_biases(self, device: torch.device) -> torch.Tensor:
+        return super().get_attention_biases(device)[None]
+
+
 class ImageEncoder(nn.Module):
     """`Bx3x512x512` normalised pixels to the image embedding, `Bx256x32x32`: TinyViT and SAM's neck."""
 
@@ -32,6 +40,9 @@ class ImageEncoder(nn.Module):
         self.img_size = SIDE
         self.trunk = timm.create_model("tiny_vit_5m_224", num_classes=0)
         self.trunk.stages[3].downsample.conv2.conv.stride = (1, 1)  # its last stage stays at stride 16
+        for layer in self.trunk.modules():
+            if isinstance(layer, tiny_vit.Attention):
+                layer.__class__ = _Attention
         self.neck = nn.Sequential(
             nn.Conv2d(self.trunk.num_features, _CHANNELS, 1, bias=False),
             LayerNorm2d(_CHANNELS),
