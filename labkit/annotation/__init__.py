@@ -9,7 +9,6 @@ import base64
 import html
 import io
 import json
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from PIL import Image
 
 from labkit.classes import VOC, label_set
 from labkit.evaluation.annotations import labelme_file
-from labkit.evaluation.entries import joint, parsed
+from labkit.evaluation.entries import file_name, joint, parsed
 from labkit.evaluation.labelme import read_labelme
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
@@ -55,13 +54,12 @@ class Annotator(Prompter):
     """The objects of one photo that have names, and the one that is being outlined."""
 
     def __init__(self, photo: Photo, label: str = "", model: Any = None, folder: str | Path | None = None):
-        place = Path(folder) if folder is not None else photo.path.parent if photo.path is not None else None
-        if place is None or (folder is None and not place.is_dir()):
+        if folder is None and (photo.path is None or not photo.path.parent.is_dir()):
             raise LabkitError(text("annotate.folder", name=photo.name))
-        self.path = labelme_file(photo, place)
+        self.path = labelme_file(photo, Path(photo.path.parent if folder is None else folder))
         self._name = ipywidgets.Combobox(value=label, options=_names(), description=text("annotate.name"))
-        name, (height, width) = photo.path.name if photo.path is not None else photo.name, photo.original_size
-        record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": name, "imageData": None}
+        height, width = photo.original_size
+        record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": file_name(photo), "imageData": None}
         self._record: dict[str, Any] = {**record, "imageHeight": height, "imageWidth": width}
         self._load(photo)
         super().__init__(model or _sam(), photo)
@@ -86,18 +84,14 @@ class Annotator(Prompter):
 
     def add(self) -> None:
         """Writes what is outlined now under the name that stands in the field; the next object begins."""
-        mask = self._mask
-        try:
-            if mask is None:
-                raise LabkitError(text("annotate.nothing"))
-            if not _label_id(name := self._name.value):
-                raise LabkitError(text("annotate.unknown", name=name, valid=", ".join(_names())))
-            shape = _shape(name.strip(), mask, self.photo)
-        except LabkitError as error:
-            self.viewer.message = str(error)
-            return
-        self._record["shapes"].append(shape)
-        self._write_record()
+        name = self._name.value
+        if self._mask is None:
+            self.viewer.message = text("annotate.nothing")
+        elif not _label_id(name):
+            self.viewer.message = text("annotate.unknown", name=name, valid=", ".join(_names()))
+        else:
+            self._record["shapes"].append(_shape(name.strip(), self._mask, self.photo))
+            self._write_record()
 
     def drop(self) -> None:
         """Takes the last object out of the file."""
@@ -113,20 +107,15 @@ class Annotator(Prompter):
         self.prompts = {**self.prompts, "answers": 1} if self.prompts else {}
         answer, message = super()._answer()
         self.prompts.pop("answers", None)
-        self._mask = answer.segments[0].mask if answer.segments else None
-        return self._with(self._mask), message
-
-    def _with(self, mask: np.ndarray | None) -> Segmentation:
-        saved = self._saved
+        mask = self._mask = answer.segments[0].mask if answer.segments else None
+        saved, name = self._saved, self._name.value
         if mask is None:
-            return saved
-        number, name = max((segment.id for segment in saved.segments), default=0) + 1, self._name.value
-        label_id = _label_id(name)
+            return saved, message
+        number, label_id = max((segment.id for segment in saved.segments), default=0) + 1, _label_id(name)
         classes = _CLASSES if label_id is not None or (saved.segments and not name) else None  # no name yet: numbers
-        segment = Segment(number, label_id or 0, name, 1.0, mask)
-        segments = [*saved.segments, segment]
+        segments = [*saved.segments, Segment(number, label_id or 0, name, 1.0, mask)]
         ids = np.where(mask, number, saved.ids).astype(np.int32)
-        return Segmentation(saved.photo, ids, (ids > 0).astype(np.float32), segments, classes)
+        return Segmentation(saved.photo, ids, (ids > 0).astype(np.float32), segments, classes), message
 
     def _load(self, photo: Photo) -> None:
         """The file's objects as the scores will read them."""
@@ -157,9 +146,7 @@ def _sam() -> Any:
 
 def _label_id(name: str) -> int | None:
     """None for a name that neither VOC nor COCO has, 0 for the background's."""
-    with suppress(ValueError):
-        return _CLASSES.id(name)
-    return None
+    return _CLASSES.id(name) if name in _CLASSES else None
 
 
 def _names() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 
 from labkit.classes import VOC, LabelSet
 from labkit.evaluation.coco import coco_record, read_coco
-from labkit.evaluation.entries import content, has_list, parsed, refused, stem
+from labkit.evaluation.entries import content, file_name, has_list, parsed, refused, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import LOSSLESS, class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
@@ -71,14 +71,12 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
     folder = Path(folder)
     files: list[Path] = []
-    near = beside(photo.path.parent) if photo.path is not None else []
-    places, stems = _places(folder), _stems(photo, near)
-    twins = {fold(path.name) for path in _twins(photo, near)} - {stems[1]}
+    places = _places(folder)
     for place, shared_by in places.items():
-        inside = [path for path in beside(place) if not (twins and _is_twins(path, photo, twins))]
-        if (found := _own(photo, stems, inside, shared_by is not None, classes)) is not None:
+        inside = [path for path in beside(place) if not _is_twins(path, photo)]
+        if (found := _own(photo, inside, shared_by is not None, classes)) is not None:
             folders = [one for up in shared_by or () for one in photo_folders(up)]
-            if others := [path for one in folders for path in _twins(photo, beside(one))]:
+            if others := [path for one in folders for path in _twins(photo, one)]:
                 names = some([f"{path.parent.name}/{path.name}" for path in others])
                 found.made_by["notes"].append(str(refused(Path(found.made_by["annotation"]), "shared", names=names)))
             return found
@@ -100,10 +98,8 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
 
 def labelme_file(photo: Photo, folder: Path) -> Path:
     """Where a photo has its labelme file: STEM.json, or with the photo's ending where that is another photo's."""
-    path, name = folder / f"{stem(photo)}.json", photo.path.name if photo.path is not None else photo.name
-    twins = _twins(photo, beside(photo.path.parent)) if photo.path is not None else []
-    is_other = _is_twins(path, photo, {fold(one.name) for one in twins} - {fold(name)})
-    return folder / f"{name}.json" if is_other else path
+    path = folder / f"{stem(photo)}.json"
+    return folder / f"{file_name(photo)}.json" if _is_twins(path, photo) else path
 
 
 def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -> Segmentation | None:
@@ -150,7 +146,7 @@ def _places(folder: Path) -> dict[Path, tuple[Path, ...] | None]:
 
 def _check_unread(photo: Photo, folder: Path, places: dict[Path, tuple[Path, ...] | None]) -> None:
     """LabkitError where a mask lies that is the photo's by its name, and nothing says of which class or reads it."""
-    own, here = stem(photo).casefold(), beside(folder)
+    own, here = fold(stem(photo)), beside(folder)
     of_masks = [place for place, shared_by in places.items() if shared_by is not None]
     of_masks += [place / name for place in of_masks for name in subfolders(place)]
     of_masks += [masks for root in (folder, folder.parent) for masks in mask_folders(root, every=True)]
@@ -164,17 +160,19 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, tuple[Path, ...
             raise refused(path, "unread" if is_image else "png", stem=stem(photo), formats=", ".join(LOSSLESS))
 
 
-def _twins(photo: Photo, files: list[Path]) -> list[Path]:
-    """Other photos of its name."""
-    own = stem(photo).casefold()
-    alike = (path for path in files if path != photo.path and fold(path.stem) == own)
+def _twins(photo: Photo, folder: Path) -> list[Path]:
+    """Other photos of its name in a folder."""
+    alike = (path for path in beside(folder) if path != photo.path and fold(path.stem) == fold(stem(photo)))
     return [path for path in alike if path.suffix.lower() in IMAGE_SUFFIXES]
 
 
-def _is_twins(path: Path, photo: Photo, twins: set[str]) -> bool:
-    """Whether a labelme file of this name is another photo's, by what it says."""
+def _is_twins(path: Path, photo: Photo) -> bool:
+    """Whether a labelme file of the photo's name is by what it says that of another one beside it."""
+    if photo.path is None or path.suffix.lower() != ".json" or fold(path.stem) != fold(stem(photo)):
+        return False
     with suppress(LabkitError):
-        return path.suffix.lower() == ".json" and fold(path.stem) == stem(photo).casefold() and _pictured(path) in twins
+        twins = {fold(one.name) for one in _twins(photo, photo.path.parent)} - {fold(file_name(photo))}
+        return bool(twins) and _pictured(path) in twins
     return False
 
 
@@ -184,19 +182,14 @@ def _pictured(path: Path) -> str:
     return fold(PureWindowsPath(str(record.get("imagePath"))).name) if has_list(record, "shapes") else ""
 
 
-def _stems(photo: Photo, near: list[Path]) -> tuple[str, str, str]:
-    """What masks of a photo go by: its stem, its name, and its stem without "image" where that is no other's."""
-    own_stem, whole = stem(photo).casefold(), fold(photo.path.name if photo.path else photo.name)
-    plain = bare(own_stem)
-    taken = plain != own_stem and any(fold(path.stem) == plain for path in near)
-    return own_stem, whole, own_stem if taken else plain
+def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> Segmentation | None:
+    """What a photo has files of its own for in a folder.
 
-
-def _own(
-    photo: Photo, stems: tuple[str, str, str], files: list[Path], of_masks: bool, classes: LabelSet
-) -> Segmentation | None:
-    """What a photo has files of its own for in a folder."""
-    own_stem, whole, _ = stems
+    Masks go by its stem, its name, and its stem without "image" where that is no other photo's.
+    """
+    own_stem, whole = fold(stem(photo)), fold(file_name(photo))
+    near = beside(photo.path.parent) if photo.path is not None and bare(own_stem) != own_stem else []
+    stems = {own_stem, whole, *({bare(own_stem)} - {fold(path.stem) for path in near})}
     exact_last = sorted(files, key=lambda path: nfc(path.name).startswith(stem(photo)))  # where x and X are two photos
     by_name = {fold(path.name): path for path in exact_last}
     own = by_name.get(f"{own_stem}.json", by_name.get(f"{whole}.json"))
@@ -205,7 +198,7 @@ def _own(
     pairs = map(os.path.splitext, by_name)  # first the mask of the classes, by label ids, with the shortest name
     ranked = sorted(pairs, key=lambda one: (bool(_NO_IDS.search(one[0])), "semantic" not in one[0], len(one[0])))
     for name, suffix in ranked:
-        is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & set(stems)
+        is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & stems
         if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
@@ -219,20 +212,19 @@ def _is_note(path: Path) -> bool:
 
 
 def _is_own(photo: Photo, path: Path) -> bool:
-    own, name = stem(photo).casefold(), fold(path.stem)
-    begins = nfc(path.name).startswith(nfc(photo.path.name) if photo.path else photo.name)
-    return begins or own in (name, renamed(name)) or bare(own) in masked(name)
+    own, name = fold(stem(photo)), fold(path.stem)
+    return nfc(path.name).startswith(file_name(photo)) or own in (name, renamed(name)) or bare(own) in masked(name)
 
 
 def _foreign(path: Path, photo: Photo) -> bool | None:
     """Whether it is an annotation in a format that is not read; None for labelme's under another name."""
-    suffix, name = path.suffix.lower(), photo.path.name if photo.path else photo.name
+    suffix, name = path.suffix.lower(), file_name(photo)
     if _FOREIGN.fullmatch(path.name):
         return True
     with suppress(OSError, LabkitError):
         if suffix not in _TEXTS or coco_record(path, strict=False) or _is_note(path):
             return False
-        if suffix == ".json" and fold(path.stem) in {stem(photo).casefold(), fold(name)}:
+        if suffix == ".json" and fold(path.stem) in {fold(stem(photo)), fold(name)}:
             return None
         said, is_own = decoded(content(path)), _is_own(photo, path)
         named = re.search(rf"(?<![^\W_]){re.escape(name)}", said, re.IGNORECASE)

@@ -24,7 +24,8 @@ from labkit.locale import plural
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "ODD", "Entries", "content", "has_list", "joint", "parsed", "refused", "stem"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "ODD", "Entries", "content", "file_name", "has_list", "joint", "parsed"]
+__all__ += ["refused", "stem"]
 
 _FILE_MB, _MAX_OBJECTS, _MAX_POINTS = 32, 200, 30_000
 MAX_SIDE, MAX_PIXELS = 100_000, 89_000_000
@@ -53,6 +54,11 @@ def joint(*sets: LabelSet, named: Container[str] | None = None) -> LabelSet:
 def stem(photo: Photo) -> str:
     """What a photo's masks are named after: its file's stem, whatever it is called in its set."""
     return nfc(photo.path.stem if photo.path is not None else photo.name)
+
+
+def file_name(photo: Photo) -> str:
+    """The name of a photo's file; of one from an array, the photo's."""
+    return nfc(photo.path.name if photo.path is not None else photo.name)
 
 
 def refused(path: Path, key: str, count: int = 0, **values: object) -> LabkitError:
@@ -88,8 +94,7 @@ class Entries:
 
     def __init__(self, path: Path, photo: Photo, classes: LabelSet = VOC):
         self.path, self.photo, self.classes = path, photo, joint(VOC, classes)
-        height, width = photo.original_size or photo.pixels.shape[:2]
-        self.size: tuple[int, int] = (width, height)
+        self.size: tuple[int, int] = photo.original_size[::-1]
         self.number = 0
         self.notes: list[str] = []
         self.oriented = False  # whether a mask says by its own EXIF how it is turned
@@ -137,7 +142,7 @@ class Entries:
         self.size = size
 
     def _fits(self, width: int, height: int) -> bool:
-        photo_height, photo_width = self.photo.original_size or self.photo.pixels.shape[:2]
+        photo_height, photo_width = self.photo.original_size
         return abs(width * photo_height / photo_width - height) <= max(1.5, _STRETCH * height)
 
     def label(self, given: Any) -> tuple[int | None, str]:
@@ -230,13 +235,9 @@ class Entries:
                 ids[mask] = len(segments)
         confidence = (~unknown | (ids > 0)).astype(np.float32)
         segments = [s for s in segments if s.mask.any()]
-        made_by = self.made_by(objects, blank=not segments and bool(confidence.all()))
-        return Segmentation(self.photo, ids, confidence, segments, self.classes, made_by)
-
-    def made_by(self, objects: bool, blank: bool) -> dict[str, Any]:
-        """What the ground truth says of itself, and how it was taken: it may be `blank`, the photo turned."""
-        if blank:
+        if not segments and confidence.all():
             self.note("blank")
         if not self.oriented and turn_hidden(self.photo.orientation, self._fits(*self.size[::-1])):
             self.note("mirrored")
-        return {"annotation": self.path.name, "objects": objects, "notes": self.notes}
+        made_by = {"annotation": self.path.name, "objects": objects, "notes": self.notes}
+        return Segmentation(self.photo, ids, confidence, segments, self.classes, made_by)

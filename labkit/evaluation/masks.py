@@ -76,24 +76,16 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
             entries.note("taken_for", taken=taken, classes=labelled_in.name)
     of_objects = Path(*(re.sub("(?i)^segmentationclass", "SegmentationObject", part) for part in path.parts))
     of_objects = of_objects.with_stem(re.sub("(?i)labelids", "instanceIds", of_objects.stem))
-    for file in beside(of_objects.parent) if of_objects != path else []:
-        if file.stem == of_objects.stem:
-            return _with_objects(entries, labels, np.array(entries.image(file, LOSSLESS)))
-    known = (labels != IGNORE).astype(np.float32)
-    return Segmentation.from_labels(
-        photo, labels, known, labelled_in, entries.made_by(objects=False, blank=values == {0})
-    )
-
-
-def _with_objects(entries: Entries, labels: np.ndarray, numbers: np.ndarray) -> Segmentation:
-    """Each object, a number or a colour of its own, with the class that most of it has."""
-    if numbers.ndim == 3:
+    beside_it = [file for file in beside(of_objects.parent) if file.stem == of_objects.stem and of_objects != path]
+    numbers = np.array(entries.image(beside_it[0], LOSSLESS)) if beside_it else labels
+    if numbers.ndim == 3:  # a colour of its own for each object
         numbers = numbers[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+    entries.classes, known = labelled_in, (labels > 0) & (labels != IGNORE)
     entries.add(None, labels == IGNORE)
-    for number in np.unique(numbers[(labels > 0) & (labels != IGNORE)]).tolist():
-        mask = (numbers == number) & (labels > 0) & (labels != IGNORE)
-        entries.add(int(np.bincount(labels[mask]).argmax()), mask)
-    return entries.composed()
+    for number in np.unique(numbers[known]).tolist():
+        mask = (numbers == number) & known
+        entries.add(int(np.bincount(labels[mask]).argmax()), mask)  # the class that most of it has
+    return entries.composed(objects=bool(beside_it))
 
 
 def _by_color(entries: Entries, image: Image.Image, colors: dict[tuple[int, ...], int]) -> np.ndarray:
