@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -22,6 +22,8 @@ from labkit.segmentation import Segmentation
 
 __all__ = ["coco_record", "read_coco"]
 
+_TABLES = ("images", "annotations", "categories")
+
 
 def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:
     """The objects of one photo in a COCO JSON, found by the stem of `file_name`; None where the file has none.
@@ -32,19 +34,18 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     """
     entries = Entries(Path(path), photo, classes)
     record = coco_record(Path(path))
-    if not all(has_list(record, key) for key in ("images", "annotations", "categories")):
+    if not all(has_list(record, key) for key in _TABLES):
         raise entries.refused("coco")
-    named = [row for row in record["images"] if isinstance(row, dict) and isinstance(row.get("file_name"), str)]
+    named, every, categories = ([row for row in record[key] if isinstance(row, dict)] for key in _TABLES)
+    named = [row for row in named if isinstance(row.get("file_name"), str)]
     if record["images"] and not named:
         raise entries.refused("coco")
     pictures = list({(_id(row, "id"), row["file_name"]): row for row in named}.values())
-    images = _images_of(photo, pictures)
-    if not images:
+    if not (images := _images_of(photo, pictures)):
         return None
-    if len(images) > 1:
-        raise entries.refused("twice", photo=images[0]["file_name"])
-    every = [row for row in record["annotations"] if isinstance(row, dict)]
     file, known, wanted = images[0]["file_name"], Counter(_id(row, "id") for row in pictures), _id(images[0], "id")
+    if len(images) > 1:
+        raise entries.refused("twice", photo=file)
     rows = [row for row in every if _id(row, "image_id") in (wanted, file)]
     if any("segments_info" in row for row in rows):
         raise entries.refused("panoptic")
@@ -63,23 +64,25 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
         others = [f"{path.parent.name}/{path.name}" for path in alike if path in beside(path.parent)]
         if others and (len(listed) == 1 or listed != photo.path.parts[-len(listed) :]):
             entries.note("shared", names=some(others))
-    names: dict[str, set[str]] = {}
-    for row in (row for row in record["categories"] if isinstance(row, dict) and "name" in row):
-        names.setdefault(_id(row, "id"), set()).add(str(row["name"]))
+    names: dict[str, set[str]] = defaultdict(set)
+    for row in (row for row in categories if "name" in row):
+        names[_id(row, "id")].add(str(row["name"]))
     named = set().union(*names.values())
     means_nothing = all(map(_is_crowd, every))
     for number, row in enumerate(rows, start=1):
         with entries.entry(number):
-            label_id = None
-            if not _is_crowd(row) or "attributes" in row or means_nothing:
+            if _is_crowd(row) and "attributes" not in row and not means_nothing:
+                entries.note("crowd")
+                label_ids = {None}
+            else:
                 category = _id(row, "category_id")
                 label_ids = {entries.label(name)[0] for name in names.get(category, named & {category})}
-                if len(label_ids) != 1:
-                    raise entries.refused("category", id=str(row.get("category_id"))[:40])
-                label_id = label_ids.pop()
-            else:
-                entries.note("crowd")
-            entries.add(label_id, _mask(entries, row.get("segmentation")))
+            if len(label_ids) != 1:
+                raise entries.refused("category", id=str(row.get("category_id"))[:40])
+            label_id = label_ids.pop()
+            for part in _parts(entries, row.get("segmentation")):
+                with entries.entry():
+                    entries.add(label_id, _mask(entries, part), group=number)
     return entries.composed()
 
 
@@ -121,8 +124,8 @@ def _id(row: dict[str, Any], key: str) -> str:
     return number[1] if number else given
 
 
-def _mask(entries: Entries, outline: Any) -> np.ndarray:
-    """The mask of polygons, of RLE, of a list of both, also as text; a part without an area is noted."""
+def _parts(entries: Entries, outline: Any) -> list[Any]:
+    """The polygons or RLE of an object: one, or a list of both, also as text."""
     if isinstance(outline, str):
         outline = json.loads(outline)
     parts = outline if isinstance(outline, list) else [outline] * bool(outline)
@@ -130,28 +133,20 @@ def _mask(entries: Entries, outline: Any) -> np.ndarray:
         parts = [parts]  # x, y, x, y, … or pairs of them
     if not any(parts):
         raise entries.refused("box")
-    masks, before = [], len(entries.notes)
-    for part in filter(None, parts):
-        with entries.entry():
-            if isinstance(part, dict):
-                masks.append(_runs(entries, part))
-                continue
-            flat = np.ravel(part)
-            entries.limit(1, flat.size // 2)
-            masks.append(entries.drawn(entries.pairs(flat if flat.size % 2 else flat.reshape(-1, 2))))
-    if not masks:
-        first, entries.notes[before:] = entries.notes[before], []
-        raise LabkitError(first)
-    return np.logical_or.reduce(masks)
+    return list(filter(None, parts))
 
 
-def _runs(entries: Entries, rle: dict[str, Any]) -> np.ndarray:
-    """COCO's RLE; it is looked up only where the photo has pixels, so that no size takes memory."""
+def _mask(entries: Entries, part: Any) -> np.ndarray:
+    """The mask of a polygon or RLE; this is looked up only where the photo has pixels, so that no size takes memory."""
+    if not isinstance(part, dict):
+        flat = np.ravel(part)
+        entries.limit(1, flat.size // 2)
+        return entries.drawn(entries.pairs(flat if flat.size % 2 else flat.reshape(-1, 2)))
     width, height = entries.size
     try:
-        runs = run_lengths(rle, (height, width))
+        runs = run_lengths(part, (height, width))
     except ValueError as error:
-        sizes = {"given": str(rle.get("size"))[:40], "width": width, "height": height, "pixels": width * height}
+        sizes = {"given": str(part.get("size"))[:40], "width": width, "height": height, "pixels": width * height}
         raise entries.refused("rle", **sizes) from error
     x, y = entries.seen()
     return np.searchsorted(np.cumsum(runs), x[:, None] * height + y, side="right").T % 2 == 1

@@ -79,9 +79,7 @@ def _part(entries: Entries, points: Any, encoded: Any) -> np.ndarray:
             part = np.array(image.convert("I")) != 0
     except ODD as error:
         raise entries.refused("part") from error
+    height, width = part.shape
     x, y = entries.seen()
-    x, y = x - left, y - top
-    rows, columns = (0 <= y) & (y < part.shape[0]), (0 <= x) & (x < part.shape[1])
-    mask = np.zeros(entries.photo.pixels.shape[:2], bool)
-    mask[np.ix_(rows, columns)] = part[np.ix_(y[rows], x[columns])]
-    return mask
+    rows, columns = np.clip(y - top + 1, 0, height + 1), np.clip(x - left + 1, 0, width + 1)
+    return np.pad(part, 1)[np.ix_(rows, columns)]
