@@ -64,8 +64,8 @@ def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any])
     matrix = np.zeros((len(names), len(names)), np.int64)
     photos = np.zeros(len(names), int)
     for name in track(data.names, text("model.progress")):
-        truth = data.semantic(name)
-        matrix += confusion(model.segment(_photo(data, name), **settings).labels, truth, len(names))
+        photo, truth = Photo.from_pixels(name, data.image(name)), data.semantic(name)
+        matrix += confusion(model.segment(photo, **settings).labels, truth, len(names))
         photos += np.isin(np.arange(len(names)), truth)
     (scores, *_), (mean_iou, accuracy) = class_scores(matrix), overall_scores(matrix)
     return {
@@ -154,11 +154,7 @@ def objects_of(data: Dataset) -> Iterator[tuple[Photo, np.ndarray, list[Segment]
     for name in track(data.names, text("model.progress")):
         numbers, label_ids = data.instance_numbers(name), {i.number: i.label_id for i in instances if i.name == name}
         segments = [Segment(n, label_id, VOC.names[label_id], 1.0, numbers == n) for n, label_id in label_ids.items()]
-        yield _photo(data, name), numbers, [s for s in segments if s.mask.any()]
-
-
-def _photo(data: Dataset, name: str) -> Photo:
-    return Photo.from_pixels(name, data.image(name))
+        yield Photo.from_pixels(name, data.image(name)), numbers, [s for s in segments if s.mask.any()]
 
 
 def score_table(scores: dict[str, Any]) -> str:

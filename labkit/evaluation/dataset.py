@@ -14,7 +14,6 @@ Photos and masks are upright, as everywhere in the kit. Text files may come from
 import csv
 import re
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -126,21 +125,14 @@ class Dataset:
         Numbers that only one of `instances.csv` and the mask has are said.
         """
         numbers = self._mask("instances", name)
-        shown, listed = set(np.unique(numbers).tolist()) - {0, IGNORE}, self._numbers.get(name, set())
+        shown = set(np.unique(numbers).tolist()) - {0, IGNORE}
+        listed = {number for number in range(1, IGNORE) if (name, number) in self._instances}
         for key, odd in (("dataset.lost", listed - shown), ("dataset.unlisted", shown - listed)):
-            if odd and self.instances():
+            if odd and self._instances:
                 said = some(list(map(str, sorted(odd))))
                 self._say(key, path=self.root / "instances" / name, numbers=said)
         if name in self.partial:
             numbers[(numbers == 0) & (self.semantic(name) == IGNORE)] = IGNORE
-        return numbers
-
-    @cached_property
-    def _numbers(self) -> dict[str, set[int]]:
-        """Those that `instances.csv` has of each photo."""
-        numbers: dict[str, set[int]] = defaultdict(set)
-        for instance in self.instances():
-            numbers[instance.name].add(instance.number)
         return numbers
 
     def _mask(self, folder: str, name: str) -> np.ndarray:
@@ -172,13 +164,13 @@ class Dataset:
 
     def instances(self) -> list[Instance]:
         """Every instance of this split, in the order of `instances.csv`; an empty list without that file."""
-        return self._instances
+        return list(self._instances.values())
 
     @cached_property
-    def _instances(self) -> list[Instance]:
+    def _instances(self) -> dict[tuple[str, int], Instance]:
         path = self.root / "instances.csv"
         if not path.exists():
-            return []
+            return {}
         wanted, found = {_key(name): name for name in self.names}, dict[tuple[str, int], Instance]()
         known, lost = set(map(_key, self._files["images"])), []
         for line, row in _rows(path):
@@ -200,7 +192,7 @@ class Dataset:
                     raise LabkitError(text("dataset.row", path=path, line=line)) from error
         if lost:
             self._say("dataset.rows", path=path, count=len(lost), names=some(list(map(shown, dict.fromkeys(lost))), 3))
-        return list(found.values())
+        return found
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
