@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from annotated import CAT, CAT_SHAPE, blank, block, runs_of, write_coco, write_outline
+from annotated import CAT, CAT_ROW, CAT_SHAPE, blank, block, coco_record, put, runs_of, write_coco, write_shapes
 from PIL import Image
 
 from labkit.classes import VOC
@@ -45,18 +45,16 @@ def test_no_outline(default_photos, root):
 
 def test_own_files_come_first(tmp_path):
     """Outlines, then the index mask, then masks of classes, then COCO, by the file's stem; a saved result is none."""
-    write_coco(tmp_path / "all.json", (0, runs_of(block(0, 0, 9, 9)), {}))
-    Image.fromarray(block(0, 0, 20, 20)).save(tmp_path / "x.bird.mask.png")
-    Image.new("L", (100, 80), VOC.id("dog")).save(tmp_path / "x.mask.png")
-    write_outline(tmp_path / "x.json", [[0, 0], [50, 0], [0, 50]], "sheep")
+    write_coco(tmp_path / "all.json", CAT_ROW)
+    put(tmp_path, {"x.bird.mask.png": CAT, "x.mask.png": Image.new("L", (100, 80), VOC.id("dog"))})
+    write_shapes(tmp_path / "x.json", {**CAT_SHAPE, "label": "sheep"})
     photo = blank("set_x", path=tmp_path / "x.jpg")
     labels = []
     for name in ("x.json", "x.mask.png", "x.bird.mask.png", "all.json"):
         labels.append(find_ground_truth(photo).segments[0].label)
         (tmp_path / name).unlink()
     assert labels == ["sheep", "dog", "bird", "cat"] and find_ground_truth(photo) is None
-    outline = write_outline(tmp_path / "y.json", [[0, 0], [50, 0], [0, 50]])
-    read_labelme(outline, blank(path=tmp_path / "x.jpg")).save(tmp_path)
+    read_labelme(write_shapes(tmp_path / "y.json", CAT_SHAPE), blank(path=tmp_path / "x.jpg")).save(tmp_path)
     assert (tmp_path / "x.json").exists() and find_ground_truth(photo) is None
 
 
@@ -64,19 +62,23 @@ def test_other_files_of_the_folder(tmp_path):
     """JSON of other kinds is passed over; a COCO file that cannot be parsed is named."""
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "folder.json").mkdir()
-    for name, content in (("notes", "{}"), ("cut", '{"a": [1,'), ("list", '["images", "annotations"]')):
-        (tmp_path / f"{name}.json").write_text(content)
+    put(tmp_path, {"notes.json": "{}", "cut.json": '{"a": [1,', "list.json": '["images", "annotations"]'})
     assert find_ground_truth(blank(), tmp_path) is None
-    (tmp_path / "cut.json").write_text('{"images": [], "annotations": [')
+    put(tmp_path, {"cut.json": '{"images": [], "annotations": ['})
     with pytest.raises(LabkitError, match=r"cut\.json"):
         find_ground_truth(blank(), tmp_path)
+
+
+def listing(*names):
+    """A COCO file of the cat on the first of these photos."""
+    return json.dumps(coco_record(CAT_ROW, files=names))
 
 
 COLORS = Image.fromarray(CAT[..., None] * np.uint8((250, 50, 83)))
 NUMBERS = Image.fromarray(np.where(block(10, 10, 30, 50), 1, np.where(CAT, 2, 0)).astype(np.uint8))
 GREY = {label_id: Image.fromarray(CAT.astype(np.uint8) * label_id) for label_id in (1, 8, 255)}
+DOG = Image.fromarray((~CAT).astype(np.uint8) * 12)
 CITY = Image.fromarray(np.where(CAT, 26, 0).astype(np.uint8))
-COCO = (0, runs_of(CAT), {})
 LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:250,50,83::\n"
 MASKS = {"SegmentationClass/x.png": COLORS, "labelmap.txt": LABELMAP}
 OBJECTS = {"SegmentationClass/x.png": GREY[8], "SegmentationObject/x.png": NUMBERS}
@@ -92,14 +94,14 @@ CVAT_CITY = {
     "label_colors.txt": "0 0 0 background\n250 50 83 cat\n",
 }
 TOOLS = {
-    "CVAT, COCO": ("images/default/x.jpg", {"annotations/instances_default.json": COCO}),
-    "CVAT, COCO without photos": ("x.jpg", {"annotations/instances_default.json": COCO}),
+    "CVAT, COCO": ("images/default/x.jpg", {"annotations/instances_default.json": CAT_ROW}),
+    "CVAT, COCO without photos": ("x.jpg", {"annotations/instances_default.json": CAT_ROW}),
     "CVAT, masks": ("JPEGImages/x.jpg", MASKS),
     "CVAT, CamVid": ("default/x.jpg", {"defaultannot/x.png": COLORS, "label_colors.txt": "250 50 83 cat\n"}),
     "CVAT, objects": ("JPEGImages/x.jpg", OBJECTS),
     "VOC's colours": ("x.jpg", VOC_COLORS),
-    "Label Studio": ("images/1a2b3c4d-x.jpg", {"result.json": COCO}),
-    "Roboflow, COCO": ("train/x_jpg.rf.0a1b.jpg", {"train/_annotations.coco.json": COCO}),
+    "Label Studio": ("images/1a2b3c4d-x.jpg", {"result.json": CAT_ROW}),
+    "Roboflow, COCO": ("train/x_jpg.rf.0a1b.jpg", {"train/_annotations.coco.json": CAT_ROW}),
     "Roboflow, masks": ("train/x.jpg", ROBOFLOW),
     "a folder of masks": ("images/x.jpg", {"masks/x.png": GREY[8]}),
     "of a browser": ("x.jfif", {"x_mask.png": GREY[8]}),
@@ -113,9 +115,9 @@ TOOLS = {
     "divided masks": ("images/train/x.jpg", {"masks/train/x.png": GREY[8]}),
     "CVAT, masks in folders": ("JPEGImages/a/x.jpg", {**MASKS, "SegmentationClass/a/x.png": COLORS}),
     "labelme's converter": ("JPEGImages/x.jpg", {**VOC_COLORS, "SegmentationClassVisualization/x.jpg": GREY[255]}),
-    "COCO's own": ("train2017/x.jpg", {"annotations/instances_train2017.json": COCO}),
-    "FiftyOne": ("data/x.jpg", {"labels.json": COCO}),
-    "beside the folder": ("фото/x.jpg", {"coco.json": COCO}),
+    "COCO's own": ("train2017/x.jpg", {"annotations/instances_train2017.json": CAT_ROW}),
+    "FiftyOne": ("data/x.jpg", {"labels.json": CAT_ROW}),
+    "beside the folder": ("фото/x.jpg", {"coco.json": CAT_ROW}),
     "labelme, VOC": ("JPEGImages/x.jpg", {"SegmentationClassPNG/x.png": GREY[1], "class_names.txt": NAMES}),
     "labelme, a folder a photo": ("x.jpg", {"x_json/label.png": GREY[1], "x_json/img.png": COLORS, **LABEL_NAMES}),
     "labelme, named otherwise": ("x.jpg", {"json/1.json": SHAPES}),
@@ -160,15 +162,9 @@ TOOLS = {
 def test_where_tools_put_them(tmp_path, name, zipped):
     """Unzipped or in the zip the one photo is the photo, and its annotation is found."""
     photo, files = TOOLS[name]
-    for file, content in {photo: Image.new("RGB", (100, 80), "grey"), **files}.items():
-        path = tmp_path / "export" / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, Image.Image):
-            content.save(path)
-        elif isinstance(content, str):
-            path.write_text(content)
-        else:
-            write_coco(path, content, files=(photo.removeprefix("train/"),))
+    coco = listing(photo.removeprefix("train/"))
+    files = {file: coco if content is CAT_ROW else content for file, content in files.items()}
+    put(tmp_path / "export", {photo: Image.new("RGB", (100, 80), "grey"), **files})
     source = shutil.make_archive(tmp_path / "export", "zip", tmp_path / "export") if zipped else tmp_path / "export"
     photos = load_photos(source, quiet=True)
     assert len(photos) == 1 and photos.skipped == []
@@ -206,93 +202,81 @@ def test_where_tools_put_them(tmp_path, name, zipped):
 )
 def test_formats_that_are_not_read(tmp_path, name, content):
     """They are no "nothing on the photo": the error names the file and what to export; a note beside it is neither."""
-    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text(content)
+    put(tmp_path, {name: content})
     photo = tmp_path / ("images/train/x.jpg" if "train" in name else "x.jpg")
     with pytest.raises(LabkitError, match=f"{name.rpartition('/')[2]}.*COCO"):
         find_ground_truth(blank(path=photo))
     (tmp_path / name).unlink()
-    (tmp_path / "x.txt").write_text("сняла во дворе, x.jpg, label")
-    (tmp_path / "list.csv").write_text("file,place\nx.jpg,двор\n")
-    (tmp_path / "x.jpg.json").write_text('{"title": "x.jpg", "photoTakenTime": {"timestamp": "1"}}')  # Google's
+    put(tmp_path, {"x.txt": "сняла во дворе, x.jpg, label", "list.csv": "file,place\nx.jpg,двор\n"})
+    put(tmp_path, {"x.jpg.json": '{"title": "x.jpg", "photoTakenTime": {"timestamp": "1"}}'})  # Google's
     assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
 
 
+NO_CLASS = ["masks/x_1.png", "masks/cat/x.png", "images/x-cat.mask.png", "label/x.cat.png", "instances/x.png"]
+NO_PICTURE = ["masks/x.npy", "images/x.cat.mask.psd", "SegmentationClass/x.mat"]
+
+
 @pytest.mark.parametrize(
-    "mask", ["masks/x_1.png", "masks/cat/x.png", "x-cat.mask.png", "label/x.cat.png", "instances/x.png"]
+    "mask, content, said",
+    [*((mask, CAT, r"x\.КЛАСС\.mask") for mask in NO_CLASS), *((mask, None, "PNG") for mask in NO_PICTURE)],
 )
-def test_masks_of_which_no_class_is_said(tmp_path, mask):
-    """They are the photo's by their names: it is no photo without ground truth, and the error says how to name them."""
-    for file in ("images/x.jpg", "images/x_1 b.jpg"):
-        (tmp_path / file).parent.mkdir(exist_ok=True)
-        (tmp_path / file).touch()
-    path = tmp_path / ("images" if "/" not in mask else ".") / mask
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(CAT).save(path)
-    with pytest.raises(LabkitError, match=rf"{path.name}: .*x\.КЛАСС\.mask"):
+def test_masks_that_are_not_read(tmp_path, mask, content, said):
+    """Of no class, of another program's own kind: by its name it is the photo's, and the error says what to do."""
+    put(tmp_path, {"images/x.jpg": None, "images/x_1 b.jpg": None, mask: content})
+    with pytest.raises(LabkitError, match=f"{mask.rpartition('/')[2]}: .*{said}"):
         find_ground_truth(blank(path=tmp_path / "images" / "x.jpg"))
     assert find_ground_truth(blank("y", path=tmp_path / "images" / "y.jpg")) is None
-
-
-@pytest.mark.parametrize("mask", ["masks/x.npy", "x.cat.mask.psd", "SegmentationClass/x.mat"])
-def test_masks_that_are_no_pictures(tmp_path, mask):
-    """Of another program's own kind: named, with what is read."""
-    (tmp_path / mask).parent.mkdir(exist_ok=True)
-    (tmp_path / mask).touch()
-    with pytest.raises(LabkitError, match=f"{mask.rpartition('/')[2]}.*PNG"):
-        find_ground_truth(blank(path=tmp_path / "x.jpg"))
 
 
 @pytest.mark.parametrize("names", [["a.json", "b.json"], ["a.json"]])
 def test_damaged_file_in_a_zip(tmp_path, names):
     """It costs no photo the annotation that lies beside it, and is named where it is all that there is."""
-    path, coco = tmp_path / "x.zip", write_coco(tmp_path / "b.json", (0, runs_of(CAT), {})).read_bytes()
+    path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            archive.writestr(name, coco)
+            archive.writestr(name, listing("x.jpg"))
     path.write_bytes(path.read_bytes().replace(b'"images"', b'"Images"', 1))
     with pytest.raises(LabkitError, match="a.json") if len(names) == 1 else nullcontext():
         truth = find_ground_truth(blank(path=path / "x.jpg"))
         assert truth.segments[0].area == 2000 and "a.json" in truth.made_by["notes"][0]
 
 
-@pytest.mark.parametrize("photos, mask, whose", [("x X", "X_mask.png", "X"), ("image_1 1", "mask_1.png", "1")])
-def test_photos_of_nearly_one_name(tmp_path, photos, mask, whose):
+@pytest.mark.parametrize(
+    "whose, other, files",
+    [
+        ("X.jpg", "x.jpg", {"x_mask.png": DOG, "X_mask.png": GREY[8]}),
+        ("1.jpg", "image_1.jpg", {"x_mask.png": DOG, "mask_1.png": GREY[8]}),
+        ("x.jpg", "x.png", {"x.json": SHAPES}),  # says that it is of x.jpg
+        ("1a2b3c4d-x.jpg", "x.jpg", {"all.json": listing("1a2b3c4d-x.jpg")}),
+        ("a_1.jpg", "a-1.jpg", {"all.json": listing("a_1.jpg")}),
+        ("x.jpg", "X.jpg", {"all.json": listing("x.jpg")}),
+    ],
+)
+def test_photos_of_nearly_one_name(tmp_path, whose, other, files):
     """Each has what is its own."""
-    for name in photos.split():
-        (tmp_path / f"{name}.jpg").touch()
-    Image.fromarray((~CAT).astype(np.uint8) * 12).save(tmp_path / "x_mask.png")
-    GREY[8].save(tmp_path / mask)
-    truths = {name: find_ground_truth(blank(name, path=tmp_path / f"{name}.jpg")) for name in photos.split()}
-    assert [name for name, one in truths.items() if one and one.segments[0].label == "cat"] == [whose]
-
-
-def test_one_labelme_file_of_two_photos(tmp_path):
-    """It is of that of which it says so."""
-    (tmp_path / "x.json").write_text(SHAPES)  # of x.jpg
-    for name in ("x.jpg", "x.png"):
-        (tmp_path / name).touch()
-    truths = [find_ground_truth(blank(path=tmp_path / name)) for name in ("x.jpg", "x.png")]
-    assert truths[0].segments[0].area == 2000 and truths[1] is None
+    put(tmp_path, {whose: None, other: None, **files})
+    truth, no_cat = (find_ground_truth(blank(path=tmp_path / name)) for name in (whose, other))
+    assert [(s.label, s.area) for s in truth.segments] == [("cat", 2000)]
+    assert no_cat is None or no_cat.segments[0].label == "dog"
 
 
 @pytest.mark.parametrize(
-    "photos, mask, shared",
+    "photos, annotation, content, shared",
     [
-        ("train/x.jpg val/x.jpg", "masks/x.png", True),
-        ("images/a/x.jpg images/b/x.jpg", "masks/x.png", True),
-        ("images/a/x.jpg images/b/x.jpg", "masks/a/x.png", False),
-        ("train/x.jpg val/y.jpg SegmentationObject/x.png", "masks/x.png", False),
-        ("x.jpg b/x.jpg", "masks/x.png", False),
+        ("train/x.jpg val/x.jpg", "masks/x.png", GREY[8], True),
+        ("images/a/x.jpg images/b/x.jpg", "masks/x.png", GREY[8], True),
+        ("images/a/x.jpg images/b/x.jpg", "masks/a/x.png", GREY[8], False),
+        ("train/x.jpg val/y.jpg SegmentationObject/x.png", "masks/x.png", GREY[8], False),
+        ("x.jpg b/x.jpg", "masks/x.png", GREY[8], False),
+        ("train/x.jpg val/x.jpg", "all.json", listing("x.jpg"), True),
+        ("train/x.jpg val/x.jpg", "all.json", listing("val/x.jpg"), True),
+        ("train/x.jpg val/x.jpg", "all.json", listing("train/x.jpg"), False),
     ],
 )
-def test_a_mask_that_two_photos_share(tmp_path, photos, mask, shared):
-    """It is read, and the other photo of this name is named."""
+def test_an_annotation_that_two_photos_share(tmp_path, photos, annotation, content, shared):
+    """It is read, and the other photo of this name is named where nothing, as the folder, tells them apart."""
     first, *others = photos.split()
-    for name in (first, *others, mask):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    GREY[8].save(tmp_path / mask)
+    put(tmp_path, {**dict.fromkeys([first, *others]), annotation: content})
     truth = find_ground_truth(blank(path=tmp_path / first))
     assert truth.segments[0].area == 2000
     assert [others[0][-7:] in note for note in truth.made_by["notes"]] == [True] * shared

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from annotated import CAT, blank, block, runs_of, write_coco
+from annotated import CAT, CAT_ROW, blank, block, coco_record, runs_of, write_coco
 from PIL import Image
 from pycocotools import mask as coco_mask
 
@@ -73,35 +73,14 @@ def test_coco_crowd(tmp_path):
 )
 def test_coco_finds_its_photo(tmp_path, file, listed, areas):
     """By the stem in whatever folder, spelling and form that a tool gave it; by more where two pictures share it."""
-    write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=listed)
+    write_coco(tmp_path / "all.json", CAT_ROW, files=listed)
     truth = find_ground_truth(blank(path=tmp_path / file), tmp_path)
     assert (truth and [s.area for s in truth.segments]) == areas
 
 
-@pytest.mark.parametrize("listed, other", [("1a2b3c4d-x", "x"), ("a_1", "a-1"), ("x", "X")])
-def test_objects_of_the_photo_beside(tmp_path, listed, other):
-    """What is listed under the very name of another photo is no photo's of nearly that name."""
-    write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=[f"{listed}.jpg"])
-    for name in (listed, other):
-        (tmp_path / f"{name}.jpg").touch()
-    truths = [find_ground_truth(blank(path=tmp_path / f"{name}.jpg")) for name in (listed, other)]
-    assert truths[0].segments[0].area == 2000 and truths[1] is None
-
-
-@pytest.mark.parametrize("listed, said", [("x.jpg", True), ("b/x.jpg", True), ("a/x.jpg", False)])
-def test_a_name_that_photos_of_two_folders_share(tmp_path, listed, said):
-    """The folder that is listed tells them apart; else the other photo is named."""
-    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=[listed])
-    for folder in "ab":
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "x.jpg").touch()
-    truth = read_coco(path, blank(path=tmp_path / "a" / "x.jpg"))
-    assert truth.segments[0].area == 2000 and ["b/x.jpg" in note for note in truth.made_by["notes"]] == [True] * said
-
-
 def test_photos_of_one_name_that_nothing_tells_apart(tmp_path):
     """They are named."""
-    twice = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=["train/x.jpg", "val/x.jpg"])
+    twice = write_coco(tmp_path / "all.json", CAT_ROW, files=["train/x.jpg", "val/x.jpg"])
     with pytest.raises(LabkitError, match="all.json.*train/x.jpg.*несколько"):
         read_coco(twice, blank(path=tmp_path / "x.jpg"))
 
@@ -148,43 +127,29 @@ BAD_MASKS = {
 }
 
 
-@pytest.mark.parametrize("mask", BAD_MASKS.values(), ids=BAD_MASKS)
-def test_broken_coco_masks(tmp_path, mask):
-    """Each is refused before anything is decoded, and the error names the file."""
-    write_coco(tmp_path / "all.json", (0, mask, {}))
-    with pytest.raises(LabkitError, match=r"all\.json"):
-        find_ground_truth(blank(), tmp_path)
+AREAS = [{"image_id": 7, "file_name": "x.png", "segments_info": [{"id": 8, "category_id": 40}]}]
+OBJECT = {"image_id": 7, "category_id": 40, "segmentation": RLE}
+BAD_FILES = {
+    "no pictures": {"images": None},
+    "pictures without names": {"images": [{"id": 7}]},
+    "a number for a name": {"images": [{"id": 7, "file_name": 5}]},
+    "a huge picture": {"images": [{"id": 7, "file_name": "x.jpg", "width": 10**9, "height": 8 * 10**8}]},
+    "words for pictures": {"images": "x.jpg"},
+    "a number for an object": {"annotations": [5]},
+    "a list for a category": {"annotations": [{**OBJECT, "category_id": []}]},
+    "too many objects": {"annotations": [OBJECT] * 1000},
+    "categories without ids": {"categories": [{"name": "cat"}]},
+    "a table of categories": {"categories": {"cat": 40}},
+    "segments_info": {"annotations": AREAS},  # COCO's other form, whose areas lie in pictures of their own
+    **{name: {"annotations": [{**OBJECT, "segmentation": mask}]} for name, mask in BAD_MASKS.items()},
+}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"images": None},
-        {"images": [{"id": 7}]},
-        {"images": [{"id": 7, "file_name": 5}]},
-        {"images": [{"id": 7, "file_name": "x.jpg", "width": 10**9, "height": 8 * 10**8}]},
-        {"images": "x.jpg"},
-        {"annotations": [5]},
-        {"annotations": [{"image_id": 7, "category_id": [], "segmentation": RLE}]},
-        {"annotations": [{"image_id": 7, "category_id": 40, "segmentation": RLE}] * 1000},
-        {"categories": [{"name": "cat"}]},
-        {"categories": {"cat": 40}},
-    ],
-)
-def test_broken_coco_files(tmp_path, change):
-    """What looks like COCO and is not is named."""
-    path = write_coco(tmp_path / "all.json", (0, RLE, {}))
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(LabkitError, match=r"all\.json"):
-        find_ground_truth(blank(), tmp_path)
-
-
-def test_panoptic_coco(tmp_path):
-    """COCO's other form, whose areas lie in pictures of their own, is called what it is."""
-    path = write_coco(tmp_path / "all.json", (0, RLE, {}))
-    areas = [{"image_id": 7, "file_name": "x.png", "segments_info": [{"id": 8, "category_id": 40}]}]
-    path.write_text(json.dumps({**json.loads(path.read_text()), "annotations": areas}))
-    with pytest.raises(LabkitError, match="segments_info"):
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_broken_files(tmp_path, name):
+    """What looks like COCO and is not is refused before a mask is decoded; the error names the file."""
+    write_coco(tmp_path / "all.json", (0, RLE, {}), changes=BAD_FILES[name])
+    with pytest.raises(LabkitError, match=rf"all\.json.*{name if name == 'segments_info' else ''}"):
         find_ground_truth(blank(), tmp_path)
 
 
@@ -231,15 +196,14 @@ def test_ids_of_other_types(tmp_path, image_id, category_id):
 
 def test_ids_that_are_not_unique(tmp_path):
     """Two pictures of one id, a category of two classes are named; what is only written twice is one."""
-    path = write_coco(tmp_path / "all.json", (0, runs_of(CAT), {}), files=("x.jpg", "y.jpg"))
-    record = json.loads(path.read_text())
+    record = coco_record(files=("x.jpg", "y.jpg"))
     (x, y), (cat, dog) = record["images"], record["categories"]
     for images, categories, said in [
         ([x, {**y, "id": 7}], [cat, dog], "7.*x.jpg"),
         ([x, y], [cat, {**dog, "id": 40}], "40"),
         ([x, x, y], [cat, {**cat, "name": "Кошка"}, dog], None),
     ]:
-        path.write_text(json.dumps({**record, "images": images, "categories": categories}))
+        path = write_coco(tmp_path / "all.json", CAT_ROW, changes={"images": images, "categories": categories})
         with pytest.raises(LabkitError, match=f"all.json.*{said}") if said else nullcontext():
             assert [(s.label, s.area) for s in read_coco(path, blank()).segments] == [("cat", 2000)]
 

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from annotated import CAT_SHAPE, base64_png, blank, block, header_bytes, write_shapes
+from annotated import CAT_SHAPE, base64_png, blank, block, png_bytes, write_shapes
 
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.labelme import read_labelme
@@ -91,7 +91,7 @@ def part(points, mask):
     return shape(points, kind='"mask"', mask=json.dumps(encoded))
 
 
-HUGE = base64.b64encode(header_bytes(1 << 15, 1 << 15)).decode()
+HUGE = base64.b64encode(png_bytes(1 << 15, 1 << 15, 8, 0, b"\0" * 1000)).decode()
 BROKEN = {
     "empty": "",
     "a list": "[]",

@@ -13,21 +13,29 @@ from PIL import Image
 from labkit.photos import Photo
 
 
-def write_outline(path, points, label="cat", size=(100, 80)):
-    """A labelme file of one outline; `size` is width and height."""
-    return write_shapes(path, {"label": label, "points": points}, size=size)
+def put(folder, files):
+    """Writes files by their names: pictures, masks `HxW`, text, bytes; None is an empty file."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, np.ndarray):
+            content = Image.fromarray(content)
+        if isinstance(content, Image.Image):
+            content.save(path)
+        else:
+            path.write_bytes(content.encode() if isinstance(content, str) else content or b"")
 
 
 def write_shapes(path, *shapes, size=(100, 80)):
-    """A labelme file of shapes."""
+    """A labelme file of shapes; `size` is width and height."""
     record = {"imageWidth": size[0], "imageHeight": size[1], "shapes": shapes}
     path.write_text(json.dumps(record), encoding="utf-8")
     return path
 
 
-def write_coco(path, *annotations, size=(100, 80), names=("cat", "собака"), files=("x.jpg",)):
-    """A COCO file; each annotation gives the place of its category in `names`, and belongs to the first picture."""
-    record = {
+def coco_record(*annotations, size=(100, 80), names=("cat", "собака"), files=("x.jpg",)):
+    """What a COCO file says; each annotation gives its category's place in `names`, and is of the first picture."""
+    return {
         "images": [{"id": 7 + n, "file_name": f, "width": size[0], "height": size[1]} for n, f in enumerate(files)],
         "categories": [{"id": 40 + n, "name": name} for n, name in enumerate(names)],
         "annotations": [
@@ -35,7 +43,11 @@ def write_coco(path, *annotations, size=(100, 80), names=("cat", "собака")
             for n, (place, mask, more) in enumerate(annotations)
         ],
     }
-    path.write_text(json.dumps(record), encoding="utf-8")
+
+
+def write_coco(path, *annotations, changes=(), **more):
+    """Such a file, with what `changes` in it."""
+    path.write_text(json.dumps({**coco_record(*annotations, **more), **dict(changes)}), encoding="utf-8")
     return path
 
 
@@ -52,26 +64,19 @@ CAT_SHAPE = {"label": "cat", "points": [[10, 10], [59, 10], [59, 49], [10, 49]]}
 
 
 def runs_of(mask):
-    """Uncompressed RLE, counted by hand: columns first, zeros first."""
-    flat = mask.T.ravel().astype(int).tolist()
-    runs, value = [0], 0
-    for pixel in flat:
-        if pixel != value:
-            runs.append(0)
-            value = pixel
-        runs[-1] += 1
-    return {"size": list(mask.shape), "counts": runs}
+    """Uncompressed RLE: columns first, zeros first."""
+    changes = np.flatnonzero(np.diff(mask.T.ravel(), prepend=False))
+    return {"size": list(mask.shape), "counts": np.diff([0, *changes, mask.size]).tolist()}
+
+
+CAT_ROW = (0, runs_of(CAT), {})
+"""The same in a COCO file."""
 
 
 def header(width, height, path):
     """A PNG of so many pixels of which only the header is there."""
-    path.write_bytes(header_bytes(width, height))
+    path.write_bytes(png_bytes(width, height, 8, 0, b"\0" * 1000))
     return path
-
-
-def header_bytes(width, height):
-    """What is in such a file."""
-    return png_bytes(width, height, 8, 0, b"\0" * 1000)
 
 
 def png_bytes(width, height, bits, color, rows):

@@ -38,7 +38,8 @@ def found(
     top = np.zeros(masks[0].shape if len(masks) else size, np.int32)
     for number, _, _, mask in reversed(rows):
         top[mask] = number
-    segments = [Segment(number, label, VOC.names[label], score, mask) for number, label, score, mask in rows]
+    names = (classes or VOC).names
+    segments = [Segment(number, label, names[label], score, mask) for number, label, score, mask in rows]
     confidence = (top > 0).astype(np.float32)
     return Segmentation(grey(*top.shape, name), top, confidence, segments, classes, made_by or {})
 
