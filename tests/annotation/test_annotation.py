@@ -16,7 +16,7 @@ from labkit.io.errors import LabkitError
 from labkit.photos import Photo, load_photos
 from labkit.viewer.viewer import MARK
 
-MIDDLE = {"points": [[330, 230]], "point_labels": [1]}
+MIDDLE, CORNER = {"points": [[330, 230]], "point_labels": [1]}, {"box": [20, 20, 120, 200]}
 
 
 @pytest.fixture
@@ -31,6 +31,13 @@ def click(hand: Annotator, **asked) -> None:
     hand.viewer.asked = {**asked, "serial": hand.viewer.asked.get("serial", 0) + 1}
 
 
+def add(hand: Annotator, name: str, **asked) -> None:
+    """What a person does to name what is clicked on."""
+    hand._name.value = name
+    click(hand, **asked)
+    hand.add()
+
+
 def test_objects_become_ground_truth(load, photo):
     """Each object has SAM's mask and its name, is scored, and the scores say whose help it was made with."""
     assert photo.original_size != photo.pixels.shape[:2]
@@ -40,9 +47,7 @@ def test_objects_become_ground_truth(load, photo):
     assert mask[230, 330] and len(hand.result.segments) == 1
     hand.add()
     assert hand.objects == ["собака"] and hand.prompts == {} and "points" not in hand.viewer.asked
-    hand._name.value = "person"
-    click(hand, box=[20, 20, 120, 200])
-    hand.add()
+    add(hand, "person", **CORNER)
     assert hand.objects == ["собака", "person"] and hand.path.name == "мой пёс.json"
     truth = find_ground_truth(photo)
     assert [segment.label for segment in truth.segments] == ["dog", "person"]
@@ -55,15 +60,13 @@ def test_objects_become_ground_truth(load, photo):
 def test_going_on_and_taking_back(load, photo):
     """A second call finds the objects of the first, COCO's too; they can be taken out, with the last one the file."""
     first = Annotator(photo, "собака", load(4))
-    for name, asked in (("собака", MIDDLE), ("жираф", {"box": [20, 20, 120, 200]})):
-        first._name.value = name
-        click(first, **asked)
-        first.add()
+    add(first, "собака", **MIDDLE)
+    add(first, "жираф", **CORNER)
     second = Annotator(photo, "кошка", load(4))
     assert second.objects == ["собака", "жираф"]
     assert [segment.label for segment in second.result.segments] == ["dog", "giraffe"]
     second.drop()
-    click(second, box=[20, 20, 120, 200])
+    click(second, **CORNER)
     assert second.objects == ["собака"] and len(second.result.segments) == 2
     second.drop()
     assert second.objects == [] and not second.path.exists() and len(second.result.segments) == 0
@@ -74,9 +77,7 @@ def test_objects_of_labelme_stay(load, photo, tmp_path):
     shape = {"label": "cat", "points": [[10, 10], [90, 10], [90, 90]], "shape_type": "polygon", "group_id": 3}
     record = {"imageWidth": 800, "imageHeight": 600, "shapes": [shape], "extra": 1}
     (tmp_path / "мой пёс.json").write_text(json.dumps(record), encoding="utf-16")
-    hand = Annotator(photo, "собака", load(4))
-    click(hand, **MIDDLE)
-    hand.add()
+    add(hand := Annotator(photo, model=load(4)), "собака", **MIDDLE)
     written = json.loads(hand.path.read_text(encoding="utf-8"))
     assert written["shapes"][0] == shape and written["extra"] == 1 and hand.objects == ["cat", "собака"]
 
@@ -86,9 +87,7 @@ def test_two_photos_of_one_stem(load, photo, tmp_path):
     Image.fromarray(photo.pixels).save(tmp_path / "мой пёс.png")
     truths = []
     for one in load_photos(tmp_path, quiet=True):
-        hand = Annotator(one, "собака" if one.path == photo.path else "кошка", load(4))
-        click(hand, box=[20, 20, 120, 200])
-        hand.add()
+        add(Annotator(one, model=load(4)), "собака" if one.path == photo.path else "кошка", **CORNER)
         truths.append([segment.label for segment in find_ground_truth(one).segments])
     assert truths == [["dog"], ["cat"]] and (tmp_path / "мой пёс.png.json").exists()
 
@@ -98,9 +97,7 @@ def test_two_photos_of_one_stem(load, photo, tmp_path):
 )
 def test_what_cannot_be_written(load, photo, name, asked, said):
     """A name that no label set has, or nothing outlined: words, no file, and the outline stays."""
-    hand = Annotator(photo, name, load(4))
-    click(hand, **asked)
-    hand.add()
+    add(hand := Annotator(photo, model=load(4)), name, **asked)
     assert said in hand.viewer.message and not hand.path.exists() and len(hand.result.segments) == bool(asked)
 
 
@@ -121,6 +118,5 @@ def test_display(shell, load, photo):
     (output,) = captured.outputs
     assert "application/vnd.jupyter.widget-view+json" in output.data and "Разметки пока нет" in output.data["text/html"]
     assert repr(hand) == "мой пёс: —"
-    click(hand, **MIDDLE)
-    hand.add()
+    add(hand, "собака", **MIDDLE)
     assert "с помощью SAM" in hand.page() and MARK in hand.page() and repr(hand) == "мой пёс: собака"

@@ -17,9 +17,9 @@ from labkit.segmentation import Segment
 
 
 @pytest.fixture(scope="module")
-def cat(default_photos, root):
+def cat(default_photos):
     """The outlined cat of a photo, `HxW` bool."""
-    return find_ground_truth(default_photos["cat_yarn"], root / "data" / "outlines").mask_of("cat")
+    return find_ground_truth(default_photos["cat_yarn"]).mask_of("cat")
 
 
 @pytest.fixture(scope="module")

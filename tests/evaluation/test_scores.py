@@ -1,15 +1,14 @@
 """The scores of real results agree with scikit-learn's and with a panoptic quality counted naively here."""
 
 import json
-from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from xml.etree import ElementTree
 
 import annotated
+import drawn
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, jaccard_score, recall_score
 
 from labkit.classes import IGNORE, VOC, label_set
@@ -19,18 +18,12 @@ from labkit.evaluation.metrics import iou, mask_ap
 from labkit.evaluation.scores import Scores, scores, scores_table
 from labkit.figures import svg
 from labkit.locale import use_language
-from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 COCO, PEOPLE = label_set("COCO"), label_set("people")
 SIZE = (60, 80)
 block = partial(annotated.block, size=SIZE)
-
-
-@pytest.fixture(scope="module")
-def outlines(root):
-    """The folder of the nine outlines."""
-    return root / "data" / "outlines"
+NOWHERE = block(0, 0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +33,17 @@ def semantic(load, default_photos):
 
 
 @pytest.fixture(scope="module")
-def measured(semantic, outlines):
+def measured(semantic):
     """DeepLab's scores."""
-    return scores(semantic, outlines)
+    return scores(semantic)
 
 
 @pytest.fixture(scope="module")
-def instance(load, default_photos, outlines):
-    """Mask R-CNN's results on the ten photos, and their scores."""
-    results = load(6).segment_all(list(default_photos.values()))
-    return results, scores(results, outlines)
-
-
-@pytest.fixture(scope="module")
-def prompted(load, default_photos, outlines):
+def prompted(load, default_photos):
     """SAM's masks of everything on three photos, one of them without an outline, and their scores."""
     photos = [default_photos[name] for name in ("cat_kitten", "officer", "horses")]
     results = [load(4).segment(photo, points_per_side=6) for photo in photos]
-    return results, scores(results, outlines)
+    return results, scores(results)
 
 
 def scored(*pairs):
@@ -65,47 +51,37 @@ def scored(*pairs):
     return scores([result for result, _ in pairs], {result.photo.name: one for result, one in pairs if one is not None})
 
 
-def made(name, *found, classes=VOC, unknown=None, **made_by):
-    """A result, or ground truth, of (label, mask) on a grey photo; `unknown` is where ground truth says nothing."""
-    ids, segments = np.zeros(SIZE, np.int32), []
-    for number, (label, mask) in enumerate(found, start=1):
-        segments.append(Segment(number, classes.id(label) if classes else 0, label, 0.9, mask))
-        ids[mask] = number
-    confidence = np.ones(SIZE, np.float32) if unknown is None else (~unknown).astype(np.float32)
-    photo = Photo.from_pixels(name, np.full((*SIZE, 3), 90, np.uint8))
-    return Segmentation(photo, ids, confidence, segments, classes, made_by)
+def made(name, *labelled, classes=VOC, **made_by):
+    """A result of (label, mask) on a grey photo."""
+    ids = [classes.id(label) if classes else 0 for label, _ in labelled]
+    return drawn.found([mask for _, mask in labelled], ids, classes=classes, made_by=made_by, size=SIZE, name=name)
 
 
-def truth(*found, unknown=None, objects=True, classes=VOC):
-    """A annotation of (label, mask)."""
-    return made("annotation", *found, classes=classes, unknown=unknown, objects=objects)
+def truth(*labelled, unknown=NOWHERE, objects=True, classes=VOC):
+    """Ground truth of (label, mask); it says nothing of what is `unknown`."""
+    annotation = made("annotation", *labelled, classes=classes, objects=objects)
+    return replace(annotation, confidence=(~unknown).astype(np.float32))
 
 
 def naive_quality(pairs):
     """PQ, SQ and RQ of each VOC class from its definition, object against object (Kirillov et al., 2019, 4.1)."""
-    sums = defaultdict(lambda: [0.0, 0, 0, 0])
-    for result, annotation in pairs:
-        void = (annotation.confidence == 0) & (annotation.ids == 0)
-        given, true = (
-            [(s.label_id, mask) for s in one.segments if (mask := one.ids == s.id).any()]
-            for one in (result, annotation)
-        )
-        matched = set()
-        for label_id, mask in true:
-            overlaps = [iou(answer & ~void, mask) * (other == label_id) for other, answer in given]
-            best = max(range(len(given)), key=overlaps.__getitem__, default=None)
-            if best is None or overlaps[best] <= 0.5:
-                sums[label_id][3] += 1
-            else:
-                matched.add(best)
-                sums[label_id][0] += overlaps[best]
-                sums[label_id][1] += 1
-        for place, (label_id, answer) in enumerate(given):
-            sums[label_id][2] += place not in matched and (answer & void).sum() <= 0.5 * answer.sum()
     quality = {}
-    for label_id, (overlap, hits, extra, missed) in sums.items():
-        if hits + extra + missed:
-            sq, rq = overlap / hits if hits else 0.0, hits / (hits + extra / 2 + missed / 2)
+    for label_id in sorted({segment.label_id for pair in pairs for one in pair for segment in one.segments}):
+        overlaps, extra, missed = [], 0, 0
+        for result, annotation in pairs:
+            void = (annotation.confidence == 0) & (annotation.ids == 0)
+            given, true = (
+                [mask for s in one.segments if s.label_id == label_id and (mask := one.ids == s.id).any()]
+                for one in (result, annotation)
+            )
+            best = [max((iou(answer & ~void, mask) for mask in true), default=0) for answer in given]
+            hits = [overlap for overlap in best if overlap > 0.5]  # each fits one object alone
+            overlaps += hits
+            missed += len(true) - len(hits)
+            lost = [answer for answer, overlap in zip(given, best, strict=True) if overlap <= 0.5]
+            extra += sum((answer & void).sum() <= 0.5 * answer.sum() for answer in lost)
+        if count := len(overlaps) + (extra + missed) / 2:
+            sq, rq = np.mean(overlaps) if overlaps else 0.0, len(overlaps) / count
             quality[VOC.names[label_id]] = (sq * rq, sq, rq)
     return quality
 
@@ -116,9 +92,9 @@ def counted(true, given):
     return pytest.approx(tuple(numbers), abs=1e-6)
 
 
-def test_each_photo_and_all(measured, semantic, outlines):
+def test_each_photo_and_all(measured, semantic):
     """A row a class that the outlines show; over all photos also the mean, the confusion, the pixel accuracy."""
-    truths = {result.photo.name: find_ground_truth(result.photo, outlines) for result in semantic}
+    truths = {result.photo.name: find_ground_truth(result.photo) for result in semantic}
     pixels = {r.photo.name: (t.labels.ravel(), r.labels.ravel()) for r in semantic if (t := truths[r.photo.name])}
     true, given = pixels[None] = tuple(np.concatenate(side) for side in zip(*pixels.values(), strict=True))
     rows = {(row.photo, row.names[1]): (row.iou, row.dice, row.accuracy) for row in measured.rows + measured.totals}
@@ -131,24 +107,8 @@ def test_each_photo_and_all(measured, semantic, outlines):
     assert np.array_equal(measured.confusion, confusion_matrix(true, given, labels=range(21)))
 
 
-def test_objects_of_the_photos(instance, outlines):
-    """Mask R-CNN's PQ, SQ and RQ as counted naively, its AP50 as pycocotools'; what it only invents counts 0."""
-    results, found = instance
-    pairs = [(r, find_ground_truth(r.photo, outlines)) for r in results if r.photo.name != "horses"]
-    expected = naive_quality(pairs)
-    assert {row.names[1]: (row.pq, row.sq, row.rq) for row in found.objects} == {
-        name: pytest.approx(numbers) for name, numbers in expected.items()
-    }
-    ap = mask_ap([r.segments for r, _ in pairs], [ref.segments for _, ref in pairs], [ref.ids < 0 for _, ref in pairs])
-    shown = {VOC.id(row.names[1]): row.ap50 for row in found.objects if row.count}
-    assert shown == {label_id: pytest.approx(ap50) for label_id, (ap50, _) in ap.items()}
-    assert sum(row.count for row in found.objects) == 9 and found.kind == "instance" and not found.flat
-    assert found.mean_objects["pq"] == pytest.approx(np.mean([pq for pq, _, _ in expected.values()]))
-    assert found.mean_objects["ap50"] == pytest.approx(np.mean([a for a, _ in ap.values()]))
-
-
 def test_quality_of_many_objects():
-    """Random objects of three classes, some of them over places of which nobody knows: the naive count agrees."""
+    """Random objects, some over places of which nobody knows: PQ, SQ and RQ as counted naively, pycocotools' AP50."""
     random = np.random.default_rng(5)
     pairs = []
     for photo in range(12):
@@ -159,23 +119,30 @@ def test_quality_of_many_objects():
             sides.append([(n, block(x, y, x + 15, y + 15)) for n, (x, y) in zip(labels, corners.tolist(), strict=True)])
         given, true = sides
         given[:3] = [(label, np.roll(mask, (photo % 4, 1), (0, 1))) for label, mask in true[:3]]
-        drawn = np.logical_or.reduce([mask for _, mask in true])
-        unknown = block(0, 0, 30, 60) & ~drawn
+        unknown = block(0, 0, 30, 60) & ~np.logical_or.reduce([mask for _, mask in true])
         pairs.append((made(f"p{photo}", *given, variant="mask_rcnn"), truth(*true, unknown=unknown)))
-    found = scored(*pairs).objects
-    numbers = {row.names[1]: (row.pq, row.sq, row.rq) for row in found}
-    assert numbers == {name: pytest.approx(numbers) for name, numbers in naive_quality(pairs).items()}
-    assert len(found) == 3 and all(0 < row.pq < 1 for row in found)
+    found, expected = scored(*pairs), naive_quality(pairs)
+    numbers = {row.names[1]: (row.pq, row.sq, row.rq) for row in found.objects}
+    assert numbers == {name: pytest.approx(numbers) for name, numbers in expected.items()}
+    assert len(numbers) == 3 and all(0 < pq < 1 for pq, _, _ in numbers.values()) and found.kind == "instance"
+    unknown = [one.confidence == 0 for _, one in pairs]
+    ap = mask_ap(*([one.segments for one in side] for side in zip(*pairs, strict=True)), unknown)
+    assert {VOC.id(row.names[1]): row.ap50 for row in found.objects} == {
+        label_id: pytest.approx(ap50) for label_id, (ap50, _) in ap.items()
+    }
+    assert sum(row.count for row in found.objects) == 72 and not found.flat
+    assert found.mean_objects["pq"] == pytest.approx(np.mean([pq for pq, _, _ in expected.values()]))
+    assert found.mean_objects["ap50"] == pytest.approx(np.mean([ap50 for ap50, _ in ap.values()]))
 
 
-def test_best_segment_for_each_object(prompted, outlines):
+def test_best_segment_for_each_object(prompted):
     """SAM: the IoU of the segment that fits best, found by trying them all; no classes, no confusion."""
     results, found = prompted
     assert (found.kind, found.confusion, found.totals, found.objects) == ("prompted", None, [], [])
     shown = [("cat_kitten", ("кошка", "cat")), ("officer", ("человек", "person"))]
     assert [(row.photo, row.names) for row in found.rows] == shown
     for row, result in zip(found.rows, results, strict=False):
-        mask = find_ground_truth(result.photo, outlines).segments[0].mask
+        mask = find_ground_truth(result.photo).segments[0].mask
         best = max(result.segments, key=lambda segment: iou(segment.mask, mask)).mask
         assert (row.iou, row.dice, row.accuracy) == counted(mask, best)
     assert found.mean_iou == pytest.approx(np.mean([row.iou for row in found.rows]))
@@ -220,7 +187,7 @@ def test_nothing_but_unlabelled():
 
 
 def test_photo_without_objects():
-    """A annotation that shows nothing but background is one: what the model invents there is wrong."""
+    """An annotation that shows nothing but background is one: what the model invents there is wrong."""
     found = scored((made("x", ("cat", block(0, 0, 20, 60)), variant="mask_rcnn"), truth()))
     assert [(row.names[1], row.iou) for row in found.rows] == [("background", pytest.approx(0.75))]
     assert [(row.names[1], row.count, row.ap50, row.pq) for row in found.objects] == [("cat", 0, None, 0)]
@@ -277,17 +244,15 @@ def test_classes_beyond_voc(tmp_path):
 def test_reference_next_to_the_photo_or_in_a_folder(tmp_path):
     """What is given comes first, then what lies next to the photo, then the folder; a broken one is named."""
     results = [made(name, ("cat", block(0, 0, 40, 60))) for name in "abc"]
-    (tmp_path / "folder").mkdir()
-    for name, value in (("a", 8), ("b", 8), ("c", 99)):
-        Image.fromarray(block(0, 0, 40, 60).astype(np.uint8) * value).save(tmp_path / "folder" / f"{name}.mask.png")
+    half = block(0, 0, 40, 60).astype(np.uint8)
+    masks = {"folder/a": half * 8, "folder/b": half * 8, "folder/c": half * 99, "b": half * 0 + VOC.id("dog")}
+    annotated.put(tmp_path, {f"{name}.mask.png": mask for name, mask in masks.items()})
     results[1] = replace(results[1], photo=replace(results[1].photo, path=tmp_path / "b.jpg"))
-    Image.new("L", SIZE[::-1], VOC.id("dog")).save(tmp_path / "b.mask.png")
-    read = truth(("sheep", block(0, 0, 40, 60)))
     results.append(replace(results[0], photo=replace(results[0].photo, name="d")))
     found = scores(results, tmp_path / "folder")
     shown = [(row.photo, row.names[1]) for row in found.rows if row.names[1] != "background"]
     assert shown == [("a", "cat"), ("b", "dog")]
-    given = scores(results, {"d": read})
+    given = scores(results, {"d": truth(("sheep", block(0, 0, 40, 60)))})
     assert [(row.photo, row.names[1]) for row in given.rows] == [("b", "dog"), ("d", "background"), ("d", "sheep")]
     assert found.notes[0].startswith("c — c.mask.png") and "c.mask.png" in scores_table(found)
     assert not scores(results[:1], tmp_path / "nowhere").rows
@@ -321,18 +286,16 @@ def test_the_worst_region():
 def test_figures(measured):
     """Both are SVG with the names in them as text, the same at every run, and small enough for a report."""
     worst = measured.worst[0].true_id, measured.worst[0].predicted_id
-    true, given = map(measured.classes.label, worst)
-    mistake = f"разметка: {true}, модель: {given}"
+    mistake = "разметка: {}, модель: {}".format(*map(measured.classes.label, worst))
     for make, words in ((confusion_figure, ("собака", "модель")), (worst_figure, (mistake,))):
         first, second = svg(make(measured)), svg(make(measured))
         ElementTree.fromstring(first)
         assert first == second and len(first) < 300_000 and all(word in first for word in words)
     with use_language("en"):
-        true, given = map(measured.classes.label, worst)
-        assert f"annotation: {true}, model: {given}" in worst_figure(measured).get_label()
-        assert [t.get_text() for t in confusion_figure(measured).axes[0].get_yticklabels()] == [
-            row.names[1] for row in measured.totals
-        ]
+        mistake = "annotation: {}, model: {}".format(*map(measured.classes.label, worst))
+        assert mistake in worst_figure(measured).get_label()
+        labels = [tick.get_text() for tick in confusion_figure(measured).axes[0].get_yticklabels()]
+        assert labels == [row.names[1] for row in measured.totals]
 
 
 def test_confusion_figure_tells_the_shares(measured):
@@ -346,19 +309,16 @@ def test_confusion_figure_tells_the_shares(measured):
 def test_small_photos_and_regions_at_the_edge():
     """A region in a corner, a photo of few pixels, a narrow one: each has its window."""
     for size in ((4, 4), (200, 20), (20, 200)):
-        ids = np.zeros(size, np.int32)
-        ids[:2, :2] = 1
-        photo = Photo.from_pixels("x", np.zeros((*size, 3), np.uint8))
-        result = Segmentation(photo, ids, np.ones(size, np.float32), [Segment(1, 8, "cat", 1.0, ids > 0)])
-        nothing = Segmentation.from_labels(photo, np.zeros(size, np.uint8))
+        result = drawn.found([annotated.block(0, 0, 2, 2, size)])
+        nothing = Segmentation.from_labels(result.photo, np.zeros(size, np.uint8))
         ElementTree.fromstring(svg(worst_figure(scored((result, nothing)))))
 
 
 def test_a_sentence_where_there_is_nothing_to_draw(prompted):
     """No mistakes, no classes, no masks, no results: a sentence says why and what to do."""
     perfect = scored((made("x", ("cat", block(0, 0, 9, 9))), truth(("cat", block(0, 0, 9, 9)))))
-    drawn = worst_figure(perfect), confusion_figure(prompted[1]), confusion_figure(scores([made("x")]))
-    said = [figure.get_label() for figure in (*drawn, worst_figure(scores([])))]
+    figures = worst_figure(perfect), confusion_figure(prompted[1]), confusion_figure(scores([made("x")]))
+    said = [figure.get_label() for figure in (*figures, worst_figure(scores([])))]
     assert said[2] == said[3] == scores_table(Scores()) and "labelme" in said[2] and len(set(said)) == 3
 
 
@@ -376,10 +336,10 @@ def test_table(measured):
     assert "all photos" in english and "cat" in english and not any("а" <= c <= "я" for c in english.lower())
 
 
-def test_record(measured, instance, prompted):
+def test_record(load, default_photos, measured, prompted):
     """JSON's types, rounded, the same numbers; of every kind and of nothing."""
-    (_, found), (_, of_sam) = instance, prompted
-    for one in (measured, found, of_sam, Scores()):
+    found = scores(load(6).segment_all([default_photos["cat_kitten"], default_photos["officer"]]))
+    for one in (measured, found, prompted[1], Scores()):
         assert json.loads(json.dumps(one.record(), allow_nan=False)) == one.record()
     record = measured.record()
     assert record["photos"][0].keys() == {"photo", "class", "iou", "dice", "accuracy"}
