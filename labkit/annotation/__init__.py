@@ -155,11 +155,10 @@ def _names() -> tuple[str, ...]:
 
 def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:
     """A labelme shape of the kind `mask`, in pixels of the photo's file."""
-    image = Image.fromarray(mask.astype(np.uint8) * 255)
-    image = image.resize(photo.original_size[::-1], Image.Resampling.NEAREST)
+    image = Image.fromarray(mask).resize(photo.original_size[::-1], Image.Resampling.NEAREST)
     x0, y0, x1, y1 = image.getbbox()
     buffer = io.BytesIO()
-    image.crop((x0, y0, x1, y1)).convert("1").save(buffer, "PNG", optimize=True)
+    image.crop((x0, y0, x1, y1)).save(buffer, "PNG", optimize=True)
     return {
         "label": label,
         "points": [[x0, y0], [x1 - 1, y1 - 1]],
