@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import chain, combinations
 
 from rapidfuzz.distance import LCSseq
 
@@ -31,6 +31,10 @@ _MIN_TEXT, _MIN_ANSWER = 20, 25
 """Words: of all that is written in a report, or of one answer; of less nothing can be said."""
 
 _MAX_WORDS = 10_000
+
+_KIT = -1
+"""In the place of a row: the photos that travel with the kit."""
+
 _some = partial(some, limit=8)
 
 
@@ -56,12 +60,9 @@ def compared(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -
     `kit` are the photos that travel with the kit, sha256 to look, which may be in any report.
     """
     common: list[dict[int, _Common]] = [defaultdict(_Common) for _ in rows]
-    of_kit = _photos(rows, kit or {}, common)
+    _photos(rows, kit or {}, common)
     _texts(rows, common)
-    remarks = [_remarks(n, rows, common[n]) for n in range(len(rows))]
-    for n, names in of_kit.items():
-        remarks[n].append(Remark("kit_photos", text("grade.kit_told", names=_some(names))))
-    return remarks
+    return [_remarks(n, rows, common[n]) for n in range(len(rows))]
 
 
 @dataclass
@@ -73,27 +74,20 @@ class _Common:
     answers: tuple[str, ...] = ()
 
 
-def _photos(
-    rows: Sequence[Row], kit: Mapping[str, str | None], common: list[dict[int, _Common]]
-) -> dict[int, list[str]]:
-    """Fills `common` in; returns the names of the kit's own photos by row."""
+def _photos(rows: Sequence[Row], kit: Mapping[str, str | None], common: list[dict[int, _Common]]) -> None:
+    """Fills `common` in; under _KIT photos that are the kit's own, which are in common with nobody else."""
     photos = [(n, photo) for n, row in enumerate(rows) for photo in row.photos]
-    owners = [n for n, _ in photos] + [-1] * len(kit)
-    pairs = alike([photo.look for _, photo in photos] + list(kit.values()), owners)
-    taken = {one for one, other in pairs if owners[other] < 0}
-    taken |= {place for place, (_, photo) in enumerate(photos) if photo.sha256 in kit}
-    by_hash: dict[str, set[int]] = defaultdict(set)
+    owners = [n for n, _ in photos] + [_KIT] * len(kit)
+    by_hash: dict[str, set[int]] = defaultdict(set, {sha256: {_KIT} for sha256 in kit})
     for n, photo in photos:
         by_hash[photo.sha256].add(n)
     same = {(place, other) for place, (_, photo) in enumerate(photos) for other in by_hash[photo.sha256]}
-    same |= {match for one, other in pairs for match in ((one, owners[other]), (other, owners[one]))}
+    for one, other in alike([photo.look for _, photo in photos] + list(kit.values()), owners):
+        same |= {(one, owners[other]), (other, owners[one])}
+    of_kit = {place for place, other in same if other == _KIT}
     for place, other in sorted(same):
-        if place < len(photos) and place not in taken and other not in (-1, owners[place]):
+        if place < len(photos) and other != owners[place] and (other == _KIT) == (place in of_kit):
             common[owners[place]][other].photos += (photos[place][1].name,)
-    of_kit: dict[int, list[str]] = defaultdict(list)
-    for place in sorted(taken):
-        of_kit[owners[place]].append(photos[place][1].name)
-    return of_kit
 
 
 def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
@@ -148,9 +142,9 @@ def _words(prose: str) -> list[str]:
 
 
 def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Remark]:
-    row, remarks = rows[n], []
+    row, remarks, of_kit = rows[n], [], common.pop(_KIT, _Common()).photos
 
-    def tell(kind: str, sentence: str, others: Iterable[int]) -> None:
+    def tell(kind: str, sentence: str, others: Iterable[int] = ()) -> None:
         remarks.append(Remark(kind, sentence, tuple(rows[other].file for other in others)))
 
     def files(others: Iterable[int]) -> str:
@@ -164,36 +158,35 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
     if copies := [other for other in copies if other not in again]:
         tell("same_file", text("pairs.copy", files=_some([_called(rows[other]) for other in copies])), copies)
     others = [other for other in sorted(common) if other not in again + copies]
-    if by_photos := _grouped({other: common[other].photos for other in others}):
-        total = len(row.photos)
-        sentences = [
-            plural("pairs.photos", len(names), total=total, names=_some(names), files=files(group))
-            for names, group in by_photos
-        ]
-        tell("same_photos", _some(sentences, between="; "), sorted(other for _, group in by_photos for other in group))
+    by_photos = _grouped({other: common[other].photos for other in others})
+    sentences = [
+        plural("pairs.photos", len(names), total=len(row.photos), names=_some(names), files=files(group))
+        for names, group in by_photos.items()
+    ]
+    if sentences:
+        tell("same_photos", _some(sentences, between="; "), sorted(chain(*by_photos.values())))
     whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
+    parts = [f"{_called(rows[other])} ({percent(common[other].text)})" for other in whole]
+    sentences = [text("pairs.text", files=_some(parts))] if whole else []
     by_answers = _grouped({other: common[other].answers for other in others})
-    if whole or by_answers:
-        parts = [f"{_called(rows[other])} ({percent(common[other].text)})" for other in whole]
-        sentences = [text("pairs.text", files=_some(parts))] if whole else []
-        for questions, group in by_answers:
-            titles = {" ".join(_words(asked)): titled(asked) for asked, _ in row.answers} | {
-                "": text("pairs.conclusions")
-            }
-            asked = _some([titles[question] for question in questions])
-            sentences.append(text("pairs.answers", questions=asked, files=files(group)))
-        matches = sorted({*whole, *(other for _, group in by_answers for other in group)})
-        tell("same_text", _some(sentences, between="; "), matches)
+    titles = {" ".join(_words(asked)): titled(asked) for asked, _ in row.answers} | {"": text("pairs.conclusions")}
+    for questions, group in by_answers.items():
+        asked = _some([titles[question] for question in questions])
+        sentences.append(text("pairs.answers", questions=asked, files=files(group)))
+    if sentences:
+        tell("same_text", _some(sentences, between="; "), sorted(chain(whole, *by_answers.values())))
+    if of_kit:
+        tell("kit_photos", text("grade.kit_told", names=_some(of_kit)))
     return remarks
 
 
-def _grouped(common: Mapping[int, tuple[str, ...]]) -> list[tuple[tuple[str, ...], list[int]]]:
+def _grouped(common: Mapping[int, tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:
     """The rows that have the same in common, those with the most first."""
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for other, names in common.items():
         if names:
             groups[names].append(other)
-    return sorted(groups.items(), key=lambda item: (-len(item[0]), item[1]))
+    return dict(sorted(groups.items(), key=lambda item: (-len(item[0]), item[1])))
 
 
 def _one_person(one: Row, other: Row) -> bool:
