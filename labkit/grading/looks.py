@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy import fft, ndimage
 
-from labkit.classes import LABEL_SETS, label_set
+from labkit.classes import LabelSet
 from labkit.io.decode import opened
 from labkit.io.jpeg import data_address
 from labkit.report.consistency import MAX_PIXELS
@@ -28,7 +28,7 @@ _THUMBNAIL_SIDE, SIDE, _COARSE_SIDE = 96, 64, 16
 _CUTS = ((0, 0), (0, 0.15), (0.15, 0), (0.075, 0.075))
 """What may be cut off at the two ends of a side; a step between is within what a correlation bears."""
 
-_WINDOWS = [(x0, y0, 1 - x1, 1 - y1) for (x0, x1), (y0, y1) in product(_CUTS, repeat=2)]
+_WINDOWS = [(SIDE * x0, SIDE * y0, SIDE * (1 - x1), SIDE * (1 - y1)) for (x0, x1), (y0, y1) in product(_CUTS, repeat=2)]
 _WARPS = sorted(product((-3, 0, 3), (0.95, 1, 1.05), (0.95, 1, 1.05)), key=lambda warp: warp != (0, 1, 1))
 """Degrees, and the scales of both sides; first as it is."""
 
@@ -72,37 +72,38 @@ def alike(looks: Sequence[str | None], owners: Sequence[Hashable], close: int = 
     """The pairs (smaller place first) of photos that are one, among those of different owners; of each photo so many
     others are looked at closely, the most promising ones.
     """
-    places = [n for n, one in enumerate(looks) if one and _pixels(one).std() >= _EVEN]
-    if not places:
+    pixels = {n: np.frombuffer(base64.b64decode(one), np.uint8) for n, one in enumerate(looks) if one}
+    pictures = {n: one.reshape(SIDE, SIDE).astype(np.float32) for n, one in pixels.items() if one.std() >= _EVEN}
+    if not pictures:
         return set()
-    turned = np.concatenate([_units(_turns(_window(_pixels(looks[n]), 0, _COARSE_SIDE))) for n in places]).T
-    owner = np.array([hash(owners[n]) for n in places])
+    places, owner = list(pictures), np.array([hash(owners[n]) for n in pictures])
+    turned = np.concatenate([_units(_turns(_window(one, _WINDOWS[0], _COARSE_SIDE))) for one in pictures.values()]).T
     pairs = set()
     for row, place in enumerate(places):
-        crops = _units([_window(_pixels(looks[place]), number, _COARSE_SIDE) for number in range(len(_WINDOWS))])
+        crops = _units([_window(pictures[place], window, _COARSE_SIDE) for window in _WINDOWS])
         scores = np.abs(crops @ turned).reshape(len(_WINDOWS), len(places), 8)
         best = scores.max((0, 2)) * (owner != owner[row])
         looked = 0
-        for other in best.argsort()[::-1]:
-            if best[other] < _COARSE or looked == close:
+        for column in best.argsort()[::-1]:
+            if best[column] < _COARSE or looked == close:
                 break
-            pair = min(place, places[other]), max(place, places[other])
-            if pair in pairs or looks[place] == looks[places[other]]:
-                pairs.add(pair)
-                continue
-            looked += 1
-            window, turn = np.unravel_index(scores[:, other].argmax(), (len(_WINDOWS), 8))
-            if _agree(looks[place], looks[places[other]], int(window), int(turn)) >= _FINE:
-                pairs.add(pair)
+            other = places[column]
+            pair = min(place, other), max(place, other)
+            if pair not in pairs and looks[place] != looks[other]:
+                looked += 1
+                window, turn = np.unravel_index(scores[:, column].argmax(), (len(_WINDOWS), 8))
+                crop = _window(pictures[place], _WINDOWS[window], SIDE)
+                if _agreement(crop, _turns(pictures[other])[turn]) < _FINE:
+                    continue
+            pairs.add(pair)
     return pairs
 
 
-def _agree(one: str, other: str, window: int, turn: int) -> float:
-    """How far the details of a photo's crop are those of another photo in one of its positions, in [0, 1]."""
-    ours = _details(_window(_pixels(one), window, SIDE))
-    theirs, best = _turns(_pixels(other))[turn], 0.0
+def _agreement(crop: np.ndarray, other: np.ndarray) -> float:
+    """How far the details of a crop are those of another photo in its position, in [0, 1]."""
+    ours, best = _details(crop), 0.0
     for warp in _WARPS:
-        shifts = fft.irfft2(ours * _details(_warped(theirs, *warp)).conj(), s=(SIDE, SIDE))
+        shifts = fft.irfft2(ours * _details(_warped(other, *warp)).conj(), s=(SIDE, SIDE))
         best = max(best, float(np.abs(np.roll(shifts, (5, 5), (0, 1))[:11, :11]).max()))
         if best < _HOPELESS or best >= _FINE:
             break
@@ -125,12 +126,7 @@ def _warped(pixels: np.ndarray, degrees: float, across: float, down: float) -> n
     return ndimage.affine_transform(pixels, matrix, middle - matrix @ middle, order=1, mode="nearest")
 
 
-def _pixels(one: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(one), np.uint8).reshape(SIDE, SIDE).astype(np.float32)
-
-
-def _window(pixels: np.ndarray, number: int, side: int) -> np.ndarray:
-    box = tuple(SIDE * edge for edge in _WINDOWS[number])
+def _window(pixels: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
     how = Image.Resampling.BILINEAR if side == SIDE else Image.Resampling.BOX
     return np.asarray(Image.fromarray(pixels).resize((side, side), how, box=box))
 
@@ -148,7 +144,7 @@ def _units(pictures: Sequence[np.ndarray]) -> np.ndarray:
 # ---- Thumbnails -----------------------------------------------------------------------------------------------------
 
 
-def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | None = None) -> str:
+def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, labels: LabelSet | None = None) -> str:
     """A photo with the masks of its `result` (as in the data) over it, as the `data:` address of a JPEG of our own.
 
     ValueError where photo or masks cannot be decoded.
@@ -157,6 +153,5 @@ def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, classes: str | 
     if result is None:
         image.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
     else:
-        labels = label_set(classes) if classes in LABEL_SETS else None
         image = overlaid(image, _THUMBNAIL_SIDE, result, labels)
     return data_address(image, "JPEG", quality=55)

@@ -23,6 +23,7 @@ from labkit.locale import language, plural, text
 from labkit.report.answers import words
 from labkit.report.checks import Check, checks, found_on
 from labkit.report.consistency import disagreements
+from labkit.report.data import classes_of
 from labkit.variants import find_variant
 
 __all__ = ["Task", "read_all", "rerun"]
@@ -93,13 +94,11 @@ def _made(task: Task, raw: bytes, digest: str) -> Row:
     remarks = [Remark("edited", text(f"grade.edited_{what}")) for what in submission.edited]
     if differs:
         remarks.append(Remark("differs", _cut(some(differs, LISTED, "; "), _SENTENCE)))
-    absent = gone(whole, submission.sections, submission.jpegs)
-    if fewer := len(whole["photos"]) - len(data["photos"]):
-        absent.append(plural("facts.repeated", fewer))
     written = ([*(row["answer"] for row in one["answers"]), one["conclusions"]] for one in (whole, data))
     given, counted = (sum(words(prose) > 0 for prose in texts) for texts in written)
-    if again := given - counted:
-        absent.append(plural("facts.again", again))
+    fewer = {"repeated": len(whole["photos"]) - len(data["photos"]), "again": given - counted}
+    absent = gone(whole, submission.sections, submission.jpegs)
+    absent += [plural(f"facts.{key}", count) for key, count in fewer.items() if count]
     remarks += [Remark("incomplete", sentence) for sentence in absent]
     for key, told in other_facts(data, submission.page).items():
         remarks.append(Remark("person" if key in ("student", "group") else "differs", told))
@@ -135,20 +134,16 @@ def _photos(submission: Submission, data: dict[str, Any], target: str, looks: di
     detected = found_on({**data, "photos": whole["photos"], "results": whole["results"]}, target)
     results = {result["photo"]: result for result in reversed(whole["results"])}
     for photo in whole["photos"]:
-        name = photo["name"]
-        row = PhotoRow(_cut(name, 200), photo["sha256"], detected[name], look=looks.get(name))
+        name, picture = photo["name"], None
         if name in submission.jpegs and len(rows) < _PICTURES:
             with suppress(ValueError):  # what is wrong with its masks is told by the check of the page against the data
-                picture = thumbnail(submission.jpegs[name], results.get(name), data["made_by"].get("classes"))
-                row = replace(row, thumbnail=picture)
-        rows.append(row)
+                picture = thumbnail(submission.jpegs[name], results.get(name), classes_of(data))
+        rows.append(PhotoRow(_cut(name, 200), photo["sha256"], detected[name], None, looks.get(name), picture))
     return rows
 
 
 def _link(task: Task, raw: bytes, digest: str) -> str | None:
-    """The address of a file as seen from the table; a file in a zip, or on another disk, is copied next to it,
-    without its name.
-    """
+    """A file's address, seen from the table; out of a zip or from another disk it is copied there, without its name."""
     with suppress(ValueError):  # from one disk of Windows no path leads to another
         if not task.source.members:
             leads = os.path.relpath(os.path.abspath(task.source.path), os.path.abspath(task.out))
@@ -176,19 +171,18 @@ def rerun(rows: Sequence[Row], tasks: Mapping[str, Task]) -> list[Row]:
     def seconds(one: tuple[Task, str, int]) -> float:
         return SECONDS + min(_SECONDS_A_PHOTO * one[2], _RUNNING / one[0].among)
 
-    answers = done(_own, work, text("grade.running"), seconds, megabytes=None)  # photos were read within limits
-    found = {task.source.file: answer for (task, *_), answer in zip(work, answers, strict=True)}
-    return [_with_own(row, found[row.file]) if row.file in found else row for row in rows]
+    answers = iter(done(_own, work, text("grade.running"), seconds, megabytes=None))  # photos were read within limits
+    return [_with_own(row, next(answers)) if row.photos else row for row in rows]
 
 
 def _own(work: tuple[Task, str, int]) -> Recomputed:
     task, digest, _ = work
+    sample = set if task.full else lambda names: chosen(digest, names, _SAMPLE)
 
     def made() -> dict[str, Any]:
         one = read(task.source.file, content(task.source))
-        sample = set if task.full else lambda names: chosen(digest, names, _SAMPLE)
-        most = _RUNNING / task.among
-        return asdict(own_iou(one.data, one.jpegs, task.device, most, task.sought(one.data), sample))
+        most, target = _RUNNING / task.among, task.sought(one.data)
+        return asdict(own_iou(one.data, one.jpegs, task.device, most, target, sample))
 
     options = ["own", digest, task.device, task.target, task.full, language()]
     record = kept(task.out, options, made, lambda made: made["final"])  # time and weights may be there the next time
@@ -199,10 +193,9 @@ def _with_own(row: Row, own: Recomputed | Lost) -> Row:
     if isinstance(own, Lost):
         own = Recomputed({}, str(own))
     missing = [photo.name for photo in row.photos if photo.name in own.missing and photo.found]
-    photos = tuple(
-        replace(photo, iou=own.iou.get(photo.name), found=photo.found and photo.name not in missing)
-        for photo in row.photos
-    )
+    photos = [
+        replace(one, iou=own.iou.get(one.name), found=one.found and one.name not in missing) for one in row.photos
+    ]
     remarks = []
     if low := [f"{one.name} ({floored(one.iou)})" for one in photos if one.iou is not None and one.iou < MIN_IOU]:
         sentence = plural("grade.not_own", len(low), least=floored(MIN_IOU), names=some(low, LISTED))
@@ -211,4 +204,4 @@ def _with_own(row: Row, own: Recomputed | Lost) -> Row:
         remarks.append(Remark("not_checked", own.reason))
     failed = Check("objects", False, text("grade.not_found_again", names=some(missing, LISTED)))
     judged = tuple(failed if one.name == "objects" and one.ok and missing else one for one in row.checks)
-    return replace(row, photos=photos, checks=judged).with_remarks(*remarks)
+    return replace(row, photos=tuple(photos), checks=judged).with_remarks(*remarks)
