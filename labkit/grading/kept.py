@@ -32,7 +32,7 @@ def kept(
 
     What has no seal of this instructor's is not taken. A disk that is full costs the record, not the row.
     """
-    key = hmac.new(secret(), json.dumps([_kit(), *options]).encode(), "sha256").hexdigest()
+    key = _seal(json.dumps([_kit(), *options]))
     path = out / KEPT / f"{key}.json"
     with suppress(OSError, ValueError, RecursionError):
         seal, _, record = path.read_text(encoding="utf-8").partition("\n")
@@ -67,8 +67,8 @@ def chosen(what: str, names: Sequence[str], count: int) -> set[str]:
     return set(sorted(names, key=lambda name: _seal(what, name))[:count])
 
 
-def _seal(key: str, record: str) -> str:
-    return hmac.new(secret(), f"{key}\n{record}".encode(), "sha256").hexdigest()
+def _seal(*parts: str) -> str:
+    return hmac.new(secret(), "\n".join(parts).encode(), "sha256").hexdigest()
 
 
 @cache

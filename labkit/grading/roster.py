@@ -27,18 +27,20 @@ _COLUMNS = {
         "email": ("email address", "адрес электронной почты"),
         "at": ("last modified (submission)", "последнее изменение (ответ)", "последнее изменение (отправка)"),
         "feedback": ("feedback comments", "отзыв в виде комментария", "отзыв"),
+        "group": ("group", "группа"),
+        "variant": ("variant", "вариант"),
     },
     "canvas": {
         "id": ("id",),
         "name": ("student", "студент"),
         "email": ("sis login id",),
-        "group": ("section", "раздел"),
+        "group": ("group", "группа", "section", "раздел"),
+        "variant": ("variant", "вариант"),
     },
 }
-_MORE = {"group": ("group", "группа"), "variant": ("variant", "вариант")}
-"""Columns of either table, by what they hold; the last two an instructor adds."""
+"""What the columns of either table are called, by what they hold; group and variant an instructor may have added."""
 
-_CANVAS_FIXED = {"sis user id", "integration id", "root account"}
+_NEEDED, _CANVAS_FIXED = {"moodle": "mark", "canvas": "name"}, {"sis user id", "integration id", "root account"}
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,18 @@ def read_csv(content: bytes) -> list[list[str]]:
 def read_roster(path: Path) -> Roster:
     """Moodle's offline grading worksheet or Canvas's gradebook. LabkitError where the file is neither."""
     try:
-        head, *lines = [row for row in read_csv(path.read_bytes()) if any(row)] or [[]]
+        titles, *lines = [row for row in read_csv(path.read_bytes()) if any(row)] or [[]]
     except (OSError, csv.Error) as error:
         raise LabkitError(text("roster.unreadable", path=path, error=one_line(error))) from error
-    titles, head = [title.strip() for title in head], [" ".join(title.casefold().split()) for title in head]
+    titles = [title.strip() for title in titles]
+    head = [" ".join(title.casefold().split()) for title in titles]
     lines = [[*line, *[""] * len(head)][: len(head)] for line in lines]
-    tables = {system: {key: _at(head, columns) for key, columns in one.items()} for system, one in _COLUMNS.items()}
-    system, places = next(
-        (one for one in tables.items() if min(one[1]["id"], one[1].get("mark", one[1]["name"])) >= 0), ("", {})
-    )
-    if not system:
+    for system, columns in _COLUMNS.items():
+        places = {key: head.index(name) for key, names in columns.items() for name in names[::-1] if name in head}
+        if {"id", _NEEDED[system]} <= places.keys():
+            break
+    else:
         raise LabkitError(text("roster.unknown_table", path=path, head=shown(", ".join(titles)[:200])))
-    places |= {key: n for key, columns in _MORE.items() if (n := _at(head, columns)) >= 0}
     if system == "canvas":
         marks = [n for n, title in enumerate(head) if title not in _CANVAS_FIXED and n not in places.values()]
         marks = [n for n in marks if re.search(r"\(\d+\)$", head[n])] or marks  # sums, which are read only, have no id
@@ -137,12 +139,8 @@ def read_roster(path: Path) -> Roster:
     return Roster(system, titles, lines, students, places["mark"], places.get("feedback", -1))
 
 
-def _at(head: Sequence[str], titles: Sequence[str]) -> int:
-    return next((n for n, title in enumerate(head) if title in titles), -1)
-
-
 def _student(number: int, line: Sequence[str], places: dict[str, int]) -> Student:
-    cells: dict[str, Any] = {key: line[n].strip() for key, n in places.items() if n >= 0}
+    cells: dict[str, Any] = {key: line[n].strip() for key, n in places.items()}
     cells.setdefault("name", cells["id"])  # where Moodle hides names
     digits = re.search(r"\d+", cells["id"])
     cells["id"] = digits[0] if digits else ""  # Moodle's is "Participant 512" in whichever language

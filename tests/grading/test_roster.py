@@ -149,22 +149,17 @@ def test_the_same_table_back(roster, tmp_path, table, who):
     found = roster(table)
     rows = found.checked([row(who[0], checks=(Check("photos", False, "мало"),)), row(who[1])])
     out = tmp_path / "grades"
-    gradebook.write_gradebook(Works(rows), out, found)
-    page = out / "grades.html"
-    content = page.read_text("utf-8")
-    key = key_of(rows[0].sha256, rows[0].file)
-    block = gradebook.script_json(Marks({key: Mark("8.5", "=хорошо", 1.0)}).record())
-    start = content.index('id="labkit-marks">') + len('id="labkit-marks">')
-    page.write_text(content[:start] + block + content[content.index("</script>", start) :], "utf-8")
+    out.mkdir()
+    marks = Marks({key_of(rows[0].sha256, rows[0].file): Mark("8.5", "=хорошо", 1.0)}).record()
+    block = f'<script type="application/json" id="labkit-marks">{gradebook.script_json(marks)}</script>'
+    (out / "grades.html").write_text(block, "utf-8")
     gradebook.write_gradebook(Works(rows), out, found)
     filled = list(csv.reader(io.StringIO((out / f"grades_{found.system}.csv").read_text("utf-8-sig"))))
     before = list(csv.reader(io.StringIO(table)))
-    assert filled[0] == before[0] and len(filled) == len(before)
-    line = next(n for n, cells in enumerate(before) if who[0].partition(":")[2] in " ".join(cells))
-    assert filled[line][found.mark] == "8.5"
+    line = next(cells for cells in before if who[0].partition(":")[2] in " ".join(cells))
+    line[found.mark] = "8.5"
     if found.feedback >= 0:
-        assert filled[line][found.feedback] == "'=хорошо"
-    before[line] = filled[line]
+        line[found.feedback] = "'=хорошо"
     assert filled == before
     (feedback,) = (out / "feedback").rglob("feedback.html")
     assert "8,5" in feedback.read_text("utf-8") and "мало" in feedback.read_text("utf-8")
