@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,12 +15,17 @@ from rapidfuzz import fuzz
 
 from labkit.grading.facts import word_list
 from labkit.grading.rows import Beside, Remark, Row
+from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.locale import text
 
 if TYPE_CHECKING:
     from labkit.grading.sources import Source
 
-__all__ = ["Person", "Works", "folded", "named", "owner_of", "person_of", "stem_of", "works"]
+__all__ = ["REPORTS", "Person", "Works", "folded", "named", "owner_of", "person_of", "stem_of", "works"]
+
+REPORTS = (".html", ".htm", ".ipynb")
+_COMPANIONS = (*IMAGE_SUFFIXES, ".css", ".csv", ".js", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
+"""What may lie beside a report and is none by mistake, but where its name says that it was one: `.html.txt`."""
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+(?![a-z])")
 _CANVAS = re.compile(
@@ -99,63 +105,69 @@ def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
     Without a learning system's folders one student's are those of one name, whatever their endings, where the reports
     do not say that they are of different students. Of a zip without a report there is one row.
     """
-    groups: dict[tuple[str, Hashable], list[tuple[Source, Row]]] = defaultdict(list)
+    groups: dict[tuple[str, Hashable], list[Row]] = defaultdict(list)
     people = [person_of(f"{folder}/{row.file}") for row in rows]
-    named: dict[Person | None, set[str]] = defaultdict(set)
+    said: dict[Person | None, set[str]] = defaultdict(set)
     for person, row in zip(people, rows, strict=True):
-        named[person] |= {folded(row.student, row.group)} - {""}
+        said[person] |= {folded(row.student, row.group)} - {""}
     for source, row, person in zip(sources, rows, people, strict=True):
-        if person and (person.system != "canvas" or len(named[person]) < 2):  # "lab_3_12_a.html" of two is no Canvas's
+        if person and (person.system != "canvas" or len(said[person]) < 2):  # "lab_3_12_a.html" of two is no Canvas's
             row = replace(row, who=f"{person.system}:{person.id}", id=person.id, name=person.name, late=person.late)
-            groups["person", row.who].append((source, row))
+            groups["person", row.who].append(row)
         elif row.problem is not None and (source.members or source.path.suffix.lower() == ".zip"):
-            groups["zip", source.path].append((source, row))
+            groups["zip", source.path].append(row)
         else:
-            groups["file", stem_of(row.file)].append((source, row))
+            groups["file", stem_of(row.file)].append(row)
     readable = {source.path for source, row in zip(sources, rows, strict=True) if row.problem is None}
     made: list[Row] = []
     beside: list[Beside] = []
     for (kind, key), group in groups.items():
-        if key in readable or (kind == "file" and all(source.companion for source, _ in group)):
-            beside += [Beside(row.file, row.problem or "") for _, row in group]
+        if key in readable or (kind == "file" and all(map(_companion, group))):
+            beside += _beside(group)
         else:
             made += [_rubbish(group)] if kind == "zip" else _merged(group)
     order = {row.file: n for n, row in enumerate(rows)}
     return Works(sorted(made, key=lambda row: order.get(row.file, 0)), beside)
 
 
-def _rubbish(group: Sequence[tuple[Source, Row]]) -> Row:
-    """A zip in which there is no report."""
-    source, first = group[0]
-    problems = {row.problem for one, row in group if not one.companion}
+def _companion(row: Row) -> bool:
+    """Whether a file only lies beside a report, as photos do."""
+    stem, suffix = os.path.splitext(row.file.lower())
+    return suffix in _COMPANIONS and not stem.endswith(REPORTS)
+
+
+def _beside(rows: Iterable[Row]) -> tuple[Beside, ...]:
+    return tuple(Beside(row.file, row.problem or "") for row in rows)
+
+
+def _rubbish(rows: Sequence[Row]) -> Row:
+    """The row of a zip in which there is no report."""
+    first, problems = rows[0], {row.problem for row in rows if not _companion(row)}
+    if len(rows) == len(problems) == 1:
+        return first
     problem = problems.pop() if len(problems) == 1 else text("submission.nothing")
-    if len(group) == 1 and not source.companion:
-        return replace(first, problem=problem)
     zip_ = first.file[: first.file.lower().index(".zip") + 4]
-    return Row(zip_, problem=problem, beside=tuple(Beside(row.file, row.problem or "") for _, row in group))
+    return Row(zip_, problem=problem, beside=_beside(rows))
 
 
-def _merged(group: Sequence[tuple[Source, Row]]) -> list[Row]:
+def _merged(rows: Sequence[Row]) -> list[Row]:
     """The rows of files that lie together: one, or one for each of the students that the reports name."""
     good: dict[str, list[Row]] = defaultdict(list)
-    for _, row in group:
-        if row.problem is None:
-            who = row.who or folded(row.student, row.group) or f"file:{stem_of(row.file)}"
-            good[who].append(replace(row, who=who))
-    bad = sorted((row for _, row in group if row.problem is not None), key=lambda row: row.file)
-    others = tuple(Beside(row.file, row.problem or "") for row in bad)
+    bad: list[Row] = []
+    for row in rows:
+        row = replace(row, who=row.who or folded(row.student, row.group) or f"file:{stem_of(row.file)}")
+        (good[row.who] if row.problem is None else bad).append(row)
+    broken = [row for row in bad if not _companion(row)][:1]
+    bad.sort(key=lambda row: row.file)
     if not good:
-        main = next((row for source, row in group if not source.companion), None)
-        lone = main or replace(bad[0], problem=text("submission.no_report"))
-        rest = tuple(one for one in others if main is None or one.file != main.file)
-        return [replace(lone, who=lone.who or f"file:{stem_of(lone.file)}", beside=rest)]
-    made = []
+        (row,) = broken or [replace(bad[0], problem=text("submission.no_report"))]
+        return [replace(row, beside=_beside(one for one in bad if one not in broken))]
+    made: list[Row] = []
     for same in good.values():
         # the latest, as a page, and without a browser's `(1)`
         main = max(same, key=lambda row: (row.date, row.file[-6:].lower() != ".ipynb", -len(row.file)))
         again = tuple(Beside(row.file, _again(row, main), row.link) for row in same if row is not main)
-        made.append(replace(main, beside=(*again, *others)))
-        others = ()
+        made.append(replace(main, beside=again if made else again + _beside(bad)))
     return made
 
 

@@ -5,16 +5,15 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import chain, count
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any
 
 from labkit.grading.kept import KEPT
-from labkit.grading.people import person_of
-from labkit.io.decode import IMAGE_SUFFIXES, Unreadable
+from labkit.grading.people import REPORTS, person_of
+from labkit.io.decode import Unreadable
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import natural
 from labkit.io.sources import SILENT_NAMES, shown
@@ -31,10 +30,6 @@ WRITTEN = {"grades.html", "grades.csv", "open.html", "grades_moodle.csv", "grade
 
 _ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 2000
 """Of a zip in a zip; of all files of a zip, those of the zips in it included, and how many these may be."""
-
-_REPORTS = (".html", ".htm", ".ipynb")
-_COMPANIONS = (*IMAGE_SUFFIXES, ".css", ".csv", ".js", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
-"""What may lie beside a report and is none by mistake, but where its name says that it was one: `.html.txt`."""
 
 _SILENT = {*SILENT_NAMES, ".ds_store", ".git", ".github", ".gitignore", ".ipynb_checkpoints", KEPT}
 _NAME = 300
@@ -53,12 +48,6 @@ class Source:
     problem: str | None = None
 
     @property
-    def companion(self) -> bool:
-        """Whether it only lies beside a report, as photos do."""
-        stem, suffix = os.path.splitext(self.file.lower())
-        return suffix in _COMPANIONS and not stem.endswith(_REPORTS)
-
-    @property
     def zip(self) -> bool:
         """Whether it holds files instead of being one."""
         return not self.members and self.problem is None and self.path.suffix.lower() == ".zip"
@@ -73,10 +62,10 @@ def find_sources(folder: Path) -> list[Source]:
     inside = os.path.realpath(folder)
     course = os.path.basename(inside)
     is_of_many = person_of(f"{course}/") is None
-    found: dict[Path, str | None] = {}
+    found: dict[Path, Unreadable | None] = {}
 
     def closed(error: OSError) -> None:
-        found[Path(error.filename)] = text("submission.unreadable", error=error.strerror)
+        found[Path(error.filename)] = Unreadable("submission.unreadable", error=error.strerror)
 
     for root, folders, files in os.walk(folder, onerror=closed):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
@@ -84,28 +73,28 @@ def find_sources(folder: Path) -> list[Source]:
         table = KEPT in folders and not (is_of_many and person_of(place))
         passed = WRITTEN if table else ()
         folders[:], files = ([n for n in names if n not in passed and not _silent(n)] for names in (folders, files))
-        empty = [] if files or folders or links or table or Path(root) == folder else [""]
-        for name in [*files, *links, *empty]:
-            path = Path(root, name)
-            out = not os.path.realpath(path).startswith(os.path.join(inside, ""))
-            if path.is_symlink() and not out and path.exists():
+        if not (files or folders or links or table or Path(root) == folder):
+            found[Path(root)] = Unreadable("submission.empty_folder")
+        for path in (Path(root, name) for name in (*files, *links)):
+            if not os.path.realpath(path).startswith(os.path.join(inside, "")):
+                found[path] = Unreadable("submission.link")
+            elif path.is_symlink() and path.exists():
                 continue
-            found[path] = None
-            if out:
-                found[path] = text("submission.link")
-            elif not name:
-                found[path] = text("submission.empty_folder")
             elif not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would wait for ever
-                found[path] = text("photos.not_file")
-            elif path.suffix.lower() not in (*_REPORTS, ".zip"):
-                found[path] = str(_foreign(name))
+                found[path] = Unreadable("photos.not_file")
+            else:
+                found[path] = _foreign(path.name)
     order = sorted(found, key=lambda path: [natural(part) for part in path.relative_to(folder).parts])
-    return distinct([Source(_shown(path.relative_to(folder).as_posix()), path, (), found[path]) for path in order])
+    problems = [(path, found[path] and str(found[path])) for path in order]
+    return distinct([Source(_shown(path.relative_to(folder).as_posix()), path, (), why) for path, why in problems])
 
 
-def _foreign(name: str) -> Unreadable:
-    suffix = os.path.splitext(name)[1][:20]
-    return Unreadable("submission.foreign", suffix=suffix or text("submission.no_suffix"))
+def _foreign(name: str) -> Unreadable | None:
+    """Why a file of that name is neither a report nor a zip, None where it is one."""
+    suffix = os.path.splitext(name)[1]
+    if suffix.lower() in (*REPORTS, ".zip"):
+        return None
+    return Unreadable("submission.foreign", suffix=suffix[:20] or text("submission.no_suffix"))
 
 
 def _shown(name: str) -> str:
@@ -129,49 +118,45 @@ def _silent(name: str) -> bool:
 
 def members(source: Source) -> list[Source]:
     """The files of a zip, those of the zips in it besides; the zip itself with its problem where it has none."""
-    rows = _listed(source, lambda: source.path, [_TOTAL_MB * 1e6, _MEMBERS + 1])
+    rows = list(islice(_listed(source, [_TOTAL_MB * 1e6]), _MEMBERS + 1))
     if len(rows) > _MEMBERS:
         rows[_MEMBERS:] = [replace(source, problem=text("submission.many", limit=_MEMBERS))]
     return rows
 
 
-def _listed(source: Source, file: Callable[[], Any], left: list[float]) -> list[Source]:
-    """The files of a zip, as long as bytes and members are `left` for it and the zips in it together."""
+def _listed(source: Source, left: list[float]) -> Iterator[Source]:
+    """The files of a zip, as long as bytes are `left` for it and the zips in it together."""
 
     def allowed(member: Member) -> float | Unreadable | None:
-        suffix = os.path.splitext(member.name)[1].lower()
+        is_zip = member.name.lower().endswith(".zip")
         if member.climbs:
             return Unreadable("submission.climbs")
         if any(map(_silent, member.parts)):
             return None
-        if suffix not in (*_REPORTS, ".zip"):
-            return _foreign(member.name)
-        if suffix == ".zip" and source.members:
+        if foreign := _foreign(member.name):
+            return foreign
+        if is_zip and source.members:
             return Unreadable("submission.nested")
         if member.info.file_size > left[0]:
             return Unreadable("photos.zip_total", limit=_TOTAL_MB)
-        return _ZIP_MB if suffix == ".zip" else FILE_MB
+        return _ZIP_MB if is_zip else FILE_MB
 
-    rows: list[Source] = []
+    empty = True
     try:
-        with zipfile.ZipFile(file()) as archive:
+        with _opened(source.path, source.members) as archive:
             for member in walk(archive, allowed):
-                if left[1] <= 0:
-                    break
-                left[1] -= 1
+                empty, refusal = False, member.refusal
                 name = _shown(f"{source.file}/{'/'.join(member.parts)}")
-                refused = None if member.refusal is None else str(member.refusal)
-                one = Source(name, source.path, (*source.members, member.place), refused)
-                left[0] -= 0 if refused else member.info.file_size
-                if refused is None and name.lower().endswith(".zip"):
-                    rows += _listed(one, lambda info=member.info: io.BytesIO(archive.read(info)), left)
-                else:
-                    rows.append(one)
-    except Unreadable as error:
-        return [replace(source, problem=str(error))]
+                one = Source(name, source.path, (*source.members, member.place), refusal and str(refusal))
+                if refusal is None:
+                    left[0] -= member.info.file_size
+                nested = refusal is None and name.lower().endswith(".zip")
+                yield from _listed(one, left) if nested else [one]
+        if empty:
+            raise Unreadable("submission.nothing")
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        return [replace(source, problem=text("photos.bad_zip", error=_nameless(error)))]
-    return rows or [replace(source, problem=text("submission.nothing"))]
+        told = error if isinstance(error, Unreadable) else text("photos.bad_zip", error=_nameless(error))
+        yield replace(source, problem=str(told))
 
 
 def content(source: Source) -> bytes:
@@ -182,9 +167,7 @@ def content(source: Source) -> bytes:
                 read = file.read(FILE_MB * 1_000_000 + 1)
         else:
             *outer, place = source.members
-            state = source.path.stat()
-            inner = [io.BytesIO(_unpacked(source.path, n, state.st_mtime_ns, state.st_size)) for n in outer]
-            with zipfile.ZipFile(*inner or [source.path]) as archive:
+            with _opened(source.path, outer) as archive:
                 read = archive.read(archive.infolist()[place])
     except MemoryError:
         raise
@@ -195,13 +178,18 @@ def content(source: Source) -> bytes:
     return read
 
 
+def _opened(path: Path, places: Sequence[int]) -> zipfile.ZipFile:
+    """A zip, or the zip in it at the only one of `places`."""
+    return zipfile.ZipFile(io.BytesIO(_unpacked(path, *places)) if places else path)
+
+
 def _nameless(error: Exception) -> str:
     """What an error says without the file that it names: that may be called as a student is, and is in the row."""
     return re.sub(r"""(['"]).*\1""", "…", one_line(error))
 
 
 @lru_cache(1)
-def _unpacked(path: Path, place: int, _changed: int, _size: int) -> bytes:
+def _unpacked(path: Path, place: int) -> bytes:
     """A zip in a zip, kept for the next of its files."""
     with zipfile.ZipFile(path) as archive:
         return archive.read(archive.infolist()[place])

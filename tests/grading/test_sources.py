@@ -17,25 +17,31 @@ from labkit.io.errors import LabkitError
 from labkit.locale import text
 
 
+def lay(folder: Path, *names: str) -> None:
+    """Files below a folder; a name that ends with a slash is a folder's."""
+    for name in names:
+        path = folder / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.write_bytes(b"x")
+
+
+def listed(folder: Path, made: bytes) -> list[Source]:
+    """What is in a zip."""
+    path = folder / "а.zip"
+    path.write_bytes(made)
+    return members(Source(path.name, path))
+
+
 def test_finds_files(tmp_path):
     """Every file in natural order, an empty folder too; no link, no pipe, no system's file, and no table of grades."""
-    for name in ("б/10.html", "б/9.HTM", "а.ipynb", "в.zip", "д.pdf", "фото.jpg", ".скрытый.html", "__MACOSX/а.html"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "grades" / KEPT).mkdir(parents=True)
-    (tmp_path / "grades" / "handed").mkdir()
-    for name in ("grades.html", "handed/1.html", f"{KEPT}/1.html", "свой.html"):
-        (tmp_path / "grades" / name).write_bytes(b"x")
-    for name in ("отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "Пустой Ян").mkdir()
-    for name in ("Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html"):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_bytes(b"x")
+    lay(tmp_path, "б/10.html", "б/9.HTM", "а.ipynb", "в.zip", "д.pdf", "фото.jpg", ".скрытый.html", "__MACOSX/а.html")
+    lay(tmp_path / "grades", "grades.html", "handed/1.html", f"{KEPT}/1.html", "свой.html")
+    lay(tmp_path, "отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html")
+    lay(tmp_path, "Пустой Ян/", "Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html")
     os.mkfifo(tmp_path / "труба.html")
     outer = tmp_path.parent / f"{tmp_path.name}-снаружи"
-    outer.mkdir()
-    (outer / "чужой.html").write_bytes(b"x")
+    lay(outer, "чужой.html")
     (tmp_path / "наружу.html").symlink_to(outer / "чужой.html")
     (tmp_path / "папка").symlink_to(outer)
     (tmp_path / "внутрь.html").symlink_to(tmp_path / "а.ipynb")
@@ -51,7 +57,6 @@ def test_finds_files(tmp_path):
         **dict.fromkeys(("наружу.html", "папка"), text("submission.link")),
         **dict.fromkeys(("никуда.html", "труба.html"), text("photos.not_file")),
     }
-    assert [source.file for source in found if source.companion] == ["фото.jpg"]
 
 
 def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
@@ -72,15 +77,11 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
 def test_what_a_student_calls_a_table_is_none(tmp_path):
     """A folder of the learning system is never left out, whatever lies in it."""
     own, empty = (tmp_path / f"Ким Анна_{n}_assignsubmission_file_" for n in (7, 8))
-    for path in (own, empty):
-        (path / KEPT).mkdir(parents=True)
-    (own / "grades.html").write_text("<p>")
+    lay(tmp_path, f"{own.name}/{KEPT}/", f"{empty.name}/{KEPT}/", f"{own.name}/grades.html")
     found = {one.file: one.problem for one in find_sources(tmp_path)}
     assert found == {f"{own.name}/grades.html": None, empty.name: text("submission.empty_folder")}
     course = tmp_path / "lab-submissions"
-    (course / "lab-kim" / KEPT).mkdir(parents=True)
-    for name in ("README.html", "lab-kim/grades.html"):
-        (course / name).write_text("<p>")
+    lay(course, f"lab-kim/{KEPT}/", "README.html", "lab-kim/grades.html")
     assert [one.file for one in find_sources(course)] == ["lab-kim/grades.html", "README.html"]
 
 
@@ -100,24 +101,27 @@ def test_cyrillic_names_in_a_zip(tmp_path, encoding):
 
 def test_limits_of_a_zip(tmp_path, monkeypatch):
     """How many members, how many reports, how much together."""
-    path = tmp_path / "а.zip"
-    path.write_bytes(zip_of({f"{n}.html": b"<p>" * 400_000 for n in range(4)}))
-    source = Source("а.zip", path)
-    monkeypatch.setattr(sources, "_TOTAL_MB", 2)
-    assert [one.problem for one in members(source)] == [None, *[text("photos.zip_total", limit=2)] * 3]
-    monkeypatch.setattr(sources, "_MEMBERS", 2)
-    monkeypatch.setattr(sources, "_TOTAL_MB", 2000)
-    assert [one.problem for one in members(source)] == [None, None, text("submission.many", limit=2)]
-    monkeypatch.setattr(zips, "MAX_MEMBERS", 3)
-    assert [one.problem for one in members(source)] == [text("photos.zip_members", count=4, limit=3)]
+    made = zip_of({f"{n}.html": b"<p>" * 400_000 for n in range(4)})
+
+    def problems(module, limit, value):
+        monkeypatch.setattr(module, limit, value)
+        return [one.problem for one in listed(tmp_path, made)]
+
+    assert problems(sources, "_TOTAL_MB", 2) == [None, *[text("photos.zip_total", limit=2)] * 3]
+    monkeypatch.undo()
+    assert problems(sources, "_MEMBERS", 2) == [None, None, text("submission.many", limit=2)]
+    assert problems(zips, "MAX_MEMBERS", 3) == [text("photos.zip_members", count=4, limit=3)]
 
 
 def test_one_budget_for_all_nested_zips(tmp_path, monkeypatch):
     """What a zip's zips hold counts as its own: their number gives no more room."""
     inner = zip_of({f"{n}.html": b"<p>" * 200_000 for n in range(3)})
-    (tmp_path / "а.zip").write_bytes(zip_of({f"{n}.zip": inner for n in range(3)}))
+    made = zip_of({f"{n}.zip": inner for n in range(3)})
+    monkeypatch.setattr(sources, "_MEMBERS", 4)
+    assert [one.problem for one in listed(tmp_path, made)] == [*[None] * 4, text("submission.many", limit=4)]
     monkeypatch.setattr(sources, "_TOTAL_MB", 2)
-    problems = [one.problem for one in members(Source("а.zip", tmp_path / "а.zip"))]
+    monkeypatch.setattr(sources, "_MEMBERS", 2000)
+    problems = [one.problem for one in listed(tmp_path, made)]
     assert problems.count(None) == 3 and set(problems) == {None, text("photos.zip_total", limit=2)}
 
 
@@ -126,13 +130,8 @@ def test_a_damaged_zip_in_a_zip_costs_only_itself(tmp_path):
     inner = zip_of({"а.html": b"<p>" * 100})
     made = bytearray(zip_of({"а.html": b"<p>", "б.zip": inner, "в.html": b"<p>"}))
     made[made.index(b"PK\x03\x04", 40) + 40] ^= 0xFF
-    (tmp_path / "а.zip").write_bytes(made)
-    rows = members(Source("а.zip", tmp_path / "а.zip"))
-    assert [(one.file, one.problem is None) for one in rows] == [
-        ("а.zip/а.html", True),
-        ("а.zip/б.zip", False),
-        ("а.zip/в.html", True),
-    ]
+    rows = {one.file: one.problem is None for one in listed(tmp_path, made)}
+    assert rows == {"а.zip/а.html": True, "а.zip/б.zip": False, "а.zip/в.html": True}
 
 
 ERRORS = [
@@ -158,8 +157,7 @@ def test_zip_that_lies_about_its_size(tmp_path):
     for mark, at in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
         place = made.rindex(mark) + at
         made[place : place + 4] = (1000).to_bytes(4, "little")
-    (tmp_path / "а.zip").write_bytes(made)
-    (one,) = members(Source("а.zip", tmp_path / "а.zip"))
+    (one,) = listed(tmp_path, made)
     with pytest.raises(LabkitError, match="не читается"):
         content(one)
 
