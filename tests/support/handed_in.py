@@ -25,22 +25,6 @@ from labkit.report.page import render
 from labkit.segmentation import Segmentation
 from labkit.variants import find_variant
 
-__all__ = [
-    "CONCLUSIONS",
-    "OTHER",
-    "WRITTEN",
-    "Sample",
-    "edited",
-    "hostile",
-    "notebook_of",
-    "outside",
-    "page_of",
-    "resealed",
-    "sample",
-    "students_photos",
-    "zip_of",
-]
-
 WRITTEN = {
     "Где сеть ошиблась и почему?": (
         "Сеть приняла тень от головы за продолжение шерсти, потому что контраст на границе там почти нулевой, а более "
@@ -82,27 +66,19 @@ def notebook_of(
     answers: dict[str, str] = WRITTEN,
     conclusions: str = CONCLUSIONS,
     wanted: int = 2,
-    target: str = "",
-    change: Callable[[dict[str, Any]], None] | None = None,
-    whole: bool = True,
 ) -> nbformat.NotebookNode:
-    """An executed notebook, with all that the variant's own has if `whole`; `change` may change the unsealed data."""
-    data = json.loads(
-        json.dumps(results_data(find_variant(variant), photos, results, student, "С-101", wanted, target))
-    )
-    if change is not None:
-        change(data)
+    """An executed notebook, with as many questions, cells and sections as the variant's own has."""
+    data = json.loads(json.dumps(results_data(find_variant(variant), photos, results, student, "С-101", wanted)))
     cells = code_cells(results, {MIME: {**data, "digest": digest(data)}, "text/plain": "сведения"})
     asked = asked_by(variant)
-    if whole:  # as many questions, cells and sections as the variant's own notebook has
-        said = random.Random(student)  # nobody else says the same
-        more = {q: " ".join("".join(said.choices("абвгдежзиклмн", k=6)) for _ in range(5)) for q in asked.questions}
-        answers = {**more, **answers}
-        cells[1:1] = [new_code_cell("pass", execution_count=1) for _ in range(asked.cells - len(cells))]
-        for number, cell in enumerate(cells, start=1):
-            cell.execution_count = number
-    questions = "\n\n".join(f"**{n}.** {q}\n\n*Ваш ответ:* {a}" for n, (q, a) in enumerate(answers.items(), 1))
-    sections = "\n\n".join(f"## {title}" for title in asked.sections[: None if whole else 0])
+    said = random.Random(student)  # nobody else says the same
+    more = {q: " ".join("".join(said.choices("абвгдежзиклмн", k=6)) for _ in range(5)) for q in asked.questions}
+    cells[1:1] = [new_code_cell("pass") for _ in range(asked.cells - len(cells))]
+    for number, cell in enumerate(cells, start=1):
+        cell.execution_count = number
+    rows = enumerate({**more, **answers}.items(), start=1)
+    questions = "\n\n".join(f"**{n}.** {question}\n\n*Ваш ответ:* {answer}" for n, (question, answer) in rows)
+    sections = "\n\n".join(f"## {title}" for title in asked.sections)
     texts = [new_markdown_cell(questions), new_markdown_cell(f"## 11. Выводы\n\n{conclusions}")]
     return new_notebook(cells=[new_markdown_cell(f"# Отчёт\n\n{sections}"), *cells[:-1], *texts, cells[-1]])
 
@@ -112,19 +88,17 @@ def page_of(notebook: nbformat.NotebookNode, variant: int = 3) -> str:
     return render(notebook, find_variant(variant))[0]
 
 
-def edited(page: str, change: Callable[[dict[str, Any]], None]) -> str:
-    """The page with other data in its block; the seals stay as they were."""
+def edited(page: str, change: Callable[[dict[str, Any]], None], seal: bool = False) -> str:
+    """The page with other data in its block; the seals stay as they were, or are made anew."""
     data = json.loads(BLOCK.search(page)[1])
     change(data)
+    data = sealed(data, BLOCK.sub("", page)) if seal else data
     return BLOCK.sub(lambda _: block(data), page)
 
 
 def resealed(page: str, change: Callable[[dict[str, Any]], None] = lambda data: None) -> str:
     """The page, which may have been changed, with other data and new seals: by somebody who has read the code."""
-    data = json.loads(BLOCK.search(page)[1])
-    change(data)
-    bare = BLOCK.sub("", page)
-    return BLOCK.sub(lambda _: block(sealed(data, bare)), page)
+    return edited(page, change, seal=True)
 
 
 def outside(page: str, old: str, new: str) -> str:
@@ -137,23 +111,17 @@ def outside(page: str, old: str, new: str) -> str:
 
 def zip_of(files: dict[str, bytes], encoding: str | None = None) -> bytes:
     """A zip; with `encoding` its names are in that, and nothing says so."""
+
+    class Named(zipfile.ZipInfo):
+        def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+            return self.filename.encode(encoding), self.flag_bits
+
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            info = _Named(name)
-            info.encoding = encoding
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, content)
+            info = Named(name) if encoding else zipfile.ZipInfo(name)
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-class _Named(zipfile.ZipInfo):
-    encoding: str | None = None
-
-    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
-        if self.encoding is None:
-            return super()._encodeFilenameFlags()
-        return self.filename.encode(self.encoding), self.flag_bits
 
 
 def hostile(page: str) -> dict[str, tuple[bytes, str | None]]:
