@@ -36,13 +36,9 @@ _CANVAS = re.compile(
 """Its numbers are long: `lab_2_3_fcn.html` is a student's own name for a file."""
 
 _CLASSROOM = re.compile(r"(?P<lab>.+)-(submissions|\d\d-\d\d-\d{4}(-\d\d){3})")
-_LATIN = dict(
-    zip(
-        map(ord, "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"),
-        "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh sh  y  e iu ia".split(" "),
-        strict=True,
-    )
-)
+_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
+_SOUNDS = "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh sh  y  e iu ia".split(" ")
+_LATIN = str.maketrans(dict(zip(_CYRILLIC, _SOUNDS, strict=True)))
 _ALIKE = 75
 """Per cent from which on two spellings are one name: Юлия is yulia, iuliia and julija."""
 

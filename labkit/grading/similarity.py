@@ -37,6 +37,9 @@ _KIT = -1
 
 _some = partial(some, limit=8)
 
+_Names = dict[int, tuple[str, ...]]
+"""Of photos or questions, by the row in which they are too."""
+
 
 def compare(rows: Sequence[Row]) -> list[Row]:
     """The rows with remarks on what they have in common, worked out beside: texts may be made to take long."""
@@ -59,23 +62,12 @@ def compared(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -
 
     `kit` are the photos that travel with the kit, sha256 to look, which may be in any report.
     """
-    common: list[dict[int, _Common]] = [defaultdict(_Common) for _ in rows]
-    _photos(rows, kit or {}, common)
-    _texts(rows, common)
-    return [_remarks(n, rows, common[n]) for n in range(len(rows))]
+    common = zip(_photos(rows, kit or {}), *_texts(rows), strict=True)
+    return [_remarks(n, rows, *one) for n, one in enumerate(common)]
 
 
-@dataclass
-class _Common:
-    """What a report has in common with another: names of its photos, the part of its text in [0, 1], answers."""
-
-    photos: tuple[str, ...] = ()
-    text: float = 0.0
-    answers: tuple[str, ...] = ()
-
-
-def _photos(rows: Sequence[Row], kit: Mapping[str, str | None], common: list[dict[int, _Common]]) -> None:
-    """Fills `common` in; under _KIT photos that are the kit's own, which are in common with nobody else."""
+def _photos(rows: Sequence[Row], kit: Mapping[str, str | None]) -> list[_Names]:
+    """For each row the names of its photos by the other row that has them, or by _KIT: these count nowhere else."""
     photos = [(n, photo) for n, row in enumerate(rows) for photo in row.photos]
     owners = [n for n, _ in photos] + [_KIT] * len(kit)
     by_hash: dict[str, set[int]] = defaultdict(set, {sha256: {_KIT} for sha256 in kit})
@@ -85,12 +77,15 @@ def _photos(rows: Sequence[Row], kit: Mapping[str, str | None], common: list[dic
     for one, other in alike([photo.look for _, photo in photos] + list(kit.values()), owners):
         same |= {(one, owners[other]), (other, owners[one])}
     of_kit = {place for place, other in same if other == _KIT}
+    common: list[_Names] = [defaultdict(tuple) for _ in rows]
     for place, other in sorted(same):
         if place < len(photos) and other != owners[place] and (other == _KIT) == (place in of_kit):
-            common[owners[place]][other].photos += (photos[place][1].name,)
+            common[owners[place]][other] += (photos[place][1].name,)
+    return common
 
 
-def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
+def _texts(rows: Sequence[Row]) -> tuple[list[dict[int, float]], list[_Names]]:
+    """For each row by the other one the part of its whole text in [0, 1], or else the answers, that are in both."""
     whole, parts = [], []
     for row in rows:
         answers: dict[str, list[str]] = defaultdict(list)
@@ -99,15 +94,18 @@ def _texts(rows: Sequence[Row], common: list[dict[int, _Common]]) -> None:
         every = [word for words in answers.values() for word in words]
         whole.append(_Prose.of(every if len(every) >= _MIN_TEXT else []))
         parts.append({q: _Prose.of(words) for q, words in answers.items() if len(words) >= _MIN_ANSWER})
+    shares: list[dict[int, float]] = [{} for _ in rows]
+    asked: list[_Names] = [{} for _ in rows]
     for n, other in combinations(range(len(rows)), 2):
         if share := whole[n].alike(whole[other]):
-            common[n][other].text = common[other][n].text = share
+            shares[n][other] = shares[other][n] = share
             continue
-        asked = sorted(parts[n].keys() & parts[other].keys())
-        if same := tuple(question for question in asked if parts[n][question].alike(parts[other][question])):
-            common[n][other].answers = common[other][n].answers = same
-        elif (both := len(whole[n].phrases & whole[other].phrases)) >= _SAME_PHRASES:
-            common[n][other].text, common[other][n].text = (both / len(whole[one].phrases) for one in (n, other))
+        both = sorted(parts[n].keys() & parts[other].keys())
+        if same := tuple(question for question in both if parts[n][question].alike(parts[other][question])):
+            asked[n][other] = asked[other][n] = same
+        elif (count := len(whole[n].phrases & whole[other].phrases)) >= _SAME_PHRASES:
+            shares[n][other], shares[other][n] = (count / len(whole[one].phrases) for one in (n, other))
+    return shares, asked
 
 
 @dataclass(frozen=True)
@@ -141,8 +139,8 @@ def _words(prose: str) -> list[str]:
     return word_list(prose[: 20 * _MAX_WORDS])[:_MAX_WORDS]
 
 
-def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Remark]:
-    row, remarks, of_kit = rows[n], [], common.pop(_KIT, _Common()).photos
+def _remarks(n: int, rows: Sequence[Row], photos: _Names, shares: dict[int, float], answers: _Names) -> list[Remark]:
+    row, remarks, of_kit = rows[n], [], photos.pop(_KIT, ())
 
     def tell(kind: str, sentence: str, others: Iterable[int] = ()) -> None:
         remarks.append(Remark(kind, sentence, tuple(rows[other].file for other in others)))
@@ -151,24 +149,24 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
         return _some([rows[other].file for other in others])
 
     copies = [k for k, other in enumerate(rows) if k != n and row.sha256 and other.sha256 == row.sha256]
-    again = [other for other in sorted({*common, *copies}) if _one_person(row, rows[other])]
+    again = sorted(other for other in {*photos, *shares, *answers, *copies} if _one_person(row, rows[other]))
     if again:
-        kind = "same_photos" if any(common[other].photos for other in again if other in common) else "same_text"
+        kind = "same_text" if photos.keys().isdisjoint(again) else "same_photos"
         tell(kind, text("pairs.again", files=files(again)), again)
+    told = {*again, *copies}
     if copies := [other for other in copies if other not in again]:
         tell("same_file", text("pairs.copy", files=_some([_called(rows[other]) for other in copies])), copies)
-    others = [other for other in sorted(common) if other not in again + copies]
-    by_photos = _grouped({other: common[other].photos for other in others})
+    by_photos = _grouped(photos, told)
     sentences = [
         plural("pairs.photos", len(names), total=len(row.photos), names=_some(names), files=files(group))
         for names, group in by_photos.items()
     ]
     if sentences:
         tell("same_photos", _some(sentences, between="; "), sorted(chain(*by_photos.values())))
-    whole = sorted((other for other in others if common[other].text), key=lambda other: -common[other].text)
-    parts = [f"{_called(rows[other])} ({percent(common[other].text)})" for other in whole]
+    whole = sorted(shares.keys() - told, key=lambda other: (-shares[other], other))
+    parts = [f"{_called(rows[other])} ({percent(shares[other])})" for other in whole]
     sentences = [text("pairs.text", files=_some(parts))] if whole else []
-    by_answers = _grouped({other: common[other].answers for other in others})
+    by_answers = _grouped(answers, told)
     titles = {" ".join(_words(asked)): titled(asked) for asked, _ in row.answers} | {"": text("pairs.conclusions")}
     for questions, group in by_answers.items():
         asked = _some([titles[question] for question in questions])
@@ -180,12 +178,11 @@ def _remarks(n: int, rows: Sequence[Row], common: dict[int, _Common]) -> list[Re
     return remarks
 
 
-def _grouped(common: Mapping[int, tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:
-    """The rows that have the same in common, those with the most first."""
+def _grouped(common: _Names, told: set[int]) -> dict[tuple[str, ...], list[int]]:
+    """The rows that have the same in common, those with the most first, without those that are `told` already."""
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for other, names in common.items():
-        if names:
-            groups[names].append(other)
+    for other in sorted(common.keys() - told):
+        groups[common[other]].append(other)
     return dict(sorted(groups.items(), key=lambda item: (-len(item[0]), item[1])))
 
 

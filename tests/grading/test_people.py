@@ -99,16 +99,10 @@ def test_of_two_reports_the_later_one():
     assert row.beside[0].why == text("people.other_data", date="2026-03-01 10:00", passed=1, count=1)
 
 
-def test_reports_of_two_students_in_one_folder():
-    """Files of one name that name two students are two rows."""
-    done = folder({"о.html": read("о.html", "Анна"), "о.ipynb": read("о.ipynb", "Илья")})
-    assert [row.student for row in done.rows] == ["Анна", "Илья"]
-
-
-def test_a_name_like_canvas_s_makes_no_two_students_one():
-    """`lab_3_1234_fcn.html` of two students in their own folders is two rows, and of one in Canvas's zip it is one."""
-    files = ["Анна/lab_3_1234_fcn.html", "Илья/lab_3_1234_fcn.html"]
-    done = folder({file: read(file, file.partition("/")[0]) for file in files})
+@pytest.mark.parametrize("files", [("о.html", "о.ipynb"), ("Анна/lab_3_1234_fcn.html", "Илья/lab_3_1234_fcn.html")])
+def test_reports_of_two_students(files):
+    """They are two rows, in files of one name or called as Canvas's, which in Canvas's own zip are of one student."""
+    done = folder({file: read(file, student) for file, student in zip(files, ("Анна", "Илья"), strict=True)})
     assert [(row.student, row.id) for row in done.rows] == [("Анна", ""), ("Илья", "")]
     assert len(folder({file: read(file) for file in files}).rows) == 1
 

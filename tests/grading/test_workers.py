@@ -35,6 +35,7 @@ def test_a_task_costs_only_itself(monkeypatch):
     assert [answers[n].why for n in (1, 3, 5, 8)] == ["crashed", "slow", "memory", "slow"]
     assert answers[6] == Lost("failed", "ValueError: нет")
     assert len({str(answer) for answer in answers if isinstance(answer, Lost)}) == 4
+    assert done(fragile, []) == []
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="no priorities here")
@@ -47,8 +48,3 @@ def test_a_busy_machine_is_no_reason():
         for process in busy:
             process.kill()
             process.wait()
-
-
-def test_no_tasks_no_processes():
-    """Nothing to do starts nothing."""
-    assert done(fragile, []) == []

@@ -7,8 +7,8 @@ import random
 import re
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -194,24 +194,13 @@ def hostile(page: str) -> dict[str, tuple[bytes, str | None]]:
     return {name: (made if isinstance(made, bytes) else made.encode(), key) for name, (made, key) in files.items()}
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A good report and what it was made of, and photos and results of another student."""
-
-    photos: PhotoSet
-    results: list[Segmentation]
-    notebook: nbformat.NotebookNode
-    page: str
-    other_photos: PhotoSet
-    other_results: list[Segmentation]
-
-
 @pytest.fixture(scope="session")
-def sample(root, load, tmp_path_factory) -> Sample:
-    """Reports of FCN on three photos of one student and two of another."""
+def sample(root, load, tmp_path_factory) -> SimpleNamespace:
+    """A good report of FCN on three photos and what it was made of, and two photos and results of another student."""
     folder, source = tmp_path_factory.mktemp("сданное"), root / "data" / "images"
     photos = students_photos(folder / "а", source, ["cat_kitten", "dog_shepherd", "sheep"])
     others = students_photos(folder / "б", source, ["horses", "officer"], turned=True)
     results, other_results = (load(3).segment_all(one) for one in (photos, others))
     notebook = notebook_of(photos, results)
-    return Sample(photos, results, notebook, page_of(notebook), others, other_results)
+    made = {"photos": photos, "results": results, "notebook": notebook, "page": page_of(notebook)}
+    return SimpleNamespace(**made, other_photos=others, other_results=other_results)
