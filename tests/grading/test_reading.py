@@ -49,7 +49,7 @@ def test_texts_that_do_not_count_are_told(sample):
     assert {"answers", "conclusions"} <= {check.name for check in row.checks if not check.ok}
 
 
-def test_no_more_photos_than_were_looked_at(sample):
+def test_no_more_photos_than_were_looked_at(sample, monkeypatch):
     """One photo saved sixty times is one photo: of so many those that nobody compares do not count."""
     one, jpegs = read("а.html", sample.page.encode()), {}
     for n in range(60):
@@ -58,9 +58,9 @@ def test_no_more_photos_than_were_looked_at(sample):
         jpegs[f"фото {n}"] = buffer.getvalue()
     photo = one.data["photos"][0]
     photos = [{**photo, "name": name, "sha256": f"{n:064x}", "jpeg_sha256": None} for n, name in enumerate(jpegs)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "read", lambda *_: one._replace(data={**one.data, "photos": photos}, jpegs=jpegs))
-        row = made(sample.page)
+    many = one._replace(data={**one.data, "photos": photos}, jpegs=jpegs)
+    monkeypatch.setattr(reading, "read", lambda *_: many)
+    row = made(sample.page)
     assert "photos" in [check.name for check in row.checks if not check.ok] and len(row.photos) == 60
 
 
