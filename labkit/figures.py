@@ -16,25 +16,8 @@ from labkit.locale import number, percent, text
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 from labkit.variants import find_variant
 
-__all__ = [
-    "AGREED",
-    "CHANGES",
-    "EXTRA",
-    "LOST",
-    "colors_of",
-    "compared",
-    "figure",
-    "figures",
-    "legend_rows",
-    "mask_image",
-    "model_titles",
-    "named_segments",
-    "overlay_image",
-    "painted",
-    "rgb",
-    "summary",
-    "tinted",
-]
+__all__ = ["AGREED", "CHANGES", "EXTRA", "LOST", "colors_of", "mask_image", "overlay_image", "painted", "rgb", "tinted"]
+__all__ += ["compared", "figure", "figures", "legend_rows", "model_titles", "named_segments", "summary"]
 
 AGREED, LOST, EXTRA = CHANGES = ("#56b4e9", "#d55e00", "#f0e442")
 """Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""

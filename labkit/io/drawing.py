@@ -19,7 +19,7 @@ from PIL import Image
 from labkit.io.jpeg import data_address
 from labkit.locale import text
 
-__all__ = ["PANEL", "STYLE", "Drawing", "Drawings", "as_webp", "cut", "display_svg", "in_html"]
+__all__ = ["PANEL", "STYLE", "Drawing", "Drawings", "as_webp", "cut", "in_html"]
 __all__ += ["ink", "note", "panels", "plain_table", "small", "squares", "svg"]
 
 PANEL = 3.1
@@ -38,7 +38,9 @@ class Drawing(Figure):
     """A figure that a notebook's cell shows by itself, as SVG, where the cell ends in it."""
 
     def _ipython_display_(self) -> None:
-        display_svg(self)
+        from IPython.display import SVG, display
+
+        display(SVG(svg(self)))
 
 
 class Drawings(list[Drawing]):
@@ -50,7 +52,7 @@ class Drawings(list[Drawing]):
 
     def _ipython_display_(self) -> None:
         for drawn in self:
-            display_svg(drawn)
+            drawn._ipython_display_()
         if self.said:
             print(self.said)
 
@@ -90,13 +92,6 @@ def _is_photo(image: AxesImage) -> bool:
     is_plain = image.get_alpha() is None and image.get_interpolation() == "none" and image.origin == "upper"
     pixels = np.asarray(image.get_array())
     return is_plain and pixels.dtype == np.uint8 and pixels.shape[2:] == (3,)
-
-
-def display_svg(drawn: Figure) -> None:
-    """Shows a figure in the notebook, as SVG."""
-    from IPython.display import SVG, display
-
-    display(SVG(svg(drawn)))
 
 
 def in_html(written: str) -> str:

@@ -18,13 +18,13 @@ _STEPS = [(1.0, 90), (1.0, 80), *((part, 72) for part in (1.0, 0.85, 0.7, 0.6, 0
 """Part of the side and quality, tried in turn; the models look at 384 to 512 pixels a side."""
 
 
-def compact(pixels: np.ndarray, file: BinaryIO | None = None) -> tuple[np.ndarray, bytes]:
+def compact(pixels: np.ndarray, file: BinaryIO) -> tuple[np.ndarray, bytes]:
     """A JPEG of about a photo's pixels (`HxWx3` uint8 RGB) and exactly the pixels that are in it.
 
-    The sides are those of `pixels`, or smaller where the JPEG would have more than `MAX_BYTES`. An open `file` of
-    these pixels that is such a JPEG already, without EXIF (which may say where the photo was taken), is kept as it is.
+    The sides are those of `pixels`, or smaller where the JPEG would have more than `MAX_BYTES`. The open `file` that
+    they are from is kept as it is where it is such a JPEG without EXIF (which may say where the photo was taken).
     """
-    if file is not None and (kept := _kept(pixels, file)) is not None:
+    if (kept := _kept(pixels, file)) is not None:
         return pixels, kept
     image = Image.fromarray(pixels)
     for part, quality in _STEPS:

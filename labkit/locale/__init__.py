@@ -10,18 +10,8 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-__all__ = [
-    "LANGUAGES",
-    "in_each_language",
-    "keep_language",
-    "language",
-    "number",
-    "percent",
-    "plural",
-    "text",
-    "texts",
-    "use_language",
-]
+__all__ = ["LANGUAGES", "in_each_language", "keep_language", "language", "use_language"]
+__all__ += ["number", "percent", "plural", "text", "texts"]
 
 LANGUAGES = ("ru", "en")
 

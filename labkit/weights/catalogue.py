@@ -41,15 +41,12 @@ class Release:
     mirrors: tuple[str, ...] = ()
 
 
-def _read() -> dict[str, Release]:
-    with Path(__file__).with_name("releases.csv").open(encoding="utf-8", newline="") as file:
-        rows = (
-            {**row, "megabytes": float(row["megabytes"]), "auto": row["auto"] == "yes"} for row in csv.DictReader(file)
-        )
-        return {row["name"]: Release(**row) for row in rows}
+with Path(__file__).with_name("releases.csv").open(encoding="utf-8", newline="") as _file:
+    _ROWS = list(csv.DictReader(_file))
 
-
-OFFICIAL = _read()
+OFFICIAL = {
+    row["name"]: Release(**{**row, "megabytes": float(row["megabytes"]), "auto": row["auto"] == "yes"}) for row in _ROWS
+}
 """Every release by name; a variant's first one is what `official` means."""
 
 

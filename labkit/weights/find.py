@@ -5,10 +5,10 @@ each load. The official ones are the catalogue's, downloaded and verified once.
 """
 
 import csv
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import pooch
 from safetensors import SafetensorError, safe_open
 
 from labkit.io.errors import LabkitError
@@ -127,5 +127,4 @@ def read_header(path: Path) -> dict[str, str]:
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return pooch.file_hash(path, "sha256")
