@@ -6,29 +6,18 @@ import subprocess
 import sys
 import unicodedata
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from annotated import header
 from handed_in import zip_of
+from pictured import RED, close, scene, written
 from PIL import Image
 
 from labkit.io.errors import LabkitError
 from labkit.locale import text, use_language
 from labkit.photos import MAX_SIDE, Photo, PhotoSet, load_photos
-
-RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
-ORIENTATION = 0x0112
-
-
-def scene(width: int = 48, height: int = 32) -> Image.Image:
-    """White, with a red block at the upper left and a blue one at the lower left."""
-    image = Image.new("RGB", (width, height), WHITE)
-    image.paste(RED, (0, 0, width // 3, height // 2))
-    image.paste(BLUE, (0, height // 2, width // 3, height))
-    return image
 
 
 def save(path: Path, image: Image.Image | None = None, **options) -> Path:
@@ -47,11 +36,6 @@ def one(path: Path, **options) -> Photo:
 def reasons(photos: PhotoSet) -> dict[str, str]:
     """Why each file was skipped."""
     return {skipped.name: skipped.reason for skipped in photos.skipped}
-
-
-def close(pixels: np.ndarray, expected: np.ndarray | tuple, tolerance: int = 6) -> bool:
-    """Whether colours agree up to the loss of JPEG."""
-    return np.abs(pixels.astype(int) - np.asarray(expected, int)).max() <= tolerance
 
 
 # Photo
@@ -76,80 +60,7 @@ def test_photo_from_wrong_pixels(shape, dtype):
         Photo.from_pixels("кот", np.zeros(shape, dtype) if dtype else [1])
 
 
-# Pixels
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(tmp_path, orientation, suffix):
-    """All eight orientations come out upright, and so does original_size."""
-    turns = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_90 TRANSVERSE ROTATE_270".split()
-    stored = scene().transpose(Image.Transpose[turns[orientation - 2]]) if orientation > 1 else scene()
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    options = {"quality": 95, "subsampling": 0} if suffix == ".jpg" else {}
-    path = save(tmp_path / f"a{suffix}", stored, exif=exif, **options)
-    photo = one(path)
-    assert photo.original_size == (32, 48)
-    assert close(photo.pixels[5, 5], RED) and close(photo.pixels[28, 5], BLUE) and close(photo.pixels[5, 40], WHITE)
-    small = one(path, max_side=24)
-    assert small.pixels.shape == (16, 24, 3) and small.original_size == (32, 48)
-    assert close(small.pixels[3, 3], RED) and close(small.pixels[13, 3], BLUE)
-
-
-@pytest.mark.parametrize(
-    ("mode", "suffix", "color", "expected"),
-    [
-        ("L", ".jpg", 100, (100, 100, 100)),
-        ("LA", ".png", (0, 127), (128, 128, 128)),
-        ("1", ".png", 1, WHITE),
-        ("1", ".tif", 0, (0, 0, 0)),
-        ("RGBA", ".png", (255, 0, 0, 0), WHITE),
-        ("RGBA", ".webp", (255, 0, 0, 255), RED),
-        ("RGBA", ".tif", (0, 0, 255, 51), (204, 204, 255)),
-        ("CMYK", ".jpg", (0, 255, 255, 0), RED),
-        ("CMYK", ".tif", (255, 255, 0, 0), BLUE),
-        ("RGB", ".bmp", GREEN, GREEN),
-        ("RGB", ".webp", GREEN, GREEN),
-        ("RGB", ".ppm", GREEN, GREEN),
-        ("I", ".tif", 65535, WHITE),
-        ("F", ".tif", 0.5, (0, 0, 0)),
-    ],
-)
-def test_modes(tmp_path, mode, suffix, color, expected):
-    """Every mode becomes RGB, transparency over white."""
-    options = {"lossless": True} if suffix == ".webp" else {}
-    photo = one(save(tmp_path / f"a{suffix}", Image.new(mode, (16, 12), color), **options))
-    assert photo.pixels.dtype == np.uint8 and photo.pixels.shape == (12, 16, 3) and photo.pixels.flags.c_contiguous
-    assert close(photo.pixels, expected), photo.pixels[0, 0]
-
-
-def test_transparent_colour(tmp_path):
-    """A palette's colours are kept; its transparent index, and the transparent colour of an RGB PNG, are white."""
-    image = Image.new("P", (4, 2), 0)
-    image.putpalette([255, 0, 0, 0, 0, 255])
-    image.paste(1, (2, 0, 4, 2))
-    assert close(one(save(tmp_path / "a.png", image)).pixels[0], [RED, RED, BLUE, BLUE], 0)
-    for name, whole in (("b.png", image), ("c.gif", image), ("d.png", image.convert("RGB"))):
-        clear = RED if whole is not image else 0
-        assert close(one(save(tmp_path / name, whole, transparency=clear)).pixels[0], [WHITE, WHITE, BLUE, BLUE], 0)
-
-
-def test_float_is_stretched(tmp_path):
-    """A float image goes from its least to its greatest value; NaN and infinity do not spoil that."""
-    values = np.linspace(-1, 3, 12 * 16, dtype=np.float32).reshape(12, 16)
-    values[0, 1], values[0, 2] = np.nan, np.inf
-    pixels = one(save(tmp_path / "a.tif", Image.fromarray(values))).pixels
-    assert pixels[0, 0, 0] == 0 and pixels[-1, -1, 0] == 255 and pixels[0, 2, 0] == 255
-
-
-@pytest.mark.parametrize("kind", ["GIF", "WebP", "PNG", "TIFF", "MPO"])
-def test_first_frame(tmp_path, kind):
-    """Of an animation or of pages the first is taken, and that is said; a phone's JPEG with a preview is neither."""
-    path, frames = tmp_path / "a.xyz", [Image.new("RGB", (16, 12), color) for color in (GREEN, RED)]
-    frames[0].save(path, kind, save_all=True, append_images=frames[1:])
-    photo = one(path)
-    assert close(photo.pixels, GREEN) and photo.notes == ((text("photos.frames"),) if kind != "MPO" else ())
+# Sizes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (1, 5000), (4097, 1), (2049, 2048)])
@@ -162,22 +73,6 @@ def test_sizes(tmp_path, size, suffix):
     assert photo.pixels.shape[:2] == (height, width) and photo.original_size == size[::-1] and close(photo.pixels, RED)
     said = [all(f"{w}×{h}" in note for w, h in (size, (width, height))) for note in photo.notes]
     assert said == [True] * (scale < 1)
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "1", "I;16", "F"])
-def test_scaling_in_bands(tmp_path, monkeypatch, mode):
-    """The picture does not shift where it is converted band by band."""
-    whole = scene(300, 203)
-    if mode == "I;16":
-        image = Image.fromarray(np.asarray(whole.convert("L")).astype(np.uint16) * 257)
-    else:
-        image = whole.convert(mode, dither=Image.Dither.NONE)
-    path = save(tmp_path / ("a.tif" if mode == "F" else "a.png"), image)
-    expected = one(path, max_side=64).pixels
-    monkeypatch.setattr("labkit.io.decode._BAND", 300 * 9)
-    assert np.array_equal(one(path, max_side=64).pixels, expected)
-    assert expected.shape == (43, 64, 3)
-    assert close(expected[5, 5], one(path).pixels[20, 20]) and close(expected[40, 60], one(path).pixels[200, 290])
 
 
 def test_hundred_megapixels_cost_little(tmp_path):
@@ -236,12 +131,13 @@ def test_heic(tmp_path, monkeypatch):
 
 
 def test_bad_files_are_named(tmp_path, capfd):
-    """Each kind of bad file is skipped with its own reason, the good one is loaded, and stderr stays silent."""
+    """Each kind of bad file, iCloud's stand-in too, is skipped with its own reason, the good one is loaded."""
     save(tmp_path / "good.jpg", scene(200, 200))
     for name, options in (("cut.jpg", {}), ("cut.png", {}), ("cut.tif", {"compression": "tiff_lzw"})):
         path = save(tmp_path / name, Image.effect_noise((200, 200), 50), **options)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    (tmp_path / "empty.jpg").touch()
+    for name in ("empty.jpg", ".b.heic.icloud"):
+        (tmp_path / name).touch()
     (tmp_path / "text.jpg").write_text("привет", encoding="utf-8")
     (tmp_path / "report.docx").write_bytes(b"PK\x03\x04 and so on")
     (tmp_path / "more.zip").write_bytes(b"PK")
@@ -249,7 +145,7 @@ def test_bad_files_are_named(tmp_path, capfd):
     photos = load_photos(tmp_path, quiet=True)
     assert [photo.name for photo in photos] == ["good"]
     told = {"cut.jpg": "truncated", "empty.jpg": "empty", "text.jpg": "not_image", "report.docx": "not_image"}
-    told |= {"more.zip": "nested_zip", "folder.jpg": "folder", "cut.png": "", "cut.tif": ""}
+    told |= {"more.zip": "nested_zip", "folder.jpg": "folder", ".b.heic.icloud": "icloud", "cut.png": "", "cut.tif": ""}
     assert reasons(photos).keys() == told.keys()
     assert all(reasons(photos)[name] == text(f"photos.{key}") for name, key in told.items() if key)
     assert capfd.readouterr() == ("", "")
@@ -286,13 +182,6 @@ def test_silent_files(tmp_path):
     assert [photo.name for photo in photos] == ["cat"] and photos.skipped == []
 
 
-def test_file_in_icloud(tmp_path):
-    """Its hidden stand-in is no reason to say nothing."""
-    save(tmp_path / "a.jpg")
-    (tmp_path / ".b.heic.icloud").touch()
-    assert "iCloud" in reasons(load_photos(tmp_path, quiet=True))[".b.heic.icloud"]
-
-
 # Names and order
 
 
@@ -322,8 +211,7 @@ def test_masks_that_only_look_so(tmp_path, root, name):
     shutil.copy(root / "data" / "images" / "cat_chelsea.jpg", tmp_path / "x.jpg")
     mask = Image.new("L", (451, 300))
     mask.paste(8, (50, 50, 200, 200))
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    mask.save(tmp_path / name)
+    save(tmp_path / name, mask)
     mask.save(tmp_path / "drawing.png")
     mask.resize((300, 300)).save(tmp_path / "x 2.png")
     Image.open(tmp_path / "x.jpg").convert("L").save(tmp_path / "x grey.jpg")
@@ -336,11 +224,9 @@ def test_masks_that_only_look_so(tmp_path, root, name):
 
 def test_a_photo_called_as_its_folder(tmp_path, root):
     """Drawings that lie beside it are no masks of it."""
-    folder = tmp_path / "x"
-    folder.mkdir()
-    shutil.copy(root / "data" / "images" / "cat_chelsea.jpg", folder / "x.jpg")
-    Image.new("L", (451, 300), 8).save(folder / "drawing.png")
-    assert [photo.name for photo in load_photos(folder, quiet=True)] == ["drawing", "x"]
+    save(tmp_path / "x" / "drawing.png", Image.new("L", (451, 300), 8))
+    shutil.copy(root / "data" / "images" / "cat_chelsea.jpg", tmp_path / "x" / "x.jpg")
+    assert [photo.name for photo in load_photos(tmp_path / "x", quiet=True)] == ["drawing", "x"]
 
 
 def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
@@ -358,13 +244,9 @@ def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
 def test_zip(tmp_path):
     """A zip is read in memory: nested folders, natural order, the digest of the member's bytes."""
     photo = save(tmp_path / "a.png")
-    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
-        for name in ("папка/кот 10.png", "папка/кот 2.png", "../x.png", "папка/notes.txt", "__MACOSX/._a.png"):
-            archive.write(photo, name)
-        archive.writestr("папка/doc.pdf", b"%PDF")
-        archive.writestr("папка/inner.zip", b"PK")
-        archive.writestr("b.bmp", bytes(11_000_000), zipfile.ZIP_DEFLATED)
-        archive.mkdir("пусто") if hasattr(archive, "mkdir") else archive.writestr("пусто/", b"")
+    names = ("папка/кот 10.png", "папка/кот 2.png", "../x.png", "папка/notes.txt", "__MACOSX/._a.png")
+    others = {"папка/doc.pdf": b"%PDF", "папка/inner.zip": b"PK", "b.bmp": bytes(11_000_000), "пусто/": b""}
+    (tmp_path / "z.zip").write_bytes(zip_of({**dict.fromkeys(names, photo.read_bytes()), **others}))
     before = sorted(tmp_path.iterdir())
     photos = load_photos(tmp_path / "z.zip", quiet=True)
     assert [photo.name for photo in photos] == ["x", "кот 2", "кот 10"]
@@ -380,8 +262,8 @@ def test_zip(tmp_path):
 def test_zip_names_without_the_flag(tmp_path, encoding):
     """Cyrillic names are right in a zip of Windows (cp866) and in one whose UTF-8 is not declared."""
     path = tmp_path / "z.zip"
-    path.write_bytes(zip_of({"Фото\\кошка.png": save(tmp_path / "a.png").read_bytes()}, encoding))
-    (photo,) = load_photos(path, quiet=True)
+    path.write_bytes(zip_of({"Фото\\кошка.png": written(scene())}, encoding))
+    photo = one(path)
     assert photo.name == "кошка" and photo.path.parts[-2] == "Фото"
 
 

@@ -1,4 +1,4 @@
-"""One file to pixels: 16 bits of which few are used, embedded colour profiles, videos by their name."""
+"""One file to pixels: every mode, upright, 16 bits of which few are used, colour profiles, videos by their name."""
 
 import io
 import struct
@@ -6,21 +6,102 @@ import struct
 import numpy as np
 import pytest
 from annotated import png_bytes
+from pictured import BLUE, GREEN, ORIENTATION, RED, WHITE, close, scene, written
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from labkit.io.decode import Unreadable, decode, layout
 
 
-def read(content: bytes):
+def read(content: bytes, max_side: int = 2048):
     """The pixels and notes of a file."""
-    return decode(io.BytesIO(content), 2048, 10**8)
+    return decode(io.BytesIO(content), max_side, 10**8)
 
 
-def written(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    """An image as a file."""
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(orientation, kind):
+    """All eight orientations come out upright, and so does the size, which is known without decoding too."""
+    turns = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_90 TRANSVERSE ROTATE_270".split()
+    stored = scene().transpose(Image.Transpose[turns[orientation - 2]]) if orientation > 1 else scene()
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    content = written(stored, kind, exif=exif, **options)
+    photo, small = read(content), read(content, 24)
+    assert photo.original_size == small.original_size == (32, 48)
+    assert kind == "TIFF" or layout(io.BytesIO(content)) == ((32, 48), orientation)
+    for (y, x), color in (((5, 5), RED), ((28, 5), BLUE), ((5, 40), WHITE)):
+        assert close(photo.pixels[y, x], color)
+    assert small.pixels.shape == (16, 24, 3) and close(small.pixels[3, 3], RED) and close(small.pixels[13, 3], BLUE)
+
+
+@pytest.mark.parametrize(
+    "mode, kind, color, expected",
+    [
+        ("L", "JPEG", 100, (100, 100, 100)),
+        ("LA", "PNG", (0, 127), (128, 128, 128)),
+        ("1", "PNG", 1, WHITE),
+        ("1", "TIFF", 0, (0, 0, 0)),
+        ("RGBA", "PNG", (255, 0, 0, 0), WHITE),
+        ("RGBA", "WEBP", (255, 0, 0, 255), RED),
+        ("RGBA", "TIFF", (0, 0, 255, 51), (204, 204, 255)),
+        ("CMYK", "JPEG", (0, 255, 255, 0), RED),
+        ("CMYK", "TIFF", (255, 255, 0, 0), BLUE),
+        ("RGB", "BMP", GREEN, GREEN),
+        ("RGB", "WEBP", GREEN, GREEN),
+        ("RGB", "PPM", GREEN, GREEN),
+        ("I", "TIFF", 65535, WHITE),
+        ("F", "TIFF", 0.5, (0, 0, 0)),
+    ],
+)
+def test_modes(mode, kind, color, expected):
+    """Every mode becomes RGB, transparency over white."""
+    options = {"lossless": True} if kind == "WEBP" else {}
+    pixels = read(written(Image.new(mode, (16, 12), color), kind, **options)).pixels
+    assert pixels.dtype == np.uint8 and pixels.shape == (12, 16, 3) and pixels.flags.c_contiguous
+    assert close(pixels, expected), pixels[0, 0]
+
+
+def test_transparent_colour():
+    """A palette's colours are kept; its transparent index, and the transparent colour of an RGB PNG, are white."""
+    image = Image.new("P", (4, 2), 0)
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.paste(1, (2, 0, 4, 2))
+    assert close(read(written(image)).pixels[0], [RED, RED, BLUE, BLUE], 0)
+    for kind, whole, clear in (("PNG", image, 0), ("GIF", image, 0), ("PNG", image.convert("RGB"), RED)):
+        pixels = read(written(whole, kind, transparency=clear)).pixels
+        assert close(pixels[0], [WHITE, WHITE, BLUE, BLUE], 0)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WebP", "PNG", "TIFF", "MPO"])
+def test_first_frame(kind):
+    """Of an animation or of pages the first is taken, and that is said; a phone's JPEG with a preview is neither."""
+    first, second = (Image.new("RGB", (16, 12), color) for color in (GREEN, RED))
+    photo = read(written(first, kind, save_all=True, append_images=[second]))
+    assert close(photo.pixels, GREEN) and photo.notes == ([("photos.frames", {})] if kind != "MPO" else [])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "1", "I;16", "F"])
+def test_scaling_in_bands(monkeypatch, mode):
+    """The picture does not shift where it is converted band by band."""
+    whole = scene(300, 203)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(whole.convert("L")).astype(np.uint16) * 257)
+    else:
+        image = whole.convert(mode, dither=Image.Dither.NONE)
+    content = written(image, "TIFF" if mode == "F" else "PNG")
+    large, expected = read(content).pixels, read(content, 64).pixels
+    monkeypatch.setattr("labkit.io.decode._BAND", 300 * 9)
+    assert np.array_equal(read(content, 64).pixels, expected) and expected.shape == (43, 64, 3)
+    assert close(expected[5, 5], large[20, 20]) and close(expected[40, 60], large[200, 290])
+
+
+def test_float_is_stretched():
+    """A float image goes from its least to its greatest value; NaN and infinity do not spoil that."""
+    values = np.linspace(-1, 3, 12 * 16, dtype=np.float32).reshape(12, 16)
+    values[0, 1], values[0, 2] = np.nan, np.inf
+    pixels = read(written(Image.fromarray(values), "TIFF")).pixels
+    assert pixels[0, 0, 0] == 0 and pixels[-1, -1, 0] == 255 and pixels[0, 2, 0] == 255
 
 
 def deep_rgb(grey: np.ndarray) -> bytes:
@@ -89,9 +170,8 @@ def profile_of(space: bytes, tag: bytes, content: bytes) -> bytes:
     for name, data in tags.items():
         table += struct.pack(">4sII", name, start + len(body), len(data))
         body += data + bytes(-len(data) % 4)
-    head = struct.pack(">I4x4s4s4s4s12x4s", start + len(body), b"\2\x40\0\0", b"prtr", space, b"Lab ", b"acsp").ljust(
-        68, b"\0"
-    )
+    kinds = (b"\2\x40\0\0", b"prtr", space, b"Lab ", b"acsp")
+    head = struct.pack(">I4x4s4s4s4s12x4s28x", start + len(body), *kinds)
     return (head + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)).ljust(128, b"\0") + table + body
 
 
@@ -139,15 +219,6 @@ def test_raw_files_of_cameras(tag, value):
     tags[tag] = value
     with pytest.raises(Unreadable, match="RAW"):
         read(written(Image.new("RGB", (160, 120)), "TIFF", tiffinfo=tags))
-
-
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_size_without_decoding(orientation):
-    """As `decode` gives it."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    content = written(Image.new("RGB", (30, 20)), "JPEG", exif=exif)
-    assert layout(io.BytesIO(content))[0] == read(content).pixels.shape[:2]
 
 
 @pytest.mark.parametrize("said", [b"\x01\x12\0\x02\0\0\0\x026\0\0\0", b"\x01\x12\0\x03\0\0\0\x01\0\x09\0\0"])

@@ -1,18 +1,18 @@
 """`upload`: files come in pieces and land under safe names; nothing is overwritten, nothing lost in silence."""
 
 import base64
-import io
 import json
 import subprocess
 import sys
 import unicodedata
-import zipfile
 
 import numpy as np
 import pytest
 from browser import page_of
+from handed_in import zip_of
 from IPython.utils.capture import capture_output
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from pictured import written
 from PIL import Image
 
 import labkit
@@ -40,18 +40,7 @@ def uploader(tmp_path, monkeypatch):
 
 def photo(seed: int = 0) -> bytes:
     """A PNG that is unlike any other seed's, larger than a piece."""
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (240, 320, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
-
-
-def archive(**members: bytes) -> bytes:
-    """A zip of the members."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as written:
-        for name, content in members.items():
-            written.writestr(name, content)
-    return file.getvalue()
+    return written(Image.fromarray(np.random.default_rng(seed).integers(0, 256, (240, 320, 3), np.uint8)))
 
 
 def choose(uploader: Uploader, *files: tuple[str, bytes], **besides) -> None:
@@ -125,27 +114,25 @@ def test_safe_names(uploader, given, expected):
 def test_zip_is_unpacked(uploader):
     """The photos of a zip lie in the folder as files of their own; what else is in it is named."""
     inner = {"поездка/кот.png": photo(1), "поездка/../../кот.png": photo(2), "__MACOSX/._кот.png": b""}
-    choose(uploader, ("фото.zip", archive(**inner, **{"письмо.docx": b"x"})))
+    choose(uploader, ("фото.zip", zip_of({**inner, "письмо.docx": b"x"})))
     assert names(uploader) == ["кот.png", "кот_2.png"]
     assert {(uploader.folder / name).read_bytes() for name in names(uploader)} == {photo(1), photo(2)}
     assert "письмо.docx: это не фото" in uploader.message and uploader.message.endswith("она возьмёт их сама.")
 
 
 def test_annotations_of_a_zip_lie_beside_its_photos(uploader):
-    """JSON and masks of a zip are found for its photos afterwards; one whose name, or whose
-    photo's, is taken by another is named."""
-    mask = io.BytesIO()
-    Image.fromarray(np.eye(240, 320, dtype=np.uint8)).save(mask, "PNG")
+    """JSON and masks of a zip are found for its photos afterwards; one whose name or photo's is taken is named."""
+    mask = written(Image.fromarray(np.eye(240, 320, dtype=np.uint8)))
     outline = {"shapes": [{"label": "cat", "shape_type": "rectangle", "points": [[9, 9], [90, 90]]}]}
     inner = {"набор/photos/кот.png": photo(1), "набор/photos/кот.json": json.dumps(outline).encode()}
-    inner |= {"набор/photos/пёс.png": photo(2), "набор/masks/пёс.png": mask.getvalue()}
-    choose(uploader, ("фото.zip", archive(**inner)))
+    inner |= {"набор/photos/пёс.png": photo(2), "набор/masks/пёс.png": mask}
+    choose(uploader, ("фото.zip", zip_of(inner)))
     assert names(uploader) == ["masks", "кот.json", "кот.png", "пёс.png"]
     found = {one.name: find_ground_truth(one) for one in load_photos(uploader.folder, quiet=True)}
     assert found["кот"].segments[0].label == "cat" and int((found["пёс"].ids > 0).sum()) == 240
-    choose(uploader, ("ещё.zip", archive(**{"кот.png": photo(1), "кот.json": b"{}"})))
+    choose(uploader, ("ещё.zip", zip_of({"кот.png": photo(1), "кот.json": b"{}"})))
     assert "кот.json: не сохранено" in uploader.message and b"shapes" in (uploader.folder / "кот.json").read_bytes()
-    choose(uploader, ("другие.zip", archive(**{"пёс.png": photo(3), "пёс.json": b"{}", "masks/пёс_mask.png": b"x"})))
+    choose(uploader, ("другие.zip", zip_of({"пёс.png": photo(3), "пёс.json": b"{}", "masks/пёс_mask.png": b"x"})))
     assert "пёс.png: сохранено как пёс_2.png" in uploader.message
     assert all(f"{name}: не сохранено" in uploader.message for name in ("пёс.json", "пёс_mask.png"))
     assert names(uploader) == ["masks", "кот.json", "кот.png", "пёс.png", "пёс_2.png"]
@@ -158,7 +145,7 @@ def test_annotations_of_a_zip_lie_beside_its_photos(uploader):
         ("кот", b"x", {}, "кот: это не фото"),
         ("video.png", b"x", {"size": FILE_MB * 1_000_000 + 600_000}, "201 МБ, больше предела в 200 МБ"),
         ("a.zip", b"not a zip", {}, "a.zip: не сохранено (zip-архив не открывается"),
-        ("a.zip", archive(), {}, "a.zip: в архиве нет фото"),
+        ("a.zip", zip_of({}), {}, "a.zip: в архиве нет фото"),
         ("a.png", b"", {"failed": "NotReadableError"}, "a.png: не сохранено (NotReadableError)"),
     ],
 )
@@ -229,9 +216,8 @@ def test_in_a_browser(open_page, uploader):
     esm = "data:text/javascript;base64," + base64.b64encode(Uploader._esm.encode()).decode()
     page.evaluate(PAGE, {"esm": esm, "state": state})
     button = page.get_by_role("button", name="Загрузить фото")
-    large = photo(1) + bytes(1_500_000)
-    files = [("кот.png", large), ("пёс.png", photo(2))]
-    chosen = [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files]
+    files = {"кот.png": photo(1) + bytes(1_500_000), "пёс.png": photo(2)}
+    chosen = [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in files.items()]
     for said in ("photos: 2", "кот.png: такое фото в папке уже есть"):
         with page.expect_file_chooser() as chooser:
             button.click()
@@ -240,6 +226,6 @@ def test_in_a_browser(open_page, uploader):
         page.get_by_role("status").get_by_text(said).wait_for()
         page.wait_for_function("() => !document.querySelector('button').disabled")
         assert page.get_by_role("status").inner_text() == uploader.message
-    assert names(uploader) == ["кот.png", "пёс.png"] and (uploader.folder / "кот.png").read_bytes() == large
+    assert names(uploader) == ["кот.png", "пёс.png"] and (uploader.folder / "кот.png").read_bytes() == files["кот.png"]
     assert max(sizes) * 4 / 3 < 1_000_000
     assert {".jpg", ".heic", ".zip"} <= set(page.locator("input").get_attribute("accept").split(","))
