@@ -27,17 +27,9 @@ LEAST = {"PASCAL VOC": (11, 11), "COCO": (13, 5), "ADE20K": (9, 4.5), "Cityscape
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, for linear RGB
 SIGHT = {
-    "normal": np.eye(3),
-    "protanopia": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deuteranopia": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
+    "normal": [1, 0, 0, 0, 1, 0, 0, 0, 1],
+    "protanopia": [0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998],
+    "deuteranopia": [0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881],
 }
 SRGB_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
@@ -46,7 +38,7 @@ def cielab(color: str, sight: str) -> np.ndarray:
     """A colour as L*, a*, b* (D65) as somebody with this sight sees it."""
     value = np.array(rgb(color)) / 255
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    linear = np.clip(np.asarray(SIGHT[sight]) @ linear, 0, 1)
+    linear = np.clip(np.reshape(SIGHT[sight], (3, 3)) @ linear, 0, 1)
     x, y, z = (
         np.cbrt(t) if t > 216 / 24389 else (24389 / 27 * t + 16) / 116
         for t in SRGB_TO_XYZ @ linear / SRGB_TO_XYZ.sum(1)
@@ -65,23 +57,14 @@ def test_official_order():
     assert (PEOPLE.names, PEOPLE.names_ru) == (("background", "person"), ("фон", "человек"))
 
 
-@pytest.mark.parametrize(
-    "label_id, name, name_ru",
-    [
-        (0, "background", "фон"),
-        (1, "wall", "стена"),
-        (13, "person", "человек"),
-        (50, "fireplace", "камин"),
-        (75, "computer", "компьютер"),
-        (90, "television receiver", "телевизор"),
-        (117, "minibike", "мотоцикл"),
-        (142, "crt screen", "электронно-лучевой экран"),
-        (150, "flag", "флаг"),
-    ],
-)
-def test_order_of_ade20k(label_id, name, name_ru):
+def test_order_of_ade20k():
     """SceneParse150's own numbers, as its objectInfo150.txt has them."""
-    assert (ADE20K.names[label_id], ADE20K.names_ru[label_id]) == (name, name_ru)
+    ids = (0, 1, 13, 50, 75, 90, 117, 142, 150)
+    assert ", ".join(f"{n} {ADE20K.names[n]} {ADE20K.names_ru[n]}" for n in ids) == (
+        "0 background фон, 1 wall стена, 13 person человек, 50 fireplace камин, 75 computer компьютер, "
+        "90 television receiver телевизор, 117 minibike мотоцикл, 142 crt screen электронно-лучевой экран, "
+        "150 flag флаг"
+    )
 
 
 @SETS
@@ -161,14 +144,11 @@ print(*(str(path).replace("\\\\", "/").rpartition("/")[2] for path in read))
     assert (done.stdout.split(), done.stderr) == (["1", "pascal_voc.csv", "ade20k.csv"], "")
 
 
-def test_files_travel_with_the_package(root):
-    """Every file of label sets is package data, its rows numbered from 0."""
-    written = (root / "pyproject.toml").read_text(encoding="utf-8")
-    patterns = re.search(r"package-data\]\nlabkit = \[(.*?)\]", written, re.DOTALL)[1]
+def test_rows_are_numbered(root):
+    """From 0, in every file of label sets."""
     files = sorted((root / "labkit" / "labels").iterdir())
     assert [path.name for path in files] == ["ade20k.csv", "cityscapes.csv", "coco.csv", "pascal_voc.csv"]
     for path in files:
-        assert any(path.relative_to(root / "labkit").match(p) for p in re.findall('"(.+?)"', patterns)), path
         head, *rows = path.read_text(encoding="utf-8").splitlines()
         assert head == "id,name,name_ru,color" and [int(row.split(",")[0]) for row in rows] == list(range(len(rows)))
 
@@ -176,11 +156,9 @@ def test_files_travel_with_the_package(root):
 @pytest.mark.parametrize("name", ["tiger", "", "кот"])
 def test_unknown_name(name):
     """The error names what was given and every valid class."""
-    with pytest.raises(ValueError, match="tvmonitor") as caught:
+    with pytest.raises(ValueError) as caught:
         VOC.id(name)
-    assert (
-        name not in VOC and repr(name) in str(caught.value) and all(valid in str(caught.value) for valid in VOC.names)
-    )
+    assert name not in VOC and all(said in str(caught.value) for said in (repr(name), *VOC.names))
 
 
 @SETS

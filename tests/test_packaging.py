@@ -3,10 +3,18 @@
 import json
 import re
 import sys
+import tomllib
 
+import pytest
 from packaging.requirements import Requirement
 
 from labkit.weights.find import EMBEDDED, embedded_path
+
+
+@pytest.fixture(scope="module")
+def told(root) -> dict:
+    """What pyproject.toml says."""
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def read(root, name: str) -> list[str]:
@@ -15,32 +23,28 @@ def read(root, name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "-"))]
 
 
-def runtime(root) -> list[Requirement]:
-    """The runtime dependencies of pyproject.toml."""
-    text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    block = text.split("dependencies = [", 1)[1].split("]", 1)[0]
-    return [Requirement(found) for found in re.findall(r'"([^"]+)"', block)]
-
-
-def test_floors_not_pins(root):
+def test_floors_not_pins(root, told):
     """Runtime dependencies have a floor and nothing else, so that no environment is taken apart."""
-    for requirement in [*runtime(root), *map(Requirement, read(root, "requirements.txt"))]:
+    for requirement in map(Requirement, [*told["project"]["dependencies"], *read(root, "requirements.txt")]):
         assert [s.operator for s in requirement.specifier] == [">="], requirement
 
 
-def test_tested_versions_meet_the_floors(root):
+def test_tested_versions_meet_the_floors(root, told):
     """constraints.txt names a version of every dependency, at or above its floor."""
     tested = dict(line.lower().split("==") for line in read(root, "constraints.txt"))
-    files = [*read(root, "requirements.txt"), *read(root, "requirements-dev.txt"), "pillow-heif>=0.16"]
-    for requirement in [*runtime(root), *map(Requirement, files)]:
+    asked = [*told["project"]["dependencies"], *told["project"]["optional-dependencies"]["heic"]]
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        asked += read(root, name)
+    for requirement in map(Requirement, asked):
         assert requirement.specifier.contains(tested[requirement.name]), requirement
 
 
-def test_what_travels_with_the_package(root):
-    """The weights, the report's template and the ten photos with their outlines are package data."""
-    text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    assert "weights/embedded/*" in text and "report/template/*/*" in text
-    assert '"labkit.data" = ["images/*", "outlines/*"]' in text and '"labkit.data"' in (root / "setup.py").read_text()
+def test_what_travels_with_the_package(root, told):
+    """All that is no Python, the weights among it, and the ten photos with their outlines are package data."""
+    data, package = told["tool"]["setuptools"]["package-data"], root / "labkit"
+    for path in (path.relative_to(package) for path in package.rglob("*.*") if "__pycache__" not in path.parts):
+        assert path.suffix == ".py" or path.name == "README.md" or any(map(path.match, data["labkit"])), path
+    assert data["labkit.data"] == ["images/*", "outlines/*"] and '"labkit.data"' in (root / "setup.py").read_text()
     files = {path.name for path in (root / "labkit" / "weights" / "embedded").iterdir()}
     assert {f"{name}.safetensors" for name in EMBEDDED} | {"MODEL_CARD.md"} <= files
     photos = sorted((root / "data" / "images").iterdir())
@@ -52,10 +56,8 @@ def test_the_model_card_names_the_files(root):
     """The table of MODEL_CARD.md has the size and the sha256 of each file that travels."""
     card = (root / "labkit" / "weights" / "embedded" / "MODEL_CARD.md").read_text(encoding="utf-8")
     for name, digest in EMBEDDED.items():
-        size = embedded_path(name).stat().st_size
-        assert re.search(rf"^\| `{name}\.safetensors` \| [\d.]+ M \| {size:,} \| `{digest}` \|$", card, re.MULTILINE), (
-            name
-        )
+        size = f"{embedded_path(name).stat().st_size:,}"
+        assert re.search(rf"^\| `{name}\.safetensors` \| [\d.]+ M \| {size} \| `{digest}` \|$", card, re.MULTILINE)
 
 
 def test_ci_runs_what_the_readme_says(root):
@@ -72,7 +74,6 @@ def test_what_stands_above_the_environment(root):
     assert "-e .[heic]" in (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
 
 
-def test_python_floor(root):
+def test_python_floor(told):
     """This interpreter is one that the package allows."""
-    text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'requires-python = ">=3.11"' in text and sys.version_info >= (3, 11)
+    assert told["project"]["requires-python"] == ">=3.11" and sys.version_info >= (3, 11)

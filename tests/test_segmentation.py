@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from annotated import block
+from drawn import found
 from PIL import Image
 from pycocotools import mask as coco_mask
 
@@ -19,14 +21,11 @@ CAT, DOG = VOC.id("cat"), VOC.id("dog")
 
 
 @pytest.fixture
-def overlapping(default_photos):
-    """Two dogs on one photo, the second lying partly over the first, as an instance model says it."""
-    photo = default_photos["dog_shepherd"]
-    masks = np.zeros((2, *photo.pixels.shape[:2]), bool)
-    masks[0, 100:400, 50:500], masks[1, 300:600, 400:800] = True, True
-    ids = np.where(masks[1], 2, masks[0]).astype(np.int32)
-    segments = [Segment(n, DOG, "dog", score, masks[n - 1]) for n, score in ((1, 0.75), (2, 0.5))]
-    return Segmentation(photo, ids, np.where(ids > 0, 0.5, 0).astype(np.float32), segments)
+def overlapping():
+    """Two dogs on one photo, the first lying partly over the second, as an instance model says it."""
+    size = (600, 800)
+    masks = [block(400, 300, 800, 600, size), block(50, 100, 500, 400, size)]
+    return found(masks, [DOG, DOG], [0.75, 0.5], name="dogs")
 
 
 def test_from_labels(default_photos):
@@ -59,12 +58,11 @@ def test_box_ends_outside():
 
 def test_overlapping_masks_stay_whole(overlapping, tmp_path):
     """What lies under another segment keeps its whole mask, in memory and in the file; `mask_of` joins them."""
-    first = overlapping.segments[0]
-    assert first.area == 300 * 450 > np.count_nonzero(overlapping.ids == 1)
+    below = overlapping.segments[1]
+    assert below.area == 300 * 450 > np.count_nonzero(overlapping.ids == 2)
     assert np.array_equal(overlapping.mask_of("собака"), overlapping.ids > 0)
-    overlapping.save(tmp_path)
-    loaded = load_segmentation(tmp_path / "dog_shepherd.json", overlapping.photo)
-    assert np.array_equal(loaded.segments[0].mask, first.mask) and loaded.segments[0].box == (50, 100, 500, 400)
+    loaded = load_segmentation(overlapping.save(tmp_path)[0], overlapping.photo)
+    assert np.array_equal(loaded.segments[1].mask, below.mask) and loaded.segments[1].box == (50, 100, 500, 400)
 
 
 def test_mask_of(outlined):
@@ -79,14 +77,14 @@ def test_mask_of(outlined):
 
 def test_the_three_files(overlapping, tmp_path):
     """Exactly the documented files in the documented formats, readable without labkit."""
-    paths = overlapping.save(tmp_path / "new" / "folder")
     folder = tmp_path / "new" / "folder"
-    names = ["dog_shepherd.json", "dog_shepherd.ids.png", "dog_shepherd.classes.png"]
+    data, ids, classes = paths = overlapping.save(folder)
+    names = ["dogs.json", "dogs.ids.png", "dogs.classes.png"]
     assert [path.name for path in paths] == names and {path.name for path in folder.iterdir()} == set(names)
 
-    record = json.loads((folder / names[0]).read_text(encoding="utf-8"))
+    record = json.loads(data.read_text(encoding="utf-8"))
     assert list(record) == ["photo", "size", "made_by", "segments"]
-    assert record["photo"] == "dog_shepherd" and record["size"] == [600, 800]
+    assert record["photo"] == "dogs" and record["size"] == [600, 800]
     for row, segment in zip(record["segments"], overlapping.segments, strict=True):
         assert list(row) == ["id", "label_id", "label", "score", "area", "box", "rle"]
         assert (row["id"], row["label_id"], row["label"], row["score"]) == (segment.id, DOG, "dog", segment.score)
@@ -95,10 +93,10 @@ def test_the_three_files(overlapping, tmp_path):
         x, y, width, height = coco_mask.toBbox(row["rle"]).tolist()
         assert row["box"] == [x, y, x + width, y + height]
 
-    with Image.open(folder / names[1]) as image:
+    with Image.open(ids) as image:
         assert image.mode.startswith("I") and np.array_equal(np.array(image), overlapping.ids)
-    assert (folder / names[1]).read_bytes()[24:26] == b"\x10\x00"  # IHDR: 16 bits, grey
-    with Image.open(folder / names[2]) as image:
+    assert ids.read_bytes()[24:26] == b"\x10\x00"  # IHDR: 16 bits, grey
+    with Image.open(classes) as image:
         assert image.mode == "P" and np.array_equal(np.array(image), overlapping.labels)
         assert image.convert("RGB").getpixel((60, 110)) == rgb(VOC.colors[DOG])
 
@@ -226,10 +224,8 @@ def test_damaged_files(outlined, tmp_path, damage):
 
 def test_importing_needs_no_torch(root):
     """Results, scores, figures, viewer, reports and downloads are there at once: none of them imports torch."""
-    rooms = (
-        "segmentation evaluation.scores evaluation.figures figures viewer report comparison.figures weights.download"
-    )
-    modules = ", ".join(["labkit", *(f"labkit.{room}" for room in rooms.split())])
+    rooms = "segmentation evaluation.scores evaluation.figures figures viewer report comparison.figures"
+    modules = ", ".join(["labkit", *(f"labkit.{room}" for room in [*rooms.split(), "weights.download"])])
     command = f"import {modules}, sys; print(*{{'torch', 'torchvision', 'torchmetrics', 'timm'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")

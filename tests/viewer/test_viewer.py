@@ -115,14 +115,6 @@ def test_marks(results):
     assert len({BeautifulSoup(page, "html.parser").div["data-labkit"] for page in pages}) == len(pages)
 
 
-def test_what_travels_is_what_is_written():
-    """Of the files' lines only indents, comments, imports and `export` stay behind."""
-    carried = module().splitlines()
-    written = [re.sub("^export (?!default)", "", line.strip()) for line in CODE.splitlines()]
-    left = [line for line in written if line not in carried and line.partition(" // ")[0] not in carried]
-    assert left and all(line == "" or line.startswith(("//", "/*", "*", "import {")) for line in left)
-
-
 def test_words_are_those_of_the_code(root):
     """No `say` ends in a missing text and no text is dead: each stands in the code as a whole or as a tool's name."""
     code = CODE

@@ -30,12 +30,13 @@ def server(running):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An empty cache, no waiting; after each test only good files lie in it, what is known of them, and locks."""
+    """An empty cache, small blocks, no waiting; afterwards only good files lie in it, what is known of them, locks."""
     proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     for name in (*proxies, *map(str.upper, proxies), "LABKIT_MIRROR", "LABKIT_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     monkeypatch.setattr(transfer, "PAUSE", 0.01)
+    monkeypatch.setattr(transfer, "_BLOCK", 1 << 14)
     yield tmp_path / "кэш"
     for path in filter(os.path.isfile, cache_folder().glob("**/*")):
         if path.parent.name == "incoming":
@@ -45,6 +46,14 @@ def cache(tmp_path, monkeypatch):
         elif path.suffix != ".zip":
             assert path.parent == cache_folder()
             torch.load(path, weights_only=True)
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """Seconds that a download waited, none of which has passed."""
+    waited = []
+    monkeypatch.setattr(transfer.time, "sleep", waited.append)
+    return waited
 
 
 @pytest.fixture

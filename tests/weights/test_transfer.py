@@ -63,11 +63,9 @@ def test_faults(server, cache, fault, said, times, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", [Answer(status=500), Answer(status=429), Answer(GOOD, sent=0.3)])
-def test_faults_that_pass(server, fault, monkeypatch):
+def test_faults_that_pass(server, fault, pauses):
     """Two failures, then the file; the pauses grow."""
     release = release_at(server.put("/fcn.pth", fault, fault, Answer(GOOD)))
-    pauses = []
-    monkeypatch.setattr(transfer.time, "sleep", pauses.append)
     assert fetch(release, report=print).sha256 == SHA256
     assert len(server.asked) == 3 and pauses == [0.01, 0.02]
 
@@ -80,17 +78,15 @@ DATE = {"ETag": 'W/"1"', "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
 
 
 @pytest.mark.parametrize("headers", [TAG, DATE])
-def test_goes_on_where_it_broke_off(server, headers, monkeypatch):
+def test_goes_on_where_it_broke_off(server, headers, pauses):
     """More breaks than attempts: as long as each brings something, only the rest is asked for, and no pause grows."""
-    monkeypatch.setattr(transfer, "_BLOCK", 1 << 14)
-    breaks = [Answer(BIG, headers=headers, sent=sent, resumes=True) for sent in (0.15, 0.3, 0.5, 0.6, 0.8, 0.95)]
-    release = release_at(server.put("/fcn.pth", *breaks, Answer(BIG, headers=headers, resumes=True)), BIG)
-    pauses = []
-    monkeypatch.setattr(transfer.time, "sleep", pauses.append)
+    breaks = (0.15, 0.3, 0.5, 0.6, 0.8, 0.95)
+    answers = [Answer(BIG, headers=headers, sent=sent, resumes=True) for sent in (*breaks, 1.0)]
+    release = release_at(server.put("/fcn.pth", *answers), BIG)
     assert fetch(release, report=print).sha256 == digest(BIG)
     starts = [int(asked[6:-1]) for asked in server.ranges[1:]]
     assert server.ranges[0] is None and len(starts) == 6 and pauses == [0.01] * 6
-    for begun, sent in zip(starts, (0.15, 0.3, 0.5, 0.6, 0.8, 0.95), strict=True):
+    for begun, sent in zip(starts, breaks, strict=True):
         assert begun == pytest.approx(sent * len(BIG), abs=1 << 15) and begun <= sent * len(BIG)
 
 
@@ -106,18 +102,16 @@ def test_goes_on_where_it_broke_off(server, headers, monkeypatch):
         ({**TAG, "Content-Encoding": "x"}, Answer(BIG, headers=TAG, resumes=True), 1),
     ],
 )
-def test_comes_whole_where_it_cannot_go_on(server, first, second, ranges, monkeypatch):
+def test_comes_whole_where_it_cannot_go_on(server, first, second, ranges):
     """The rest is never put behind the beginning of another file."""
-    monkeypatch.setattr(transfer, "_BLOCK", 1 << 14)
     old = Answer(flipped(BIG) if second.headers != TAG else BIG, headers=first, sent=0.5, resumes=True)
     release = release_at(server.put("/fcn.pth", old, second, Answer(BIG)), BIG)
     assert fetch(release, report=print).sha256 == digest(BIG)
     assert [bool(asked) for asked in server.ranges] == [False, ranges > 1, False][: max(2, ranges)]
 
 
-def test_a_mirror_begins_anew(server, monkeypatch):
+def test_a_mirror_begins_anew(server):
     """What came from one address is not the beginning of what comes from the next."""
-    monkeypatch.setattr(transfer, "_BLOCK", 1 << 14)
     first = server.put("/fcn.pth", Answer(flipped(BIG), headers=TAG, sent=0.9, resumes=True), Answer(status=404))
     mirror = server.put("/mirror/fcn.pth", Answer(BIG, headers=TAG, resumes=True))
     assert fetch(release_at(first, BIG, mirrors=(mirror,)), report=print).sha256 == digest(BIG)
