@@ -4,16 +4,20 @@
 
 Honest: so many reports of each variant on ten photos, every mask made again (SAM's on a sample). Hostile: reports as
 large as they are read, of texts, photos and viewers without end. The parent process must stay below 600 MB, all
-processes together below 2.5 GB. Linux only: what a process holds is read in /proc.
+processes together below 2.5 GB. Linux only: what a process holds alone is known there.
 """
 
 import argparse
-import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
+from itertools import cycle
 from pathlib import Path
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
@@ -34,16 +38,12 @@ def main() -> int:
     arguments = parser.parse_args()
     good = True
     with tempfile.TemporaryDirectory() as made:
-        for kind, make, count, options in (
-            ("honest", honest, arguments.honest, ()),
-            ("hostile", hostile, arguments.hostile, ("--no-recompute",)),
-        ):
-            folder = Path(made, kind)
+        for make, count, *options in ((honest, arguments.honest), (hostile, arguments.hostile, "--no-recompute")):
+            folder = Path(made, make.__name__)
             make(folder, count)
             seconds, clock, parent, together = graded(folder, *options)
-            print(
-                f"{kind}: {len(list(folder.glob('*.html')))} reports, {seconds:.0f} s of the processor in {clock:.0f} s"
-            )
+            reports = len(list(folder.glob("*.html")))
+            print(f"{folder.name}: {reports} reports, {seconds:.0f} s of the processor in {clock:.0f} s")
             print(f"  peak memory: parent {parent:.0f} MB, all processes {together:.0f} MB", flush=True)
             good &= parent < PARENT_MB and together < ALL_MB
     return 0 if good else 1
@@ -66,59 +66,46 @@ def hostile(folder: Path, count: int) -> None:
     photos = students_photos(folder / "photos", ROOT / "data" / "images", ["cat_kitten", "horses"])
     page = page_of(notebook_of(photos, load_model(3, "embedded", "cpu").segment_all(photos)))
 
-    def texts(data: dict, n: int) -> None:
+    def texts(n: int, data: dict) -> None:
         answers = [f"{k * n} слово " * 5000 for k in range(200)]
         data["answers"] = [{"question": f"{n} {k}" + "в" * 9000, "answer": answer} for k, answer in enumerate(answers)]
 
-    def many(data: dict, n: int) -> None:
+    def many(n: int, data: dict) -> None:
         first = data["photos"][0]
         more = [{**first, "name": f"{n} {k}" + "ф" * 300, "sha256": f"{n * 10**6 + k:064x}"} for k in range(490)]
         data["photos"] += more
         data["results"] += [{**data["results"][0], "photo": one["name"]} for one in more]
 
-    for n in range(count):
-        if n % 3 == 2:
-            made = resealed(
-                page.replace("</main>", "<p>" * 9_000_000 + "</main>", 1), lambda d, n=n: d.update(group=str(n))
-            )
-        else:
-            made = resealed(page, lambda data, n=n: (texts, many)[n % 3](data, n))
-        (folder / f"{n}.html").write_text(made, "utf-8")
+    def viewers(n: int, data: dict) -> None:
+        data["group"] = str(n)
+
+    long = page.replace("</main>", "<p>" * 9_000_000 + "</main>", 1)
+    kinds = ((texts, page), (many, page), (viewers, long))
+    for n, (change, base) in zip(range(count), cycle(kinds), strict=False):
+        (folder / f"{n}.html").write_text(resealed(base, partial(change, n)), "utf-8")
 
 
 def graded(folder: Path, *options: str) -> tuple[float, float, float, float]:
     """Seconds of the processor and of the clock; the peak of the parent, and of all processes, in MB."""
     command = [sys.executable, "-m", "labkit", "grade", str(folder), *options]
-    started = time.monotonic()
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
+    usage, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    before = usage.ru_utime + usage.ru_stime
     parent = together = 0.0
-    while True:
-        done, _, usage = os.wait4(process.pid, os.WNOHANG)
-        if done:
-            return usage.ru_utime + usage.ru_stime, time.monotonic() - started, parent, together
-        sizes = {
-            pid: held(pid) for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if session(pid) == process.pid
-        }
-        parent = max(parent, sizes.get(process.pid, 0.0))
-        together = max(together, sum(sizes.values()))
-        time.sleep(0.1)
+    with psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            sizes = [held(one) for one in (process, *process.children(recursive=True))]
+            parent, together = max(parent, sizes[0]), max(together, sum(sizes))
+            time.sleep(0.1)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime - before, time.monotonic() - started, parent, together
 
 
-def session(pid: int) -> int:
-    """Which session a process belongs to; 0 where it is gone."""
+def held(process: psutil.Process) -> float:
+    """What a process holds in memory, in MB; pages that it shares count once. Nothing where it is gone."""
     try:
-        return os.getsid(pid)
-    except OSError:
-        return 0
-
-
-def held(pid: int) -> float:
-    """What a process holds in memory, in MB; pages that it shares count once."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
+        return process.memory_full_info().pss / 1e6
+    except psutil.Error:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1000
 
 
 if __name__ == "__main__":

@@ -91,17 +91,17 @@ def main() -> int:
     from playwright.sync_api import sync_playwright
 
     photos = load_photos(ROOT / "data" / "images", quiet=True)
-    photo = at_size(next(photo for photo in photos if photo.name == "cat_yarn"), 1024, 768)
-    results = {name: load_model(name, "embedded", "cpu").segment(photo) for name in ("deeplab", "mask_rcnn")}
-    deeplab = load_model("deeplab", "embedded", "cpu")
-    ten = page_of(page_part([deeplab.segment(photo) for photo in photos]))
+    yarn = next(Image.fromarray(photo.pixels) for photo in photos if photo.name == "cat_yarn")
+    photo = Photo.from_pixels("cat_yarn", np.array(yarn.resize((1024, 768))))
+    models = {name: load_model(name, "embedded", "cpu") for name in ("deeplab", "mask_rcnn")}
+    ten = page_of(page_part([models["deeplab"].segment(photo) for photo in photos]))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-        height, width = photo.pixels.shape[:2]
-        print(f"Chromium {browser.version}, photo {width}x{height}, {steps} steps a slider")
+        print(f"Chromium {browser.version}, photo 1024x768, {steps} steps a slider")
         good = True
         print(f"{'result':10} {'slider':10} {'script ms':>10} {'drawn ms':>9} {'matplotlib ms':>14} {'ratio':>6}")
-        for name, result in results.items():
+        for name, model in models.items():
+            result = model.segment(photo)
             page = opened(browser, Path(folder) / f"{name}.html", page_of(page_part([result])))
             size = View(page).canvas("overlay").evaluate("(canvas) => [canvas.width, canvas.height]")
             for slider in SLIDERS:
@@ -133,9 +133,7 @@ DECODE = """async (png) => {
 def step_times(page: Any, result: Segmentation, size: list[int], slider: str, steps: int) -> tuple[float, float, float]:
     """Medians in milliseconds: the viewer's script, the same until the pixels are there, matplotlib."""
     values = [SLIDERS[slider][n % len(SLIDERS[slider])] for n in range(WARM_UP + steps)]
-    medians = []
-    for finish in (False, True):
-        medians.append(statistics.median(page.evaluate(STEPS, [slider, values, finish])[WARM_UP:]))
+    times = [page.evaluate(STEPS, [slider, values, finish])[WARM_UP:] for finish in (False, True)]
     page.evaluate(STEPS, [slider, [START[slider]], False])
     took = []
     for value in values:
@@ -143,7 +141,7 @@ def step_times(page: Any, result: Segmentation, size: list[int], slider: str, st
         image = redraw(result, size, **{**START, slider: value})
         took.append(1000 * (time.perf_counter() - started))
         took[-1] += page.evaluate(DECODE, base64.b64encode(image).decode("ascii"))
-    return (*medians, statistics.median(took[WARM_UP:]))
+    return tuple(map(statistics.median, (*times, took[WARM_UP:])))
 
 
 def redraw(result: Segmentation, size: list[int], opacity: float, threshold: float, outline: int) -> bytes:
@@ -180,11 +178,6 @@ def opened(browser: Any, path: Path, html: str) -> Any:
     page = context.new_page()
     page.goto(path.as_uri())
     return page
-
-
-def at_size(photo: Photo, width: int, height: int) -> Photo:
-    """A photo of exactly this size."""
-    return Photo.from_pixels(photo.name, np.array(Image.fromarray(photo.pixels).resize((width, height))))
 
 
 if __name__ == "__main__":
