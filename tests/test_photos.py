@@ -312,18 +312,15 @@ def test_nothing_to_load(tmp_path):
     assert message.count("an empty file") == 10 and "… and 5 more" in message and message.endswith("run this again.")
 
 
-@pytest.mark.parametrize("source", [5, "", [None], b"a.jpg", np.zeros((4, 4, 3), np.uint8)])
-def test_wrong_source(source):
-    """What is no path is refused with an example of what is."""
-    with pytest.raises(LabkitError, match="data/images"):
-        load_photos(source)
+WRONG = [("source", given, "data/images") for given in (5, "", [None], b"a.jpg", np.zeros((4, 4, 3), np.uint8))]
+WRONG += [("max_side", 0, "max_side"), ("max_side", 2.5, "max_side"), ("max_pixels", -1, "max_pixels")]
 
 
-@pytest.mark.parametrize("options", [{"max_side": 0}, {"max_side": 2.5}, {"max_pixels": -1}])
-def test_wrong_limits(tmp_path, options):
-    """A limit is a whole number of at least 1."""
-    with pytest.raises(LabkitError, match=next(iter(options))):
-        load_photos(save(tmp_path / "a.png"), **options)
+@pytest.mark.parametrize("name, given, said", WRONG)
+def test_wrong_calls(name, given, said):
+    """What is no path is refused with an example of what is; a limit is a whole number of at least 1."""
+    with pytest.raises(LabkitError, match=said):
+        load_photos(**{"source": "data/images", name: given})
 
 
 def test_own_photos_come_first(tmp_path, root, monkeypatch, capsys):
