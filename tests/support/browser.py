@@ -151,10 +151,11 @@ class View:
         self.find(f"button[name={name}]").click()
         self.settle()
 
-    def key(self, keys: str) -> None:
-        """Presses a key, or several with `+` between them."""
-        self.page.keyboard.press(keys)
-        self.settle()
+    def key(self, *keys: str) -> None:
+        """Presses one key after another; several at once have `+` between them."""
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.settle()
 
     def point(self, panel: str, x: float, y: float) -> tuple[float, float]:
         """Where a place of a panel (x and y in [0, 1]) is on the page."""
