@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from annotated import block
 from drawn import found, grey, pictures, words
 from IPython.utils.capture import capture_output
 from PIL import Image
@@ -18,6 +19,7 @@ from labkit.figures import (
     figures,
     legend_rows,
     mask_image,
+    model_titles,
     overlay_image,
     rgb,
     summary,
@@ -26,7 +28,7 @@ from labkit.figures import (
 )
 from labkit.locale import text, use_language
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation
 
 CAT, DOG = VOC.id("cat"), VOC.id("dog")
 ORANGE = np.array(rgb(VOC.colors[CAT]))
@@ -44,17 +46,13 @@ def two_classes(default_photos):
 @pytest.fixture(scope="module")
 def two_cats():
     """A cat, a dog below it and a larger cat that lies under the first, as Mask R-CNN says it."""
-    masks = np.zeros((3, 600, 800), bool)
-    masks[0, :300, :200], masks[1, 540:], masks[2, :300, :400] = True, True, True
+    masks = [block(*box, (600, 800)) for box in ((0, 0, 200, 300), (0, 540, 800, 600), (0, 0, 400, 300))]
     return found(masks, [CAT, DOG, CAT], [0.875, 0.75, 0.625], made_by={"variant": "mask_rcnn"})
 
 
 def objects(labels: list[int], size: tuple[int, int] = (40, 60)) -> Segmentation:
     """An object a label, best first; each begins ten pixels further to the right and lies under the one before."""
-    masks = np.zeros((len(labels), *size), bool)
-    for n, mask in enumerate(masks):
-        mask[:, 10 * n : 10 * n + 20] = True
-    return found(masks, labels, size=size)
+    return found([block(10 * n, 0, 10 * n + 20, size[0], size) for n in range(len(labels))], labels)
 
 
 def nothing(name="x", shape=(60, 80)) -> Segmentation:
@@ -170,6 +168,16 @@ def test_same_bytes_at_every_run(two_classes):
     assert svg(figure(two_classes)) == svg(figure(two_classes))
 
 
+def test_titles_where_models_are_compared(outlined, two_classes):
+    """Models are named only where one photo occurs with several of them."""
+    first, second, other = (replace(outlined, made_by={"variant": name}) for name in ("deeplab", "mask_rcnn", "unet"))
+    other = replace(other, photo=two_classes.photo)
+    assert model_titles([]) == [] and model_titles([first]) == [""]
+    assert model_titles([first, other]) == model_titles([first, first]) == ["", ""]
+    assert model_titles([first, second]) == ["DeepLabV3+", "Mask R-CNN"]
+    assert model_titles([first, outlined]) == ["DeepLabV3+", ""]
+
+
 def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes):
     """Each object's box and its own name and score, in its colour; a class's pixels have none."""
     drawn = figure(two_cats).axes[2]
@@ -177,9 +185,8 @@ def test_box_class_and_score_stand_on_mask_rcnn_s_objects(two_cats, two_classes)
     assert [tuple(box.get_bbox().extents) for box in drawn.patches] == [two_cats.segments[n].box for n in (2, 0, 1)]
     assert len({box.get_edgecolor() for box in drawn.patches}) == 3
     assert [told.get_position() for told in drawn.texts] == [(0, 0), (0, 40), (0, 500)], "none lies on another"
-    small = np.zeros((1, 600, 800), bool)
-    small[0, 200:240, 760:] = True
-    (told,) = figure(found(small, [CAT], [0.9], made_by={"variant": "mask_rcnn"})).axes[2].texts
+    small = block(760, 200, 800, 240, (600, 800))
+    (told,) = figure(found([small], [CAT], [0.9], made_by={"variant": "mask_rcnn"})).axes[2].texts
     assert told.get_position() == (624, 160), "above a small object, and in the photo"
     plain = figure(two_classes).axes[2]
     assert not plain.texts and not plain.patches
@@ -242,12 +249,8 @@ def test_summary(two_classes, outlined):
 
 def test_summary_is_short(outlined):
     """Of many objects the six largest have a row, the others one together."""
-    size = (60, 100)
-    masks = [np.arange(6000).reshape(size) // 100 == row for row in range(9)]
-    many = [Segment(n, 0, "object", 0.5, mask) for n, mask in enumerate(masks, start=1)]
-    ids = sum(one.id * one.mask.astype(np.int32) for one in many)
-    photo = Photo("кухня", np.zeros((*size, 3), np.uint8))
-    lines = summary([Segmentation(photo, ids, np.ones(size, np.float32), many, None), outlined]).splitlines()
+    masks = [block(0, row, 100, row + 1, (60, 100)) for row in range(9)]
+    lines = summary([found(masks, scores=[0.5] * 9, classes=None, name="кухня"), outlined]).splitlines()
     assert lines[2].split() == ["кухня", "объект", "1", "2", "%", "0,50"] and lines[7].split()[:2] == ["объект", "6"]
     assert lines[8].strip() == text("photos.more", count=3) and lines[9].startswith(outlined.photo.name)
 
