@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn import found
+from annotated import block
+from drawn import found, grey
 from PIL import Image
 
 from labkit.classes import VOC
 from labkit.figures import colors_of
-from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, items_of
 
@@ -64,13 +64,6 @@ def made(masks: list[np.ndarray], **options) -> Segmentation:
     return replace(result, confidence=np.random.default_rng(1).random(result.ids.shape, np.float32))
 
 
-def block(shape: tuple[int, int], y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
-    """A mask that is one rectangle."""
-    mask = np.zeros(shape, bool)
-    mask[y0:y1, x0:x1] = True
-    return mask
-
-
 def test_decodes_to_the_result(outlined):
     """A semantic result: one layer, which with the confidence decodes to exactly what the model said."""
     item = item_of(outlined)
@@ -86,7 +79,7 @@ def test_decodes_to_the_result(outlined):
 def test_segments():
     """What the legend needs, the largest first: names in both languages, numbered where several are of a class,
     colours, share of the photo and score."""
-    small, large = block((40, 60), 0, 0, 10, 10), block((40, 60), 5, 5, 35, 55)
+    small, large = block(0, 0, 10, 10, (40, 60)), block(5, 5, 55, 35, (40, 60))
     result = made([small, large, small], labels=[CAT, CAT, DOG])
     item = item_of(result)
     keys = ("id", "ru", "en", "share", "score", "color", "class_color")
@@ -104,7 +97,7 @@ def test_segments():
 
 def test_without_classes():
     """Objects that have no class are called by their number, and there is no colour of a class to choose."""
-    item = item_of(made([block((9, 9), 0, 0, 5, 5), block((9, 9), 5, 5, 9, 9)], ids=[4, 7], classes=None))
+    item = item_of(made([block(0, 0, 5, 5, (9, 9)), block(5, 5, 9, 9, (9, 9))], ids=[4, 7], classes=None))
     assert item["classes"] is False and item["answers"] is False
     assert [(row["ru"], row["en"]) for row in item["segments"]] == [("объект 4", "object 4"), ("объект 7", "object 7")]
     assert all(row["class_color"] == row["color"] for row in item["segments"])
@@ -118,7 +111,7 @@ def test_whole_masks_that_overlap_anyhow(seed):
     masks = []
     for _ in range(12):
         (y0, y1), (x0, x1) = sorted(rng.integers(0, 46, 2)), sorted(rng.integers(0, 71, 2))
-        masks.append(block(shape, y0, x0, y1 + 1, x1 + 1) & (rng.random(shape) < 0.9))
+        masks.append(block(x0, y0, x1 + 1, y1 + 1, shape) & (rng.random(shape) < 0.9))
     result = made(masks, ids=[255, 256, 65_535, 65_536, 2**24 - 1, *(rng.choice(250, 7, replace=False) + 1).tolist()])
     item = item_of(result, quick=seed == 2)
     assert len(item["layers"]) > 3
@@ -127,7 +120,7 @@ def test_whole_masks_that_overlap_anyhow(seed):
 
 def test_depth_has_an_end():
     """Of twenty masks over one another the uppermost and the twelve smallest below it travel, and nothing wrong."""
-    masks = [block((40, 40), 0, 0, 10 + n, 10 + n) for n in range(20)]
+    masks = [block(0, 0, 10 + n, 10 + n, (40, 40)) for n in range(20)]
     item = item_of(made(masks))
     assert len(item["layers"]) == 1 + DEPTH
     for n, mask in enumerate(masks, start=1):
@@ -160,7 +153,7 @@ def test_large_photos_travel_small(side, size):
     width, height = side
     labels = np.zeros((height, width), np.uint8)
     labels[:, : width // 4] = CAT
-    result = Segmentation.from_labels(Photo.from_pixels("x", np.full((height, width, 3), 90, np.uint8)), labels)
+    result = Segmentation.from_labels(grey(height, width), labels)
     item = item_of(result, quick=True)
     assert item["size"] == size and item["photo_size"] == [width, height]
     images = [item["photo"], item["confidence"], *item["layers"]]
@@ -171,25 +164,10 @@ def test_large_photos_travel_small(side, size):
     assert item["segments"][0]["share"] == pytest.approx(0.25)
 
 
-def test_titles_where_models_are_compared(outlined, default_photos):
-    """The models' names stand there only where one photo occurs with several models."""
-    sheep = default_photos["sheep"]
-    other = Segmentation.from_labels(sheep, np.zeros(sheep.pixels.shape[:2], np.uint8), made_by={"variant": "unet"})
-    first, second = (replace(outlined, made_by={"variant": name}) for name in ("deeplab", "mask_rcnn"))
-
-    def titles(*results):
-        return [item["title"] for item in items_of(results)]
-
-    assert titles(first) == [""] and titles() == []
-    assert titles(first, other) == ["", ""]
-    assert titles(first, first) == ["", ""]
-    assert titles(first, second) == ["DeepLabV3+", "Mask R-CNN"]
-    assert titles(first, outlined) == ["DeepLabV3+", ""]
-    assert item_of(first)["title"] == "" and item_of(first, "A & B")["title"] == "A & B"
-
-
 def test_items_are_what_each_result_gives(outlined):
-    """In the order of the results; a photo travels with the first of them, the others have its number."""
+    """In the order of the results, titles where models differ; a photo travels once, others have its number."""
     empty = Segmentation.from_labels(outlined.photo, np.zeros(outlined.ids.shape, np.uint8))
     other = replace(outlined, photo=replace(outlined.photo, name="another"))
     assert items_of([other, empty, outlined]) == [item_of(other), item_of(empty), {**item_of(outlined), "photo": 1}]
+    titled = items_of([replace(outlined, made_by={"variant": name}) for name in ("deeplab", "unet")])
+    assert [item["title"] for item in titled] == ["DeepLabV3+", "U-Net"]
