@@ -2,13 +2,10 @@
 
 import json
 import os
-import secrets
-import socket
 import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -53,23 +50,20 @@ def opened(chromium, root, folder, server: str, place: str) -> Iterator[Any]:
     cells.append(nbformat.v4.new_markdown_cell("## Выводы\n\n"))
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "live.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token, address = secrets.token_hex(8), f"http://127.0.0.1:{port}"
-    own = {"PYTHONPATH": root, "LABKIT_PHOTOS": root / "data" / "images", "JUPYTER_CONFIG_DIR": folder / "config"}
-    options = ["--no-browser", "--allow-root", f"--port={port}", f"--ServerApp.token={token}"]
-    command = [sys.executable, "-m", server, *options, f"--ServerApp.root_dir={folder}"]
+    own = {"PYTHONPATH": root, "LABKIT_PHOTOS": root / "data" / "images"}
+    own |= {f"JUPYTER_{kind.upper()}_DIR": folder / kind for kind in ("config", "runtime")}
+    command = [sys.executable, "-m", server, "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}"]
     environment = {**os.environ, **{name: str(path) for name, path in own.items()}}
-    log = (folder / "server.log").open("w")
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
     try:
-        _wait_for(f"{address}/api?token={token}", folder / "server.log")
+        (found,) = until(lambda: [path for path in folder.glob("runtime/jpserver-*.json") if path.stat().st_size])
+        running = json.loads(found.read_text())
         page = chromium.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(180_000)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{address}/{place}/live.ipynb?token={token}")
+        page.goto(f"{running['url']}{place}/live.ipynb?token={running['token']}")
         run_all(page)
         yield page
         if server == "notebook":  # its own settings may fail as they are read
@@ -79,15 +73,6 @@ def opened(chromium, root, folder, server: str, place: str) -> Iterator[Any]:
     finally:
         process.terminate()
         process.wait(30)
-        log.close()
-
-
-def _wait_for(address: str, log) -> None:
-    for _ in range(240):
-        with suppress(OSError):
-            return urllib.request.urlopen(address, timeout=5).close()
-        time.sleep(0.5)
-    raise AssertionError(log.read_text())
 
 
 def cell_of(page, call: str):
