@@ -114,10 +114,15 @@ def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
 
 
 def layout(file: BinaryIO) -> tuple[tuple[int, int], int]:
-    """(H, W) of an open image file as `decode` would give it, and EXIF's orientation; only its header is read."""
+    """(H, W) of an open image file as `decode` would give it, and EXIF's orientation; of others than TIFF the header
+    alone is read.
+    """
     with _image(file) as image:
         orientation = _orientation(image)
-        return image.size if orientation in _ON_ITS_SIDE else (image.height, image.width), orientation
+        if image.format == "TIFF":
+            image.load()  # turns it; its size is the upright one already before that, or not, by Pillow's version
+        on_its_side = orientation in _ON_ITS_SIDE and image.format != "TIFF"
+        return image.size if on_its_side else (image.height, image.width), orientation
 
 
 def turn_hidden(orientation: int, square: bool) -> bool:

@@ -29,7 +29,7 @@ def test_exif_orientation(orientation, kind):
     content = written(stored, kind, exif=exif, **options)
     photo, small = read(content), read(content, 24)
     assert photo.original_size == small.original_size == (32, 48)
-    assert kind == "TIFF" or layout(io.BytesIO(content)) == ((32, 48), orientation)
+    assert layout(io.BytesIO(content)) == ((32, 48), orientation)
     for (y, x), color in (((5, 5), RED), ((28, 5), BLUE), ((5, 40), WHITE)):
         assert close(photo.pixels[y, x], color)
     assert small.pixels.shape == (16, 24, 3) and close(small.pixels[3, 3], RED) and close(small.pixels[13, 3], BLUE)

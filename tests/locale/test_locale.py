@@ -109,8 +109,8 @@ def test_what_has_forms_is_said_by_plural(code):
 def test_every_key_is_used(code):
     """The table holds nothing that is dead: each key, or the part that completes it, is a string in the code.
 
-    The words of the viewer and of the table of grades are used in their JavaScript (tests/test_viewer.py,
-    tests/test_gradebook.py), the settings are named by the models.
+    The words of the viewer and of the table of grades are used in their JavaScript (tests/viewer,
+    tests/grading), the settings are named by the models.
     """
     patterns = called(code)[1]
     strings = {node.value for tree in code for node in ast.walk(tree) if isinstance(node, ast.Constant)}
