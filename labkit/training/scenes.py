@@ -5,7 +5,7 @@ pixel, and what each object is. Copy-paste: Ghiasi et al. (2021).
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,13 +16,9 @@ from labkit.classes import IGNORE
 from labkit.evaluation.dataset import Dataset, Instance
 from labkit.io.errors import LabkitError
 from labkit.locale import text
-from labkit.training.crops import cut, draw_class, finish, jitter, paste, patch_of
-from labkit.training.loop import Stream
+from labkit.training.crops import PASTE_FROM, CopyPaste, draw_member, finish, is_pet, jitter
 
 __all__ = ["Scene", "Scenes", "mask_boxes"]
-
-_PASTE_FROM = 900
-"""The least area, in pixels, of an object that is pasted."""
 
 _BALANCE = 0.6
 """Classes are drawn ~ (objects)^this: 1 as often as they occur, 0 all alike."""
@@ -34,8 +30,7 @@ _LEAST = 24
 """An object of fewer visible pixels counts as not labelled."""
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """`pixels` is `3xSxS` uint8; `numbers` `SxS` uint8 (0 no object, 255 not labelled); `labels` 256 label ids."""
 
     pixels: torch.Tensor
@@ -47,7 +42,7 @@ class Scene:
         return [n for n in torch.unique(self.numbers).tolist() if 0 < n < IGNORE]
 
 
-class Scenes(Stream):
+class Scenes(CopyPaste):
     """An endless stream of `Scene`.
 
     A share `centred` of the scenes is centred on an object. With `by_class` that is one of a VOC class, drawn
@@ -65,8 +60,7 @@ class Scenes(Stream):
         pasted: float = 0.25,
         seed: int = 0,
     ):
-        super().__init__(seed)
-        self.dataset, self.side, self.scales = dataset, side, scales
+        super().__init__(dataset, side, scales, seed)
         self._centred, self._pasted = centred, pasted
         self._objects: dict[int, list[Instance]] = defaultdict(list)
         self._labels: dict[str, np.ndarray] = {name: np.zeros(256, np.uint8) for name in dataset.names}
@@ -80,58 +74,41 @@ class Scenes(Stream):
         if not self._objects:
             raise LabkitError(text("dataset.no_instances", path=dataset.root))
         self._chances = None if by_class else _chances(self._objects[0])
-        self._photos = {name: dataset.image(name) for name in dataset.names}
-        self._numbers = {}
         for name in dataset.names:
             numbers = dataset.instance_numbers(name)
-            if name.startswith("pet_"):
+            if is_pet(name):
                 numbers = _close_ring(numbers)
             numbers[np.isin(numbers, unwanted[name])] = 0
             self._numbers[name] = numbers
-        self._pasteable = {
-            label: large
-            for label, group in self._objects.items()
-            if (large := [instance for instance in group if instance.area >= _PASTE_FROM])
-        }
-        weights = np.array([0.5 if name.startswith("pet_") else 1.0 for name in dataset.names])
-        self._photo_weights = weights / weights.sum()
+        large = {label: [one for one in group if one.area >= PASTE_FROM] for label, group in self._objects.items()}
+        self._pasteable = {label: group for label, group in large.items() if group}
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """One scene."""
         if rng.random() < self._centred:
-            group = self._objects[draw_class(rng, self._objects, _BALANCE)]
-            instance = group[rng.choice(len(group), p=self._chances)]
-            name, spread = instance.name, 0.2
+            _, instance = draw_member(rng, self._objects, _BALANCE, self._chances)
             x0, y0, x1, y1 = instance.box
-            centre = (x0 + x1) / 2, (y0 + y1) / 2
+            name, centre, spread = instance.name, ((x0 + x1) / 2, (y0 + y1) / 2), 0.2
         else:
-            name, spread = self.dataset.names[rng.choice(len(self.dataset.names), p=self._photo_weights)], 0.0
-            height, width = self._numbers[name].shape
-            centre = rng.uniform(0, width), rng.uniform(0, height)
-        image, numbers = cut(rng, self._photos[name], self._numbers[name], self.side, self.scales, centre, spread)
+            (name, centre), spread = self._anywhere(rng), 0.0
+        image, numbers = self._cut(rng, name, self._numbers[name], centre, spread)
         image, labels = jitter(rng, image), self._labels[name].copy()
         for _ in range(rng.binomial(3, self._pasted) if self._pasteable else 0):
-            image, numbers = self._paste(rng, image, numbers, labels)
+            _, instance = draw_member(rng, self._pasteable, _BALANCE)
+            number = int(numbers[numbers < IGNORE].max(initial=0)) + 1
+            if number < IGNORE:
+                labels[number] = instance.label_id
+                longest = self.side * np.exp(rng.uniform(np.log(0.06), np.log(0.7)))
+                image, numbers = self._paste(rng, image, numbers, instance, longest, number)
         counts = np.bincount(numbers.ravel(), minlength=256)
         numbers = np.where((counts < _LEAST)[numbers], np.uint8(IGNORE), numbers)
         pixels, numbers = finish(rng, image, numbers)
         return Scene(pixels, numbers, torch.from_numpy(labels))
 
-    def _paste(self, rng, image: Image.Image, numbers: np.ndarray, labels: np.ndarray):
-        group = self._pasteable[draw_class(rng, self._pasteable, _BALANCE)]
-        instance = group[rng.integers(len(group))]
-        number = int(numbers[numbers < IGNORE].max(initial=0)) + 1
-        if number == IGNORE:
-            return image, numbers
-        longest = self.side * np.exp(rng.uniform(np.log(0.06), np.log(0.7)))
-        patch, alpha = patch_of(self._photos[instance.name], self._numbers[instance.name], instance, longest)
-        labels[number] = instance.label_id
-        return paste(rng, image, numbers, patch, alpha, number)
-
 
 def _chances(objects: list[Instance]) -> np.ndarray:
-    """How often each object is drawn, ~ area^0.5; a pet, which fills its photo and is learned soon, a fifth of that."""
-    chances = np.array([one.area**0.5 * (_PET if one.name.startswith("pet_") else 1.0) for one in objects])
+    """How often each object is drawn, ~ area^0.5; a pet a fifth of that."""
+    chances = np.array([one.area**0.5 * (_PET if is_pet(one.name) else 1.0) for one in objects])
     return chances / chances.sum()
 
 

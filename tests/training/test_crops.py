@@ -1,5 +1,7 @@
 """Training crops: shape, balance, pasted objects, and how both fade."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from labkit.classes import IGNORE
 from labkit.evaluation.dataset import Dataset
 from labkit.training.crops import Crops
+from labkit.training.scenes import Scenes
 
 
 @pytest.fixture
@@ -25,10 +28,12 @@ def test_shape_and_labels(crops):
         assert set(labels.unique().tolist()) <= {0, 8, 12, 15, IGNORE}
 
 
-def test_same_seed_same_crops(crops):
-    """A generator of one seed draws the same crops again."""
-    first, second = (crops.draw(np.random.default_rng(5)) for _ in range(2))
-    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+@pytest.mark.parametrize("stream", [Crops, partial(Scenes, by_class=True)], ids=["crops", "scenes"])
+def test_the_seed_decides(tiny_dataset, stream):
+    """A stream of one seed gives the same squares again, another seed others."""
+    data = Dataset(tiny_dataset, "train")
+    first, again, other = (next(iter(stream(data, side=96, scales=(100, 200), seed=seed))) for seed in (5, 5, 6))
+    assert all(map(torch.equal, first, again)) and not torch.equal(first[0], other[0])
 
 
 def test_labels_stay_on_their_pixels(crops, monkeypatch):

@@ -60,13 +60,6 @@ def test_chances_of_objects():
     assert _chances(objects) == pytest.approx(np.array([1, 2, 0.4]) / 3.4)
 
 
-def test_same_seed_same_scenes(tiny_dataset):
-    """A stream of one seed gives the same scenes again, another seed others."""
-    first, again, other = (next(iter(scenes_of(tiny_dataset, seed=seed))) for seed in (5, 5, 6))
-    assert torch.equal(first.pixels, again.pixels) and torch.equal(first.numbers, again.numbers)
-    assert torch.equal(first.labels, again.labels) and not torch.equal(first.pixels, other.pixels)
-
-
 def test_labels_stay_on_their_objects(tiny_dataset):
     """With cats painted white and people black, an object's number says by the table which of them it is; pasted ones
     have numbers of their own."""
