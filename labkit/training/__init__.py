@@ -4,18 +4,20 @@ import copy
 import hashlib
 import shutil
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from torch import nn
+from torchvision.models.detection import MaskRCNN
 
 from labkit.classes import VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
 from labkit.locale import text
-from labkit.models import SEMANTIC, build_network, load_weights, network_for, pick_device, sam
+from labkit.models import SEMANTIC, build_network, load_weights, pick_device, sam
 from labkit.models.backbone import ENCODER
 from labkit.models.packing import packed
 from labkit.models.sam import SIDE
@@ -44,7 +46,7 @@ RECIPES = {
 }
 """How each kind of variant is trained from embedded weights or their encoder; the semantic ones from a teacher so:"""
 
-_HEADS = Recipe(batch=16, decoder_rate=5e-4, weight_decay=1e-2, dice=0.3, distil=0.7, ema=0.99)
+_HEADS = Recipe(batch=16, decoder_rate=5e-4, still=1.0, dice=0.3, distil=0.7, ema=0.99)
 _DETAILS = Recipe(side=320, batch=6, decoder_rate=2e-3, dice=0.1, smoothing=0.0, distil=1.0, ema=0.98)
 _DETAILS_SHARE = 0.25
 """The heads learn on cached features of the still encoder, then U-Net's finest levels over this share of the run. To
@@ -86,19 +88,14 @@ def train_variants(
     if names == ["sam"] and start != "embedded":
         raise LabkitError(text("train.start_sam", start=start))
     torch.manual_seed(recipe.seed)
-    if start == "embedded":
-        paths = {name: find_weights(name, "embedded").path for name in names}
-        networks = {name: network_for(path, name) for name, path in paths.items()}
-        for name, network in networks.items():
-            load_weights(network, paths[name])
-    else:
-        networks = {name: build_network(name) for name in names}
+    kept = names if start == "embedded" else ["mask_rcnn"]  # under a new encoder too its heads have less to learn
+    networks = {name: _embedded(name) if name in kept else build_network(name) for name in names}
     data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
-    place = pick_device(device).type
+    teach = partial(train, resume=resume, device=pick_device(device).type, say=say)
     if names[0] in SEMANTIC:
-        _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say)
+        _train_semantic(networks, data, recipe, start, checkpoint, teach, say)
     else:
-        _train_objects(names[0], networks[names[0]], data, recipe, start, checkpoint, resume, place, say)
+        _train_objects(networks[names[0]], data, recipe, start, checkpoint, teach)
     note = {"recipe": str(asdict(recipe)), "start": Path(start).name, "trained_together": ",".join(names)}
     paths = []
     for name, network in networks.items():
@@ -108,28 +105,40 @@ def train_variants(
     return paths
 
 
-def _train_semantic(networks, data, recipe, start, checkpoint, resume, place, say) -> None:
+def _embedded(name: str) -> nn.Module:
+    network = build_network(name)
+    load_weights(network, find_weights(name, "embedded").path)
+    return network
+
+
+def _start_encoder(encoder: nn.Module, start: str) -> None:
+    if start == "encoder":
+        encoder.load_state_dict(_embedded("unet").encoder.state_dict())
+    elif start != "embedded":
+        load_encoder(encoder, read_teacher(start))
+
+
+def _train_semantic(networks, data, recipe, start, checkpoint, teach, say) -> None:
     dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
     encoder = dilated[0] if dilated else build_network("deeplab").encoder
     learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
     if start not in STARTS:
-        _train_heads(learner, networks, data, recipe, read_teacher(start), checkpoint, resume, place, say)
+        _train_heads(learner, networks, data, recipe, read_teacher(start), checkpoint, teach, say)
     else:
+        several = len(networks) > 1 and start == "embedded"  # they go on with decoders alone: their encoder stays one
         if start == "embedded":
             encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
             learner.steady.append(learner)  # decoders that have learned keep their statistics too
-            several = len(networks) > 1  # they go on with their decoders alone, so that their encoder stays one
-            recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=1.0 if several else 0.0)
-        else:
-            _start_encoder(encoder, start)
-        if not (start == "embedded" and several and "deeplab" in networks):
+            recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=float(several))
+        _start_encoder(encoder, start)
+        if not (several and "deeplab" in networks):
             recipe = replace(recipe, distil=0.0)  # nobody knows more than the labels
-        train(learner, _crops(data, recipe), recipe, checkpoint, resume, place, say)
+        teach(learner, _crops(data, recipe), recipe, checkpoint)
     for network in networks.values():  # their decoders are the learner's own
         network.encoder.load_state_dict(encoder.state_dict())
 
 
-def _train_heads(learner, networks, data, recipe, state, checkpoint, resume, place, say) -> None:
+def _train_heads(learner, networks, data, recipe, state, checkpoint, teach, say) -> None:
     """Decoders from a teacher, whose encoder stays as it is; what has learned is averaged with where it started.
 
     That keeps what the training photos seldom show (Wortsman et al., 2022, arXiv:2109.01903, section 3). U-Net, whose
@@ -142,10 +151,10 @@ def _train_heads(learner, networks, data, recipe, state, checkpoint, resume, pla
     details = replace(_DETAILS, minutes=recipe.minutes * (_DETAILS_SHARE if "unet" in networks else 0))
     heads = replace(_HEADS, minutes=recipe.minutes - details.minutes)
     cached = CachedFeatures(data, Teacher(state), folder, recipe.seed, say)
-    train(CachedHeads(learner, cached.progress), cached, heads, checkpoint, resume, place, say)
+    teach(CachedHeads(learner, cached.progress), cached, heads, checkpoint)
     if details.minutes:
         unet = Details(learner, networks["unet"], recipe.frozen_stages)
-        train(unet, _crops(data, details), details, checkpoint.with_suffix(".details"), resume, place, say)
+        teach(unet, _crops(data, details), details, checkpoint.with_suffix(".details"))
     for name, start in started.items():
         for key, value in networks[name].state_dict().items():
             if value.is_floating_point():
@@ -157,35 +166,15 @@ def _crops(data: Dataset, recipe: Recipe) -> Crops:
     return Crops(data, side=recipe.side, scales=_SCALES)
 
 
-def _train_objects(name, network, data, recipe, start, checkpoint, resume, place, say) -> None:
-    if name == "mask_rcnn":
-        if start != "embedded":
-            _keep_heads(network, name)
-            _start_encoder(network.backbone.encoder, start)
+def _train_objects(network, data, recipe, start, checkpoint, teach) -> None:
+    if isinstance(network, MaskRCNN):
+        _start_encoder(network.backbone.encoder, start)
         learner = MaskRCNNLearner(network, recipe.frozen_stages)
         scenes = Scenes(data, recipe.side, scales=(360, 860), by_class=True)
     else:
         learner = SamLearner(network, recipe.frozen_stages)
         scenes = Scenes(data, recipe.side, scales=(448, 720), by_class=False, centred=0.7, pasted=0.1)
-    train(learner, scenes, recipe, checkpoint, resume, place, say)
-
-
-def _keep_heads(network: nn.Module, variant: str) -> None:
-    """Takes over what fits of the variant's embedded weights: under a new encoder the heads have less to learn."""
-    ours = network.state_dict()
-    theirs = safetensors.torch.load_file(find_weights(variant, "embedded").path)
-    fitting = {name: value for name, value in theirs.items() if name in ours and ours[name].shape == value.shape}
-    nn.Module.load_state_dict(network, fitting, strict=False)
-
-
-def _start_encoder(encoder: nn.Module, start: str) -> None:
-    if start != "encoder":
-        load_encoder(encoder, read_teacher(start))
-        return
-    path = find_weights("unet", "embedded").path
-    unet = build_network("unet")
-    load_weights(unet, path)
-    encoder.load_state_dict(unet.encoder.state_dict())
+    teach(learner, scenes, recipe, checkpoint)
 
 
 def export(network: nn.Module, variant: str, path: Path, note: dict[str, str] | None = None) -> str:

@@ -4,6 +4,7 @@ While the encoder stays still, its features of a photo never change: they are wr
 the labels and the teacher's maps, and a step costs the heads alone. What is left for the later stages is little.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from torch.nn import functional as F
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.models.semantic import network_input
-from labkit.training.loop import Recipe, Stream
-from labkit.training.shared_encoder import SharedEncoder, at, loss, still
+from labkit.training.loop import Learner, Recipe, Stream
+from labkit.training.shared_encoder import SharedEncoder, at, loss
 from labkit.training.teacher import MAP_SIDE, Teacher
 
 __all__ = ["CachedFeatures", "CachedHeads"]
@@ -44,30 +45,26 @@ class CachedFeatures(Stream):
     """An endless stream of `(features, labels, maps)` of whole photos; a photo is drawn ~ (photos of its class)^-0.5.
 
     `features`: four `hxwxC` float16 of strides 4, 8, 16 and 16 of a square of `SIDE` pixels; `labels`: `hxw`
-    uint8 at stride 4 (255: not labelled); `maps`: the teacher's, `21x48x48` float16. `folder` takes 2.6 MB a photo.
+    uint8 at stride 4 (255: not labelled); `maps`: the teacher's, `21x48x48` float16. `folder` takes 2.7 MB a photo.
     """
 
     def __init__(self, dataset: Dataset, teacher: Teacher, folder: Path, seed: int = 0, say=print):
         super().__init__(seed)
-        side, count = SIDE, len(dataset)
-        shapes = {
-            f"features{level}": ((2 * count, side // stride, side // stride, channels), np.float16)
-            for level, (stride, channels) in enumerate(zip(_STRIDES, teacher.encoder.out_channels[2:], strict=True))
-        }
-        shapes |= {"labels": ((2 * count, side // 4, side // 4), np.uint8)}
-        maps = (count, len(VOC), MAP_SIDE, MAP_SIDE)
-        done = folder / "names.txt"
+        rows, done = 2 * len(dataset), folder / "names.txt"  # each photo plain, then mirrored
         known = done.exists() and done.read_text(encoding="utf-8").split() == dataset.names
         folder.mkdir(parents=True, exist_ok=True)
-        mode, open_array = "r+" if known else "w+", np.lib.format.open_memmap
-        self._maps = open_array(folder / "maps.npy", mode, np.float16, maps)
-        self._arrays = {
-            name: open_array(folder / f"{name}.npy", mode, dtype, shape) for name, (shape, dtype) in shapes.items()
-        }
+
+        def array(name: str, dtype: type, *shape: int) -> np.memmap:
+            return np.lib.format.open_memmap(folder / f"{name}.npy", "r+" if known else "w+", dtype, (rows, *shape))
+
+        levels = enumerate(zip(_STRIDES, teacher.encoder.out_channels[2:], strict=True))
+        self._features = [array(f"features{n}", np.float16, SIDE // s, SIDE // s, width) for n, (s, width) in levels]
+        self._labels = array("labels", np.uint8, SIDE // 4, SIDE // 4)
+        self._maps = array("maps", np.float16, len(VOC), MAP_SIDE, MAP_SIDE)
         if not known:
             self._compute(dataset, teacher, say)
             done.write_text("\n".join(dataset.names), encoding="utf-8")
-        labels = self._arrays["labels"][::2].reshape(count, -1)
+        labels = self._labels[::2].reshape(len(dataset), -1)
         shows = np.array([np.bincount(row, minlength=256)[1 : len(VOC)] > _SEEN for row in labels], float)
         photos = np.maximum(shows.sum(0), 1)
         chances = (shows / photos**0.5).sum(1) + 1e-4
@@ -77,86 +74,74 @@ class CachedFeatures(Stream):
     def _compute(self, dataset: Dataset, teacher: Teacher, say) -> None:
         for k, name in enumerate(dataset.names):
             pixels, labels = dataset.image(name), dataset.semantic(name)
-            self._maps[k] = teacher.maps(pixels).numpy()
-            x = network_input(pixels, SIDE)
+            maps, x = teacher.maps(pixels), network_input(pixels, SIDE)
             height, width = x.shape[1:]
             square = np.full((SIDE, SIDE), IGNORE, np.uint8)
             square[:height, :width] = Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST)
             x = F.pad(x, (0, SIDE - width, 0, SIDE - height))[None]
-            for mirrored in (0, 1):  # the square is, so that the maps of one serve both
-                if mirrored:
-                    x, square = x.flip(3), square[:, ::-1]
-                for level, feature in enumerate(teacher.encoder(x.contiguous(memory_format=torch.channels_last))[2:]):
-                    self._arrays[f"features{level}"][2 * k + mirrored] = feature[0].permute(1, 2, 0).numpy()
-                self._arrays["labels"][2 * k + mirrored] = square[2::4, 2::4]
+            for row in (2 * k, 2 * k + 1):
+                features = teacher.encoder(x.contiguous(memory_format=torch.channels_last))[2:]
+                for kept, feature in zip(self._features, features, strict=True):
+                    kept[row] = feature[0].permute(1, 2, 0).numpy()
+                self._labels[row], self._maps[row] = square[2::4, 2::4], maps.numpy()
+                x, square, maps = x.flip(3), square[:, ::-1], maps.flip(2)
             if k % 500 == 0:
                 say(f"features of {k} photos of {len(dataset)}")
 
     def draw(self, rng: np.random.Generator) -> Sample:
         """One photo, plain or mirrored."""
-        k, mirrored = rng.choice(len(self._chances), p=self._chances), int(rng.integers(2))
-        at = {name: torch.from_numpy(np.array(rows[2 * k + mirrored])) for name, rows in self._arrays.items()}
-        maps = torch.from_numpy(np.array(self._maps[k]))
-        return [at[f"features{level}"] for level in range(4)], at["labels"], maps.flip(2) if mirrored else maps
+        row = 2 * rng.choice(len(self._chances), p=self._chances) + rng.integers(2)
+        *features, labels, maps = (
+            torch.from_numpy(np.array(kept[row])) for kept in (*self._features, self._labels, self._maps)
+        )
+        return features, labels, maps
 
 
-class CachedHeads(nn.Module):
+class CachedHeads(Learner):
     """The decoders of a `SharedEncoder` as a learner on `CachedFeatures`.
 
     U-Net's two finest levels need finer features than are kept: its score of stride 4 is trained in their place.
     Branches of ASPP and of the pyramid are left out by chance (drop-path: Larsson et al., 2017, FractalNet, section 3);
-    `progress`, in [0, 1], is the stream's.
+    `progress`, in [0, 1], is the stream's. Heads that start as the teacher's have its BatchNorms, which claim mean 0
+    and variance 1: these stay.
     """
 
     def __init__(self, shared: SharedEncoder, progress: torch.Tensor):
         super().__init__()
-        self.shared, self.progress = shared, progress
+        self.shared, self.progress, self.steady = shared, progress, [self]
         decoders = shared.decoders
         aspp = decoders["deeplab"].aspp[0].convs if "deeplab" in decoders else ()
         for branches in (aspp, decoders["pspnet"].pools if "pspnet" in decoders else ()):
             for n, branch in enumerate(branches):
-                branch.register_forward_hook(self._leave_out(_LEFT_OUT[min(n, 1)]))
+                branch.register_forward_hook(partial(self._leave_out, _LEFT_OUT[min(n, 1)]))
 
-    def _leave_out(self, chance: float):
-        def hook(_branch, _inputs, output):
-            if not self.training:
-                return output
-            left = chance * min(1.0, 2 * (1 - self.progress.item()))
-            return output * (torch.rand(len(output), 1, 1, 1, device=output.device) >= left)
+    def _leave_out(self, chance: float, _branch, _inputs, output: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return output
+        left = chance * min(1.0, 2 * (1 - self.progress.item()))
+        return output * (torch.rand(len(output), 1, 1, 1, device=output.device) >= left)
 
-        return hook
-
-    def train(self, mode: bool = True):
-        """Heads that start as the teacher's have its BatchNorms, which claim mean 0 and variance 1: these stay."""
-        super().train(mode)
-        still(self)
-        return self
-
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """The decoders and what looks at them; the encoder stays."""
-        shared = self.shared
-        rest = (shared.scores, shared.decoders, shared.heads)
-        return [(shared.encoder, 0.0, 2.0), *((part, recipe.decoder_rate, 0.0) for part in rest)]
+    def parts(self) -> list[nn.Module]:
+        return self.shared.parts()
 
     def losses(self, batch: list[Sample], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The loss of each output, at a quarter of the cells of stride 4."""
-        device = next(self.parameters()).device
+        levels, labels, maps = zip(*batch, strict=True)
         features = [
-            torch.stack([sample[0][level] for sample in batch]).to(device).permute(0, 3, 1, 2).float()
-            for level in range(4)
+            torch.stack(level).to(self.device).permute(0, 3, 1, 2).float() for level in zip(*levels, strict=True)
         ]
-        labels = torch.stack([sample[1] for sample in batch]).to(device).long()
-        maps = torch.stack([sample[2] for sample in batch]).to(device).float()
+        labels = torch.stack(labels).to(self.device).long()
+        maps = torch.stack(maps).to(self.device).float()
         size = labels.shape[1] // 2
         row, column = torch.randint(2, (2,), generator=rng).tolist()
         top, left = (2 * torch.randint((2 * size // 4 - _WINDOW) // 2 + 1, (2,), generator=rng)).tolist()
-        outputs, inside = self.shared.decode_coarse(features, (top, left, _WINDOW))
+        outputs = self.shared.decode(features, (top, left, _WINDOW))
         whole = labels[:, row::2, column::2], F.interpolate(maps, (size, size), mode="bilinear")
         window = [part[..., 2 * top : 2 * (top + _WINDOW), 2 * left : 2 * (left + _WINDOW)] for part in whole]
         losses = {}
         for name, logits in outputs.items():
-            target, teacher = window if name in inside else whole
-            logits = at(logits.float(), target.shape[1:], row, column)
+            target, teacher = window if name == "deeplab" or name in self.shared.scores else whole
+            logits = at(logits, target.shape[1:], row, column)
             value = loss(logits, target, recipe.dice, recipe.smoothing, teacher, recipe.distil)
             losses[name] = self.shared.weight(name) * value
         return losses

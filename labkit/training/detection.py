@@ -6,7 +6,7 @@ from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
 from labkit.classes import IGNORE
-from labkit.training.loop import Recipe, freeze_stages, mixed, normalised
+from labkit.training.loop import Learner, Recipe, freeze_stages, mixed, normalised
 from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["MaskRCNNLearner"]
@@ -15,7 +15,7 @@ _UNLABELLED = 0.4
 """A proposal of which more than this share is not labelled counts as neither object nor background."""
 
 
-class MaskRCNNLearner(nn.Module):
+class MaskRCNNLearner(Learner):
     """Mask R-CNN with its losses on scenes (Ren et al., 2015, equation 1; He et al., 2017, section 3)."""
 
     def __init__(self, network: MaskRCNN, frozen_stages: int):
@@ -26,8 +26,8 @@ class MaskRCNNLearner(nn.Module):
         network.rpn._post_nms_top_n = {"training": 300, "testing": 300}
         network.roi_heads.fg_bg_sampler.batch_size_per_image = 96
         self._unlabelled: list[torch.Tensor] = []
-        _leave_out(network.rpn, "assign_targets_to_anchors", lambda anchors, *_: anchors, self._shares)
-        _leave_out(network.roi_heads, "assign_targets_to_proposals", lambda proposals, *_: proposals, self._shares)
+        self._leave_out(network.rpn, "assign_targets_to_anchors", 0)
+        self._leave_out(network.roi_heads, "assign_targets_to_proposals", 1)
         for part in (network.backbone.fpn, network.rpn.head, network.roi_heads.box_head, network.roi_heads.mask_head):
             _run_mixed(part)
 
@@ -36,18 +36,15 @@ class MaskRCNNLearner(nn.Module):
         self.network.backbone.encoder.eval()
         return self
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """The parts, their learning rates, and how long they stay still."""
-        heads = (self.network.backbone.fpn, self.network.rpn, self.network.roi_heads)
-        encoder = self.network.backbone.encoder
-        return [(encoder, recipe.encoder_rate, recipe.still), *((head, recipe.decoder_rate, 0.0) for head in heads)]
+    def parts(self) -> list[nn.Module]:
+        backbone = self.network.backbone
+        return [backbone.encoder, backbone.fpn, self.network.rpn, self.network.roi_heads]
 
     def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The five losses: objectness and boxes of the proposals; class, box and mask of the heads."""
-        device = next(self.parameters()).device
-        x = normalised(torch.stack([scene.pixels for scene in batch]).to(device))
-        targets = [_target(scene, device) for scene in batch]
-        self._unlabelled[:] = [_integral(scene.numbers.to(device) == IGNORE) for scene in batch]
+        x = normalised(torch.stack([scene.pixels for scene in batch]).to(self.device))
+        targets = [_target(scene, self.device) for scene in batch]
+        self._unlabelled[:] = [_integral(scene.numbers.to(self.device) == IGNORE) for scene in batch]
         images = ImageList(x, [tuple(x.shape[-2:])] * len(batch))
         features = self.network.backbone(x)
         proposals, first = self.network.rpn(images, features, targets)
@@ -57,8 +54,17 @@ class MaskRCNNLearner(nn.Module):
             losses = {name: value.nan_to_num() for name, value in losses.items()}
         return losses
 
-    def _shares(self, boxes: list[torch.Tensor]) -> list[torch.Tensor]:
-        return [_share(table, own) for table, own in zip(self._unlabelled, boxes, strict=True)]
+    def _leave_out(self, part: nn.Module, method: str, labels: int) -> None:
+        """Makes an assignment, of whose answer `labels` are those of boxes, say -1 for background nobody labelled."""
+        assign = getattr(part, method)
+
+        def assigned(boxes: list[torch.Tensor], *targets):
+            answer = assign(boxes, *targets)
+            for own, table, some in zip(answer[labels], self._unlabelled, boxes, strict=True):
+                own[(own == 0) & (_share(table, some) > _UNLABELLED)] = -1
+            return answer
+
+        setattr(part, method, assigned)
 
 
 def _target(scene: Scene, device: torch.device) -> dict[str, torch.Tensor]:
@@ -79,20 +85,6 @@ def _share(table: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
     x0, y0, x1, y1 = boxes.detach().round().long().clamp(0, side).unbind(1)
     inside = table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
     return inside / ((x1 - x0) * (y1 - y0)).clamp(min=1)
-
-
-def _leave_out(part: nn.Module, method: str, boxes_of, shares) -> None:
-    """Makes an assignment of labels to boxes answer -1 (left out) for background that is not labelled."""
-    assign = getattr(part, method)
-
-    def assigned(*args):
-        first, second = assign(*args)
-        labels = first if method == "assign_targets_to_anchors" else second
-        for own, share in zip(labels, shares(boxes_of(*args)), strict=True):
-            own[(own == 0) & (share > _UNLABELLED)] = -1
-        return first, second
-
-    setattr(part, method, assigned)
 
 
 def _run_mixed(part: nn.Module) -> None:

@@ -2,11 +2,11 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ __all__ = ["Learner", "Recipe", "Stream", "freeze_stages", "mixed", "normalised"
 class Recipe:
     """The numbers of a run; `minutes` is training time, and the learning rate decays over it.
 
-    The encoder's first `frozen_stages` never move, the rest of it not before the share `still` of the run.
+    The encoder's first `frozen_stages` never move, the rest of it not before the share `still` of the run (1: never).
     """
 
     minutes: float = 30.0
@@ -41,15 +41,29 @@ class Recipe:
     seed: int = 0
 
 
-class Learner(Protocol):
-    """What can be trained: an `nn.Module` with its losses on a batch, and its parts with their learning rates.
+class Learner(nn.Module, ABC):
+    """What can be trained. The BatchNorms of what is in `steady` keep the statistics that they have."""
 
-    With each part stands how long, as a share of the run, it stays still.
-    """
+    steady: Sequence[nn.Module] = ()
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]: ...
+    @abstractmethod
+    def parts(self) -> Sequence[nn.Module]:
+        """The encoder, then what learns at the decoder's rate."""
 
-    def losses(self, batch: list[Any], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]: ...
+    @abstractmethod
+    def losses(self, batch: list[Any], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
+        """The losses on a batch, which add up."""
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        for module in (module for part in self.steady for module in part.modules()):
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
 
 
 class Stream(torch.utils.data.IterableDataset, ABC):
@@ -93,7 +107,7 @@ def freeze_stages(encoder: nn.Module, stages: int) -> None:
 
 
 def train(
-    learner: nn.Module,
+    learner: Learner,
     stream: Stream,
     recipe: Recipe,
     checkpoint: Path,
@@ -101,8 +115,8 @@ def train(
     device: str = "cpu",
     say=print,
     clock: Callable[[], float] = time.monotonic,
-) -> nn.Module:
-    """Trains a `Learner` on a stream (`Crops`, `Scenes`) and returns it with averaged (EMA) weights.
+) -> Learner:
+    """Trains a learner on a stream (`Crops`, `Scenes`) and returns it with averaged (EMA) weights.
 
     `checkpoint` is written every two minutes and at the end; with `resume` a run goes on from it. `clock` gives the
     seconds that the run's minutes are counted in.
@@ -110,11 +124,12 @@ def train(
     torch.manual_seed(recipe.seed)
     model = learner.to(device, memory_format=torch.channels_last)
     average = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    groups = [
-        {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate, "rate": rate, "still": still}
-        for part, rate, still in model.rates(recipe)
-    ]
-    optimizer = torch.optim.AdamW([g for g in groups if g["params"]], weight_decay=recipe.weight_decay)
+    groups = []
+    for n, part in enumerate(model.parts()):
+        rate, still = (recipe.decoder_rate, 0.0) if n else (recipe.encoder_rate, recipe.still)
+        if learning := [parameter for parameter in part.parameters() if parameter.requires_grad]:
+            groups.append({"params": learning, "lr": rate, "rate": rate, "still": still})
+    optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
     step, seconds = 0, 0.0
     if resume and checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)

@@ -9,12 +9,12 @@ import torch
 from segment_anything.modeling import Sam
 from torch import nn
 from torch.nn import functional as F
+from torchvision.ops import roi_align
 
 from labkit.classes import IGNORE
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.training.loop import Recipe, mixed
+from labkit.training.loop import Learner, Recipe, mixed
 from labkit.training.scenes import Scene, mask_boxes
-from labkit.training.shared_encoder import still
 
 __all__ = ["SamLearner", "box_prompt", "correction", "draw_objects", "mask_loss", "outline_prompt", "point_prompt"]
 
@@ -37,7 +37,7 @@ _EDGE, _EDGE_PLACES, _EDGE_WIDTH = 0.5, 512, 5
 """What the places of the band around an object's edge count, how many of them are drawn, and the band's width."""
 
 
-class SamLearner(nn.Module):
+class SamLearner(Learner):
     """SAM with its losses on scenes, class-agnostic."""
 
     def __init__(self, network: Sam, frozen_stages: int):
@@ -46,31 +46,24 @@ class SamLearner(nn.Module):
         trunk = network.image_encoder.trunk
         for part in (trunk.patch_embed, *trunk.stages[:frozen_stages]):
             part.requires_grad_(False)
+        self.steady = [network.image_encoder]
 
-    def train(self, mode: bool = True):
-        super().train(mode)
-        still(self.network.image_encoder)
-        return self
-
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """The parts, their learning rates, and how long they stay still."""
-        image, rate = self.network.image_encoder, recipe.decoder_rate
-        rest = (image.neck, self.network.prompt_encoder, self.network.mask_decoder)
-        return [(image.trunk, recipe.encoder_rate, recipe.still), *((part, rate, 0.0) for part in rest)]
+    def parts(self) -> list[nn.Module]:
+        image = self.network.image_encoder
+        return [image.trunk, image.neck, self.network.prompt_encoder, self.network.mask_decoder]
 
     def losses(self, batch: list[Scene], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The losses of the best of three masks, of the single mask, and of the predicted IoU."""
-        device = next(self.parameters()).device
-        x = self.network.preprocess(torch.stack([scene.pixels for scene in batch]).to(device))
-        with mixed(device):
+        x = self.network.preprocess(torch.stack([scene.pixels for scene in batch]).to(self.device))
+        with mixed(self.device):
             embeddings = self.network.image_encoder(x).float()
         parts: dict[str, list[torch.Tensor]] = {"best": [], "single": [], "iou": []}
         for scene, embedding in zip(batch, embeddings, strict=True):
             objects = draw_objects(scene, rng)
             if not objects:
                 continue
-            masks = torch.stack([scene.numbers == number for number in objects]).to(device)
-            self._ask(embedding[None], masks, (scene.numbers != IGNORE).to(device), rng, parts)
+            masks = torch.stack([scene.numbers == number for number in objects]).to(self.device)
+            self._ask(embedding[None], masks, (scene.numbers != IGNORE).to(self.device), rng, parts)
         zero = embeddings.sum() * 0
         return {name: torch.stack(values).mean() if values else zero for name, values in parts.items()}
 
@@ -180,18 +173,12 @@ def correction(
     logits: torch.Tensor, masks: torch.Tensor, valid: torch.Tensor, rng: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """For each object a point (`Nx2`, xy) where the answer is wrong, and its label; in the object where nothing is."""
-    answer = F.interpolate(logits, masks.shape[-2:], mode="bilinear")[:, 0] > 0
-    points, labels = [], []
-    for given, wanted in zip(answer, masks, strict=True):
-        places = ((given != wanted) & valid).nonzero()
-        if len(places) == 0:
-            places = wanted.nonzero()
-        if len(places) == 0:
-            places = torch.zeros(1, 2, dtype=torch.int64, device=masks.device)
-        row, column = places[torch.randint(len(places), (1,), generator=rng).item()].tolist()
-        points.append([float(column), float(row)])
-        labels.append(float(wanted[row, column]))
-    return torch.tensor(points, device=masks.device), torch.tensor(labels, device=masks.device)
+    answer, side = F.interpolate(logits, masks.shape[-2:], mode="bilinear")[:, 0] > 0, masks.shape[-1]
+    wrong, inside = ((answer != masks) & valid).flatten(1), masks.flatten(1)
+    chances = torch.where(wrong.any(1, keepdim=True), wrong, inside).float().cpu()
+    chances[:, 0] += 1e-9  # for an object that is nowhere to be seen
+    places = chances.multinomial(1, generator=rng).to(masks.device)
+    return torch.cat([places % side, places // side], 1).float(), inside.gather(1, places)[:, 0].float()
 
 
 def mask_loss(
@@ -207,14 +194,10 @@ def mask_loss(
     side, step = masks.shape[-1], masks.shape[-1] // logits.shape[-1]
     truth = torch.stack([masks.float(), valid.float().expand_as(masks)], 1)
     boxes = mask_boxes(masks)
-    centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2])
-    half = torch.clamp(extent * 1.0, min=24)
-    steps = (torch.arange(_WINDOW, device=masks.device) + 0.5) / _WINDOW * 2 - 1
-    xs = (centre[:, :1] + half[:, :1] * steps) / side * 2 - 1
-    ys = (centre[:, 1:] + half[:, 1:] * steps) / side * 2 - 1
-    grid = torch.stack([xs[:, None, :].expand(-1, _WINDOW, -1), ys[:, :, None].expand(-1, -1, _WINDOW)], -1)
-    near = F.grid_sample(logits, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    wanted = F.grid_sample(truth, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    centre, extent = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    half, n = extent.clamp(min=24), torch.arange(len(boxes), device=boxes.device)
+    windows = torch.cat([n[:, None], centre - half, centre + half], 1)
+    near, wanted = (roi_align(x, windows, _WINDOW, x.shape[-1] / side, 1, aligned=True) for x in (logits, truth))
     target, weight = wanted[:, :1], (wanted[:, 1:] > 0.99).float()
     total = weight.sum((2, 3)).clamp(min=1)
     entropy = (F.binary_cross_entropy_with_logits(near, target.expand_as(near), reduction="none") * weight).sum((2, 3))

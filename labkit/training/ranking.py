@@ -9,7 +9,6 @@ python -m labkit.training.ranking WEIGHTS --dataset DATASET --out FILE
 
 import argparse
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,42 +25,31 @@ from labkit.models.prompted import PromptedModel
 from labkit.segmentation import Segment
 from labkit.training import export
 
-__all__ = ["Asked", "collect", "order_loss", "tune"]
+__all__ = ["collect", "order_loss", "tune"]
 
 _MOST = 5
 _TEMPERATURE, _ORDER = 0.1, 0.3
 """How sharply two IoU differ, and what their order weighs beside the squared error."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """N prompts: what the head sees (`NxC` float32), and the true IoU of the single answer and the three (`Nx4`).
+def collect(model: PromptedModel, data: Dataset, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Asks for at most five objects of each photo, each by two points and by its box.
 
-    NaN where an answer was not given: a point has three, a box the single one.
+    Of N prompts what the head sees (`NxC` float32), and the true IoU of the single answer and the three (`Nx4`), NaN
+    where an answer was not given: a point has three, a box the single one.
     """
-
-    tokens: torch.Tensor
-    ious: torch.Tensor
-
-
-def collect(model: PromptedModel, data: Dataset, seed: int = 0) -> Asked:
-    """Asks for at most five objects of each photo, each by two points and by its box."""
     rng = np.random.default_rng(seed)
     tokens: list[torch.Tensor] = []
     ious: list[list[float]] = []
     head = model.network.mask_decoder.iou_prediction_head
     hook = head.register_forward_pre_hook(lambda _, given: tokens.append(given[0].detach().clone()))
-    try:
+    with hook:
         for photo, numbers, objects in objects_of(data):
-            wanted = [one for one in objects if one.area >= MIN_AREA]
-            if not wanted:
-                continue
-            model.set_photo(photo)
-            for n in rng.permutation(len(wanted))[:_MOST]:
-                ious += _ask(model, wanted[n], numbers != IGNORE, rng)
-    finally:
-        hook.remove()
-    return Asked(torch.cat(tokens), torch.tensor(ious))
+            if wanted := [one for one in objects if one.area >= MIN_AREA]:
+                model.set_photo(photo)
+                for n in rng.permutation(len(wanted))[:_MOST]:
+                    ious += _ask(model, wanted[n], numbers != IGNORE, rng)
+    return torch.cat(tokens), torch.tensor(ious)
 
 
 @torch.inference_mode()
@@ -83,12 +71,14 @@ def order_loss(predicted: torch.Tensor, ious: torch.Tensor) -> torch.Tensor:
     return _TEMPERATURE * F.kl_div((predicted / _TEMPERATURE).log_softmax(1), true, reduction="none").sum(1)
 
 
-def tune(head: nn.Module, asked: Asked, steps: int = 300, rate: float = 3e-4, seed: int = 0) -> nn.Module:
-    """A copy of the head that has gone on learning, by AdamW in batches of 256, the rate falling to 0."""
+def tune(
+    head: nn.Module, tokens: torch.Tensor, ious: torch.Tensor, steps: int = 300, rate: float = 3e-4, seed: int = 0
+) -> nn.Module:
+    """A copy of the head that has gone on learning from what `collect` gives, by AdamW, the rate falling to 0."""
     rng = torch.Generator().manual_seed(seed)
     head = copy.deepcopy(head).float().requires_grad_(True)
     optimizer = torch.optim.AdamW(head.parameters(), lr=rate)
-    tokens, ious = asked.tokens.clone(), asked.ious.clone()
+    tokens, ious = tokens.clone(), ious.clone()  # no longer of inference mode
     for step in range(steps):
         chosen = torch.randint(len(tokens), (256,), generator=rng)
         predicted, true = head(tokens[chosen]), ious[chosen]
@@ -113,11 +103,11 @@ def main() -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, required=True)
     arguments = parser.parse_args()
     model = load_model("sam", arguments.weights, "cpu")
-    asked = collect(model, Dataset(arguments.dataset, arguments.split))
+    tokens, ious = collect(model, Dataset(arguments.dataset, arguments.split))
     network = network_for(model.weights.path, "sam")
     load_weights(network, model.weights.path)
-    network.mask_decoder.iou_prediction_head = tune(network.mask_decoder.iou_prediction_head, asked)
-    print(len(asked.tokens), export(network, "sam", arguments.out))
+    network.mask_decoder.iou_prediction_head = tune(network.mask_decoder.iou_prediction_head, tokens, ious)
+    print(len(tokens), export(network, "sam", arguments.out))
 
 
 if __name__ == "__main__":

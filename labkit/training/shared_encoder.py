@@ -9,14 +9,16 @@ Heads that have learned from the teacher (`labkit.training.cached`) go on here w
 the teacher's place (Hinton et al., 2015, section 2), above all where nobody labelled; DeepLab learns from labels alone.
 """
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from labkit.classes import IGNORE, VOC
-from labkit.training.loop import Recipe, freeze_stages, mixed, normalised
+from labkit.training.loop import Learner, Recipe, freeze_stages, mixed, normalised
 
-__all__ = ["Details", "SharedEncoder", "at", "loss", "still"]
+__all__ = ["Details", "SharedEncoder", "at", "loss"]
 
 _WEAK = ("bottle", "chair", "pottedplant", "sofa")
 """Classes of which the true masks know more than the teacher."""
@@ -25,10 +27,10 @@ _LABELLED = 0.5
 """How much the teacher counts where there is a label, against where there is none."""
 
 
-class SharedEncoder(nn.Module):
+class SharedEncoder(Learner):
     """The semantic networks `{variant: network}` on one encoder: `Bx3xHxW` uint8 to `{output: BxCxhxw logits}`.
 
-    The BatchNorm statistics of what is in `steady` stay: at first the encoder's, which small batches would only blur.
+    The encoder's BatchNorm statistics stay: small batches would only blur them.
     The logits have each decoder's own stride: what enlarges them last has nothing to learn (FCN's last transposed
     convolution stays bilinear, as in Long et al., section 4.3, and is left out with the others).
     FCN has three outputs, one a stride, so that FCN-32s and FCN-16s are trained besides FCN-8s. U-Net's expanding path
@@ -40,7 +42,7 @@ class SharedEncoder(nn.Module):
         self.encoder = encoder
         self.decoders = nn.ModuleDict({name: network.decoder for name, network in networks.items()})
         self.heads = nn.ModuleDict({name: network.segmentation_head for name, network in networks.items()})
-        self.strides = {name: getattr(network.encoder, "output_stride", 32) for name, network in networks.items()}
+        self.strides = {name: network.encoder.output_stride for name, network in networks.items()}
         self.scores = nn.ModuleDict()
         pooled = [part for part in self.decoders.modules() if isinstance(part, nn.Sequential) and _pools(part[0])]
         self.steady: list[nn.Module] = [encoder, *pooled]  # one place a photo: statistics of a batch would be noise
@@ -49,80 +51,49 @@ class SharedEncoder(nn.Module):
             for level, block in enumerate(networks["unet"].decoder.blocks[:3]):
                 channels, classes = block.conv2[0].out_channels, networks["unet"].segmentation_head[0].out_channels
                 self.scores[f"unet-{level}"] = nn.Conv2d(channels, classes, 1)
-                block.register_forward_hook(self._see(f"unet-{level}"))
+                block.register_forward_hook(partial(self._see, f"unet-{level}"))
         freeze_stages(encoder, frozen_stages)
 
-    def _see(self, name: str):
-        def hook(_block, _inputs, output):
-            self._seen[name] = output
-
-        return hook
-
-    def train(self, mode: bool = True):
-        super().train(mode)
-        for part in self.steady:
-            still(part)
-        return self
+    def _see(self, name: str, _block, _inputs, output: torch.Tensor) -> None:
+        self._seen[name] = output
 
     def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
         x = normalised(pixels)
         moving = any(parameter.requires_grad for parameter in self.encoder.parameters())
         with torch.set_grad_enabled(moving), mixed(pixels.device):
             features = [feature.float() for feature in self.encoder(x)]
+        return self.decode(features)
+
+    def decode(
+        self, features: list[torch.Tensor], window: tuple[int, int, int] | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The logits from the encoder's features; with a `window` those of strides 4, 8, 16 and 16 are enough.
+
+        It is top, left and side in cells of stride 16, all even: there alone DeepLab's decoder goes down to stride 4,
+        and as far, to its scores, U-Net's expanding path.
+        """
         outputs = {}
+        undilated = [*features[:-1], features[-1][:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)]
         for name, decoder in self.decoders.items():
-            own = features if self.strides[name] == 16 else self._undilated(features)
-            with mixed(pixels.device, name != "fcn"):
+            own = features if self.strides[name] == 16 else undilated
+            with mixed(own[-1].device, name != "fcn" or window is not None):
                 if name == "fcn":
-                    outputs |= self._fcn_scores(own)
+                    scores = decoder.scores(own)
+                    outputs |= {"fcn" if s == 8 else f"fcn-{s}s": score for s, score in scores.items()}
+                elif window and name == "deeplab":
+                    high = decoder.up(_cut(decoder.aspp(own[-1]), 16, *window))
+                    joined = torch.cat([high, decoder.block1(_cut(own[-4], 4, *window))], 1)
+                    outputs[name] = self.heads[name][0](decoder.block2(joined))
+                elif window and name == "unet":
+                    x = _cut(decoder.center(own[-1]), 32, *window)
+                    for block, skip, stride in zip(decoder.blocks, own[-2::-1], (16, 8, 4), strict=False):
+                        skip = _cut(skip, stride, *window)
+                        x = block(x, *skip.shape[2:], skip_connection=skip)
                 else:
                     outputs[name] = self.heads[name][0](decoder(own))
         for name, score in self.scores.items():
             outputs[name] = score(self._seen.pop(name).float())
         return {name: logits.float() for name, logits in outputs.items()}
-
-    def decode_coarse(
-        self, features: list[torch.Tensor], window: tuple[int, int, int]
-    ) -> tuple[dict[str, torch.Tensor], set[str]]:
-        """The logits from features of strides 4, 8, 16 and 16 alone, and the names of those that cover `window` only.
-
-        `window` is top, left and side in cells of stride 16, all even: there DeepLab's decoder goes down to stride 4,
-        and U-Net's expanding path as far.
-        """
-        top, left, side = window
-
-        def cut(x: torch.Tensor, stride: int) -> torch.Tensor:
-            y0, x0, n = (part * 16 // stride for part in (top, left, side))
-            return x[:, :, y0 : y0 + n, x0 : x0 + n].contiguous(memory_format=torch.channels_last)
-
-        at4, at8, at16, last = features
-        dilated = [last.new_empty(0), last.new_empty(0), *features]
-        outputs, inside = {}, set()
-        with mixed(last.device):
-            for name, decoder in self.decoders.items():
-                if name == "deeplab":
-                    high = torch.cat([decoder.up(cut(decoder.aspp(last), 16)), decoder.block1(cut(at4, 4))], 1)
-                    outputs[name] = self.heads[name][0](decoder.block2(high))
-                    inside.add(name)
-                elif name == "unet":
-                    x = cut(decoder.center(self._undilated(dilated)[-1]), 32)
-                    for block, skip, stride in zip(decoder.blocks, (at16, at8, at4), (16, 8, 4), strict=False):
-                        x = block(x, side * 16 // stride, side * 16 // stride, skip_connection=cut(skip, stride))
-                elif name == "fcn":
-                    outputs |= self._fcn_scores(self._undilated(dilated))
-                else:
-                    outputs[name] = self.heads[name][0](decoder(dilated))
-            for name, score in self.scores.items():
-                outputs[name] = score(self._seen.pop(name))
-                inside.add(name)
-        return outputs, inside
-
-    def _undilated(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
-        return [*features[:-1], features[-1][:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)]
-
-    def _fcn_scores(self, features: list[torch.Tensor]) -> dict[str, torch.Tensor]:
-        scores = self.decoders["fcn"].scores(features)
-        return {"fcn" if stride == 8 else f"fcn-{stride}s": score for stride, score in scores.items()}
 
     def weight(self, name: str) -> float:
         """What an output's loss counts: the extra ones carry three tenths."""
@@ -132,17 +103,14 @@ class SharedEncoder(nn.Module):
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], rng: torch.Generator
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """The outputs on a batch of crops and its labels, at the quarter of the pixels that carries the loss."""
-        device = next(self.parameters()).device
-        pixels, labels = (torch.stack(part).to(device) for part in zip(*batch, strict=True))
+        pixels, labels = (torch.stack(part).to(self.device) for part in zip(*batch, strict=True))
         outputs = self(pixels)
         row, column = torch.randint(2, (2,), generator=rng).tolist()
         labels = labels[:, row::2, column::2].long()
         return {name: at(logits, labels.shape[1:], row, column) for name, logits in outputs.items()}, labels
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """The parts, their learning rates, and how long they stay still."""
-        rest = (self.scores, self.decoders, self.heads)
-        return [(self.encoder, recipe.encoder_rate, recipe.still), *((part, recipe.decoder_rate, 0.0) for part in rest)]
+    def parts(self) -> list[nn.Module]:
+        return [self.encoder, self.scores, self.decoders, self.heads]
 
     def losses(
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
@@ -168,12 +136,11 @@ class Details(SharedEncoder):
         super().__init__({"unet": network}, shared.encoder, frozen_stages)
         self.steady.append(network.decoder)
         self.scores.load_state_dict(shared.scores.state_dict())
+        for below in (self.encoder, network.decoder.center, network.decoder.blocks[:3], self.scores):
+            below.requires_grad_(False)
 
-    def rates(self, recipe: Recipe) -> list[tuple[nn.Module, float, float]]:
-        """As of `SharedEncoder`; what stays still does so for longer than the run."""
-        decoder, rate = self.decoders["unet"], recipe.decoder_rate
-        below = (self.encoder, decoder.center, decoder.blocks[:3], self.scores)
-        return [*((part, 0.0, 2.0) for part in below), (decoder.blocks[3:], rate, 0.0), (self.heads, rate, 0.0)]
+    def parts(self) -> list[nn.Module]:
+        return [self.encoder, self.decoders["unet"].blocks[3:], self.heads]
 
     def losses(
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
@@ -190,11 +157,10 @@ def _pools(part: nn.Module) -> bool:
     return isinstance(part, nn.AdaptiveAvgPool2d) and part.output_size == 1
 
 
-def still(part: nn.Module) -> None:
-    """Lets the BatchNorms of a part go by the statistics that they have."""
-    for module in part.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.eval()
+def _cut(x: torch.Tensor, stride: int, top: int, left: int, side: int) -> torch.Tensor:
+    """A window, given in cells of stride 16, of features of another stride."""
+    y0, x0, n = (part * 16 // stride for part in (top, left, side))
+    return x[:, :, y0 : y0 + n, x0 : x0 + n].contiguous(memory_format=torch.channels_last)
 
 
 def at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.Tensor:

@@ -1,10 +1,12 @@
-"""A teacher's file for the tests of training."""
+"""What the tests of training share: a teacher's file, and scenes made by hand."""
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from labkit.models import build_network
+from labkit.training.scenes import Scene
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +25,15 @@ def teacher_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("teacher") / "teacher.npz"
     np.savez(path, **arrays)
     return path
+
+
+@pytest.fixture(scope="session")
+def scene_of():
+    """Makes a scene of noise from the number of the object at each pixel; all objects are cats."""
+
+    def made(numbers: torch.Tensor) -> Scene:
+        rng = torch.Generator().manual_seed(0)
+        pixels = torch.randint(0, 256, (3, *numbers.shape), dtype=torch.uint8, generator=rng)
+        return Scene(pixels, numbers.to(torch.uint8), torch.full((256,), 8, dtype=torch.uint8))
+
+    return made

@@ -32,9 +32,9 @@ def cached(tiny_dataset, tmp_path):
 
 def test_a_mirrored_photo_is_the_mirrored_square(cached):
     """Its labels are the plain ones turned round, its features another photo's; the maps turn with it."""
-    arrays = cached._arrays
-    assert (arrays["labels"][0] == arrays["labels"][1][:, ::-1]).mean() > 0.95
-    assert not np.array_equal(arrays["features3"][0], arrays["features3"][1])
+    plain, mirrored = cached._labels[:2]
+    assert (plain == mirrored[:, ::-1]).mean() > 0.95
+    assert not np.array_equal(*cached._features[3][:2])
     rng = np.random.default_rng(0)
     sides = {float(maps[8, :, :24].mean()) for _, _, maps in (cached.draw(rng) for _ in range(20))}
     assert sides == {0.0, 1.0}

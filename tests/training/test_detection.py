@@ -1,7 +1,5 @@
 """Training Mask R-CNN: finite losses that fall, and nothing learned from places that nobody labelled."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -34,12 +32,6 @@ def scene(tiny_dataset):
     return scene
 
 
-def made(numbers: torch.Tensor) -> Scene:
-    """A scene of noise with given numbers; its objects are cats."""
-    pixels = torch.randint(0, 256, (3, *numbers.shape), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    return Scene(pixels, numbers.to(torch.uint8), torch.full((256,), 8, dtype=torch.uint8))
-
-
 def losses_of(learner, *scenes: Scene) -> dict[str, torch.Tensor]:
     """The learner's losses on a batch."""
     return learner.losses(list(scenes), RECIPE, torch.Generator().manual_seed(0))
@@ -47,10 +39,9 @@ def losses_of(learner, *scenes: Scene) -> dict[str, torch.Tensor]:
 
 def test_losses_fall(learner, scene):
     """Steps on one scene lower the sum of the five losses, which stay finite."""
-    gentle = replace(RECIPE, encoder_rate=3e-5, decoder_rate=1e-4)  # there is no warm-up here
-    optimizer = torch.optim.AdamW(
-        [{"params": part.parameters(), "lr": rate} for part, rate, _ in learner.rates(gentle)]
-    )
+    rates = [3e-5, *[1e-4] * 3]  # gentle: there is no warm-up here
+    parts = zip(learner.parts(), rates, strict=True)
+    optimizer = torch.optim.AdamW([{"params": part.parameters(), "lr": rate} for part, rate in parts])
     totals = []
     for _ in range(5):
         parts = losses_of(learner, scene)
@@ -83,19 +74,12 @@ def test_frozen_stages_do_not_learn(learner, scene):
     assert not any(module.training for module in encoder.modules()) and learner.network.rpn.training
 
 
-def test_every_part_has_a_rate(learner):
-    """The parts with a learning rate are all that learns, each once."""
-    rated = [p for part, *_ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
-    learning = [p for p in learner.parameters() if p.requires_grad]
-    assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))
-
-
-def test_unlabelled_background_is_left_out(learner):
+def test_unlabelled_background_is_left_out(learner, scene_of):
     """A box over a place that nobody labelled is no example of background; one on an object stays its example."""
     numbers = torch.zeros(SIDE, SIDE)
     numbers[:, :64] = IGNORE
     numbers[40:80, 50:110] = 1  # reaches from the labelled half into the other
-    losses_of(learner, made(numbers))  # the learner looks at this scene from now on
+    losses_of(learner, scene_of(numbers))  # the learner looks at this scene from now on
     boxes = torch.tensor(
         [
             [0.0, 0.0, 40.0, 30.0],  # not labelled
@@ -112,18 +96,18 @@ def test_unlabelled_background_is_left_out(learner):
     assert proposals[0].tolist() == [-1, 0, 8, -1, 0]
 
 
-def test_object_among_unlabelled_places(learner):
+def test_object_among_unlabelled_places(learner, scene_of):
     """An object around which nobody labelled is still learned from."""
     numbers = torch.full((SIDE, SIDE), IGNORE)
     numbers[40:80, 50:110] = 1
-    parts = losses_of(learner, made(numbers))
+    parts = losses_of(learner, scene_of(numbers))
     assert all(value.isfinite() for value in parts.values()) and parts["mask"] > 0
 
 
 @pytest.mark.parametrize("fill", [0, IGNORE], ids=["background", "not labelled"])
-def test_scene_without_objects(learner, fill):
+def test_scene_without_objects(learner, scene_of, fill):
     """A scene of background alone, or one that nobody labelled, gives finite losses and gradients."""
-    parts = losses_of(learner, made(torch.full((SIDE, SIDE), fill)))
+    parts = losses_of(learner, scene_of(torch.full((SIDE, SIDE), fill)))
     sum(parts.values()).backward()
     assert all(value.isfinite() for value in parts.values()), parts
     assert all(p.grad.isfinite().all() for p in learner.parameters() if p.grad is not None)

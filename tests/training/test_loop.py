@@ -8,7 +8,9 @@ import torch
 from labkit.evaluation.dataset import Dataset
 from labkit.models import build_network
 from labkit.training.crops import Crops
+from labkit.training.detection import MaskRCNNLearner
 from labkit.training.loop import Recipe, mixed, train
+from labkit.training.prompting import SamLearner
 from labkit.training.shared_encoder import SharedEncoder
 
 
@@ -46,3 +48,13 @@ def test_half_precision_where_it_pays(monkeypatch, capability, dtype):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
     with mixed(torch.device("cpu"), enabled=False):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind, name", [(SharedEncoder, "unet"), (SamLearner, "sam"), (MaskRCNNLearner, "mask_rcnn")])
+def test_every_part_learns_once(kind, name):
+    """The parts with a learning rate are all that learns, each once."""
+    network = build_network(name)
+    learner = SharedEncoder({name: network}, network.encoder, 2) if kind is SharedEncoder else kind(network, 2)
+    rated = [p for part in learner.parts() for p in part.parameters() if p.requires_grad]
+    learning = [p for p in learner.parameters() if p.requires_grad]
+    assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))

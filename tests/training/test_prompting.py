@@ -21,7 +21,7 @@ from labkit.training.prompting import (
     outline_prompt,
     point_prompt,
 )
-from labkit.training.scenes import Scene, Scenes
+from labkit.training.scenes import Scenes
 
 RECIPE = Recipe(side=SIDE, batch=1)
 
@@ -54,20 +54,18 @@ def answering(masks: torch.Tensor) -> torch.Tensor:
     return torch.where(masks, 9.0, -9.0)[:, None]
 
 
-def test_draw_objects(rng):
+def test_draw_objects(rng, scene_of):
     """At most four, none twice, the largest most often; what nobody labelled is none."""
     numbers = torch.zeros(64, 64, dtype=torch.uint8)
     for number, side in enumerate((2, 4, 6, 8, 16, 32), start=1):
         numbers[10 * number - 10 : 10 * number - 10 + side, :side] = number
     numbers[:, 40:] = IGNORE
-    scene = Scene(torch.zeros(3, 64, 64, dtype=torch.uint8), numbers, torch.zeros(256, dtype=torch.uint8))
-    drawn = [draw_objects(scene, rng) for _ in range(300)]
+    drawn = [draw_objects(scene_of(numbers), rng) for _ in range(300)]
     assert all(len(set(one)) == len(one) == 4 and set(one) <= set(range(1, 7)) for one in drawn)
     times = [sum(number in one for one in drawn) for number in range(1, 7)]
     assert times == sorted(times) and times[0] < 150 < 270 < times[-1]
-    few = Scene(scene.pixels, torch.where(numbers == 6, numbers, 0), scene.labels)
-    assert draw_objects(few, rng) == [6]
-    assert draw_objects(Scene(scene.pixels, torch.full_like(numbers, IGNORE), scene.labels), rng) == []
+    assert draw_objects(scene_of(torch.where(numbers == 6, numbers, 0)), rng) == [6]
+    assert draw_objects(scene_of(torch.full_like(numbers, IGNORE)), rng) == []
 
 
 def test_box_prompt(masks, rng):
@@ -104,23 +102,15 @@ def test_outline_prompt(masks, rng):
     assert overlap.min() > 0.6 and overlap[0] < 1
 
 
-def test_correction_adds_what_is_missing(masks, rng):
-    """Where the answer lacks a part of the object, the point lies there and says 1."""
+@pytest.mark.parametrize("label, part", [(1, np.s_[:, :, 80:]), (0, np.s_[:, 100:, :40])], ids=["missing", "too much"])
+def test_correction_lies_where_the_answer_is_wrong(masks, rng, label, part):
+    """Where the answer lacks a part of the object the point says 1; where it goes beyond the object, 0."""
     given = masks.clone()
-    given[:, :, 80:] = False
-    (disc, bar), labels = correction(answering(given), masks, EVERYWHERE, rng)
-    assert labels.tolist() == [1, 1]
-    for mask, (x, y) in zip(masks, (disc.int().tolist(), bar.int().tolist()), strict=True):
-        assert mask[y, x] and x >= 80
-
-
-def test_correction_takes_away_what_is_too_much(masks, rng):
-    """Where the answer goes beyond the object, the point lies there and says 0."""
-    given = masks.clone()
-    given[:, 100:, :40] = True
+    given[part] = label == 0
     points, labels = correction(answering(given), masks, EVERYWHERE, rng)
-    assert labels.tolist() == [0, 0]
-    assert all(x < 40 and y >= 100 for x, y in points.tolist())
+    assert labels.tolist() == [label] * 2
+    for n, (x, y) in enumerate(points.int().tolist()):
+        assert given[n, y, x] != masks[n, y, x]
 
 
 def test_correction_of_a_right_answer(rng):
@@ -213,15 +203,10 @@ def test_losses(learner, scene, monkeypatch, kind):
 
 
 @pytest.mark.parametrize("fill", [0, IGNORE], ids=["background", "not labelled"])
-def test_scene_without_objects(learner, fill):
+def test_scene_without_objects(learner, scene_of, fill):
     """A scene in which nothing can be asked for teaches nothing, and breaks nothing."""
-    empty = Scene(
-        torch.zeros(3, SIDE, SIDE, dtype=torch.uint8),
-        torch.full((SIDE, SIDE), fill, dtype=torch.uint8),
-        torch.zeros(256, dtype=torch.uint8),
-    )
     learner.zero_grad(set_to_none=True)
-    parts = learner.losses([empty], RECIPE, torch.Generator().manual_seed(0))
+    parts = learner.losses([scene_of(torch.full((SIDE, SIDE), fill))], RECIPE, torch.Generator().manual_seed(0))
     assert [value.item() for value in parts.values()] == [0, 0, 0]
     sum(parts.values()).backward()
     assert all(p.grad.abs().max() == 0 for p in learner.parameters() if p.grad is not None)
@@ -242,10 +227,3 @@ def test_edges_count_by_themselves():
     costs = [cost(width) for width in (0, 1, 2)]
     assert costs[0] < 1.0 < costs[1] < costs[2]
     assert abs(cost(2) - cost(6)) < 0.2  # the band is narrow: how far beyond it an answer reaches is not its business
-
-
-def test_every_part_has_a_rate(learner):
-    """The parts with a learning rate are all that learns, each once."""
-    rated = [p for part, *_ in learner.rates(RECIPE) for p in part.parameters() if p.requires_grad]
-    learning = [p for p in learner.parameters() if p.requires_grad]
-    assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))

@@ -8,21 +8,21 @@ from safetensors.torch import load_file
 from labkit.evaluation.dataset import Dataset
 from labkit.models import load_model
 from labkit.training import ranking
-from labkit.training.ranking import Asked, collect, order_loss, tune
+from labkit.training.ranking import collect, order_loss, tune
 
 
 def test_collect(load, tiny_dataset):
     """Three prompts an object: two points with the IoU of three answers, a box with that of one; the head is heard."""
     model, data = load(4), Dataset(tiny_dataset, "val")
-    asked = collect(model, data)
+    tokens, ious = collect(model, data)
     objects = sum(instance.area >= 400 for instance in data.instances())
-    assert asked.tokens.shape == (3 * objects, 256) and asked.ious.shape == (3 * objects, 4)
-    points = asked.ious[:, 0].isnan()
+    assert tokens.shape == (3 * objects, 256) and ious.shape == (3 * objects, 4)
+    points = ious[:, 0].isnan()
     assert points.reshape(-1, 3).tolist() == [[True, True, False]] * objects
-    assert asked.ious[points, 1:].isfinite().all() and asked.ious[~points, 1:].isnan().all()
-    predicted = model.network.mask_decoder.iou_prediction_head(asked.tokens)
-    known = asked.ious.isfinite()
-    assert (predicted[known] - asked.ious[known]).abs().mean() < 0.25
+    assert ious[points, 1:].isfinite().all() and ious[~points, 1:].isnan().all()
+    predicted = model.network.mask_decoder.iou_prediction_head(tokens)
+    known = ious.isfinite()
+    assert (predicted[known] - ious[known]).abs().mean() < 0.25
     assert not model.network.mask_decoder.iou_prediction_head._forward_pre_hooks
 
 
@@ -42,7 +42,7 @@ def test_tune():
     ious[200:, 0] = np.nan
     head = torch.nn.Linear(8, 4)
     before = head.weight.clone()
-    tuned = tune(head, Asked(tokens, ious), steps=400, rate=1e-2)
+    tuned = tune(head, tokens, ious, steps=400, rate=1e-2)
     assert torch.equal(head.weight, before) and not any(one.requires_grad for one in tuned.parameters())
     best = ious[200:, 1:].argmax(1)
 
@@ -50,7 +50,7 @@ def test_tune():
         return (one(tokens[200:])[:, 1:].argmax(1) == best).float().mean().item()
 
     assert right(tuned) > 0.9 > right(head)
-    assert torch.equal(tuned.weight, tune(head, Asked(tokens, ious), steps=400, rate=1e-2).weight)
+    assert torch.equal(tuned.weight, tune(head, tokens, ious, steps=400, rate=1e-2).weight)
 
 
 def test_writes_weights(tiny_dataset, tmp_path, monkeypatch, root, capsys):

@@ -11,14 +11,23 @@ from labkit.training.teacher import Teacher, load_encoder, read_teacher, start_h
 
 
 @pytest.fixture(scope="module")
-def file(teacher_file):
-    return teacher_file
+def state(teacher_file):
+    """The convolutions of the file."""
+    return read_teacher(teacher_file)
+
+
+def head_of(state, features: torch.Tensor) -> torch.Tensor:
+    """The head's scores on features `BxCxhxw`: the mean of all places beside each place, then both joined."""
+    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in (62, 63, 67, 68))
+    mean = F.conv2d(features.mean((2, 3), keepdim=True), *pooled).relu().expand(-1, -1, *features.shape[2:])
+    both = torch.cat([mean, F.conv2d(features, *each).relu()], 1)
+    return F.conv2d(F.conv2d(both, *joined).relu(), *scores)
 
 
 @torch.inference_mode()
-def test_encoder_computes_the_folded_convolutions(file):
+def test_encoder_computes_the_folded_convolutions(state):
     """The stride-2 features are the first three convolutions: ReLU6 after two of them, none after the third."""
-    state, encoder = read_teacher(file), build_network("deeplab").encoder.eval()
+    encoder = build_network("deeplab").encoder.eval()
     load_encoder(encoder, state)
     x = torch.rand(1, 3, 64, 64) * 2 - 1
     y = F.conv2d(x, state["0_w"], state["0_b"], 2, 1).clamp(0, 6)
@@ -28,9 +37,8 @@ def test_encoder_computes_the_folded_convolutions(file):
 
 
 @torch.inference_mode()
-def test_head_joins_each_place_with_the_mean_of_all(file):
+def test_head_joins_each_place_with_the_mean_of_all(state):
     """The logits of one place are those of the head's formula, written out."""
-    state = read_teacher(file)
     teacher = Teacher(state)
     x = torch.rand(1, 3, 96, 64) * 2 - 1
     features = teacher.encoder(x)[-1]
@@ -47,69 +55,52 @@ def test_head_joins_each_place_with_the_mean_of_all(file):
 
 @torch.inference_mode()
 @pytest.mark.parametrize("name, stride", [("deeplab", 16), ("pspnet", 16), ("fcn", 32)])
-def test_decoders_start_as_the_teacher(file, name, stride):
+def test_decoders_start_as_the_teacher(state, name, stride):
     """On features that are the same everywhere DeepLab, PSPNet and FCN answer as the teacher."""
-    state, network = read_teacher(file), build_network(name).eval()
+    network = build_network(name).eval()
     start_heads({name: network}, state)
     features = [torch.rand(1, channels, 1, 1) for channels in network.encoder.out_channels]
     sides = [256 // min(2**level, stride) for level in range(6)]
     maps = [one.expand(-1, -1, side, side).contiguous() for one, side in zip(features, sides, strict=True)]
-    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in (62, 63, 67, 68))
-    both = torch.cat([F.conv2d(features[-1], *layer).relu() for layer in (pooled, each)], 1)
-    wanted = F.conv2d(F.conv2d(both, *joined).relu(), *scores)
+    wanted = head_of(state, features[-1])
     middle = network.segmentation_head(network.decoder(maps))[:, :, 128, 128, None, None]
     assert (middle - wanted).abs().max() < 1e-3 * wanted.abs().max()
 
 
 @torch.inference_mode()
-def test_unet_carries_the_scores_of_the_teacher_up(file):
+def test_unet_carries_the_scores_of_the_teacher_up(state):
     """Down to stride 4 its first 21 channels are the teacher's scores, lifted, at places that the encoder has kept."""
-    state, network = read_teacher(file), build_network("unet").eval()
+    network = build_network("unet").eval()
     start_heads({"unet": network}, state)
     load_encoder(network.encoder, state)
     x, seen = torch.rand(1, 3, 128, 128) * 2 - 1, []
     for block in network.decoder.blocks[:3]:
         block.register_forward_hook(lambda _module, _inputs, output: seen.append(output[:, :21]))
     network(x)
-    features = network.encoder(x)[-1]
-    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in (62, 63, 67, 68))
-    mean = F.conv2d(features.mean((2, 3), keepdim=True), *pooled).relu().expand(-1, -1, *features.shape[2:])
-    both = torch.cat([mean, F.conv2d(features, *each).relu()], 1)
-    wanted = F.conv2d(F.conv2d(both, *joined).relu(), *scores)
+    wanted = head_of(state, network.encoder(x)[-1])
     for level, carried in enumerate(seen, 1):
         ours = carried[:, :, :: 2**level, :: 2**level]
         difference = (ours - ours.mean(1, keepdim=True)) - (wanted - wanted.mean(1, keepdim=True))
         assert difference[..., :-1, :-1].abs().max() < 0.02 * wanted.abs().max()
 
 
-def test_maps_are_probabilities_on_the_square(file):
+def test_maps_are_probabilities_on_the_square(state):
     """A photo of any shape gives 21 maps of 48 x 48 cells, each cell's summing to one."""
-    maps = Teacher(read_teacher(file)).maps(np.full((40, 90, 3), 90, np.uint8))
+    maps = Teacher(state).maps(np.full((40, 90, 3), 90, np.uint8))
     assert maps.shape == (21, 48, 48) and torch.allclose(maps.sum(0), torch.ones(48, 48), atol=1e-4)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01."])
-def test_another_file_is_refused(tmp_path, content):
-    """A file that is no archive of arrays, or a pickle, is named and nothing in it is run."""
-    path = tmp_path / "teacher.npz"
-    path.write_bytes(content)
-    with pytest.raises(LabkitError, match="teacher.npz"):
-        read_teacher(path)
-
-
-def test_missing_convolutions_are_refused(tmp_path):
-    """An archive of other arrays says which is missing."""
-    path = tmp_path / "teacher.npz"
-    np.savez(path, weights=np.zeros(3))
-    with pytest.raises(LabkitError, match="teacher.npz.*0_b"):
-        read_teacher(path)
-
-
-def test_another_encoder_is_refused(file, tmp_path):
-    """A file whose encoder has another number of convolutions is named, not met with a bare ValueError."""
-    with np.load(file) as whole:
-        fewer = {name: whole[name] for name in whole.files if not name.startswith("1_")}
-    path = tmp_path / "teacher.npz"
-    np.savez(path, **fewer)
-    with pytest.raises(LabkitError, match="teacher.npz"):
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01.", "other arrays", "fewer convolutions"])
+def test_another_file_is_refused(teacher_file, tmp_path, content):
+    """What is no archive of arrays, a pickle, or another network's arrays is named, and nothing in it is run."""
+    path, said = tmp_path / "teacher.npz", "teacher.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "other arrays":
+        np.savez(path, weights=np.zeros(3))
+        said = "teacher.npz.*0_b"  # which of them is missing
+    else:
+        with np.load(teacher_file) as whole:
+            np.savez(path, **{name: whole[name] for name in whole.files if not name.startswith("1_")})
+    with pytest.raises(LabkitError, match=said):
         read_teacher(path)
