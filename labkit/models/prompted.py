@@ -3,14 +3,14 @@
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from scipy import ndimage
 from scipy.special import expit
-from segment_anything.utils.transforms import ResizeLongestSide
+from segment_anything import SamPredictor
 from torch import nn
 from torch.nn import functional as F
 
@@ -34,15 +34,6 @@ _SPECK = 25
 """Islands and holes of fewer pixels are none."""
 
 
-class _Embedded(NamedTuple):
-    """A photo, the HxW of the input that it fills, its image embedding and the code of each of its places."""
-
-    photo: Photo
-    inner: tuple[int, int]
-    embedding: torch.Tensor
-    places: torch.Tensor
-
-
 class PromptedModel(Model):
     """Segment Anything: `segment` finds everything; `set_photo`, once a photo, then `prompt`, which is cheap."""
 
@@ -51,8 +42,8 @@ class PromptedModel(Model):
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         self.half = weights.release is not None  # the neck of ours squares hundreds: beyond float16
         super().__init__(network, weights, device)
-        self._set: _Embedded | None = None
-        self._resize = ResizeLongestSide(network.image_encoder.img_size)
+        self.photo: Photo | None = None  # the one that was set, embedded in the predictor
+        self._predictor = SamPredictor(network)
         cuda = device.type == "cuda"
         self.points_at_once = at_once(device, _POINT_MEGABYTES, _GPU_POINTS) if cuda else _CPU_POINTS
         if self.precision != torch.float32:  # the heads compare their answers with thresholds: they stay exact
@@ -79,33 +70,30 @@ class PromptedModel(Model):
             "nms_threshold": Setting(0.7),
         }
 
-    @property
-    def photo(self) -> Photo | None:
-        """The photo that was set."""
-        return self._set.photo if self._set else None
-
     def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         results = []
         for photo in photos:
-            embedded, size = self._embed(photo), photo.pixels.shape[:2]
-            given = self.network, embedded.embedding, embedded.places, embedded.inner, size, self.points_at_once
-            masks, scores = everything(*given, **settings)
+            embedded, places = self._embed(photo), self.network.prompt_encoder.get_dense_pe()
+            sizes = embedded.input_size, embedded.original_size
+            masks, scores = everything(self.network, embedded.features, places, *sizes, self.points_at_once, **settings)
             results.append(_result(photo, self._cleaned(masks), scores, scores, small_on_top=True))
         return results
 
     @torch.inference_mode()
     def set_photo(self, photo: Photo) -> None:
         """Embeds a photo: the dear step, once a photo. Where a GPU's memory is not enough, the CPU does it."""
-        self._set = until_it_fits(lambda: self._embed(photo), self, photo.name, {})
+        self._predictor = until_it_fits(lambda: self._embed(photo), self, photo.name, {})
+        self.photo = photo
 
-    def _embed(self, photo: Photo) -> _Embedded:
-        sides = self._resize.get_preprocess_shape(*photo.pixels.shape[:2], self._resize.target_length)
+    def _embed(self, photo: Photo) -> SamPredictor:
+        """segment_anything's predictor, looking at a photo."""
+        predictor = SamPredictor(self.network)
+        sides = predictor.transform.get_preprocess_shape(*photo.pixels.shape[:2], predictor.transform.target_length)
         height, width = (max(1, side) for side in sides)  # of a strip of 3000x2 pixels nothing would be left
         small = Image.fromarray(photo.pixels).resize((width, height), Image.Resampling.BILINEAR)
-        x = torch.from_numpy(np.array(small)).permute(2, 0, 1)
-        x = self.network.preprocess(x[None].to(self.device)).contiguous(memory_format=torch.channels_last)
-        places = self.network.prompt_encoder.get_dense_pe()
-        return _Embedded(photo, (height, width), self.network.image_encoder(x), places)
+        x = torch.from_numpy(np.array(small)).permute(2, 0, 1)[None]
+        predictor.set_torch_image(x.to(self.device), photo.pixels.shape[:2])
+        return predictor
 
     @torch.inference_mode()
     def prompt(
@@ -126,10 +114,10 @@ class PromptedModel(Model):
         three. `score` is the IoU that SAM predicts. LabkitError, with what is valid, for prompts that ask for nothing
         and before `set_photo`.
         """
-        if self._set is None:
+        if self.photo is None:
             raise LabkitError(text("prompt.no_photo"))
-        started, photo = time.perf_counter(), self._set.photo
-        asked, mask = check(photo, points, point_labels, box, mask, polygon)
+        started = time.perf_counter()
+        asked, mask = check(self.photo, points, point_labels, box, mask, polygon)
         if answers is None:
             answers = 3 if asked.keys() == {"points", "point_labels"} and len(asked["points"]) == 1 else 1
         Setting(3, choices=(1, 3)).check("answers", answers)
@@ -137,7 +125,7 @@ class PromptedModel(Model):
         order = np.argsort(-scores, kind="stable")[:answers]
         logits, scores = logits[order], scores[order].tolist()
         sure = [np.clip(score, 0, 1) * expit(one) for one, score in zip(logits, scores, strict=True)]
-        result = _result(photo, self._cleaned(logits > 0), scores, sure)
+        result = _result(self.photo, self._cleaned(logits > 0), scores, sure)
         result.made_by.update(self._made_by({"answers": answers}), prompts=asked)
         result.made_by["seconds"] = round(time.perf_counter() - started, 4)
         return result
@@ -147,24 +135,19 @@ class PromptedModel(Model):
 
         `asked` has `points` with `point_labels` or a `box`, checked, in pixels of the photo that was set.
         """
-        encoder, (height, width) = self.network.prompt_encoder, self._set.inner
-        size = self._set.photo.pixels.shape[:2]
-        scale = torch.tensor([width / size[1], height / size[0]])
-        points = boxes = dense = None
-        if "points" in asked:
-            labels = torch.tensor(asked["point_labels"])[None]
-            points = (torch.tensor(asked["points"]) * scale)[None].to(self.device), labels.to(self.device)
-        if "box" in asked:
-            boxes = (torch.tensor(asked["box"], dtype=torch.float32) * scale.repeat(2))[None].to(self.device)
+        given = {
+            key: np.array(asked[name])
+            for key, name in (("point_coords", "points"), ("point_labels", "point_labels"), ("box", "box"))
+            if name in asked
+        }
         if mask is not None:
-            side = self._resize.target_length
+            (height, width), side = self._predictor.input_size, self._predictor.transform.target_length
             seen = F.interpolate(torch.from_numpy(mask)[None, None].float(), (height, width), mode="area")
-            small = F.avg_pool2d(F.pad(seen, (0, side - width, 0, side - height)), side // encoder.mask_input_size[0])
-            dense = ((small * 2 - 1) * OUTLINE_LOGIT).to(self.device)
-        given = self._set.embedding, self._set.places, *encoder(points=points, boxes=boxes, masks=dense)
-        low, scores = self.network.mask_decoder(*given, multimask_output=answers == 3)
-        logits = self.network.postprocess_masks(low, self._set.inner, size)
-        return logits[0].cpu().numpy(), scores[0].cpu().numpy()
+            seen = F.pad(seen, (0, side - width, 0, side - height))
+            low = F.avg_pool2d(seen, side // self.network.prompt_encoder.mask_input_size[0])
+            given["mask_input"] = ((low[0] * 2 - 1) * OUTLINE_LOGIT).numpy()
+        logits, scores, _ = self._predictor.predict(**given, multimask_output=answers == 3, return_logits=True)
+        return logits, scores
 
     def _cleaned(self, masks: Iterable[np.ndarray]) -> list[np.ndarray]:
         return [mask if self.weights.release else without_specks(mask) for mask in masks]

@@ -1,11 +1,12 @@
-"""The official semantic networks with random weights, as the kit loads them, on small inputs: nothing is downloaded."""
+"""The official networks with random weights, as the kit loads them: nothing is downloaded."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from labkit.models import build_release
+from labkit.models import _KINDS, build_release
+from labkit.models.base import Model
 from labkit.models.semantic import SemanticModel
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
@@ -32,11 +33,16 @@ def recorded(name: str, device: str) -> dict[str, torch.Tensor]:
     return state
 
 
-def random_official(name: str, side: int) -> SemanticModel:
-    """A release's model on the CPU, its weights the same random ones at each call, its working side `side`."""
-    torch.manual_seed(0)
+def official_model(name: str, network: torch.nn.Module | None = None) -> Model:
+    """A release's model on the CPU, around a network; without one around its own with random weights."""
     release = OFFICIAL[name]
     weights = Weights(find_variant(release.variant), f"official/{name}", Path("none"), "0", "test", release)
-    model = SemanticModel(build_release(release), weights, torch.device("cpu"))
+    return _KINDS[weights.variant.kind](network or build_release(release), weights, torch.device("cpu"))
+
+
+def random_official(name: str, side: int) -> SemanticModel:
+    """A semantic release's model, its weights the same random ones at each call, its working side `side`."""
+    torch.manual_seed(0)
+    model = official_model(name)
     model._side = side
     return model
