@@ -6,7 +6,6 @@ segment_anything's SAM, all with random weights: `labkit.models.load_weights` fi
 
 import importlib
 import warnings
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,5 +102,4 @@ def side_of(release: Release) -> int:
 
 def resized(pixels: np.ndarray, side: int) -> torch.Tensor:
     """A photo (`HxWx3` uint8) as torchvision's segmentation preset makes it: the shorter side resized, normalised."""
-    preset = partial(segmentation.FCN_ResNet50_Weights.DEFAULT.transforms, resize_size=side)()
-    return preset(Image.fromarray(pixels))
+    return segmentation.FCN_ResNet50_Weights.DEFAULT.transforms(resize_size=side)(Image.fromarray(pixels))
