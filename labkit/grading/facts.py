@@ -3,8 +3,6 @@
 Where two fields contradict each other, or one is missing, what counts is what the student gains least by.
 """
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata
@@ -13,24 +11,23 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import nbformat
 from rapidfuzz import fuzz
 
-from labkit.classes import LABEL_SETS, VOC, label_set
+from labkit.classes import LABEL_SETS, VOC
 from labkit.io.files import some
 from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
 from labkit.report.answers import words as count_words
 from labkit.report.checks import MIN_WORDS
+from labkit.report.data import classes_of
 from labkit.report.provenance import setting_told
 from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
 
 __all__ = [
     "as_prose",
@@ -51,29 +48,21 @@ __all__ = [
 ]
 
 _NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-
-_OPTIONAL = {"screen", "ground-truth"}
-"""Tags of cells that a report may be without."""
-
-_PART = 0.8
-"""Of the words of an answer: a link's address and the like are in no page's text."""
+_OPTIONAL = {"screen", "ground-truth"}  # tags of cells that a report may be without
+_OF_ALL = ("variant", "weights", "sha256", "classes")  # fields of `made_by` in which all results of a report are one
+_PHRASE = 5  # words
+_PART = 0.8  # of the words of an answer: a link's address and the like are in no page's text
 
 _ALIKE, _MIN_ALIKE, _MIN_COPIED, _MAX_COMPARED, _MAX_ASKED = 85, 20, 30, 1000, 600
 """Per cent from which on two answers are one; characters that an answer has at least of which that can be said, and
 one that is not the student's if it stands in the question; how many of an answer and of a question are compared.
 """
 
-_PHRASE = 5
-"""Words of a phrase."""
-
 _MAX_TAGS, _MAX_TITLES, _MAX_PROSE = 200_000, 1000, 2_000_000
 """Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
 
 _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 """Of an answer in Markdown: where a link leads, and a tag."""
-
-_OF_ALL = ("variant", "weights", "sha256", "classes")
-"""Fields of `made_by` in which all results of a report are one."""
 
 _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 """A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
@@ -122,8 +111,6 @@ class Asked(NamedTuple):
 @cache
 def asked_by(variant: int) -> Asked:
     """Of the kit's notebook; nothing where the kit came without its notebooks."""
-    import nbformat
-
     path = _NOTEBOOKS / find_variant(variant).notebook
     if not path.is_file():
         return Asked()
@@ -146,7 +133,7 @@ def own_words(words: Sequence[str], variant: int | None) -> list[str]:
     return [word for n, word in enumerate(words) if n not in quoted]
 
 
-def prose_of(notebook: NotebookNode) -> str:
+def prose_of(notebook: nbformat.NotebookNode) -> str:
     """What a notebook's texts say."""
     return "\n".join(str(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
 
@@ -246,24 +233,21 @@ def untrue(data: dict[str, Any]) -> list[str]:
 
     A line of it is a segment's if share and score are, as they are rounded, and the name in either language.
     """
-    classes = made_by(data).get("classes")
-    both = (label_set(classes).names, label_set(classes).names_ru) if classes in LABEL_SETS else ()
-    told = _told(data)
-    wrong = [photo for photo in told if photo not in {result["photo"] for result in data["results"]}]
+    labels, told = classes_of({"made_by": made_by(data)}), _told(data)
+    wrong = list(told.keys() - {result["photo"] for result in data["results"]})
+
+    def is_of(line: tuple[str, float, float], segment: dict[str, Any]) -> bool:
+        (name, share, score), label = line, segment["label_id"]
+        known = [*labels.names[label : label + 1], *labels.names_ru[label : label + 1]] if labels else [name]
+        return abs(share - segment["share"]) <= 0.51 and abs(score - segment["score"]) <= 0.0051 and name in known
+
     for result in data["results"]:
-        own, pixels = [], result["size"][0] * result["size"][1]
-        for one in sorted(result["segments"], key=lambda one: -one["area"]):
-            known = [names[one["label_id"]] for names in both if one["label_id"] < len(names)]
-            own.append((100 * one["area"] / pixels, one["score"], known))
-        least = min(_LINES, sum(share >= 100 * MIN_SHARE for share, *_ in own) or len(own))
-        fits = [
-            [
-                abs(said - share) <= 0.51 and abs(sure - score) <= 0.0051 and (not both or name in known)
-                for share, score, known in own
-            ]
-            for name, said, sure in told.get(result["photo"], [])
-        ]
-        if not all(map(any, fits)) or not all(any(line[n] for line in fits) for n in range(least)):
+        pixels, lines = result["size"][0] * result["size"][1], told[result["photo"]]
+        own = [{**one, "share": 100 * one["area"] / pixels} for one in result["segments"]]
+        own.sort(key=lambda one: -one["area"])
+        least = min(_LINES, sum(one["share"] >= 100 * MIN_SHARE for one in own) or len(own))
+        fits = all(any(is_of(line, one) for one in own) for line in lines)
+        if not fits or not all(any(is_of(line, one) for line in lines) for one in own[:least]):
             wrong.append(result["photo"])
     return _sentences({"table": wrong})
 

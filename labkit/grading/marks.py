@@ -65,7 +65,7 @@ class Marks:
             if before:
                 earlier[key] = free[max(before, key=lambda old: free[old].at)]
         gone = {row.who for row in rows if row.who}
-        return cls(given, earlier, [key for key, mark in free.items() if mark.who not in gone])
+        return cls(given, earlier, tuple(key for key, mark in free.items() if mark.who not in gone))
 
     def record(self) -> dict[str, Any]:
         """The block that the page holds."""

@@ -4,25 +4,15 @@ import copy
 import html
 import re
 from collections.abc import Callable
+from itertools import product
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 from handed_in import CONCLUSIONS, WRITTEN, notebook_of, outside, page_of, resealed
 
-from labkit.grading.facts import (
-    as_prose,
-    asked_by,
-    gone,
-    headings,
-    made_by,
-    other_facts,
-    strict,
-    unseen,
-    untrue,
-    unusual,
-    word_list,
-)
+from labkit.grading import facts
+from labkit.grading.facts import asked_by, made_by, strict
 from labkit.grading.submissions import read
 from labkit.locale import language, text, texts, use_language
 from labkit.models.official import side_of
@@ -37,14 +27,14 @@ from labkit.weights.find import EMBEDDED
 
 @pytest.fixture(scope="module")
 def honest(sample):
-    """A good report's data."""
-    return read("отчёт.html", sample.page.encode()).data
+    """A good report as it is read."""
+    return read("отчёт.html", sample.page.encode())
 
 
 @pytest.fixture
 def data(honest):
-    """The same, to be changed."""
-    return copy.deepcopy(honest)
+    """Its data, to be changed."""
+    return copy.deepcopy(honest.data)
 
 
 QUOTED = [  # of the notebook of variant 3
@@ -59,8 +49,10 @@ def failed(data, target="") -> set[str]:
 
 
 def test_an_honest_report_stays_as_it_is(data):
-    """What is read strictly is what was written, and all checks hold."""
+    """What is read strictly is what was written, and all checks hold; conclusions of few words are one's own too."""
     assert strict(data) == data and failed(data) == set() and failed(data, "собака") == {"objects"}
+    few = {**data, "conclusions": "Сеть хорошо нашла почти все объекты."}
+    assert strict(few) == few and failed(few) == {"conclusions"}
 
 
 @pytest.mark.parametrize("variant", [variant.number for variant in VARIANTS])
@@ -70,29 +62,29 @@ def test_what_the_notebooks_ask(variant):
     assert len(asked.questions) >= 3 and asked.cells > 10 and len(asked.sections) > 6
     answers = [{"question": question, "answer": ""} for question in asked.questions]
     data = {"variant_number": variant, "answers": answers, "photos": []}
-    assert gone(data, asked.sections, ()) == [] and "«Цель»" in gone(data, asked.sections[1:], ())[0]
+    assert facts.gone(data, asked.sections, ()) == []
+    assert "«Цель»" in facts.gone(data, asked.sections[1:], ())[0]
 
 
-@pytest.mark.parametrize("variant", [variant.number for variant in VARIANTS])
-def test_usual_settings(data, load, variant):
-    """What is known of them without torch is what the models themselves say."""
-    model = load(variant)
-    data["made_by"] |= {"variant": model.variant.name, "weights": "embedded", "settings": model.defaults}
-    assert unusual(data) == []
-    for name, value in model.defaults.items():
-        (told,) = unusual({**data, "made_by": {**data["made_by"], "settings": {**model.defaults, name: value / 2}}})
-        assert told == setting_told(name, value / 2, value)
-
-
-@pytest.mark.parametrize("release", OFFICIAL.values(), ids=OFFICIAL)
-def test_usual_settings_of_official_weights(data, load, release):
-    """As their models have them; no network is made for it."""
-    about = {"weights": SimpleNamespace(release=release), "network": None}
-    side = {"_side": side_of(release)} if find_variant(release.variant).kind == "semantic" else {}
-    settings = type(load(release.variant)).settings.fget(SimpleNamespace(**about, **side))
+@pytest.mark.parametrize("kind, name", [*product(["embedded"], EMBEDDED), *product(["official"], OFFICIAL)])
+def test_usual_settings(data, load, kind, name):
+    """What is known of them without torch is what the models have; for official weights no network is made."""
+    release = OFFICIAL[name] if kind == "official" else None
+    model = load(release.variant if release else name)
+    settings = model.settings
+    if release:
+        about = {"weights": SimpleNamespace(release=release), "network": None}
+        about |= {"_side": side_of(release)} if model.variant.kind == "semantic" else {}
+        settings = type(model).settings.fget(SimpleNamespace(**about))
     usual = {name: setting.value for name, setting in settings.items()}
-    data["made_by"] = {"variant": release.variant, "weights": f"official/{release.name}", "settings": usual}
-    assert unusual(data) == [] and len(unusual({**data, "made_by": {**data["made_by"], "variant": "x"}})) == len(usual)
+
+    def told(**changed) -> list[str]:
+        made = {"variant": model.variant.name, "weights": f"{kind}/{name}", "settings": usual} | changed
+        return facts.unusual({**data, "made_by": made})
+
+    assert told() == [] and len(told(variant="x")) == len(usual)
+    for name, value in usual.items():
+        assert told(settings={**usual, name: value / 2}) == [setting_told(name, value / 2, value)]
 
 
 @pytest.mark.parametrize("value", [False, None, "8", 8.5, "8" * 500])
@@ -100,7 +92,7 @@ def test_settings_of_one_result(data, value):
     """Of whichever photo and type, and of no setting that there is."""
     data["results"][-1]["made_by"] |= {"settings": {"finest": value}}
     data["results"][0]["made_by"] |= {"settings": {"новая": 1}}
-    told = unusual(data)
+    told = facts.unusual(data)
     labels = {texts(language()).get(f"setting.{name}", name) for name in ("finest", "working_side", "новая")}
     assert {one.partition(":")[0] for one in told} == labels and max(map(len, told)) < 120
 
@@ -114,7 +106,7 @@ def test_the_table_on_the_page(sample, said, shown):
     """Names those of the data, in whatever order, case and alphabet, and their weights, or is told."""
     page = re.sub(rf"(<td>[^<]*){re.escape(said)}", lambda found: found[1] + html.escape(shown), sample.page)
     one = read("а.html", page.encode())
-    told = other_facts(one.data, one.page)
+    told = facts.other_facts(one.data, one.page)
     assert page != sample.page and (
         told == {} if shown in NAMED else shown in "".join(told.values()) and len(told) == 1
     )
@@ -153,44 +145,37 @@ def test_one_answer_for_all_counts_once(data, said):
     assert sum(bool(row["answer"]) for row in strict(data)["answers"]) == 1 and "answers" in failed(data)
 
 
-def test_conclusions_of_nothing(data):
-    """One word or two, however often, and the words of an answer, are none; nor is what nobody sees an answer."""
-    for said in ("Отлично! " * 20, "сеть Сеть, модель " * 10):
-        assert failed({**data, "conclusions": said}) == {"conclusions"}
-    data["answers"][0]["answer"] = data["conclusions"]
-    assert failed(data) == {"conclusions"}
-    for n, row in enumerate(data["answers"]):
-        row["answer"] = HIDDEN[n % 4] * (2 + n)
-    assert "answers" in failed(data)
-
-
-@pytest.mark.parametrize("part, fails", [(slice(4, 64), {"answers"}), (slice(-9, None), set())])
-def test_a_question_is_no_answer(data, part, fails):
-    """What stands in the question already is not the student's, but for a word of it."""
-    data["answers"][0]["answer"] = data["answers"][0]["question"][part]
+@pytest.mark.parametrize(
+    "said, fails",
+    [
+        ({"conclusions": "Отлично! " * 20}, {"conclusions"}),  # a word or two, however often
+        ({"conclusions": "сеть Сеть, модель " * 10}, {"conclusions"}),
+        ({0: CONCLUSIONS}, {"conclusions"}),  # the words of an answer
+        ({"conclusions": " ".join(QUOTED[::-1])}, {"conclusions"}),  # the notebook's, in whatever order
+        ({"conclusions": " ".join([*QUOTED[::-1], CONCLUSIONS])}, set()),  # who quotes it and concludes has concluded
+        ({1: QUOTED[0]}, {"answers"}),
+        ({1: f"{QUOTED[0]} Да, у усов."}, set()),
+        ({0: slice(4, 64)}, {"answers"}),  # of the question itself
+        ({0: slice(-9, None)}, set()),  # a word of it
+        ({n: HIDDEN[n % 4] * (2 + n) for n in range(6)}, {"answers"}),  # what nobody sees
+    ],
+)
+def test_texts_that_say_nothing(data, said, fails):
+    """They are neither answers nor conclusions; what the student has added to them is."""
+    for place, words in said.items():
+        if place == "conclusions":
+            data["conclusions"] = words
+        else:
+            row = data["answers"][place]
+            row["answer"] = row["question"][words] if isinstance(words, slice) else words
     assert failed(data) == fails
-
-
-def test_the_notebook_s_words_are_no_answer(data):
-    """Nor conclusions, in whatever order its sentences come; who quotes it and answers has answered."""
-    (quoted, *_), said = QUOTED, data["answers"][1]["answer"]
-    data["answers"][1]["answer"] = quoted
-    assert failed(data) == {"answers"}
-    data["answers"][1]["answer"] = f"{quoted} Да, у усов."
-    assert failed(data) == set()
-    data["answers"][1]["answer"], data["conclusions"] = said, " ".join(QUOTED[::-1])
-    assert failed(data) == {"conclusions"}
-    data["conclusions"] += " " + CONCLUSIONS
-    assert failed(data) == set()
-    data["conclusions"] = "Сеть хорошо нашла почти все объекты."  # too few words, but one's own
-    assert failed(data) == {"conclusions"} and strict(data)["conclusions"]
 
 
 def test_own_questions_are_told(data):
     """Easy questions in the place of the notebook's, and photos that are only named."""
     count = len(asked_by(3).questions)
     data["answers"] = [{"question": f"Сколько будет {n} + {n}?", "answer": f"Сумма {2 * n}"} for n in range(count)]
-    told = gone(data, asked_by(3).sections, [photo["name"] for photo in data["photos"][1:]])
+    told = facts.gone(data, asked_by(3).sections, [photo["name"] for photo in data["photos"][1:]])
     assert len(told) == 2 and told[0].count("«") == count and data["photos"][0]["name"] in told[1]
 
 
@@ -239,25 +224,24 @@ def test_a_missing_field_is_never_the_lenient_case(data, key, fails):
     assert (fails is None or fails in failed(data)) and "objects" in failed(data, "самолёт")
 
 
-def test_texts_of_the_page_are_those_of_the_data(sample):
+def test_texts_of_the_page_are_those_of_the_data(sample, honest):
     """An answer or conclusions that the page does not show are told, by the question; a whole report lacks nothing."""
-    one = read("а.html", sample.page.encode())
-    assert unseen(one.data, one.prose) == gone(one.data, one.sections, one.jpegs) == []
+    assert facts.unseen(honest.data, honest.prose) == []
+    assert facts.gone(honest.data, honest.sections, honest.jpegs) == []
     said = list(WRITTEN.values())[1]
     changed = read("а.html", resealed(outside(sample.page, said.split(";")[0][:40], "Ничего")).encode())
-    assert "Что изменилось с порогом" in unseen(changed.data, changed.prose)[0]
-    changed = read("а.html", resealed(sample.page, lambda data: data.update(conclusions="Совсем другое")).encode())
-    assert unseen(changed.data, changed.prose) == [text("facts.conclusions")]
+    assert "Что изменилось с порогом" in facts.unseen(changed.data, changed.prose)[0]
+    changed = {**honest.data, "conclusions": "Совсем другое"}
+    assert facts.unseen(changed, honest.prose) == [text("facts.conclusions")]
 
 
 def test_markdown_is_read_as_it_is_shown(sample):
     """Links, tables, emphasis and code of an honest answer are no difference."""
     answer = "Сеть **не** видит `усов`: [статья](https://example.org/a?b=1), формула $a < b$ и\n\n- раз\n- два"
     written = notebook_of(sample.photos, sample.results, answers={"Почему?": answer}, conclusions=f"# {CONCLUSIONS}")
-    one = read("а.html", page_of(written).encode())
-    assert unseen(one.data, one.prose) == []
-    notebook = read("а.ipynb", nbformat.writes(written).encode())
-    assert unseen(notebook.data, notebook.prose) == []
+    for file, content in {"а.html": page_of(written), "а.ipynb": nbformat.writes(written)}.items():
+        one = read(file, content.encode())
+        assert facts.unseen(one.data, one.prose) == []
 
 
 @pytest.mark.parametrize(
@@ -274,25 +258,25 @@ def test_markdown_is_read_as_it_is_shown(sample):
 )
 def test_the_printed_table_is_that_of_the_masks(data, change):
     """In data and page alike it may say nothing else, in whatever language."""
-    assert untrue(data) == []
+    assert facts.untrue(data) == []
     data["summary"] = change(data["summary"])
-    assert untrue(data)
+    assert facts.untrue(data)
 
 
 def test_an_english_table(sample):
     """Of whichever model, objects without a class too."""
     with use_language("en"):
         english = results_data(find_variant(3), sample.photos, sample.results)
-    assert "kitten" not in english["summary"] and "cat" in english["summary"] and untrue(english) == []
+    assert "kitten" not in english["summary"] and "cat" in english["summary"] and facts.untrue(english) == []
     unnamed = {**english, "made_by": {**english["made_by"], "variant": "sam"}}
-    assert untrue({**unnamed, "summary": english["summary"].replace("cat", "object 1")}) == []
+    assert facts.untrue({**unnamed, "summary": english["summary"].replace("cat", "object 1")}) == []
 
 
 def test_prose_takes_no_scripts():
     """What no reader sees is no text of the page, and however many tags begin, it is read once."""
     page = "<p>да &amp; нет<script>ответ<b></script> ещё<style>.x</style><STYLE>z</STYLE><!-- <b>y --> конец"
-    assert as_prose(page).split() == ["да", "&", "нет", "ещё", "конец"]
-    assert as_prose("<script>" * 300_000).isspace()
+    assert facts.as_prose(page).split() == ["да", "&", "нет", "ещё", "конец"]
+    assert facts.as_prose("<script>" * 300_000).isspace()
 
 
 @pytest.mark.parametrize(
@@ -301,26 +285,24 @@ def test_prose_takes_no_scripts():
 def test_endless_pages_take_no_endless_work(data, part):
     """Of whatever a page has millions of, a part is read; a report has some thousands."""
     page = part * 1_000_000
-    assert len(as_prose(page)) <= 2_000_000 and len(headings(page)) <= 1000 and len(other_facts(data, page)) <= 1
+    assert len(facts.as_prose(page)) <= 2_000_000 and len(facts.headings(page)) <= 1000
+    assert len(facts.other_facts(data, page)) <= 1
 
 
-def test_every_viewer_and_every_table_counts(sample):
+def test_every_viewer_and_every_table_counts(sample, honest):
     """One that agrees with the data does not make up for another that does not."""
-    one = read("а.html", sample.page.encode())
-    other = {**one.items[0], "segments": []}
-    told = [text("consistency.masks", name=one.data["results"][0]["photo"])]
-    assert disagreements(one.data, one.items, one.page) == []
-    assert disagreements(one.data, [*one.items, other], one.page) == told
-    photo = one.items[1]["photo"]
-    told = [text("consistency.photo", name=one.data["results"][0]["photo"])]
-    assert disagreements(one.data, [*one.items, {**one.items[0], "photo": photo}], one.page) == told
-    better = one.data["summary"].replace("0.", "1.").replace("%", "9%")
-    assert better != one.data["summary"]
-    assert disagreements(one.data, one.items, f"<pre>{better}</pre>{one.page}") != []
-    assert viewer_items(BLOCK.sub("", sample.page)) == one.items
+    data, items, name = honest.data, honest.items, honest.data["results"][0]["photo"]
+    assert disagreements(data, items, honest.page) == []
+    for key, changed in (("masks", {"segments": []}), ("photo", {"photo": items[1]["photo"]})):
+        told = disagreements(data, [*items, {**items[0], **changed}], honest.page)
+        assert told == [text(f"consistency.{key}", name=name)]
+    better = data["summary"].replace("0.", "1.").replace("%", "9%")
+    assert better != data["summary"]
+    assert disagreements(data, items, f"<pre>{better}</pre>{honest.page}") != []
+    assert viewer_items(BLOCK.sub("", sample.page)) == items
 
 
 @pytest.mark.parametrize("sign", ["\u0301", "\u00ad", "\u200b", "\u061c", "\u180e", "\ufe0f", "\u3164", "\u1160"])
 def test_unseen_signs_are_in_no_word(sign):
     """Accents, format characters and blank letters, whatever their block, neither part a word nor make another."""
-    assert word_list(f"К{sign}от {sign} спит") == word_list("кот спит") == ["кот", "спит"]
+    assert facts.word_list(f"К{sign}от {sign} спит") == facts.word_list("кот спит") == ["кот", "спит"]

@@ -24,49 +24,37 @@ def test_guarded_cells_come_back(cell, before):
 
 
 ROW = Row("группа/а.html", "1" * 64, who="moodle:7", student="Анна")
+RENAMED, MOVED = replace(ROW, file="группа/переименован.html"), replace(ROW, file="другая папка/группа/а.html")
+NEW = replace(ROW, sha256="2" * 64, file="группа/а (1).html")
+COPY = replace(ROW, file="б/б.html", who="moodle:8")
+STRANGER = Row("в.html", "3" * 64, who="moodle:9")
+KEY, RENAMED_KEY, MOVED_KEY, NEW_KEY, COPY_KEY = (
+    key_of(one.sha256, one.file) for one in (ROW, RENAMED, MOVED, NEW, COPY)
+)
 MARK = Mark("6", "хорошо", 5, "moodle:7", "Анна")
-KEY = key_of(ROW.sha256, ROW.file)
+KNOWN, OLDER, OTHER = {KEY: MARK}, {"old x": replace(MARK, at=1)}, {COPY_KEY: replace(MARK, mark="2", who="moodle:8")}
 
 
 @pytest.mark.parametrize(
-    "row",
-    [ROW, replace(ROW, file="группа/переименован.html"), replace(ROW, file="другая папка/группа/а.html")],
-    ids=["the same", "another name", "another folder"],
+    "known, rows, settled",
+    [
+        (KNOWN, [ROW], Marks(KNOWN)),
+        (KNOWN, [RENAMED], Marks({RENAMED_KEY: MARK})),
+        (KNOWN, [MOVED], Marks({MOVED_KEY: MARK})),
+        # a new file of the student has no mark yet, but shows the latest one, which stays for the next run too
+        (KNOWN | OLDER, [NEW], Marks(KNOWN | OLDER, {NEW_KEY: MARK})),
+        # a mark goes to no other student of the learning system, whatever became of the first, in whatever order
+        (KNOWN, [COPY, RENAMED], Marks({RENAMED_KEY: MARK})),
+        (OTHER | KNOWN, [RENAMED], Marks(OTHER | {RENAMED_KEY: MARK}, orphans=(COPY_KEY,))),
+        (KNOWN, [COPY], Marks(KNOWN, orphans=(KEY,))),
+        (KNOWN, [STRANGER], Marks(KNOWN, orphans=(KEY,))),
+    ],
+    ids=["same", "renamed", "moved", "new file", "copy", "the other is gone", "a copy is left", "gone"],
 )
-def test_the_mark_goes_with_the_file(row):
-    """A file that was renamed or moved keeps its mark, and there is one of it."""
-    marks = Marks.settled({KEY: MARK}, [row])
-    assert dict(marks.given) == {key_of(row.sha256, row.file): MARK} and not marks.earlier and not marks.orphans
-
-
-def test_a_new_file_of_the_student():
-    """It has no mark yet, but shows the earlier one, which stays for the next run too."""
-    new = replace(ROW, sha256="2" * 64, file="группа/а (1).html")
-    marks = Marks.settled({KEY: MARK, "old x": replace(MARK, at=1)}, [new])
-    assert marks.earlier == {key_of(new.sha256, new.file): MARK} and KEY in marks.given and not marks.orphans
-    assert key_of(new.sha256, new.file) not in marks.given
-
-
-def test_a_copy_in_another_folder_takes_nobody_s_mark():
-    """Of two students with the same file each has his own mark."""
-    copy = replace(ROW, file="б/б.html", who="moodle:8")
-    marks = Marks.settled({KEY: MARK}, [copy, replace(ROW, file="а/другое.html")])
-    assert dict(marks.given) == {key_of(ROW.sha256, "а/другое.html"): MARK}
-
-
-def test_of_two_with_one_file_each_keeps_his_mark():
-    """Whatever became of the other: a mark goes to no other student of the learning system, in whatever order."""
-    other = replace(MARK, mark="2", who="moodle:8")
-    marks = Marks.settled({key_of("1" * 64, "б.html"): other, KEY: MARK}, [replace(ROW, file="в.html")])
-    assert marks.given[key_of("1" * 64, "в.html")].mark == "6" and marks.orphans == [key_of("1" * 64, "б.html")]
-    copied = replace(ROW, file="б.html", who="moodle:8")
-    assert Marks.settled({KEY: MARK}, [copied]).orphans == [KEY]
-
-
-def test_orphans_are_listed():
-    """A mark whose student is gone is told, and not dropped."""
-    marks = Marks.settled({KEY: MARK}, [Row("в.html", "3" * 64, who="moodle:9")])
-    assert marks.orphans == [KEY] and marks.given == {KEY: MARK} and marks.record()["marks"][KEY]["mark"] == "6"
+def test_marks_go_with_files(known, rows, settled):
+    """Each mark is where its file is now, or listed as nobody's, and none is dropped."""
+    marks = Marks.settled(known, rows)
+    assert marks == settled and marks.record()["marks"].keys() == settled.given.keys()
 
 
 @pytest.mark.parametrize(
