@@ -62,12 +62,9 @@ def grade(
         raise unwritable(out / KEPT, error) from error
     secret()
     name = folder.resolve().name
-    owners = [owner_of(name, source) for source in sources]
-    among = Counter(owner for owner, source in zip(owners, sources, strict=True) if source.problem is None)
-    tasks = {
-        source.file: Task(source, out, wanted, target, device, full, max(1, among[owner]))
-        for owner, source in zip(owners, sources, strict=True)
-    }
+    owners = {source: owner_of(name, source) for source in sources}
+    among = Counter(owner for source, owner in owners.items() if source.problem is None)
+    tasks = {one.file: Task(one, out, wanted, target, device, full, among[owner]) for one, owner in owners.items()}
     found = works(name, sources, read_all(list(tasks.values())))
     rows = rerun(found.rows, tasks) if recompute else found.rows
     rows = [points.suggested(named(row)) for row in students.checked(compare(rows))]
@@ -80,8 +77,8 @@ def grade(
 def _all_sources(folder: Path) -> list[Source]:
     sources = find_sources(folder)
     zips = [source for source in sources if source.zip]
-    listed = {
-        source.file: [replace(source, problem=str(found))] if isinstance(found, Lost) else found
-        for source, found in zip(zips, done(members, zips), strict=True)
-    }
-    return distinct([one for source in sources for one in listed.get(source.file, [source])])
+    inside = dict(zip(zips, done(members, zips), strict=True))
+    for source, found in inside.items():
+        if isinstance(found, Lost):
+            inside[source] = [replace(source, problem=str(found))]
+    return distinct([one for source in sources for one in inside.get(source, [source])])

@@ -56,16 +56,12 @@ def write_gradebook(
         with FileLock(out / KEPT / "lock"):
             marks = Marks.settled(read_earlier(page, table), works.rows)
             given = [marks.given.get(key_of(row.sha256, row.file), _NOBODY) for row in works.rows]
-            data = {**_about(works, marks, roster), "book": _book(page, works.rows)}
-            data |= {"anonymous": anonymous, "maximum": rubric.maximum or None}
+            data = _about(works, marks, roster) | {"book": _book(page, works.rows), "anonymous": anonymous}
             style, script = (_HERE / "gradebook.css").read_text("utf-8"), module(_HERE / "js" / "gradebook.mjs")
             values = {"style": style, "script": f"{script}\nopenBook();\n", "data": data, "marks": marks.record()}
             files = {page: _rendered("gradebook", **values), out / "open.html": _rendered("open")}
             if not anonymous or any(mark.mark for mark in given):
-                files |= {
-                    table: _csv(data["csv"], given, ";"),
-                    **_returned(works.rows, given, data["lms"], rubric, out),
-                }
+                files |= {table: _csv(data["csv"], given, ";")} | _returned(works.rows, given, data["lms"], rubric, out)
             for path, content in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(path, content.encode("utf-8-sig" if path.suffix == ".csv" else "utf-8", "replace"))
@@ -109,10 +105,9 @@ def _book(page: Path, rows: Sequence[Row]) -> dict[str, str]:
     These no student has: the same table finds its marks again, and nobody else's page, which a browser may let at the
     same store, can make marks up.
     """
-    with suppress(OSError, ValueError):
-        match = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
-        if match:
-            return json.loads(match[1])
+    with suppress(OSError, ValueError, TypeError):
+        book = re.search(r'"book": (\{"id": "[0-9a-f]{16}", "secret": "[0-9a-f]{48}"\})', page.read_text("utf-8"))
+        return json.loads(book[1])
     files = "\n".join(sorted(key_of(row.sha256, row.file) for row in rows))
     digest = hashlib.sha256(files.encode("utf-8", "replace")).hexdigest()
     return {"id": digest[:16], "secret": digest[16:]}
@@ -123,7 +118,6 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
     words = {key.removeprefix("gradebook."): word for key, word in texts(language()).items() if "gradebook." in key}
     head, cells = _cells(works.rows)
     places = roster.places(works.rows)
-    orphans = [(marks.given[key], key.partition(" ")[2]) for key in marks.orphans]
     return {
         "language": language(),
         "words": words,
@@ -142,7 +136,7 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
         "lms": {**asdict(replace(roster, students=())), "of": list(map(places.get, range(len(roster.lines))))},
         "absent": [[one.name, one.group, one.email] for one in roster.absent(works.rows)],
         "beside": [[one.file, one.why] for one in works.beside],
-        "orphans": [[one.name, file, one.mark, one.comment] for one, file in orphans],
+        "orphans": [[one.name, key.partition(" ")[2], one.mark, one.comment] for key, one in marks.orphans.items()],
         "rows": [_record(row, marks.earlier.get(key_of(row.sha256, row.file))) for row in works.rows],
     }
 

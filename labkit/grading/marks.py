@@ -39,11 +39,11 @@ class Mark:
 @dataclass(frozen=True)
 class Marks:
     """The marks of a table's rows by key; by the row's key besides an `earlier` one of another file of the student;
-    and the keys of those that belong to no row any more. No mark is ever dropped."""
+    and those that belong to no row any more. No mark is ever dropped."""
 
     given: Mapping[str, Mark] = field(default_factory=dict)
     earlier: Mapping[str, Mark] = field(default_factory=dict)
-    orphans: Sequence[str] = ()
+    orphans: Mapping[str, Mark] = field(default_factory=dict)
 
     @classmethod
     def settled(cls, known: Mapping[str, Mark], rows: Sequence[Row]) -> "Marks":
@@ -65,7 +65,7 @@ class Marks:
             if before:
                 earlier[key] = free[max(before, key=lambda old: free[old].at)]
         gone = {row.who for row in rows if row.who}
-        return cls(given, earlier, tuple(key for key, mark in free.items() if mark.who not in gone))
+        return cls(given, earlier, {key: mark for key, mark in free.items() if mark.who not in gone})
 
     def record(self) -> dict[str, Any]:
         """The block that the page holds."""

@@ -74,18 +74,17 @@ def read_rubric(path: Path) -> Rubric:
     except (OSError, ValueError) as error:
         raise LabkitError(text("rubric.unreadable", path=path, error=one_line(error))) from error
     points = {name: table.pop(name, {}) for name in ("checks", "questions")}
-    wrong = [name for name, part in points.items() if not isinstance(part, dict)]
-    parts = {"": table, **points, **dict.fromkeys(wrong, {})}
-    valid = {"": ("maximum", "minimum", "late"), "checks": NAMES, "questions": ("all", *map(str, range(1, 1000)))}
-    given = table.pop("deadline", None)
-    deadline = moment(given) if isinstance(given, str) else given
+    deadline = table.pop("deadline", None)
+    if isinstance(deadline, str):
+        deadline = moment(deadline) or deadline
     if type(deadline) is date:  # the whole of the day
         deadline = datetime.combine(deadline, time.max)
-    if given is not None and not isinstance(deadline, datetime):
-        wrong.append("deadline")
-    for key, part in parts.items():
-        number = {name for name, value in part.items() if type(value) in (int, float) and 0 <= value <= 1e6}
-        wrong += [name for name in part if name not in number.intersection(valid[key])]
+    wrong = [] if deadline is None or isinstance(deadline, datetime) else ["deadline"]
+    valid = (("maximum", "minimum", "late"), NAMES, ("all", *map(str, range(1, 1000))))
+    for names, (key, part) in zip(valid, {"": table, **points}.items(), strict=True):
+        for name, value in part.items() if isinstance(part, dict) else [(key, None)]:
+            if name not in names or type(value) not in (int, float) or not 0 <= value <= 1e6:
+                wrong.append(name)
     if not wrong and not table.get("minimum", 0) <= table.get("maximum", -1):
         wrong = ["minimum" if "maximum" in table else "maximum"]
     if wrong:

@@ -1,6 +1,5 @@
 """`labkit grade` from inside: what a row says of a report, what is kept, what a bad file and a wrong call cost."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from handed_in import notebook_of, page_of, resealed, zip_of
 
 from labkit.__main__ import main
 from labkit.grading import grade as grading
-from labkit.grading import reading, similarity
+from labkit.grading import marks, reading, similarity
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU
@@ -130,10 +129,8 @@ def test_command_line(sample, at_once, tmp_path, capsys):
     assert main(command) == 1
     assert capsys.readouterr().err.endswith(f"labkit: б.html: {text('submission.no_block')}\n")
     assert main([*command, "--anonymous"]) == 1
-    row = json.loads((out / "grades.html").read_text("utf-8").split('id="labkit-rows">')[1].split("</script>")[0])[
-        "rows"
-    ]
-    number = [one["file"] for one in row].index("б.html") + 1
+    rows = marks._block(out / "grades.html", "rows")["rows"]
+    number = [row["file"] for row in rows].index("б.html") + 1
     told = text("gradebook.work", number=number)
     assert capsys.readouterr().err.endswith(f"labkit: {told}: {text('submission.no_block')}\n")
 

@@ -45,9 +45,9 @@ KNOWN, OLDER, OTHER = {KEY: MARK}, {"old x": replace(MARK, at=1)}, {COPY_KEY: re
         (KNOWN | OLDER, [NEW], Marks(KNOWN | OLDER, {NEW_KEY: MARK})),
         # a mark goes to no other student of the learning system, whatever became of the first, in whatever order
         (KNOWN, [COPY, RENAMED], Marks({RENAMED_KEY: MARK})),
-        (OTHER | KNOWN, [RENAMED], Marks(OTHER | {RENAMED_KEY: MARK}, orphans=(COPY_KEY,))),
-        (KNOWN, [COPY], Marks(KNOWN, orphans=(KEY,))),
-        (KNOWN, [STRANGER], Marks(KNOWN, orphans=(KEY,))),
+        (OTHER | KNOWN, [RENAMED], Marks(OTHER | {RENAMED_KEY: MARK}, orphans=OTHER)),
+        (KNOWN, [COPY], Marks(KNOWN, orphans=KNOWN)),
+        (KNOWN, [STRANGER], Marks(KNOWN, orphans=KNOWN)),
     ],
     ids=["same", "renamed", "moved", "new file", "copy", "the other is gone", "a copy is left", "gone"],
 )
