@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -43,11 +43,8 @@ _SECONDS, _SECONDS_A_PHOTO, _MAX_SECONDS = 30.0, 20.0, 600.0
 _MAX_SETTINGS = {"working_side": 1333, "points_per_side": 32, "max_detections": 200}
 """Settings beyond the values that our models and the releases come with take too long to check."""
 
-_MAX_NUMBERS, _MAX_COORDINATE = 2000, 100_000
-"""So many numbers in a prompt, each of them not larger."""
-
-_ENOUGH = 0.99
-"""Masks that agree so well to the pixel need no second look."""
+_MAX_NUMBERS, _MAX_COORDINATE = 2000, 100_000  # so many numbers in a prompt, each of them not larger
+_ENOUGH = 0.99  # masks that agree so well to the pixel need no second look
 
 
 @dataclass(frozen=True)
@@ -88,46 +85,45 @@ def own_iou(
     seconds of the processor and 20 a photo, `seconds` and 10 minutes at most. SAM's automatic mode, which is
     dear, is run on a `sample` of the photos. One photo's failure costs only that photo.
     """
-    tasks = _tasks(data, jpegs, sample)
-    if not tasks:
+    results = _in_turn(data, jpegs, sample)
+    if not results:
         return Recomputed({}, text("recompute.nothing"))
-    seconds = min(_SECONDS + _SECONDS_A_PHOTO * len({task.name for task in tasks}), seconds, _MAX_SECONDS)
+    seconds = min(_SECONDS + _SECONDS_A_PHOTO * len({one["photo"] for one in results}), seconds, _MAX_SECONDS)
     run = _Run(jpegs, device, seconds, target)
     ious: dict[str, float] = {}
     reasons: dict[str, dict[str, None]] = {}
     final = True
-    for task in tasks:
+    for result in results:
+        name = result["photo"]
         try:
-            ious[task.name] = min(run.iou(task), ious.get(task.name, 1.0))
+            ious[name] = min(run.iou(result), ious.get(name, 1.0))
         except Exception as error:  # whatever a report makes a model do, the other photos are still checked
             reason = error if isinstance(error, _Unchecked) else _Unchecked("failed", error=one_line(error, 200))
             final = final and reason.final
-            reasons.setdefault(str(reason), {})[task.name] = None
+            reasons.setdefault(str(reason), {})[name] = None
     what = "; ".join(f"{some(list(which), LISTED)} — {reason}" for reason, which in reasons.items())
-    reason = text("recompute.unchecked", what=what) if what else None
-    return Recomputed(ious, reason, final, tuple(run.missing))
+    return Recomputed(ious, text("recompute.unchecked", what=what) if what else None, final, tuple(run.missing))
 
 
-class _Task(NamedTuple):
-    """One result of a report, what it says of its making, and whether it answers prompts."""
-
-    name: str
-    result: dict[str, Any]
-    made_by: dict[str, Any]
-    asked: bool
-
-
-def _tasks(
+def _in_turn(
     data: dict[str, Any], jpegs: dict[str, bytes], sample: Callable[[Sequence[str]], Collection[str]]
-) -> list[_Task]:
-    """The results, those to prompts first, which are cheap; then by photo, in an order that nobody has chosen."""
-    made = [(result, made_by(data, result)) for result in data["results"] + data["prompted"]]
-    tasks = [_Task(result["photo"], result, how, "prompts" in how) for result, how in made]
-    usual = [task for task in tasks if not task.asked and "settings" not in task.result["made_by"]]
-    dear = {task.name for task in usual if task.made_by.get("variant") == "sam"}
+) -> list[dict[str, Any]]:
+    """The results, each with all that is known of its making; those to prompts first, which are cheap; then by photo,
+    in an order that nobody has chosen.
+    """
+    results, dear = [], set()
+    for result in data["results"] + data["prompted"]:
+        how = made_by(data, result)
+        results.append({**result, "made_by": how})
+        if how.get("variant") == "sam" and "prompts" not in how and "settings" not in result["made_by"]:
+            dear.add(result["photo"])
     dear -= set(sample(sorted(dear)))
-    tasks = [task for task in tasks if task.asked or task.name not in dear]
-    return sorted(tasks, key=lambda t: (not t.asked, hashlib.sha256(jpegs.get(t.name, b"")).digest(), t.name))
+
+    def turn(result: dict[str, Any]) -> tuple[bool, bytes, str]:
+        name = result["photo"]
+        return "prompts" not in result["made_by"], hashlib.sha256(jpegs.get(name, b"")).digest(), name
+
+    return sorted((one for one in results if "prompts" in one["made_by"] or one["photo"] not in dear), key=turn)
 
 
 class _Run:
@@ -138,42 +134,41 @@ class _Run:
         self.end = time.process_time() + seconds
         self.missing: dict[str, None] = {}
         self._photo: Photo | None = None
-        self._slowest: dict[bool, float] = {}
+        self._slowest: dict[bool, float] = {}  # answers to prompts, and the others
 
     def in_time(self, needed: float = 0.0) -> None:
         if time.process_time() + needed > self.end:
             raise _Unchecked("time", seconds=round(self.seconds))
 
-    def iou(self, task: _Task) -> float:
-        """A result's IoU; _Unchecked says why there is none."""
-        started = time.process_time()
-        self.in_time(self._slowest.get(task.asked, 0.0))
-        photo = self.photo(task)
-        labels = [segment["label_id"] for segment in task.result["segments"]]
-        masks = [self.mask(segment["rle"], photo) for segment in task.result["segments"]]
-        model = self.model(task.made_by)
-        settings = self.settings(model, task)
-        own = self.answer(model, photo, task, settings)
+    def iou(self, result: dict[str, Any]) -> float:
+        """A result's IoU with the model's own; _Unchecked says why there is none."""
+        started, asked = time.process_time(), "prompts" in result["made_by"]
+        self.in_time(self._slowest.get(asked, 0.0))
+        photo = self.photo(result)
+        labels = [segment["label_id"] for segment in result["segments"]]
+        masks = [self.mask(segment["rle"], photo) for segment in result["segments"]]
+        model = self.model(result["made_by"])
+        own = self.answer(model, photo, result["made_by"])
         value = agreement(labels, masks, exact(own), own.ids.size)
         if value < _ENOUGH:
             self.in_time()
-            value = agreement(labels, masks, tolerant(model, photo, own, settings), own.ids.size)
-        if not task.asked and not detects(model, photo, own, self.target):
-            self.missing[task.name] = None
-        self._slowest[task.asked] = max(self._slowest.get(task.asked, 0.0), time.process_time() - started)
+            value = agreement(labels, masks, tolerant(model, photo, own), own.ids.size)
+        if not asked and not detects(model, photo, own, self.target):
+            self.missing[result["photo"]] = None
+        self._slowest[asked] = max(self._slowest.get(asked, 0.0), time.process_time() - started)
         return value
 
-    def photo(self, task: _Task) -> Photo:
+    def photo(self, result: dict[str, Any]) -> Photo:
         """The photo that a result is of, the same one while its results follow one another."""
-        jpeg = self.jpegs.get(task.name)
+        jpeg = self.jpegs.get(result["photo"])
         if jpeg is None:
             raise _Unchecked("absent")
         if self._photo is None or self._photo.jpeg is not jpeg:
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 if max(image.size) > MAX_REPORT_SIDE or image.mode != "RGB":
                     raise _Unchecked("photo")
-                self._photo = Photo(task.name, np.array(image), jpeg=jpeg)
-        if self._photo.pixels.shape[:2] != tuple(task.result["size"]):
+                self._photo = Photo(result["photo"], np.array(image), jpeg=jpeg)
+        if self._photo.pixels.shape[:2] != tuple(result["size"]):
             raise _Unchecked("photo")
         return self._photo
 
@@ -206,11 +201,16 @@ class _Run:
             raise _Unchecked("sha256", name=name)
         return _loaded(variant.name, weights, self.device)
 
-    def settings(self, model: Model, task: _Task) -> dict[str, Any]:
-        """The settings of a result, each of them one that the model has and that is not too dear."""
-        settings = dict(task.made_by.get("settings", {}))
-        if task.asked:
-            return {"answers": settings.get("answers")}
+    def answer(self, model: Model, photo: Photo, made_by: dict[str, Any]) -> Segmentation:
+        """What the model itself says, to prompts or with settings that it has and that are not too dear."""
+        settings = made_by.get("settings", {})
+        if "prompts" in made_by:
+            if model.variant.kind != "prompted":
+                raise _Unchecked("model")
+            prompts = _prompts(made_by["prompts"], photo)
+            if model.photo is not photo:
+                model.set_photo(photo)
+            return model.prompt(**prompts, answers=settings.get("answers"))
         valid = model.settings
         for name, value in settings.items():
             try:
@@ -219,34 +219,21 @@ class _Run:
                 raise _Unchecked("setting", name=name[:40], value=str(value)[:40]) from None
             if value > _MAX_SETTINGS.get(name, value):
                 raise _Unchecked("dear", name=name, value=value, most=_MAX_SETTINGS[name])
-        return settings
+        if "points_per_side" in valid and False not in self._slowest:
+            self.in_time(_forecast(model, photo, settings))
+        return model.segment(photo, **settings)
 
-    def answer(self, model: Model, photo: Photo, task: _Task, settings: dict[str, Any]) -> Segmentation:
-        """What the model itself says."""
-        if not task.asked:
-            if "points_per_side" in model.settings and task.asked not in self._slowest:
-                self.in_time(_forecast(model, photo, settings))
-            return model.segment(photo, **settings)
-        if model.variant.kind != "prompted":
-            raise _Unchecked("model")
-        prompts = self.prompts(task, photo)
-        if model.photo is not photo:
-            model.set_photo(photo)
-        return model.prompt(**prompts, **settings)
 
-    def prompts(self, task: _Task, photo: Photo) -> dict[str, Any]:
-        """What was asked of SAM, with the mask decoded."""
-        prompts = dict(task.made_by["prompts"])
-        try:
-            for name in ("points", "point_labels", "box", "polygon"):
-                numbers = np.asarray(prompts.get(name, ()), float)
-                if numbers.size > _MAX_NUMBERS or (abs(numbers) > _MAX_COORDINATE).any():
-                    raise ValueError(f"{numbers.size} numbers")
-            if "mask" in prompts:
-                prompts["mask"] = decode_mask(prompts["mask"], photo.pixels.shape[:2])
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
-            raise _Unchecked("prompts") from None
-        return prompts
+def _prompts(told: dict[str, Any], photo: Photo) -> dict[str, Any]:
+    """What was asked of SAM, with the mask decoded."""
+    try:
+        for name in ("points", "point_labels", "box", "polygon"):
+            numbers = np.asarray(told.get(name, ()), float)
+            if numbers.size > _MAX_NUMBERS or (abs(numbers) > _MAX_COORDINATE).any():
+                raise ValueError(f"{numbers.size} numbers")
+        return {**told, "mask": decode_mask(told["mask"], photo.pixels.shape[:2])} if "mask" in told else told
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+        raise _Unchecked("prompts") from None
 
 
 def _forecast(model: Model, photo: Photo, settings: dict[str, Any]) -> float:

@@ -25,20 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Own", "agreement", "detects", "exact", "tolerant"]
 
-MIN_UNION = 0.01
-"""A segment of a smaller part of the photo counts by its pixels only."""
-
-UNDECIDED = 0.52
-"""Half precision moves a pixel's confidence by less than two hundredths, and two classes are equal at a half."""
-
+MIN_UNION = 0.01  # a segment of a smaller part of the photo counts by its pixels only
+UNDECIDED = 0.52  # half precision moves a confidence by less than two hundredths, and two classes are equal at a half
 SCORE_MARGIN, NMS_MARGIN = 0.05, 0.1
 """An object so near to a threshold comes or goes with the last bits: of its score, its stability or its box. Of a high
 threshold half the way up to 1 at most, so that none makes all objects optional.
 """
 
-_PART = 0.5
-"""Of `MIN_SHARE`: what rounding may take from an object that a check counts."""
-
+_PART = 0.5  # of `MIN_SHARE`: what rounding may take from an object that a check counts
 _MORE, _EDGE = 20, 1
 """Objects that lower thresholds may add; pixels at a mask's edge: Mask R-CNN's 28x28 lie at a box of whole pixels."""
 
@@ -106,40 +100,33 @@ def exact(result: Segmentation) -> Own:
     return Own(_labels(result.segments), masks, masks)
 
 
-def tolerant(model: Model, photo: Photo, result: Segmentation, settings: dict[str, Any]) -> Own:
-    """A result and what else it might have been; `settings` are those of `model.segment` that gave it.
+def tolerant(model: Model, photo: Photo, result: Segmentation) -> Own:
+    """A result of the model and what else it might have been.
 
     Of classes, pixels whose confidence is below `UNDECIDED` are open. Of objects, the pixels at their edges; those
     that the model finds with lower thresholds may be there, and those that it no longer finds with higher ones, or
     that another one of about the same score suppresses, may be missing. Answers to prompts have edges only.
     """
-    segments = list(result.segments)
+    segments, more = result.segments, {}
     if model.variant.kind == "semantic":
         open_ = result.confidence < UNDECIDED
         return _own(segments, lambda mask: mask & ~open_, lambda mask: mask | open_, undecided=encode_mask(open_))
-    more: dict[str, Any] = {}
     if "prompts" not in result.made_by:
-        segments, more = _objects(model, photo, segments, {**model.defaults, **settings})
+        segments, more = _objects(model, photo, result)
     return _own(segments, lambda mask: eroded(mask, _EDGE), lambda mask: ~eroded(~mask, _EDGE), **more)
 
 
-_Change = Callable[[np.ndarray], np.ndarray]
-
-
-def _own(segments: Sequence[Segment], inner: _Change, outer: _Change, **more: Any) -> Own:
-    masks = [[encode_mask(change(segment.mask)) for segment in segments] for change in (inner, outer)]
+def _own(segments: Sequence[Segment], *changes: Callable[[np.ndarray], np.ndarray], **more: Any) -> Own:
+    """The segments, their masks being `changes` of them: what is surely inside, and what may be."""
+    masks = [[encode_mask(change(segment.mask)) for segment in segments] for change in changes]
     return Own(_labels(segments), *masks, **more)
 
 
-def _objects(
-    model: Model, photo: Photo, own: list[Segment], settings: dict[str, Any]
-) -> tuple[list[Segment], dict[str, np.ndarray]]:
+def _objects(model: Model, photo: Photo, result: Segmentation) -> tuple[list[Segment], dict[str, np.ndarray]]:
     """All that may be found, which of it is `needed`, and what is `alike`."""
+    own, settings = result.segments, result.made_by["settings"]
     lowest, most = settings["score_threshold"], settings.get("max_detections")
-    looser = {
-        "score_threshold": max(0.0, lowest - SCORE_MARGIN),
-        "nms_threshold": min(1.0, settings["nms_threshold"] + NMS_MARGIN),
-    }
+    looser = {"score_threshold": max(0.0, lowest - SCORE_MARGIN)}
     known = sure = {_key(segment) for segment in own}
     if "stability_threshold" in settings:  # SAM: what a mask that is near a threshold suppresses shows only without NMS
         stability = settings["stability_threshold"]
@@ -147,7 +134,7 @@ def _objects(
         steady = {**settings, **looser, "stability_threshold": _above(stability)}
         sure = {_key(segment) for segment in model.segment(photo, **steady).segments}
     else:
-        looser["cross_nms_threshold"] = min(1.0, settings["cross_nms_threshold"] + NMS_MARGIN)
+        looser |= {name: min(1.0, settings[name] + NMS_MARGIN) for name in ("nms_threshold", "cross_nms_threshold")}
         looser["max_detections"] = most + _MORE
         if len(own) == most:
             lowest = own[-1].score
@@ -182,10 +169,9 @@ def detects(model: Model, photo: Photo, result: Segmentation, target: str) -> bo
 
 
 def _has(result: Segmentation, target: str) -> bool:
-    try:
-        wanted = result.classes.id(target) if target and result.classes else None
-    except ValueError:
-        return False
+    wanted = None
+    if target and result.classes:
+        wanted = result.classes.id(target) if target in result.classes else -1
     least = _PART * MIN_SHARE * result.ids.size
     return any((wanted is None or s.label_id == wanted) and s.area >= least for s in result.segments)
 
