@@ -67,13 +67,9 @@ _UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
 _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 """A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
 
-_OF_OBJECTS = {
-    "score_threshold": 0.5,
-    "nms_threshold": 0.5,
-    "cross_nms_threshold": 0.7,
-    "mask_threshold": 0.5,
-    "max_detections": 100,
-}
+_OF_OBJECTS = dict(
+    score_threshold=0.5, nms_threshold=0.5, cross_nms_threshold=0.7, mask_threshold=0.5, max_detections=100
+)
 _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "deeplab": ({"working_side": 480}, {"working_side": 520}),
     "unet": ({"working_side": 480}, {"working_side": 512}),
