@@ -49,11 +49,11 @@ class Marks:
     def settled(cls, known: Mapping[str, Mark], rows: Sequence[Row]) -> "Marks":
         """The marks that are known, each put where its file is now."""
         given = dict(known)
-        keys = [key_of(row.sha256, row.file) for row in rows]
-        free = {key: mark for key, mark in given.items() if key not in keys}
+        by_key = {key_of(row.sha256, row.file): row for row in rows}
+        free = {key: mark for key, mark in given.items() if key not in by_key}
         contents = [row.sha256 for row in rows]
         earlier = {}
-        for key, row in zip(keys, rows, strict=True):
+        for key, row in by_key.items():
             same = [old for old in free if row.sha256 and old.startswith(f"{row.sha256} ")]
             moved = [old for old in same if free[old].who == row.who]
             if contents.count(row.sha256) == 1:
@@ -61,9 +61,8 @@ class Marks:
             if key not in given and moved:
                 given[key] = replace(free.pop(moved[0]), who=row.who)
                 del given[moved[0]]
-            before = [old for old, mark in free.items() if row.who and mark.who == row.who]
-            if before:
-                earlier[key] = free[max(before, key=lambda old: free[old].at)]
+            if before := [mark for mark in free.values() if row.who and mark.who == row.who]:
+                earlier[key] = max(before, key=lambda mark: mark.at)
         gone = {row.who for row in rows if row.who}
         return cls(given, earlier, {key: mark for key, mark in free.items() if mark.who not in gone})
 

@@ -42,11 +42,10 @@ class Rubric:
             return row
         held = [one.name for one in row.checks if one.ok and self.checks.get(one.name)]
         parts = [(text(f"checks.{name}"), self.checks[name]) for name in held]
-        answered = [n for n, (_, answer) in enumerate(row.answers, start=1) if words(answer) > 0]
-        points = sum(self.questions.get(str(n), 0.0) for n in answered)
-        if row.answers:
-            points += self.questions.get("all", 0.0) * len(answered) / len(row.answers)
         if self.questions:
+            answered = [str(n) for n, (_, answer) in enumerate(row.answers, start=1) if words(answer) > 0]
+            points = self.questions.get("all", 0.0) * len(answered) / max(1, len(row.answers))
+            points += sum(self.questions.get(n, 0.0) for n in answered)
             parts.append((text("rubric.answers", answered=len(answered), count=len(row.answers)), points))
         if days := self._days(row):
             parts.append((text("rubric.late", days=days), -self.late * days))
@@ -58,8 +57,7 @@ class Rubric:
 
     def _days(self, row: Row) -> int:
         """Begun days after the deadline, by the learning system's time; one where it says only that it was late."""
-        handed_in = moment(row.at)
-        deadline = self.deadline
+        deadline, handed_in = self.deadline, moment(row.at)
         if deadline is None or handed_in is None:
             return int(row.late)
         if not (deadline.tzinfo and handed_in.tzinfo):  # one of them in the time of the other's place
