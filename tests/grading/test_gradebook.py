@@ -12,6 +12,7 @@ import pytest
 from book import ready, saved
 
 from labkit.grading import gradebook
+from labkit.grading.gradebook import write_gradebook
 from labkit.grading.looks import thumbnail
 from labkit.grading.marks import read_page, read_table
 from labkit.grading.people import Works
@@ -28,11 +29,6 @@ LONG = "слово " * 170
 STUDENTS = ["Ёлкина Анна", "Белов Илья", "абрамов Пётр", MARKUP, "", "Яковлев Ян"]
 SOURCE = Path(gradebook.__file__)
 SCRIPT = module(SOURCE.parent / "js" / "gradebook.mjs")
-
-
-def write_gradebook(rows, out):
-    """The table of rows."""
-    return gradebook.write_gradebook(Works(rows), out)
 
 
 def row_of(n: int, student: str, thumbnails: dict[str, str], crosses: int = 0) -> Row:
@@ -81,7 +77,7 @@ def rows(root):
 @pytest.fixture
 def book(rows, tmp_path):
     """`grades.html` of the rows, and the folder that it is in."""
-    page, _ = write_gradebook(rows, tmp_path / "оценки")
+    page, _ = write_gradebook(Works(rows), tmp_path / "оценки")
     return page
 
 
@@ -362,7 +358,7 @@ def test_loads_earlier_marks(opened, open_page, book, rows, kind):
     if kind == "excel":
         content = content.decode("utf-8-sig").replace("слово ", "").encode("cp1251", "replace")
     folder = book.parent / "заново"
-    page, _ = write_gradebook([rows[2], rows[0]], folder)
+    page, _ = write_gradebook(Works([rows[2], rows[0]]), folder)
     fresh = ready(open_page(page.read_text(encoding="utf-8")))
     give(fresh, 0, "5")
     message = load(fresh, "grades.old", content)
@@ -386,7 +382,7 @@ def test_grading_again_keeps_the_marks(opened, book, rows):
     book.write_bytes(saved(opened, "save_page"))
     table = book.parent / "grades.csv"
     before = re.search(r'"book": \{.*?\}', book.read_text(encoding="utf-8"))[0]
-    write_gradebook(rows[:5], book.parent)
+    write_gradebook(Works(rows[:5]), book.parent)
     assert before in book.read_text(encoding="utf-8")
     kept = table_of(table.read_bytes())
     assert kept[0]["Оценка"] == "4,5" and kept[0]["Комментарий"] == "из страницы"
@@ -394,7 +390,7 @@ def test_grading_again_keeps_the_marks(opened, book, rows):
     table.write_bytes(lines.encode("cp1251", "replace"))
     late = time.time() + 60
     os.utime(table, (late, late))
-    write_gradebook(rows, book.parent)
+    write_gradebook(Works(rows), book.parent)
     marks = read_page(book)
     assert [(mark.mark, mark.comment) for mark in marks.values()] == [("4.5", "из Excel")]
     assert read_table(table).keys() == marks.keys()
@@ -405,14 +401,14 @@ def test_broken_earlier_files_cost_nothing(rows, tmp_path, content):
     """They are replaced."""
     for name in ("grades.html", "grades.csv"):
         (tmp_path / name).write_text(content)
-    page, table = write_gradebook(rows, tmp_path)
+    page, table = write_gradebook(Works(rows), tmp_path)
     assert "labkit-rows" in page.read_text(encoding="utf-8") and len(table_of(table.read_bytes())) == 6
 
 
 def test_the_table_of_python(book, rows):
     """Every row with its checks in words; newlines stay in their cells and no cell is a formula."""
     formula = replace(rows[0], student="=1+1", group="+7", file="-x.html", conclusions="", variant_title="@a")
-    _, table = write_gradebook([*rows, formula], book.parent)
+    _, table = write_gradebook(Works([*rows, formula]), book.parent)
     content = table.read_bytes()
     assert content.startswith(b"\xef\xbb\xbf") and content.endswith(b"\r\n")
     found = table_of(content)
@@ -429,7 +425,7 @@ def test_the_table_of_python(book, rows):
 def test_english(rows, tmp_path, open_page):
     """All of the page is in the language that is asked for."""
     with use_language("en"):
-        page, table = write_gradebook(rows[:2], tmp_path / "en")
+        page, table = write_gradebook(Works(rows[:2]), tmp_path / "en")
     opened = ready(open_page(page.read_text(encoding="utf-8")))
     with use_language("en"):
         assert opened.locator("h1").inner_text() == text("gradebook.heading")
@@ -442,7 +438,7 @@ def test_an_unwritable_table_is_said(rows, tmp_path):
     """As when it is open in Excel: the message names the file."""
     (tmp_path / "grades.csv").mkdir()
     with pytest.raises(LabkitError, match="grades.csv"):
-        write_gradebook(rows, tmp_path)
+        write_gradebook(Works(rows), tmp_path)
 
 
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (1280, "dark"), (400, "light")])
