@@ -7,12 +7,13 @@ import sys
 import pytest
 
 from labkit.__main__ import main
+from labkit.cli.commands import COMMANDS
 from labkit.weights.find import embedded_path
 
 
 def test_help_without_torch(root):
     """`--help` of every command never imports torch or NumPy."""
-    commands = [[], ["segment"], ["report"], ["evaluate"], ["train"], ["grade"], ["weights"]]
+    commands = [[], *([run.__name__] for run, _ in COMMANDS)]
     code = "import sys, runpy; sys.argv = ['labkit'] + {0!r}\ntry: runpy.run_module('labkit', run_name='__main__')\n"
     code += "except SystemExit as stop: assert stop.code == 0\nassert not {{'torch', 'numpy'}} & sys.modules.keys()"
     for command in commands:
@@ -41,15 +42,30 @@ def test_reader_that_has_enough(tmp_path, root, arguments):
         "segment 1 {photo} --out {out} --point 10,10",
         "segment 6 {photo} --out {out} --background-point -1,5",
         "segment unet {photo} --out {out} --box 0,0,10,10",
+        "report 9 --out {out}",
         "report 1 --photos {out} --out {out}",
+        "report 1 --weights нет.safetensors --out {out}",
+        "report 1 --weights official --out {out}",
         "report 1 --device cuda:77 --out {out}",
+        "compare {empty} --out {out}",
+        "compare нет.jpg --out {out}",
+        "compare --target кот --out {out}",
+        "compare --weights embeded --out {out}",
+        "compare --weights {photo} --out {out}",
+        "compare --weights official/sam_vit_l --out {out}",
+        "compare --device cuda:77 --out {out}",
         "evaluate 1 --dataset {out} --split val.txt",
         "train 1 --dataset {out} --out {out}/w.safetensors",
     ],
 )
-def test_wrong_calls(arguments, tmp_path, root, capsys):
-    """Exit code 2, one line on stderr that begins with the program's name, nothing written."""
-    values = {"photo": root / "data" / "images" / "sheep.jpg", "out": tmp_path / "out", "unet": embedded_path("unet")}
+def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
+    """Exit code 2, one line on stderr that begins with the program's name, nothing run and nothing written."""
+    monkeypatch.setattr("labkit.report.run.run_notebook", None)
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
+    monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    (tmp_path / "пусто").mkdir()
+    values = {"photo": root / "data" / "images" / "sheep.jpg", "unet": embedded_path("unet")}
+    values |= {"out": tmp_path / "out", "empty": tmp_path / "пусто"}
     assert main([argument.format(**values) for argument in arguments.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("labkit: ") and error.count("\n") == 1

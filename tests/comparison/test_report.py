@@ -41,11 +41,13 @@ def page(made):
 
 
 def test_files_and_exit_code(made):
-    """Two files, their paths printed; the broken photo costs only itself and the exit code."""
+    """Page and notebook, every cell run, their paths printed; the broken photo costs only itself and the exit code."""
     out, done = made
     assert (done.returncode, sorted(path.name for path in out.iterdir())) == (1, ["compare.html", "compare.ipynb"])
     assert done.stdout.splitlines() == [str(out / "compare.ipynb"), str(out / "compare.html")]
     assert "битый.jpg: не обработано" in done.stderr and "Traceback" not in done.stderr
+    cells = nbformat.read(out / "compare.ipynb", 4).cells
+    assert all(cell.execution_count for cell in cells if cell.cell_type == "code")
 
 
 def test_one_small_page(made, page):
@@ -65,22 +67,6 @@ def test_what_the_page_says(page):
         assert found and float(found[2].replace(",", ".")) == pytest.approx(megabytes, abs=0.06)
     assert re.search(r"^cat_kitten( +2[2-6].%){6}$", page, re.M) and re.search(r"^sheep( +—){6}$", page, re.M)
     assert "<title>согласие, кошка</title>" in page
-
-
-def test_the_notebook_runs_again(made):
-    """It keeps what was asked for, and every cell has run."""
-    notebook = nbformat.read(made[0] / "compare.ipynb", 4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(cell.execution_count for cell in code)
-    given = parameters(notebook)
-    assert given["weights"] == "embedded" and given["photos_path"][1].endswith("битый.jpg")
-    assert (given["student"], given["group"], given["seconds_digits"]) == ("Иванова <b>", "ИУ-1", 2)
-
-
-def parameters(notebook: nbformat.NotebookNode) -> dict[str, object]:
-    """What the command gave to a notebook."""
-    (cell,) = (cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", []))
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
 
 
 @pytest.fixture
@@ -156,7 +142,9 @@ def asked(monkeypatch, tmp_path):
     def ask(*photos, **options) -> tuple[dict[str, object], list[str]]:
         failed: list[str] = []
         report = make_comparison(photos, out=tmp_path / "out", failed=failed.append, **options)
-        return parameters(nbformat.read(report.notebook, 4)), failed
+        cells = nbformat.read(report.notebook, 4).cells
+        (cell,) = (cell for cell in cells if "injected-parameters" in cell.metadata.get("tags", []))
+        return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}, failed
 
     return ask
 
@@ -184,11 +172,12 @@ def test_official_that_cannot_be_had(asked, monkeypatch, tmp_path):
 def test_photos_and_parameters(asked, root, monkeypatch):
     """Paths become absolute, since the notebook runs in its own folder; without any it takes the kit's ten."""
     monkeypatch.chdir(root / "data")
-    given, failed = asked("images/sheep.jpg", "images/cat_yarn.jpg", target="собака", device="cpu", group="Б")
+    options = {"target": "собака", "device": "cpu", "student": "Иванова <b>", "group": "Б"}
+    given, failed = asked("images/sheep.jpg", "images/cat_yarn.jpg", **options)
     folder = root / "data" / "images"
     assert given["photos_path"] == [str(folder / "sheep.jpg"), str(folder / "cat_yarn.jpg")] and failed == []
-    rest = {name: given[name] for name in ("target", "device", "group", "weights")}
-    assert rest == {"target": "собака", "device": "cpu", "group": "Б", "weights": "embedded"}
+    rest = {name: value for name, value in given.items() if name != "photos_path"}
+    assert rest == {**options, "weights": "embedded", "seconds_digits": 2}
     assert "photos_path" not in asked()[0]
 
 
@@ -199,31 +188,6 @@ def test_a_run_that_stops(monkeypatch, tmp_path, capsys):
     written = capsys.readouterr()
     assert "MemoryError" in written.err and str(tmp_path / "compare.html") in written.out
     assert "ячейка с кодом № 4: MemoryError" in (tmp_path / "compare.html").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["{empty}"],
-        ["нет.jpg"],
-        ["--target", "кот"],
-        ["--weights", "embeded"],
-        ["--weights", "{photo}"],
-        ["--weights", "official/sam_vit_l"],
-        ["--device", "cuda:77"],
-    ],
-)
-def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
-    """Exit code 2, one line on stderr, nothing written, before any model is loaded."""
-    monkeypatch.setattr(run, "run_notebook", None)
-    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
-    monkeypatch.setenv("LABKIT_OFFLINE", "1")
-    (tmp_path / "пусто").mkdir()
-    values = {"empty": str(tmp_path / "пусто"), "photo": str(root / "data" / "images" / "sheep.jpg")}
-    given = [argument.format(**values) for argument in arguments]
-    assert main(["compare", *given, "--out", str(tmp_path / "out")]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("labkit: ") and error.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 def test_preparing_the_run_needs_no_torch(root):
