@@ -23,10 +23,6 @@ MIN_WORDS = 10
 """Conclusions of fewer words are none."""
 
 
-_Told = tuple[bool, str, dict[str, Any]]
-"""Whether a check holds, and what is said of it: the key of a text and its values."""
-
-
 @dataclass(frozen=True)
 class Check:
     """One check: its name, whether it holds, and why, in a sentence."""
@@ -49,21 +45,17 @@ def checks(
     wanted = data["wanted"]["photos"] if wanted is None else wanted
     target = data["wanted"]["target"] if target is None else target
     photos, count = len(data["photos"]), words(data["conclusions"])
-    told = (
+    judged = (
         _variant(data),
-        (photos >= wanted, "photos_told", {"count": photos, "wanted": wanted}),
+        (photos >= wanted, plural("checks.photos_told", photos, wanted=wanted)),
         _results(data),
         _objects(data, target),
-        (count >= MIN_WORDS, "conclusions_told", {"count": count, "least": MIN_WORDS}),
+        (count >= MIN_WORDS, plural("checks.conclusions_told", count, least=MIN_WORDS)),
         _answers(data["answers"]),
         _weights(data["made_by"]),
         _run(data["run"], disagreements),
     )
-    return [_check(name, ok, key, **values) for name, (ok, key, values) in zip(NAMES, told, strict=True)]
-
-
-def _check(name: str, ok: bool, key: str, /, names: Sequence[str] = (), count: int = 0, **values: Any) -> Check:
-    return Check(name, ok, plural(f"checks.{key}", count, names=some(names) or "—", **values))
+    return [Check(name, *verdict) for name, verdict in zip(NAMES, judged, strict=True)]
 
 
 def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
@@ -84,41 +76,44 @@ def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
     return rows
 
 
-def _variant(data: dict[str, Any]) -> _Told:
+def _variant(data: dict[str, Any]) -> tuple[bool, str]:
     try:
         model = find_variant(data["made_by"]["variant"])
     except (KeyError, LabkitError):
-        return False, "variant_none", {}
-    asked = find_variant(data["variant_number"])
-    values = {"model": f"{model.number} {model.title}", "asked": f"{asked.number} {asked.title}"}
-    return model == asked, "variant_same" if model == asked else "variant_other", values
+        return False, text("checks.variant_none")
+    asked, title = find_variant(data["variant_number"]), f"{model.number} {model.title}"
+    if model == asked:
+        return True, text("checks.variant_same", model=title)
+    return False, text("checks.variant_other", model=title, asked=f"{asked.number} {asked.title}")
 
 
-def _results(data: dict[str, Any]) -> _Told:
+def _results(data: dict[str, Any]) -> tuple[bool, str]:
     done = {result["photo"] for result in data["results"]}
     missing = [photo["name"] for photo in data["photos"] if photo["name"] not in done]
     missing += [one["name"] for one in data["skipped"]]
-    ok = bool(done) and not missing
-    return ok, "results_all" if ok else "results_missing", {"names": missing, "count": len(done)}
+    if done and not missing:
+        return True, plural("checks.results_all", len(done))
+    return False, text("checks.results_missing", names=some(missing) or "—")
 
 
-def _objects(data: dict[str, Any], target: str) -> _Told:
-    rows = found_on(data, target)
+def _objects(data: dict[str, Any], target: str) -> tuple[bool, str]:
+    rows, what = found_on(data, target), target or text("checks.any_object")
     missing = [name for name, ok in rows.items() if not ok]
-    ok, what = bool(rows) and not missing, target or text("checks.any_object")
-    return ok, "objects_all" if ok else "objects_missing", {"what": what, "names": missing, "count": len(rows)}
+    if rows and not missing:
+        return True, text("checks.objects_all", what=what, count=len(rows))
+    return False, text("checks.objects_missing", what=what, names=some(missing) or "—")
 
 
-def _answers(rows: list[dict[str, str]]) -> _Told:
+def _answers(rows: list[dict[str, str]]) -> tuple[bool, str]:
     """Whether every question has an answer; a sentence that was pasted into several is the answer to one."""
     given = [" ".join(row["answer"].casefold().split()) for row in rows]
     again = sum(words(answer) > 2 and answer in given[:n] for n, answer in enumerate(given))
     answered = sum(words(answer) > 0 for answer in given) - again
     key = "answers_again" if again else "answers_told"
-    return answered == len(rows) > 0, key, {"count": answered, "total": len(rows), "again": again}
+    return answered == len(rows) > 0, text(f"checks.{key}", count=answered, total=len(rows), again=again)
 
 
-def _weights(made_by: dict[str, Any]) -> _Told:
+def _weights(made_by: dict[str, Any]) -> tuple[bool, str]:
     variant, name, digest = (made_by.get(key, "") for key in ("variant", "weights", "sha256"))
     release = OFFICIAL.get(name.removeprefix("official/"))
     published = release.hash.partition(":") if release is not None and release.variant == variant else None
@@ -131,17 +126,17 @@ def _weights(made_by: dict[str, Any]) -> _Told:
     elif published and digest.startswith(published[2]):
         key = "weights_official"
     else:
-        return False, "weights_unknown", {"name": name or "—", "sha256": digest[:12] or "—"}
-    return True, key, {"name": name}
+        return False, text("checks.weights_unknown", name=name or "—", sha256=digest[:12] or "—")
+    return True, text(f"checks.{key}", name=name)
 
 
-def _run(run: dict[str, Any], disagreements: Sequence[str]) -> _Told:
+def _run(run: dict[str, Any], disagreements: Sequence[str]) -> tuple[bool, str]:
     if run["error"]:
-        return False, "run_error", {"error": run["error"][:300]}
+        return False, text("checks.run_error", error=run["error"][:300])
     if run["executed"] < run["cells"]:
-        return False, "run_part", {"executed": run["executed"], "cells": run["cells"]}
+        return False, text("checks.run_part", executed=run["executed"], cells=run["cells"])
     if not run["in_order"]:
-        return False, "run_order", {}
+        return False, text("checks.run_order")
     if disagreements:
-        return False, "run_differs", {"what": "; ".join(disagreements[:5])}
-    return True, "run_whole", {"cells": run["cells"]}
+        return False, text("checks.run_differs", what="; ".join(disagreements[:5]))
+    return True, text("checks.run_whole", cells=run["cells"])
