@@ -89,7 +89,7 @@ class HandIn(Provenance):
         super().__init__(data)
         self._prompted = prompted
 
-    def write(self, notebook: str | Path | None = None) -> Written:
+    def write(self) -> Written:
         """Writes `variant_N.html` of the notebook as it was saved, into its folder.
 
         Nothing is run again: answers stay, and prompts are the ones that are there now. LabkitError where the notebook
@@ -98,8 +98,8 @@ class HandIn(Provenance):
         from labkit.report.page import render  # with nbconvert: 1.5 s, that a notebook without a report is spared
 
         variant = find_variant(self.data["variant_number"])
-        source = None if notebook is None and in_colab() else Path(notebook or _path(variant))
-        saved = _colab_notebook() if source is None else _read(source)
+        source = None if in_colab() else _path(variant)
+        saved = _read(source) if source else _colab_notebook()
         found = report_data(saved)
         dropped = source is None and found is None  # Colab's page may keep no data of a type that it does not know
         if not dropped and (found or {}).get("digest") != self.data["digest"]:

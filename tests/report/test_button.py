@@ -1,6 +1,7 @@
 """The end of a notebook: data in its output, and the report of what was saved."""
 
 import json
+import re
 import subprocess
 import sys
 import types
@@ -20,17 +21,11 @@ from labkit.viewer.prompt_widget import Prompter
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Where the notebook is run: nothing says where its file lies."""
+def path(tmp_path, monkeypatch):
+    """Where the notebook is found: under its own name in the current folder, since nothing says where its file lies."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    return tmp_path
-
-
-def saved(notebook, path):
-    """Saves a notebook."""
-    nbformat.write(notebook, path)
-    return path
+    return tmp_path / "variant_3_fcn.ipynb"
 
 
 def data_of(page):
@@ -53,27 +48,25 @@ def test_displays(shell, report_photos, report_results, load):
     assert "application/vnd.jupyter.widget-view+json" in button.data and button.data["text/html"] == ""
 
 
-def test_writes_what_was_saved(handed, notebook, folder):
-    """The report of the saved notebook, beside it, with its answers; nothing is run."""
-    saved(notebook, folder / "моя работа.ipynb")
-    path, checks, *_ = handed.write(folder / "моя работа.ipynb")
-    assert path == folder / "variant_3.html" and external_links(path.read_text(encoding="utf-8")) == []
-    assert data_of(path)["student"] == handed.data["student"] and all(check.ok for check in checks)
-
-
 @pytest.mark.parametrize("how", ["server", "code", "name"])
-def test_finds_the_notebook(handed, notebook, folder, monkeypatch, shell, how):
-    """By the Jupyter server's variable, by VS Code's name, and under its own name in the current folder."""
-    name = "variant_3_fcn.ipynb" if how == "name" else "своя.ipynb"
-    path = saved(notebook, folder / name)
+def test_writes_what_was_saved(handed, notebook, path, monkeypatch, shell, how):
+    """The report of the saved notebook, beside it, with its answers; nothing is run.
+
+    It is found by the Jupyter server's variable, by VS Code's name, and under its own name in the current folder.
+    """
+    if how != "name":
+        path = path.with_name("моя работа.ipynb")
+    nbformat.write(notebook, path)
     if how == "server":
         monkeypatch.setenv("JPY_SESSION_NAME", str(path))
     elif how == "code":
         shell.user_ns["__vsc_ipynb_file__"] = str(path)
-    assert handed.write()[0] == folder / "variant_3.html"
+    report, checks, *_ = handed.write()
+    assert report == path.with_name("variant_3.html") and external_links(report.read_text(encoding="utf-8")) == []
+    assert data_of(report)["student"] == handed.data["student"] and all(check.ok for check in checks)
 
 
-def test_prompts_of_the_moment(report_photos, report_results, load, folder):
+def test_prompts_of_the_moment(report_photos, report_results, load, path):
     """What was clicked after the last cell had run is in the report, data and viewer; the saved notebook stays."""
     hand = Prompter(load(4), report_photos[0])
     facts = handed_in(3, report_photos, report_results)
@@ -81,35 +74,28 @@ def test_prompts_of_the_moment(report_photos, report_results, load, folder):
     notebook = executed(facts, report_results)
     notebook.cells[0] = new_code_cell("hand = labkit.prompt(model, photos[0])", execution_count=1)
     notebook.cells[0].outputs = [new_output("display_data", data={"text/html": hand.page()})]
-    path = saved(notebook, folder / "a.ipynb")
-    assert "Подсказок пока нет" in late.write(path).path.read_text(encoding="utf-8")
+    nbformat.write(notebook, path)
+    assert "Подсказок пока нет" in late.write().path.read_text(encoding="utf-8")
     hand.viewer.asked = {"points": [[470, 330]], "point_labels": [1], "serial": 1}
-    report = late.write(path).path
+    report = late.write().path
     (prompted,), page = data_of(report)["prompted"], report.read_text(encoding="utf-8")
     assert prompted["made_by"]["prompts"]["points"] == [[470, 330]] and len(prompted["segments"]) == 3
     assert "Подсказок пока нет" not in page and page.count("data-labkit-prompts") == 1
 
 
-def test_not_found(handed, folder):
-    """No notebook: the message says what to do."""
-    with pytest.raises(LabkitError, match=r"variant_3_fcn\.ipynb.*labkit report 3"):
-        handed.write()
-    assert list(folder.iterdir()) == []
-
-
-def test_not_saved(handed, notebook, report_photos, report_results, folder):
+def test_not_saved(handed, report_photos, report_results, path):
     """A file with the results of another run, or none, is not taken for this one; no file is written."""
     other = handed_in(3, report_photos, report_results, student="Другая")
-    path = saved(executed(other, report_results), folder / "a.ipynb")
+    nbformat.write(executed(other, report_results), path)
     with pytest.raises(LabkitError, match="Ctrl"):
-        handed.write(path)
-    (folder / "b.ipynb").write_text("{", encoding="utf-8")
+        handed.write()
+    path.write_text("{", encoding="utf-8")
     with pytest.raises(LabkitError, match="не читается"):
-        handed.write(folder / "b.ipynb")
-    assert not list(folder.glob("*.html"))
+        handed.write()
+    assert list(path.parent.iterdir()) == [path]
 
 
-def test_colab(handed, notebook, folder, monkeypatch):
+def test_colab(handed, notebook, path, monkeypatch):
     """In Colab the page gives the notebook, and the browser gets the report."""
     downloaded, colab = [], types.ModuleType("google.colab")
     lines = json.loads(nbformat.writes(notebook))  # as in a file, texts are lists of lines
@@ -120,25 +106,26 @@ def test_colab(handed, notebook, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     button = handed.button()
     button.children[1].click()
-    assert downloaded == [str(folder / "variant_3.html")] and "Отчёт записан" in button.children[2].value
+    assert downloaded == [str(path.with_name("variant_3.html"))] and "Отчёт записан" in button.children[2].value
     for cell in lines["cells"]:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)
-    path, checks, *_ = handed.write()  # the page has dropped the data of a type that it does not know
-    assert data_of(path)["student"] == handed.data["student"] and all(check.ok for check in checks)
+    report, checks, *_ = handed.write()  # the page has dropped the data of a type that it does not know
+    assert data_of(report)["student"] == handed.data["student"] and all(check.ok for check in checks)
     colab._message.blocking_request = lambda kind, timeout_sec: None
     with pytest.raises(LabkitError, match="Ctrl"):
         handed.write()
 
 
-def test_button(handed, notebook, folder):
+def test_button(handed, notebook, path):
     """Pressed too early it says what to do, and can be pressed again."""
     _, button, said, _ = handed.button().children
     button.click()
-    assert "не найден" in said.value and not button.disabled
-    saved(notebook, folder / "variant_3_fcn.ipynb")
+    assert re.search(r"не найден.*variant_3_fcn\.ipynb.*labkit report 3", said.value) and not button.disabled
+    assert list(path.parent.iterdir()) == []
+    nbformat.write(notebook, path)
     button.click()
-    assert "✓ <b>Выводы написаны" in said.value and (folder / "variant_3.html").exists()
+    assert "✓ <b>Выводы написаны" in said.value and path.with_name("variant_3.html").exists()
     assert f"«{' '.join(CONCLUSIONS.split()[:12])}…»" in said.value and "сохранённая в " in said.value
 
 
