@@ -15,32 +15,29 @@ ROOT = Path(__file__).resolve().parents[1]
 
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({url})"
 
+_COLAB = "https://colab.research.google.com/github"
 _URL = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 _SETUP = re.compile(r'^LABKIT = ".*?"', re.MULTILINE)
 _BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)")
 _ROW = re.compile(r"^.*(<!-- colab -->)$", re.MULTILINE)
 
 
-def publish(url: str, root: Path = ROOT, branch: str = "main") -> list[Path]:
+def publish(url: str, root: Path = ROOT) -> list[Path]:
     """Writes the address into notebooks and READMEs of `root`; returns the files that changed, none the second time.
 
     ValueError for an address that is no repository on GitHub: Colab opens notebooks from there.
     """
     if (found := _URL.fullmatch(url.strip())) is None:
         raise ValueError(f"{url!r} is no address of a repository; it must be like https://github.com/OWNER/REPO")
-    repository = f"{found[1]}/{found[2]}"
-    notebooks = sorted((root / "notebooks").glob("*.ipynb"))
-    badges = {
-        path: BADGE.format(
-            url=f"https://colab.research.google.com/github/{repository}/blob/{branch}/notebooks/{path.name}"
-        )
-        for path in notebooks
-    }
-    changed = [path for path in notebooks if _notebook(path, f"git+https://github.com/{repository}", badges[path])]
-    row = " ".join(f"{path.stem}: {badge}" for path, badge in badges.items())
+    repository, changed, badges = f"{found[1]}/{found[2]}", [], []
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        badge = BADGE.format(url=f"{_COLAB}/{repository}/blob/main/notebooks/{path.name}")
+        badges.append(f"{path.stem}: {badge}")
+        if _notebook(path, f"git+https://github.com/{repository}", badge):
+            changed.append(path)
     for path in (root / "README.md", root / "README.ru.md"):
         before = path.read_text(encoding="utf-8")
-        after = _ROW.sub(lambda mark: f"{row} {mark[1]}", before)
+        after = _ROW.sub(lambda mark: f"{' '.join(badges)} {mark[1]}", before)
         if after != before:
             path.write_text(after, encoding="utf-8")
             changed.append(path)

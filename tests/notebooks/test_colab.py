@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from importlib.metadata import requires, version
 from pathlib import Path
 
@@ -109,18 +108,17 @@ def kernel(request, root, tmp_path_factory):
     what labkit asks for, in Colab's versions, and the notebook fetches the rest as it does there.
     """
     place = tmp_path_factory.mktemp(request.param)
-    folder, alone = place / "environment", request.param == "installed"
+    folder, alone, interpreter = place / "environment", request.param == "installed", os.environ.get("LABKIT_COLAB")
     if alone:
         if importlib.util.find_spec("pip") is None or Version(version("setuptools")) < Version("77"):
             pytest.skip("pip and setuptools 77 or newer are needed to install without a network")
         packages = [path for path in sys.path if path.endswith("-packages")]
         if any(Path(path, "labkit").exists() for path in packages):
             pytest.skip("labkit itself is among the installed packages; install it with `pip install -e .`")
-        venv.create(folder, symlinks=os.name != "nt")
-    else:
-        if not (interpreter := os.environ.get("LABKIT_COLAB")):
-            pytest.skip("LABKIT_COLAB=PYTHON, best a 3.13, builds Colab's environment with it: 3 GB from the network")
-        subprocess.run([interpreter, "-m", "venv", folder], check=True)
+    elif not interpreter:
+        pytest.skip("LABKIT_COLAB=PYTHON, best a 3.13, builds Colab's environment with it: 3 GB from the network")
+    venv = [sys.executable, "-m", "venv", "--without-pip"] if alone else [interpreter, "-m", "venv"]
+    subprocess.run([*venv, folder], check=True)
     (own,) = folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if alone:

@@ -33,10 +33,11 @@ def instance_model() -> InstanceModel:
     return InstanceModel(network, weights, torch.device("cpu"))
 
 
-def run(root, shell, number: int, **names) -> str:
+def run(root, shell, number: int, model, photo: Photo) -> str:
     """The cells from the photo that is shown to the last of the lecture, in one namespace; what they print."""
     cells = nbformat.read(root / "notebooks" / find_variant(number).notebook, 4).cells
-    shell.user_ns.update({"labkit": labkit, "device": "cpu", **names})
+    results = [model.segment(photo)]
+    shell.user_ns.update({"labkit": labkit, "device": "cpu", "model": model, "photos": [photo], "results": results})
     with capture_output() as captured:
         for cell in cells:
             if cell.cell_type == "code" and (cell.id.startswith("lecture-") or cell.id in ("chosen", "cell-18")):
@@ -48,36 +49,29 @@ def run(root, shell, number: int, **names) -> str:
 @pytest.mark.parametrize("number", RELEASES)
 def test_semantic(root, shell, number, default_photos):
     """Branches, levels and class maps of the libraries' own networks are found, silenced and drawn."""
-    model = random_official(RELEASES[number], 192)
-    photos = [default_photos["cat_kitten"]]
-    said = run(root, shell, number, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    said = run(root, shell, number, random_official(RELEASES[number], 192), default_photos["cat_kitten"])
     assert {1: "rate  ", 3: "FCN-32s – FCN-16s", 5: "без всей пирамиды"}[number] in said
 
 
-def test_instances(root, shell, default_photos):
+def test_instances(root, shell, default_photos, monkeypatch):
     """Torchvision's detector, sure of nothing: five levels, and a figure of what was found."""
     model = instance_model()
-    photos = [default_photos["cat_kitten"]]
     settings = {"working_side": 192, "score_threshold": 0.0, "max_detections": 4}
-    type(model).defaults = property(lambda self: {**{n: s.value for n, s in self.settings.items()}, **settings})
-    try:
-        said = run(root, shell, 6, model=model, photos=photos, results=[model.segment(one) for one in photos])
-    finally:
-        del type(model).defaults
+    usual = {name: setting.value for name, setting in model.settings.items()}
+    monkeypatch.setattr(InstanceModel, "defaults", {**usual, **settings})
+    said = run(root, shell, 6, model, default_photos["cat_kitten"])
     assert "уровней 5" in said and "P6" in said
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
 def test_a_photo_without_any_object(root, shell, load, number):
     """Where nothing is found the cells run to their end all the same."""
-    model, photos = load(number), [Photo.from_pixels("серое", np.full((120, 160, 3), 127, np.uint8))]
-    run(root, shell, number, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    run(root, shell, number, load(number), Photo.from_pixels("серое", np.full((120, 160, 3), 127, np.uint8)))
 
 
 def test_proposals_are_the_network_s_own(root, shell, load, default_photos):
     """What the cell leaves after NMS, level by level, are the boxes that the network's RPN hands to its heads."""
-    model, photos = load(6), [default_photos["cat_kitten"]]
-    run(root, shell, 6, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    run(root, shell, 6, load(6), default_photos["cat_kitten"])
     proposals = shell.user_ns["proposals"]
     best = shell.user_ns["steps"]["после NMS"][: len(proposals)]
     assert (box_iou(best, proposals).amax(1) > 0.999).float().mean() > 0.98  # equal scores may come in another order
@@ -85,8 +79,7 @@ def test_proposals_are_the_network_s_own(root, shell, load, default_photos):
 
 def test_branches_add_up(root, shell, load, default_photos):
     """What the cell says that each branch adds is, all together and with the bias, what ASPP's convolution gives."""
-    model, photos = load(1), [default_photos["cat_kitten"]]
-    run(root, shell, 1, model=model, photos=photos, results=[model.segment(one) for one in photos])
+    run(root, shell, 1, load(1), default_photos["cat_kitten"])
     names = shell.user_ns
     project, outputs = names["aspp"].project[0], names["outputs"].values()
     parts = [torch.conv2d(x, w) for x, w in zip(outputs, names["weights_of"], strict=True)]

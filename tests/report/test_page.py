@@ -62,19 +62,6 @@ def soup(page):
     return BeautifulSoup(page, "html.parser")
 
 
-@pytest.fixture(scope="module")
-def photos_png(report_photos):
-    """A photo as PNG in base64, opaque and half of it clear."""
-    image, told = Image.fromarray(report_photos[0].pixels), {}
-    for mode in ("RGB", "RGBA"):
-        buffer = io.BytesIO()
-        if mode == "RGBA":
-            image.putalpha(Image.linear_gradient("L").resize(image.size))
-        image.save(buffer, "PNG")
-        told[mode] = base64.b64encode(buffer.getvalue()).decode()
-    return told
-
-
 def test_needs_no_network(page, soup):
     """Nothing is fetched; links to papers stay."""
     assert external_links(page) == []
@@ -96,16 +83,21 @@ def test_figures_are_drawings(soup):
     assert all(image["xlink:href"].startswith("data:image/webp;base64,") for image in drawn("image"))
 
 
-def test_what_plt_shows_is_small(notebook, photos_png):
+def test_what_plt_shows_is_small(notebook, report_photos):
     """An opaque PNG of a cell travels as WebP with words in its place; a clear or a broken one as it is."""
-    longer, sent = copy.deepcopy(notebook), ['"><script>', photos_png["RGBA"], photos_png["RGB"]]
+    longer, sent, image = copy.deepcopy(notebook), ['"><script>'], Image.fromarray(report_photos[0].pixels)
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    for one in (image, image.convert("RGB")):
+        buffer = io.BytesIO()
+        one.save(buffer, "PNG")
+        sent.append(base64.b64encode(buffer.getvalue()).decode())
     outputs = [
         new_output("display_data", data={"image/png": png}, metadata={"image/png": {"width": 99}}) for png in sent
     ]
     longer.cells.append(new_code_cell("plt.show()", execution_count=9, outputs=outputs))
     page = BeautifulSoup(render(longer, VARIANT)[0], "html.parser")
     broken, clear, opaque = page.select(".jp-RenderedImage img")
-    assert broken["src"] == f"data:image/png;base64,{sent[0]}" and clear["src"] == f"data:image/png;base64,{sent[1]}"
+    assert [broken["src"], clear["src"]] == [f"data:image/png;base64,{png}" for png in sent[:2]]
     assert opaque["src"].startswith("data:image/webp;base64,") and len(opaque["src"]) < len(sent[2]) / 2
     assert {image["alt"] for image in (broken, clear, opaque)} == {"рисунок ячейки"} and opaque["width"] == "99"
 
@@ -166,14 +158,6 @@ def test_code_is_folded_away(soup):
     assert "body.labkit-fold .jp-CodeCell > .jp-Cell-inputWrapper { display: none; }" in str(soup.head)
 
 
-def test_error_banner(notebook, soup):
-    """A run that stopped says where, at the top and as text; one that did not has no banner."""
-    stopped = BeautifulSoup(render(notebook, VARIANT, "ячейка с кодом № 2: ValueError: <b>")[0], "html.parser")
-    banner = stopped.header.find(class_="labkit-error")
-    assert banner.text == "Выполнение остановилось: ячейка с кодом № 2: ValueError: <b>"
-    assert not soup.find(class_="labkit-error")
-
-
 @pytest.mark.parametrize("state", [None, {}, {"state": {}}, {"application/vnd.jupyter.widget-state+json": {}}])
 def test_widgets_give_way_to_their_notes(notebook, page, soup, state):
     """Their sentence stays, whatever metadata there is: Colab's has no `state`, which nbconvert does not survive."""
@@ -184,28 +168,24 @@ def test_widgets_give_way_to_their_notes(notebook, page, soup, state):
     assert "widgets" in notebook.metadata  # the notebook itself is left as it was
 
 
-def test_nothing_was_handed_in():
-    """A notebook that stopped early, or has no outputs at all, makes a page too: with crosses, and with data."""
-    page, found = render(new_notebook(cells=[new_code_cell("1 / 0")]), VARIANT, "ячейка с кодом № 1")
+def test_a_run_that_stopped(soup):
+    """A page without any outputs too: it says where, at the top and as text, and has crosses and data."""
+    page, found = render(new_notebook(cells=[new_code_cell("1 / 0")]), VARIANT, "ячейка с кодом № 1: <b>")
     header = BeautifulSoup(page, "html.parser").header
-    assert header.find(class_="labkit-error") and header.button
-    assert not any(check.ok for check in found)
-    assert parse(BLOCK.findall(page)[0])["run"]["error"] == "ячейка с кодом № 1"
+    assert header.find(class_="labkit-error").text == "Выполнение остановилось: ячейка с кодом № 1: <b>"
+    assert header.button and not any(check.ok for check in found)
+    assert parse(BLOCK.findall(page)[0])["run"]["error"] == "ячейка с кодом № 1: <b>"
+    assert not soup.find(class_="labkit-error")
 
 
-@pytest.mark.parametrize(
-    "snippet, addresses",
-    [
-        ('<script src="https://a.org/x.js"></script>', ["https://a.org/x.js"]),
-        ('<p style="background: url(https://a.org/x.png)">', ["https://a.org/x.png"]),
-        ("<style>@import url(//a.org/x.css);</style>", ["//a.org/x.css"]),
-        ('<a href="https://a.org">статья</a><img src="data:image/png;base64,//8=">', []),
-        ("<pre>&lt;script src=https://a.org/x.js&gt;</pre><style>p { background: url(#a) }</style>", []),
-    ],
-)
-def test_what_is_fetched(snippet, addresses):
+def test_what_is_fetched():
     """The tests' own eye sees what a page loads, and leaves links, embedded data and mere text."""
-    assert external_links(f"<html><body><p>текст</p>{snippet}</body></html>") == addresses
+    fetched = style, script, image = ["https://a.org/x.css", "https://a.org/x.js", "//a.org/x.png"]
+    loading = f'<style>@import url({style});</style><script src="{script}"></script>'
+    loading += f'<p style="background: url({image})">'
+    links = '<a href="https://a.org">статья</a><img src="data:image/png;base64,//8=">'
+    told = "<pre>&lt;script src=https://a.org/x.js&gt;</pre><style>p { background: url(#a) }</style>"
+    assert external_links(f"<html><body>{links}{loading}{told}</body></html>") == fetched
 
 
 def test_conclusions_stand_at_the_top(soup):
