@@ -11,7 +11,7 @@ from labkit.comparison.models import check_weights, fitting_releases
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.photos import load_photos
-from labkit.report.run import Report, find_notebook, report_of
+from labkit.report.run import Report, report_of
 from labkit.variants import VARIANTS
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.download import fetch
@@ -38,14 +38,13 @@ def make_comparison(
     """
     label = class_name(target)
     given = _had(check_weights(weights), label, failed)
-    source = find_notebook("compare.ipynb")
     parameters: dict[str, Any] = {"weights": given, "device": device, "target": target, "seconds_digits": 2}
     parameters |= {"student": student, "group": group}
     if photos:
         for skipped in load_photos(list(photos), quiet=True).skipped:
             failed(text("model.failed", name=skipped.name, reason=skipped.reason))
         parameters["photos_path"] = [str(Path(path).expanduser().resolve()) for path in photos]
-    return report_of(source, parameters, Path(out) / "compare", text("report.comparison"))
+    return report_of("compare.ipynb", parameters, Path(out) / "compare", text("report.comparison"))
 
 
 def _had(weights: str, label: str, failed: Callable[[str], object]) -> str:

@@ -37,8 +37,6 @@ __all__ = [
 MIME = "application/vnd.labkit.report+json"
 """The type under which a notebook's last output carries the data."""
 
-SCHEMA = "labkit-report-1"
-
 OPENING = '<script type="application/json" id="labkit-report">'
 """How the data block in a page begins."""
 
@@ -63,7 +61,7 @@ def results_data(
     """What the kernel knows, in JSON's types."""
     common = {key: value for key, value in results[0].made_by.items() if key != "seconds"} if results else {}
     return {
-        "schema": SCHEMA,
+        "schema": "labkit-report-1",
         "kit": __version__,
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "student": str(student or ""),
@@ -72,22 +70,21 @@ def results_data(
         "variant_title": variant.title,
         "wanted": {"photos": wanted, "target": str(target or "")},
         "made_by": common,
-        "photos": [_photo(photo) for photo in photos],
+        "photos": [
+            {
+                "name": photo.name,
+                "sha256": photo.sha256,
+                "size": list(photo.pixels.shape[:2]),
+                "original_size": list(photo.original_size),
+                "jpeg_sha256": hashlib.sha256(photo.jpeg).hexdigest() if photo.jpeg is not None else None,
+            }
+            for photo in photos
+        ],
         "skipped": [{"name": one.name, "reason": one.reason} for one in getattr(photos, "skipped", ())],
         "results": [result_data(result, common) for result in results],
         "prompted": [result_data(result, common) for result in prompted],
         "summary": summary(results),
         "scores": scores,
-    }
-
-
-def _photo(photo: Photo) -> dict[str, Any]:
-    return {
-        "name": photo.name,
-        "sha256": photo.sha256,
-        "size": list(photo.pixels.shape[:2]),
-        "original_size": list(photo.original_size),
-        "jpeg_sha256": hashlib.sha256(photo.jpeg).hexdigest() if photo.jpeg is not None else None,
     }
 
 

@@ -26,7 +26,7 @@ from labkit.report.page import render
 from labkit.variants import Variant, find_variant
 from labkit.weights.find import find_weights
 
-__all__ = ["Report", "find_notebook", "make_report", "report_of", "run_notebook"]
+__all__ = ["Report", "make_report", "report_of", "run_notebook"]
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,18 @@ def make_report(
     row = find_variant(variant)
     found = find_weights(row, weights)
     weights = found.path.resolve() if Path(weights).is_file() else weights
-    source = find_notebook(row)
     parameters: dict[str, Any] = {"weights": str(weights), "device": device, "student": student, "group": group}
     asked = {"photos_wanted": wanted, "target": target}
     parameters |= {name: value for name, value in asked.items() if value is not None}
     if photos is not None:
         load_photos(photos, quiet=True)
         parameters["photos_path"] = str(Path(photos).resolve())
-    return report_of(source, parameters, Path(out) / f"variant_{row.number}", row.title, row)
+    return report_of(row.notebook, parameters, Path(out) / f"variant_{row.number}", row.title, row)
 
 
-def report_of(
-    source: Path, parameters: dict[str, Any], stem: Path, title: str, variant: Variant | None = None
-) -> Report:
+def report_of(name: str, parameters: dict[str, Any], stem: Path, title: str, variant: Variant | None = None) -> Report:
     """Runs a notebook with its parameters and writes page and notebook, named `stem` but for their endings."""
+    source = _find_notebook(name)
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
     error = run_notebook(notebook, source.parent, title)
     stem.parent.mkdir(parents=True, exist_ok=True)
@@ -86,9 +84,8 @@ def report_of(
     return Report(html, written, error, tuple(checks))
 
 
-def find_notebook(variant: Variant | str) -> Path:
-    """A notebook (a variant's, or by file name) in the clone that this package lies in, or in `notebooks/` here."""
-    name = variant if isinstance(variant, str) else variant.notebook
+def _find_notebook(name: str) -> Path:
+    """A notebook, by file name, in the clone that this package lies in, or in `notebooks/` here."""
     for place in (Path(__file__).parents[2], Path.cwd()):
         if (path := place / "notebooks" / name).is_file():
             return path

@@ -42,7 +42,7 @@ def wall(data: dict[str, Any], items: Sequence[dict[str, Any]]) -> list[dict[str
             "ok": bool(ok),
             "found": _found(results[name], data) if name in results else text("figures.nothing"),
             "image": _image(shown[name], results[name], data) if name in shown and name in results else None,
-            **dict(zip(("which", "mark"), marks.get(name, ("", "")), strict=True)),
+            **marks.get(name, {"which": "", "mark": ""}),
         }
         for name, ok in found.items()
     ]
@@ -67,7 +67,7 @@ def _found(result: dict[str, Any], data: dict[str, Any]) -> str:
     return found or text("figures.nothing_helps" if known else "figures.nothing")
 
 
-def _marks(data: dict[str, Any], names: Collection[str]) -> dict[str, tuple[str, str]]:
+def _marks(data: dict[str, Any], names: Collection[str]) -> dict[str, dict[str, str]]:
     """For the best and the worst of these photos, by name, which it is, and in words."""
     kind, told = "IoU", dict[str, list[tuple[float, int]]]()
     for row in (data.get("scores") or {}).get("photos", ()):
@@ -79,11 +79,11 @@ def _marks(data: dict[str, Any], names: Collection[str]) -> dict[str, tuple[str,
     values = {name: round(float(np.average(one, weights=by)), 2) for name, (one, by) in pairs.items()}  # as it is told
     if len(set(values.values())) < 2:
         return {}
-    chosen = {max(values, key=values.__getitem__): "best", min(values, key=values.__getitem__): "worst"}
-    return {
-        name: (which, text(f"report.{which}", kind=kind, value=number(values[name], 2)))
-        for name, which in chosen.items()
-    }
+    marks = {}
+    for which, extreme in (("best", max), ("worst", min)):
+        name = extreme(values, key=values.__getitem__)
+        marks[name] = {"which": which, "mark": text(f"report.{which}", kind=kind, value=number(values[name], 2))}
+    return marks
 
 
 def _image(item: dict[str, Any], result: dict[str, Any], data: dict[str, Any]) -> str | None:
