@@ -41,8 +41,7 @@ def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = N
     rows, conclusions, _ = _texts(notebook)
     answers = [{key: row[key] for key in ("question", "answer")} for row in rows if not row["open"]]
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    counts = [cell.get("execution_count") for cell in code]
-    ran = [count for count in counts if count]
+    ran = [count for cell in code if (count := cell.get("execution_count"))]
     failed = [o for cell in code for o in cell.get("outputs", []) if o.get("output_type") == "error"]
     if failed and error is None:
         error = f"{failed[0].get('ename')}: {failed[0].get('evalue')}"[:1000]

@@ -104,16 +104,13 @@ class HandIn(Provenance):
         dropped = source is None and found is None  # Colab's page may keep no data of a type that it does not know
         if not dropped and (found or {}).get("digest") != self.data["digest"]:
             raise LabkitError(text("hand_in.not_saved"))
-        facts = self.data
-        if self._prompted:
-            now = _prompted(self._prompted)
-            facts = {**facts, "prompted": [result_data(result, facts["made_by"]) for result in now]}
+        now = [result_data(result, self.data["made_by"]) for result in _prompted(self._prompted)]
         for output in outputs(saved):
             for hand in self._prompted:
                 if hasattr(hand, "mark") and output.get("data", {}).get("text/html", "").startswith(hand.mark):
                     output.data["text/html"] = hand.page()
         path = (source.parent if source else Path.cwd()) / f"variant_{variant.number}.html"
-        page, checks = render(saved, variant, facts=facts)
+        page, checks = render(saved, variant, facts={**self.data, "prompted": now})
         write_whole(path, page.encode())
         when = datetime.fromtimestamp(source.stat().st_mtime) if source else None
         return Written(path, checks, when, complete({}, saved)["conclusions"])

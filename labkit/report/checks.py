@@ -33,10 +33,7 @@ class Check:
 
 
 def checks(
-    data: dict[str, Any],
-    disagreements: Sequence[str] = (),
-    wanted: int | None = None,
-    target: str | None = None,
+    data: dict[str, Any], disagreements: Sequence[str] = (), wanted: int | None = None, target: str | None = None
 ) -> list[Check]:
     """All checks of a report's data; `wanted` photos and the `target` class are the report's own unless given.
 

@@ -20,19 +20,8 @@ from labkit.segmentation import Segmentation
 from labkit.variants import Variant
 from labkit.viewer.viewer import script_json
 
-__all__ = [
-    "BLOCK",
-    "MIME",
-    "OPENING",
-    "block",
-    "classes_of",
-    "digest",
-    "page_digest",
-    "parse",
-    "result_data",
-    "results_data",
-    "sealed",
-]
+__all__ = ["BLOCK", "MIME", "OPENING", "block", "classes_of", "digest", "page_digest", "parse"]
+__all__ += ["result_data", "results_data", "sealed"]
 
 MIME = "application/vnd.labkit.report+json"
 """The type under which a notebook's last output carries the data."""

@@ -91,11 +91,7 @@ def test_weights(data):
 
 @pytest.mark.parametrize(
     "run, reason",
-    [
-        ({"error": "ValueError: нет"}, "ValueError"),
-        ({"executed": 2}, "2 из 3"),
-        ({"in_order": False}, "не по порядку"),
-    ],
+    [({"error": "ValueError: нет"}, "ValueError"), ({"executed": 2}, "2 из 3"), ({"in_order": False}, "не по порядку")],
 )
 def test_run(data, run, reason):
     """A cell that failed, one that was not run, one that was run twice."""
