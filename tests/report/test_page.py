@@ -228,24 +228,21 @@ def test_small_photo_with_objects(load, default_photos):
     assert len(result.segments) > 2 and np.abs(np.asarray(image).astype(int) - np.asarray(whole)).mean() < 8
 
 
-def test_instructions_stay_in_the_notebook(notebook):
-    """Cells with the tag `screen` tell a student what to do: they are not in a report."""
-    longer = copy.deepcopy(notebook)
-    longer.cells += [new_markdown_cell("Нажмите кнопку.", metadata={"tags": ["screen"]}), new_markdown_cell("Рассказ.")]
-    page = render(longer, VARIANT)[0]
-    assert "Нажмите кнопку" not in page and "Рассказ" in page
+def test_what_stays_in_the_notebook(notebook):
+    """Cells with the tag `screen`, which tell a student what to do, and a question that may stay open, and did.
 
-
-def test_open_questions_stay_in_the_notebook(notebook):
-    """A question that may stay open, and did, is not in a report; what is said before it is, and one with an answer."""
+    What is said before that question is in a report, and one with an answer.
+    """
     longer = copy.deepcopy(notebook)
     asked = "Что видно: край.\n\n**Вопрос.** Почему {}?\n\n*Ваш ответ (по желанию):* {}"
     told = [("так", "…"), ("иначе", "Из-за шага."), ("ниже", "…")]
+    longer.cells.append(new_markdown_cell("Нажмите кнопку.", metadata={"tags": ["screen"]}))
     longer.cells += [new_markdown_cell(asked.format(*one)) for one in told]
     longer.cells.append(new_markdown_cell("Ответ в своей ячейке."))
-    text = BeautifulSoup(render(longer, VARIANT)[0], "html.parser").main.text
+    page = render(longer, VARIANT)[0]
+    text = BeautifulSoup(page, "html.parser").main.text
     assert text.count("Что видно") == 3 and "Почему так" not in text and "Почему иначе" in text
-    assert "Почему ниже" in text and "Ответ в своей ячейке" in text
+    assert "Почему ниже" in text and "Ответ в своей ячейке" in text and "Нажмите кнопку" not in page
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from links import external_links
+from nbformat.v4 import new_code_cell, new_notebook
 
 from labkit.photos import load_photos
 from labkit.report.data import BLOCK, page_digest, parse
@@ -56,14 +57,13 @@ def test_failing_cell_leaves_a_report(tmp_path, monkeypatch, two_photos, root):
     """Where a cell fails the page shows the results before it and says where it stopped."""
     notebook = nbformat.read(root / "notebooks" / find_variant(5).notebook, 4)
     position = next(n for n, cell in enumerate(notebook.cells) if "labkit.show" in cell.source)
-    notebook.cells.insert(position, nbformat.v4.new_code_cell("1 / 0"))
+    notebook.cells.insert(position, new_code_cell("1 / 0"))
     nbformat.write(notebook, tmp_path / "broken.ipynb")
     monkeypatch.setattr("labkit.report.run._find_notebook", lambda name: tmp_path / "broken.ipynb")
     report = make_report(5, two_photos, "embedded", "cpu", tmp_path / "out")
     assert "ZeroDivisionError: division by zero" in report.error
     page = report.html.read_text(encoding="utf-8")
-    assert 'class="labkit-error"' in page
-    assert "кошка" in page
+    assert 'class="labkit-error"' in page and "кошка" in page
     assert page.count("ZeroDivisionError") > 1  # in the title and under its cell
     number = 1 + sum(cell.cell_type == "code" for cell in notebook.cells[:position])
     assert f"№ {number + 1}:" in report.error  # one more: the cell of the given parameters
@@ -98,7 +98,7 @@ def test_a_kernel_that_does_not_stop(tmp_path, monkeypatch):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background has it ignored
     deaf = "import pathlib, time\npathlib.Path('up').touch()\nwhile True:\n    try:\n        time.sleep(60)\n"
     deaf += "    except KeyboardInterrupt:\n        pass"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in ("print(1)", deaf)])
+    notebook = new_notebook(cells=[new_code_cell("print(1)"), new_code_cell(deaf)])
 
     def press() -> None:
         while not (tmp_path / "up").exists():
@@ -112,9 +112,7 @@ def test_a_kernel_that_does_not_stop(tmp_path, monkeypatch):
 
 def test_dead_kernel_is_said(tmp_path):
     """A kernel that dies (out of memory, say) is an error with a cell number, not a traceback."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("x = 1"), nbformat.v4.new_code_cell("import os; os._exit(9)")]
-    )
+    notebook = new_notebook(cells=[new_code_cell("x = 1"), new_code_cell("import os; os._exit(9)")])
     assert "№ 2" in run_notebook(notebook, tmp_path, "dead")
 
 
