@@ -101,17 +101,12 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
     prose = html.unescape(page)
     if data["results"] and not data["summary"].strip():
         sentences.append(text("consistency.no_table"))
-    for line in data["summary"].splitlines():
-        if line not in prose:
-            sentences.append(text("consistency.table", line=" ".join(line.split())))
-            return sentences
+    wrong = next((line for line in data["summary"].splitlines() if line not in prose), "")
     head, _, rest = data["summary"].partition("\n")
-    wanted = rest.split()
-    for after in prose.split(head)[1:] if head.strip() else ():
-        if after[: 2 * len(rest) + 1000].split()[: len(wanted)] != wanted:
-            sentences.append(text("consistency.table", line=" ".join(head.split())))
-            break
-    return sentences
+    wanted, tables = rest.split(), prose.split(head)[1:] if head.strip() and not wrong else []
+    if any(after[: 2 * len(rest) + 1000].split()[: len(wanted)] != wanted for after in tables):
+        wrong = head
+    return [*sentences, text("consistency.table", line=" ".join(wrong.split()))] if wrong else sentences
 
 
 def _same(result: dict[str, Any], item: dict[str, Any], labels: LabelSet | None) -> bool:

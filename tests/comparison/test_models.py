@@ -18,8 +18,6 @@ from labkit.weights import catalogue
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED, embedded_path, find_weights
 
-TITLES = [f"{row.number} {row.title}" for row in VARIANTS]
-
 
 @pytest.fixture
 def quick(load, tmp_path, monkeypatch):
@@ -45,14 +43,6 @@ def put(name: str, folder, monkeypatch) -> None:
     torch.save(recorded(name, "cpu"), folder / release.file)
     digest = hashlib.sha256((folder / release.file).read_bytes()).hexdigest()
     monkeypatch.setitem(catalogue.OFFICIAL, name, dataclasses.replace(release, hash=f"sha256:{digest}"))
-
-
-def test_embedded(quick, capsys):
-    """All six, a line each with the weights and the reason."""
-    loaded = load_models("кошка", device="cpu")
-    assert [model.weights.name for model in loaded.values()] == [f"embedded/{row.name}" for row in VARIANTS]
-    wanted = [f"{title}: веса embedded/{row.name} (так указано)" for title, row in zip(TITLES, VARIANTS, strict=True)]
-    assert capsys.readouterr().out.splitlines() == wanted
 
 
 def test_cached(quick, monkeypatch, capsys):
