@@ -7,13 +7,12 @@ import sys
 import pytest
 
 from labkit.__main__ import main
-from labkit.cli.commands import COMMANDS
 from labkit.weights.find import EMBEDDED, embedded_path
 
 
 def test_help_without_torch(root):
     """`--help` of every command never imports torch or NumPy."""
-    commands = [[], *([run.__name__] for run, _ in COMMANDS)]
+    commands = [[], *([name] for name in "segment report compare grade evaluate train weights".split())]
     code = "import sys, runpy; sys.argv = ['labkit'] + {0!r}\ntry: runpy.run_module('labkit', run_name='__main__')\n"
     code += "except SystemExit as stop: assert stop.code == 0\nassert not {{'torch', 'numpy'}} & sys.modules.keys()"
     for command in commands:
