@@ -155,15 +155,20 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, tuple[Path, ...
     for path in [*files, *(path for place in of_masks for path in beside(place))]:
         name = fold(path.stem)
         is_own = name == own or (re.match(rf"{re.escape(own)}[ ._-]", name) and not name.startswith(tuple(others)))
-        if is_own and path.suffix.lower() not in _TEXTS and path != photo.path:
+        if is_own and path.suffix.lower() not in _TEXTS and not _is_itself(path, photo):
             is_image = path.suffix.lower() in IMAGE_SUFFIXES
             raise refused(path, "unread" if is_image else "png", stem=stem(photo), formats=", ".join(LOSSLESS))
 
 
 def _twins(photo: Photo, folder: Path) -> list[Path]:
     """Other photos of its name in a folder."""
-    alike = (path for path in beside(folder) if path != photo.path and fold(path.stem) == fold(stem(photo)))
-    return [path for path in alike if path.suffix.lower() in IMAGE_SUFFIXES]
+    alike = (path for path in beside(folder) if fold(path.stem) == fold(stem(photo)))
+    return [path for path in alike if path.suffix.lower() in IMAGE_SUFFIXES and not _is_itself(path, photo)]
+
+
+def _is_itself(path: Path, photo: Photo) -> bool:
+    """Whether a file is the photo's own, by whatever way to it that was read."""
+    return photo.path is not None and path.resolve() == photo.path.resolve()
 
 
 def _is_twins(path: Path, photo: Photo) -> bool:
@@ -199,7 +204,7 @@ def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> 
     ranked = sorted(pairs, key=lambda one: (bool(_NO_IDS.search(one[0])), "semantic" not in one[0], len(one[0])))
     for name, suffix in ranked:
         is_own = {*masked(name), *({name, renamed(name)} if of_masks else ())} & stems
-        if is_own and suffix in IMAGE_SUFFIXES and by_name[name + suffix] != photo.path:
+        if is_own and suffix in IMAGE_SUFFIXES and not _is_itself(by_name[name + suffix], photo):
             return read_mask(by_name[name + suffix], photo, classes)
     masks = [path for name, path in by_name.items() if name.startswith(f"{own_stem}.") and class_of(path, photo)]
     return read_class_masks(masks, photo, classes) if masks else None

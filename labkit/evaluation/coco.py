@@ -58,7 +58,7 @@ def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     entries.limit(len(rows), sum(len(flat) if isinstance(flat, list) else 1 for row in outlines for flat in row) // 2)
     if rows:
         entries.sized(images[0].get("width"), images[0].get("height"))
-    if rows and photo.path is not None and (here := photo.path.parent) not in entries.path.parents:
+    if rows and photo.path is not None and (here := photo.path.resolve().parent) not in entries.path.resolve().parents:
         listed = PureWindowsPath(nfc(file)).parts
         alike = (up / photo.path.name for up in photo_folders(here.parent) if up != here)
         others = [f"{path.parent.name}/{path.name}" for path in alike if path in beside(path.parent)]

@@ -36,6 +36,15 @@ def test_the_nine_outlines(default_photos, root, name, label):
     assert np.abs(mean[0] - mean[1]).max() > 10  # in colour, too, the object is not its surroundings
 
 
+@pytest.mark.parametrize("folder", [None, "data/outlines", "data/images"])
+def test_photos_by_a_way_from_here(root, monkeypatch, folder):
+    """A photo read by a relative path is no other photo of its name, and no mask of itself."""
+    monkeypatch.chdir(root)
+    (photo,) = load_photos("data/images/astronaut.jpg", quiet=True)
+    found = find_ground_truth(photo, folder and root / folder)
+    assert found is None if folder == "data/images" else found.made_by["notes"] == []
+
+
 def test_no_outline(default_photos, root):
     """The horses have none, a copy of a photo is not the kit's, and one from an array has no place for any."""
     assert find_ground_truth(default_photos["horses"]) is None
