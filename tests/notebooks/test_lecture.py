@@ -74,7 +74,7 @@ def test_proposals_are_the_network_s_own(root, shell, load, default_photos):
     run(root, shell, 6, load(6), default_photos["cat_kitten"])
     proposals = shell.user_ns["proposals"]
     best = shell.user_ns["steps"]["после NMS"][: len(proposals)]
-    assert (box_iou(best, proposals).amax(1) > 0.999).float().mean() > 0.9  # ties come in another order
+    assert (box_iou(best, proposals).amax(1) > 0.999).float().mean() > 0.98  # equal scores may come in another order
 
 
 def test_branches_add_up(root, shell, load, default_photos):
