@@ -121,8 +121,9 @@ def layout(file: BinaryIO) -> tuple[tuple[int, int], int]:
         orientation = _orientation(image)
         if image.format == "TIFF":
             image.load()  # turns it; its size is the upright one already before that, or not, by Pillow's version
-        on_its_side = orientation in _ON_ITS_SIDE and image.format != "TIFF"
-        return image.size if on_its_side else (image.height, image.width), orientation
+        elif orientation in _ON_ITS_SIDE:
+            return image.size, orientation
+        return (image.height, image.width), orientation
 
 
 def turn_hidden(orientation: int, square: bool) -> bool:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.metrics import jaccard_score
 
-from labkit.evaluation.benchmark import evaluate, score_table
+from labkit.evaluation.benchmark import evaluate, objects_of, score_table
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
 from labkit.models import SEMANTIC
@@ -70,3 +71,11 @@ def test_without_instances(load, tiny_dataset, variant):
     (tiny_dataset / "instances.csv").unlink()
     with pytest.raises(LabkitError, match="instances.csv"):
         evaluate(load(variant), tiny_dataset, "val")
+
+
+def test_objects_that_the_mask_lacks(tiny_dataset, capsys):
+    """What the table lists and the picture has not is named; black and white is no picture of numbers."""
+    path = tiny_dataset / "instances" / "officer.png"
+    Image.fromarray((np.array(Image.open(path)) > 0).astype(np.uint8) * 255).save(path)
+    objects = {photo.name: segments for photo, _, segments in objects_of(Dataset(tiny_dataset, "val"))}
+    assert not objects["officer"] and objects["cat_yarn"] and "officer.png" in capsys.readouterr().err

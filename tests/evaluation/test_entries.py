@@ -1,4 +1,6 @@
-"""What all formats of annotations have in common: sizes, limits."""
+"""What all formats of annotations have in common: sizes, encodings, limits."""
+
+import json
 
 import numpy as np
 import pytest
@@ -55,3 +57,11 @@ def test_size_as_tools_write_it(tmp_path, width, height, notes):
     outline = [[n * scale for n in (10, 10, 59, 10, 59, 49, 10, 49)]]
     truth = read_coco(write_coco(tmp_path / "all.json", (0, outline, {}), size=(width, height)), blank())
     assert truth.segments[0].area == pytest.approx(2000, abs=100) and len(truth.made_by["notes"]) == notes
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_files_of_a_russian_windows(tmp_path, encoding):
+    """JSON in whatever encoding a program there writes."""
+    record = {"imageWidth": 100, "imageHeight": 80, "shapes": [{**CAT_SHAPE, "label": "кошка"}]}
+    (tmp_path / "x.json").write_text(json.dumps(record, ensure_ascii=False), encoding=encoding)
+    assert find_ground_truth(blank(), tmp_path).segments[0].label == "cat"
