@@ -2,23 +2,27 @@
 
 What segment_anything's `SamAutomaticMaskGenerator` finds, from the same weights, with less work:
 
+* what the first layer asks of the photo's features, which are the same for every point, is worked out once;
 * between a few tokens and thousands of places the attention's projections go to the tokens, (W·x)·k = x·(Wᵀ·k);
 * a point's features are enlarged only where a mask's predicted IoU passes, and only where the photo is;
 * masks are compared at the decoder's size, and only what is left is brought to the photo's.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from segment_anything.modeling import MaskDecoder, Sam, TwoWayTransformer
-from segment_anything.modeling.transformer import Attention
-from segment_anything.utils.amg import batched_mask_to_box, build_point_grid, calculate_stability_score
+from segment_anything.modeling.transformer import Attention, TwoWayAttentionBlock
+from segment_anything.utils.amg import build_point_grid, calculate_stability_score
 from torch.nn import functional as F
 from torchvision.ops import nms
 
 __all__ = ["decode", "everything"]
+
+_POINTS = 64
+"""Points of which the first layer asks at once."""
 
 
 def everything(
@@ -42,13 +46,13 @@ def everything(
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
     enlarge = [_enlarging(inner, scale, side) for side in (min(inner, size), size)]  # to compare, to keep
     low, scores, boxes = [], [], []
-    for asked in points.split(points_at_once):
-        masks, score = decode(network, embedding, places, asked, inner, score_threshold)
-        logits = enlarge[0](masks)
-        stable = calculate_stability_score(logits, network.mask_threshold, 1.0) >= stability_threshold
-        boxes.append(batched_mask_to_box(logits[stable] > network.mask_threshold))
-        low.append(masks[stable])
-        scores.append(score[stable])
+    for asked in points.split(max(points_at_once, _POINTS)):
+        for masks, score in decode(network, embedding, places, asked, inner, score_threshold, points_at_once):
+            logits = enlarge[0](masks)
+            stable = calculate_stability_score(logits, network.mask_threshold, 1.0) >= stability_threshold
+            boxes.append(_boxes(logits, network.mask_threshold)[stable])
+            low.append(masks[stable])
+            scores.append(score[stable])
     kept = nms(torch.cat(boxes).float(), torch.cat(scores), nms_threshold)
     large = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in torch.cat(low)[kept]]
     return large, torch.cat(scores)[kept].tolist()
@@ -64,7 +68,16 @@ def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Cal
         line = F.interpolate(torch.eye(-(-length // scale))[None], scale_factor=scale, mode="linear")[..., :length]
         sides.append(F.interpolate(line, target, mode="linear")[0])
     rows, columns = sides
-    return lambda low: rows.T.to(low.device) @ (low @ columns.to(low.device))
+    return lambda low: torch.einsum("...ij,iy->...yj", low @ columns.to(low.device), rows.to(low.device))
+
+
+def _boxes(logits: torch.Tensor, threshold: float) -> torch.Tensor:
+    """The boxes, `Kx4`, of what is above the threshold, as segment_anything counts them: zeros where nothing is."""
+    ends = []
+    for side in (-2, -1):
+        inside = (logits.amax(side) > threshold).int()
+        ends.append(torch.stack([inside.argmax(1), inside.shape[1] - 1 - inside.flip(1).argmax(1)], 1))
+    return torch.stack(ends, 2).flatten(1) * inside.any(1)[:, None]
 
 
 def decode(
@@ -74,72 +87,105 @@ def decode(
     points: torch.Tensor,
     inner: tuple[int, int],
     score_threshold: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The decoder's masks for points (`Px2`, pixels of its input), each alone, whose IoU passes.
+    points_at_once: int,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The decoder's masks for points (`Px2`, pixels of its input), each alone, whose IoU passes; some points at a time.
 
     Logits `Kxhxw` at a quarter of the stride of the embedding, of the part where the photo is, and their IoU, `K`.
     """
-    decoder, across = network.mask_decoder, embedding.shape[-1]
+    decoder, (down, across) = network.mask_decoder, embedding.shape[-2:]
+    stride = network.image_encoder.img_size // across
+    rows, columns = (math.ceil(side / stride) for side in inner)
+    height, width = (math.ceil(4 * side / stride) for side in inner)
     labels = torch.ones(len(points), 1, device=points.device)
     sparse, dense = network.prompt_encoder((points[:, None], labels), boxes=None, masks=None)
     own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
-    tokens = torch.cat([own.expand(len(points), -1, -1), sparse], 1)
-    image = (embedding + dense).permute(0, 2, 3, 1).flatten(1, 2).contiguous()
+    asked = torch.cat([own.expand(len(points), -1, -1), sparse], 1)
+    image = (embedding + dense[:1]).permute(0, 2, 3, 1).flatten(1, 2).contiguous()
     places = places.permute(0, 2, 3, 1).flatten(1, 2)
-    tokens, image = _two_way(decoder.transformer, tokens, image, places)
-    scores = decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
-    passed = scores > score_threshold
-    some = passed.any(1)
-    stride = network.image_encoder.img_size // across
-    rows, columns = (math.ceil(side / stride) for side in inner)
-    image = image[some].unflatten(1, (across, across))[:, :rows, :columns]
-    masks = _enlarged(decoder, image, tokens[some])
-    height, width = (math.ceil(4 * side / stride) for side in inner)
-    return masks[passed[some]][:, :height, :width], scores[passed]
+    for tokens, features in _two_way(decoder.transformer, asked, image, places, points_at_once):
+        scores = decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
+        passed = scores > score_threshold
+        some = passed.any(1)
+        masks = _enlarged(decoder, features[some].unflatten(1, (down, across))[:, :rows, :columns], tokens[some])
+        yield masks[passed[some]][:, :height, :width], scores[passed]
 
 
 def _two_way(
-    transformer: TwoWayTransformer, asked: torch.Tensor, image: torch.Tensor, places: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """segment_anything's two-way transformer: tokens `PxTxC` and features `PxNxC` attend to each other."""
-    tokens, placed = asked, image + places
-    for layer in transformer.layers:
-        if layer.skip_first_layer_pe:
-            tokens = layer.self_attn(tokens, tokens, tokens)
-        else:
-            tokens = tokens + layer.self_attn(tokens + asked, tokens + asked, tokens)
-        tokens = layer.norm1(tokens)
-        tokens = layer.norm2(tokens + _from_image(layer.cross_attn_token_to_image, tokens + asked, placed, image))
-        tokens = layer.norm3(tokens + layer.mlp(tokens))
-        image = layer.norm4(_to_image(layer.cross_attn_image_to_token, image, placed, tokens + asked, tokens))
-        placed = image + places
-    attended = _from_image(transformer.final_attn_token_to_image, tokens + asked, placed, image)
-    return transformer.norm_final_attn(tokens + attended), image
+    transformer: TwoWayTransformer,
+    prompts: torch.Tensor,
+    image: torch.Tensor,
+    places: torch.Tensor,
+    points_at_once: int,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """segment_anything's two-way transformer: tokens `PxTxC` and features `1xNxC` attend to each other.
+
+    What the first layer asks of the features, which are every point's, it asks once for all points; what comes after
+    that, of which each point has its own, is done for a few points at a time.
+    """
+    first, *others = transformer.layers
+    placed_image = image + places
+    everywhere = _asked(first, prompts, prompts, placed_image, image)
+    for asked, tokens in zip(prompts.split(points_at_once), everywhere.split(points_at_once), strict=True):
+        weights, told = _told(first.cross_attn_image_to_token, placed_image, tokens + asked, tokens)
+        features = first.norm4(torch.baddbmm(image, weights.mT, told))
+        for layer in others:
+            placed = features + places
+            tokens = _asked(layer, tokens, asked, placed, features)
+            weights, told = _told(layer.cross_attn_image_to_token, placed, tokens + asked, tokens)
+            features = layer.norm4(features.baddbmm_(weights.mT, told))
+        attended = _from_image(transformer.final_attn_token_to_image, tokens + asked, features + places, features)
+        yield transformer.norm_final_attn(tokens + attended), features
+
+
+def _asked(
+    layer: TwoWayAttentionBlock, tokens: torch.Tensor, asked: torch.Tensor, placed: torch.Tensor, image: torch.Tensor
+) -> torch.Tensor:
+    """A layer's tokens, after they have attended to each other and to the places."""
+    if layer.skip_first_layer_pe:
+        tokens = layer.self_attn(tokens, tokens, tokens)
+    else:
+        tokens = tokens + layer.self_attn(tokens + asked, tokens + asked, tokens)
+    tokens = layer.norm1(tokens)
+    tokens = layer.norm2(tokens + _from_image(layer.cross_attn_token_to_image, tokens + asked, placed, image))
+    return layer.norm3(tokens + layer.mlp(tokens))
 
 
 def _from_image(attention: Attention, tokens: torch.Tensor, placed: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     """What the tokens (`PxTxC`) take from the places; the keys' bias is the same for all of them and cancels."""
     heads = attention.num_heads
-    queries = attention.q_proj(tokens).unflatten(2, (heads, -1))
+    queries = attention.q_proj(tokens).unflatten(2, (heads, -1)) / math.sqrt(attention.internal_dim // heads)
+    if len(image) == 1:
+        keys = attention.k_proj(placed[0]).unflatten(1, (heads, -1))
+        values = attention.v_proj(image[0]).unflatten(1, (heads, -1))
+        weights = torch.einsum("pthd,nhd->hptn", queries, keys).softmax(-1)
+        return attention.out_proj(torch.einsum("hptn,nhd->pthd", weights, values).flatten(2))
     asked = torch.einsum("pthd,hdc->phtc", queries, _by_head(attention.k_proj.weight, heads)).flatten(1, 2)
-    weights = (asked @ placed.mT / math.sqrt(queries.shape[-1])).softmax(-1)
-    seen = (weights @ image).unflatten(1, (heads, -1))
+    seen = ((asked @ placed.mT).softmax(-1) @ image).unflatten(1, (heads, -1))
     values = torch.einsum("phtc,hdc->pthd", seen, _by_head(attention.v_proj.weight, heads)).flatten(2)
     return attention.out_proj(values + attention.v_proj.bias)
 
 
-def _to_image(
-    attention: Attention, image: torch.Tensor, placed: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
-) -> torch.Tensor:
-    """The places (`PxNxC`) and what they take from the tokens; each head's weights sum to 1 and bring the biases."""
+def _told(
+    attention: Attention, placed: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the places take from the tokens: the weight of each head's token at each place, and what it tells, `PxHTxC`.
+
+    Each head's weights sum to 1 and bring the biases.
+    """
     heads = attention.num_heads
     keys = attention.k_proj(keys).unflatten(2, (heads, -1)) / math.sqrt(attention.internal_dim // heads)
-    asked = torch.einsum("pthd,hdc->phtc", keys, _by_head(attention.q_proj.weight, heads)).flatten(1, 2)
-    bias = torch.einsum("pthd,hd->pht", keys, attention.q_proj.bias.unflatten(0, (heads, -1))).flatten(1)
-    weights = torch.baddbmm(bias[..., None], asked, placed.mT).unflatten(1, (heads, -1)).softmax(2).flatten(1, 2)
+    if len(placed) == 1:
+        logits = torch.einsum("pthd,nhd->hptn", keys, attention.q_proj(placed[0]).unflatten(1, (heads, -1)))
+        weights = logits.softmax(2).transpose(0, 1).flatten(1, 2)
+    else:
+        asked = torch.einsum("pthd,hdc->phtc", keys, _by_head(attention.q_proj.weight, heads)).flatten(1, 2)
+        bias = torch.einsum("pthd,hd->pht", keys, attention.q_proj.bias.unflatten(0, (heads, -1))).flatten(1)
+        logits = torch.baddbmm(bias[..., None], asked, placed.mT).unflatten(1, (heads, -1))
+        weights = logits.softmax(2).flatten(1, 2)
     values = attention.v_proj(values).unflatten(2, (heads, -1))
     told = torch.einsum("pthd,hdc->phtc", values, _by_head(attention.out_proj.weight.T, heads)).flatten(1, 2)
-    return torch.baddbmm(image, weights.mT, told + attention.out_proj.bias / heads)
+    return weights, told + attention.out_proj.bias / heads
 
 
 def _by_head(weight: torch.Tensor, heads: int) -> torch.Tensor:

@@ -32,13 +32,18 @@ def test_decoder_is_segment_anything_s(network, part):
     prompts = encoder(points=(points[:, None], torch.ones(3, 1)), boxes=None, masks=None)
     places = encoder.get_dense_pe()
     expected, scores = network.mask_decoder(embedding, places, *prompts, multimask_output=True)
-    masks, found = decode(network, embedding, places, points, inner, score_threshold=-1e9)
+
+    def found_above(threshold):
+        parts = decode(network, embedding, places, points, inner, threshold, points_at_once=2)
+        return (torch.cat(part) for part in zip(*parts, strict=True))
+
+    masks, found = found_above(-1e9)
     (height, width), scale = masks.shape[1:], side // encoder.mask_input_size[0]
     assert (height - 1) * scale < inner[0] <= height * scale and (width - 1) * scale < inner[1] <= width * scale
     expected = expected.flatten(0, 1)[:, :height, :width]
     assert torch.allclose(masks[:, :height, :width], expected, atol=1e-4 * expected.abs().max())
     assert torch.allclose(found, scores.flatten(), atol=1e-5)
-    some, high = decode(network, embedding, places, points, inner, score_threshold=float(found.median()))
+    some, high = found_above(float(found.median()))
     assert torch.equal(high, found[found > found.median()]) and len(some) == len(high)
 
 
