@@ -22,7 +22,7 @@ from torchvision.ops import nms
 __all__ = ["decode", "everything"]
 
 _POINTS = 64
-"""Points of which the first layer asks at once."""
+"""Points of which the first layer asks at once, at most; fewer where memory allows few of the others."""
 
 
 def everything(
@@ -46,7 +46,7 @@ def everything(
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
     enlarge = [_enlarging(inner, scale, side) for side in (min(inner, size), size)]  # to compare, to keep
     low, scores, boxes = [], [], []
-    for asked in points.split(max(points_at_once, _POINTS)):
+    for asked in points.split(max(points_at_once, min(16 * points_at_once, _POINTS))):
         for masks, score in decode(network, embedding, places, asked, inner, score_threshold, points_at_once):
             logits = enlarge[0](masks)
             stable = calculate_stability_score(logits, network.mask_threshold, 1.0) >= stability_threshold

@@ -73,11 +73,11 @@ def test_sam_asks_fewer_points(default_photos, capsys):
     """SAM asks fewer points at once; a photo that can be embedded nowhere is named."""
     model, asked = load_model("sam", "embedded", "cpu"), []
 
-    def enough(points):
-        asked.append(len(points[0]))
+    def enough(tokens):
+        asked.append(len(tokens))
         return asked[-1] == 1
 
-    Scarce(model.network.prompt_encoder, enough)
+    Scarce(model.network.mask_decoder.transformer.norm_final_attn, enough)
     every = {"points_per_side": 2, "score_threshold": 0.0, "stability_threshold": 0.0}
     result = model.segment(default_photos["sheep"], **every)
     assert result.segments and asked[:3] == [4, 2, 1] and set(asked[2:]) == {1}
