@@ -126,8 +126,9 @@ def _two_way(
     first, *others = transformer.layers
     placed_image = image + places
     everywhere = _asked(first, prompts, prompts, placed_image, image)
-    for asked, tokens in zip(prompts.split(points_at_once), everywhere.split(points_at_once), strict=True):
-        weights, told = _told(first.cross_attn_image_to_token, placed_image, tokens + asked, tokens)
+    heard = _told(first.cross_attn_image_to_token, placed_image, everywhere + prompts, everywhere)
+    few = (x.split(points_at_once) for x in (prompts, everywhere, *heard))
+    for asked, tokens, weights, told in zip(*few, strict=True):
         features = first.norm4(torch.baddbmm(image, weights.mT, told))
         for layer in others:
             placed = features + places
@@ -153,13 +154,10 @@ def _asked(
 
 def _from_image(attention: Attention, tokens: torch.Tensor, placed: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     """What the tokens (`PxTxC`) take from the places; the keys' bias is the same for all of them and cancels."""
+    if len(image) == 1:  # the same places for all: the tokens of all points stand in one row
+        return attention(tokens.flatten(0, 1)[None], placed, image).view_as(tokens)
     heads = attention.num_heads
     queries = attention.q_proj(tokens).unflatten(2, (heads, -1)) / math.sqrt(attention.internal_dim // heads)
-    if len(image) == 1:
-        keys = attention.k_proj(placed[0]).unflatten(1, (heads, -1))
-        values = attention.v_proj(image[0]).unflatten(1, (heads, -1))
-        weights = torch.einsum("pthd,nhd->hptn", queries, keys).softmax(-1)
-        return attention.out_proj(torch.einsum("hptn,nhd->pthd", weights, values).flatten(2))
     asked = torch.einsum("pthd,hdc->phtc", queries, _by_head(attention.k_proj.weight, heads)).flatten(1, 2)
     seen = ((asked @ placed.mT).softmax(-1) @ image).unflatten(1, (heads, -1))
     values = torch.einsum("phtc,hdc->pthd", seen, _by_head(attention.v_proj.weight, heads)).flatten(2)
@@ -169,7 +167,7 @@ def _from_image(attention: Attention, tokens: torch.Tensor, placed: torch.Tensor
 def _told(
     attention: Attention, placed: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the places take from the tokens: the weight of each head's token at each place, and what it tells, `PxHTxC`.
+    """What the places take from the tokens: each head's weights, `PxHTxN`, and what its tokens tell, `PxHTxC`.
 
     Each head's weights sum to 1 and bring the biases.
     """
@@ -202,7 +200,7 @@ def _enlarged(decoder: MaskDecoder, image: torch.Tensor, tokens: torch.Tensor) -
     x = F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
     x = _transposed(second, active(x))  # PxhxwxYxXxyxxxc
     x = last(x)
-    hyper = torch.stack([mlp(tokens[:, 1 + n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)][1:], 1)
+    hyper = torch.stack([mlp(tokens[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps[1:], 2)], 1)
     masks = (hyper @ x.flatten(1, -2).mT).unflatten(2, x.shape[1:-1])
     return masks.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(2, 4).flatten(3)
 
