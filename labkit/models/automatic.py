@@ -5,11 +5,14 @@ What segment_anything's `SamAutomaticMaskGenerator` finds, from the same weights
 * what the first layer asks of the photo's features, which are the same for every point, is worked out once;
 * between a few tokens and thousands of places the attention's projections go to the tokens, (W·x)·k = x·(Wᵀ·k);
 * a point's features are enlarged only where a mask's predicted IoU passes, and only where the photo is;
-* masks are compared at the decoder's size, and only what is left is brought to the photo's.
+* masks are compared at the decoder's size, and only what is left is brought to the photo's;
+* each core has points of its own, where torch's threads would wait for each other at every small product.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +26,9 @@ __all__ = ["decode", "everything"]
 
 _POINTS = 64
 """Points of which the first layer asks at once, at most; fewer where memory allows few of the others."""
+
+_Part = TypeVar("_Part")
+_Found = TypeVar("_Found")
 
 
 def everything(
@@ -45,17 +51,35 @@ def everything(
     points = grid * torch.tensor([inner[1], inner[0]], device=embedding.device)
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
     enlarge = [_enlarging(inner, scale, side) for side in (min(inner, size), size)]  # to compare, to keep
-    low, scores, boxes = [], [], []
-    for asked in points.split(max(points_at_once, min(16 * points_at_once, _POINTS))):
+
+    def find(asked: torch.Tensor) -> list[torch.Tensor]:
+        """Masks at the decoder's size, their predicted IoU and their boxes."""
+        found = []
         for masks, score in decode(network, embedding, places, asked, inner, score_threshold, points_at_once):
             logits = enlarge[0](masks)
             stable = calculate_stability_score(logits, network.mask_threshold, 1.0) >= stability_threshold
-            boxes.append(_boxes(logits, network.mask_threshold)[stable])
-            low.append(masks[stable])
-            scores.append(score[stable])
-    kept = nms(torch.cat(boxes).float(), torch.cat(scores), nms_threshold)
-    large = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in torch.cat(low)[kept]]
-    return large, torch.cat(scores)[kept].tolist()
+            found.append((masks[stable], score[stable], _boxes(logits, network.mask_threshold)[stable]))
+        return [torch.cat(part) for part in zip(*found, strict=True)]
+
+    threads = torch.get_num_threads() if points.device.type == "cpu" else 1
+    group = max(points_at_once, min(16 * points_at_once, _POINTS))
+    groups = points.chunk(threads * math.ceil(len(points) / threads / group))
+    low, scores, boxes = (torch.cat(part) for part in zip(*_side_by_side(find, groups, threads), strict=True))
+    kept = nms(boxes.float(), scores, nms_threshold)
+    large = [(enlarge[1](mask) > network.mask_threshold).cpu().numpy() for mask in low[kept]]
+    return large, scores[kept].tolist()
+
+
+def _side_by_side(work: Callable[[_Part], _Found], parts: Sequence[_Part], threads: int) -> list[_Found]:
+    """What `work` gives of each part, on so many threads of which torch makes no further ones."""
+    if threads == 1:
+        return [work(part) for part in parts]
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(torch.inference_mode()(work), parts))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _enlarging(inner: tuple[int, int], scale: int, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -99,11 +123,12 @@ def decode(
     height, width = (math.ceil(4 * side / stride) for side in inner)
     labels = torch.ones(len(points), 1, device=points.device)
     sparse, dense = network.prompt_encoder((points[:, None], labels), boxes=None, masks=None)
-    own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    single, *several = decoder.mask_tokens.weight.split(1)  # the first, for a prompt that leaves no doubt, is not read
+    own = torch.cat([decoder.iou_token.weight, *several, single])
     asked = torch.cat([own.expand(len(points), -1, -1), sparse], 1)
     image = (embedding + dense[:1]).permute(0, 2, 3, 1).flatten(1, 2).contiguous()
     places = places.permute(0, 2, 3, 1).flatten(1, 2)
-    for tokens, features in _two_way(decoder.transformer, asked, image, places, points_at_once):
+    for tokens, features in _two_way(decoder.transformer, asked, image, places, points_at_once, answers=len(own) - 1):
         scores = decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
         passed = scores > score_threshold
         some = passed.any(1)
@@ -117,11 +142,13 @@ def _two_way(
     image: torch.Tensor,
     places: torch.Tensor,
     points_at_once: int,
+    answers: int,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """segment_anything's two-way transformer: tokens `PxTxC` and features `1xNxC` attend to each other.
 
     What the first layer asks of the features, which are every point's, it asks once for all points; what comes after
-    that, of which each point has its own, is done for a few points at a time.
+    that, of which each point has its own, is done for a few points at a time. Only the first `answers` tokens of each
+    point are asked for in the end, and given.
     """
     first, *others = transformer.layers
     placed_image = image + places
@@ -135,6 +162,7 @@ def _two_way(
             tokens = _asked(layer, tokens, asked, placed, features)
             weights, told = _told(layer.cross_attn_image_to_token, placed, tokens + asked, tokens)
             features = layer.norm4(features.baddbmm_(weights.mT, told))
+        tokens, asked = tokens[:, :answers], asked[:, :answers]
         attended = _from_image(transformer.final_attn_token_to_image, tokens + asked, features + places, features)
         yield transformer.norm_final_attn(tokens + attended), features
 
@@ -200,7 +228,7 @@ def _enlarged(decoder: MaskDecoder, image: torch.Tensor, tokens: torch.Tensor) -
     x = F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)
     x = _transposed(second, active(x))  # PxhxwxYxXxyxxxc
     x = last(x)
-    hyper = torch.stack([mlp(tokens[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps[1:], 2)], 1)
+    hyper = torch.stack([mlp(tokens[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps[1:], 1)], 1)
     masks = (hyper @ x.flatten(1, -2).mT).unflatten(2, x.shape[1:-1])
     return masks.permute(0, 1, 2, 4, 6, 3, 5, 7).flatten(2, 4).flatten(3)
 

@@ -1,5 +1,7 @@
 """SAM's automatic mode: the same numbers and the same masks as segment_anything's, from less work."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from segment_anything import SamAutomaticMaskGenerator
 from segment_anything.build_sam import _build_sam
 
 from labkit.evaluation.metrics import iou
+from labkit.models import automatic
 from labkit.models.automatic import decode
 from labkit.models.sam import build
 
@@ -59,6 +62,30 @@ def test_segments_are_segment_anything_s(load, plain, sheep):
     sizes = {segment.id: segment.area for segment in result.segments}
     for segment in result.segments:
         assert all(sizes[number] <= segment.area for number in np.unique(result.ids[segment.mask]))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_share_the_points(load, sheep, monkeypatch, threads):
+    """However many threads: the same segments, at most so many computing at once, and torch has its own back."""
+    expected, before = load("sam").segment(sheep, points_per_side=4, score_threshold=0.5), torch.get_num_threads()
+    seen = set()
+
+    def watched(*arguments):
+        seen.add((threading.get_ident(), torch.get_num_threads()))
+        return decode(*arguments)
+
+    monkeypatch.setattr(automatic, "decode", watched)
+    torch.set_num_threads(threads)
+    try:
+        result, after = load("sam").segment(sheep, points_per_side=4, score_threshold=0.5), torch.get_num_threads()
+        with pytest.raises(TypeError):  # what goes wrong on a thread
+            automatic._side_by_side(len, [None] * threads, threads)
+        assert (after, torch.get_num_threads()) == (threads, threads)
+    finally:
+        torch.set_num_threads(before)
+    assert 1 <= len(seen) <= threads and {own for _, own in seen} == {1}
+    assert len(result.segments) == len(expected.segments) > 0
+    assert all(iou(a.mask, b.mask) > 0.99 for a, b in zip(result.segments, expected.segments, strict=True))
 
 
 def test_nothing_found(load, default_photos):

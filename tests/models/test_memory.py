@@ -69,8 +69,9 @@ def test_the_processor_goes_on(default_photos, monkeypatch, capsys):
     assert np.array_equal(result.ids, expected.ids) and "процессор" in capsys.readouterr().out
 
 
-def test_sam_asks_fewer_points(default_photos, capsys):
+def test_sam_asks_fewer_points(default_photos, capsys, monkeypatch):
     """SAM asks fewer points at once; a photo that can be embedded nowhere is named."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)  # each further one would have points of its own
     model, asked = load_model("sam", "embedded", "cpu"), []
 
     def enough(tokens):
