@@ -54,3 +54,14 @@ def test_real_memory_runs_out(default_photos):
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert result.ids.shape == default_photos["sheep"].pixels.shape[:2]
+
+
+def test_sam_goes_on_where_the_network_is(default_photos):
+    """A photo that was set on the GPU still answers when memory has since driven the network to the CPU."""
+    model, exact = (load_model("sam", "embedded", device) for device in ("cuda", "cpu"))
+    photo, box = default_photos["sheep"], (100, 100, 400, 400)
+    for one in (model, exact):
+        one.set_photo(photo)
+    model.device = torch.device("cpu")
+    model.network.to(model.device)
+    assert (model.prompt(box=box).ids == exact.prompt(box=box).ids).mean() >= 0.995

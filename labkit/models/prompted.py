@@ -146,6 +146,7 @@ class PromptedModel(Model):
             seen = F.pad(seen, (0, side - width, 0, side - height))
             low = F.avg_pool2d(seen, side // self.network.prompt_encoder.mask_input_size[0])
             given["mask_input"] = ((low[0] * 2 - 1) * OUTLINE_LOGIT).numpy()
+        self._predictor.features = self._predictor.features.to(self.device)  # memory may have run out since
         logits, scores, _ = self._predictor.predict(**given, multimask_output=answers == 3, return_logits=True)
         return logits, scores
 
