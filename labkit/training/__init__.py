@@ -1,6 +1,5 @@
 """How the embedded weights came to be, and fine-tuning for students: `labkit train`."""
 
-import copy
 import hashlib
 import shutil
 from dataclasses import asdict, replace
@@ -39,7 +38,7 @@ STARTS = ("embedded", "encoder")
 
 RECIPES = {
     "semantic": Recipe(
-        side=416, batch=6, encoder_rate=3e-5, decoder_rate=3e-4, frozen_stages=3, dice=0.3, distil=0.7, ema=0.99
+        side=416, batch=6, encoder_rate=4e-5, decoder_rate=3e-4, dice=0.3, smoothing=0.0, distil=0.7, ema=0.995
     ),
     "instance": Recipe(side=448, batch=4, encoder_rate=2e-4, decoder_rate=6e-4),
     "prompted": Recipe(side=SIDE, batch=4, encoder_rate=2e-5, decoder_rate=1e-4),
@@ -49,11 +48,12 @@ RECIPES = {
 _HEADS = Recipe(batch=16, decoder_rate=5e-4, still=1.0, dice=0.3, distil=0.7, ema=0.99)
 _DETAILS = Recipe(side=320, batch=6, decoder_rate=2e-3, dice=0.1, smoothing=0.0, distil=1.0, ema=0.98)
 _DETAILS_SHARE = 0.25
-"""The heads learn on cached features of the still encoder, then U-Net's finest levels over this share of the run. To
-move the encoder afterwards made every one of them worse (12 minutes, 170 steps: DeepLab 0.674 after 0.698)."""
+"""The heads learn on cached features of the still encoder, then U-Net's finest levels over this share of the run.
+Several together go on from embedded weights, with their encoder."""
 
 _KEPT = 0.5
-"""The share of its start in a decoder that has learned from a teacher: 0.3 and 0.5 were tried, 0.5 is the better."""
+"""The share of its start in what has learned from a teacher: 0.3 and 0.5 were tried in decoders, 0 to 0.7 in all of the
+networks together, and 0.5 is the best."""
 
 _SCALES = (300, 620)
 """Pixels of a photo's longest side before a crop is cut: `WORKING_SIDE` is in their middle."""
@@ -77,7 +77,7 @@ def train_variants(
 ) -> list[Path]:
     """Trains variants and writes their weights; returns the paths.
 
-    Several semantic ones share one encoder, which from embedded weights stays as it is.
+    Several semantic ones share one encoder.
 
     `start` is one of `STARTS` or a teacher's file. `out` is a file for one variant, a folder for several;
     `OUT.checkpoint` beside it is what `resume` goes on from.
@@ -125,15 +125,17 @@ def _train_semantic(networks, data, recipe, start, checkpoint, teach, say) -> No
     if start not in STARTS:
         _train_heads(learner, networks, data, recipe, read_teacher(start), checkpoint, teach, say)
     else:
-        several = len(networks) > 1 and start == "embedded"  # they go on with decoders alone: their encoder stays one
         if start == "embedded":
             encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
             learner.steady.append(learner)  # decoders that have learned keep their statistics too
-            recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2, still=float(several))
+            recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2)
         _start_encoder(encoder, start)
-        if not (several and "deeplab" in networks):
-            recipe = replace(recipe, distil=0.0)  # nobody knows more than the labels
+        started = {}
+        if len(networks) > 1 and start == "embedded":  # else nobody knows more than the labels
+            learner.remember()
+            started = _state(learner)
         teach(learner, _crops(data, recipe), recipe, checkpoint)
+        _average(learner, started)
     for network in networks.values():  # their decoders are the learner's own
         network.encoder.load_state_dict(encoder.state_dict())
 
@@ -141,13 +143,12 @@ def _train_semantic(networks, data, recipe, start, checkpoint, teach, say) -> No
 def _train_heads(learner, networks, data, recipe, state, checkpoint, teach, say) -> None:
     """Decoders from a teacher, whose encoder stays as it is; what has learned is averaged with where it started.
 
-    That keeps what the training photos seldom show (Wortsman et al., 2022, arXiv:2109.01903, section 3). U-Net, whose
-    finest levels lean on the coarser ones' very scores, gains nothing by it.
+    U-Net, whose finest levels lean on the coarser ones' very scores, gains nothing by it here.
     """
     folder = checkpoint.with_suffix(".features")
     load_encoder(learner.encoder, state)
     start_heads(networks, state, learner.scores)
-    started = {name: copy.deepcopy(networks[name].state_dict()) for name in networks if name != "unet"}
+    started = {key: value for key, value in _state(learner).items() if "unet" not in key}
     details = replace(_DETAILS, minutes=recipe.minutes * (_DETAILS_SHARE if "unet" in networks else 0))
     heads = replace(_HEADS, minutes=recipe.minutes - details.minutes)
     cached = CachedFeatures(data, Teacher(state), folder, recipe.seed, say)
@@ -155,11 +156,22 @@ def _train_heads(learner, networks, data, recipe, state, checkpoint, teach, say)
     if details.minutes:
         unet = Details(learner, networks["unet"], recipe.frozen_stages)
         teach(unet, _crops(data, details), details, checkpoint.with_suffix(".details"))
-    for name, start in started.items():
-        for key, value in networks[name].state_dict().items():
-            if value.is_floating_point():
-                value.lerp_(start[key].to(value.device), _KEPT)
+    _average(learner, started)
     shutil.rmtree(folder)
+
+
+def _state(learner: nn.Module) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in learner.state_dict().items() if value.is_floating_point()}
+
+
+def _average(learner: nn.Module, started: dict[str, torch.Tensor]) -> None:
+    """Averages what has learned with where it started, which keeps what the training photos seldom show.
+
+    Wortsman et al. (2022), arXiv:2109.01903, section 3.
+    """
+    state = learner.state_dict()
+    for key, start in started.items():
+        state[key].lerp_(start.to(state[key].device), _KEPT)
 
 
 def _crops(data: Dataset, recipe: Recipe) -> Crops:

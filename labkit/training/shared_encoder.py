@@ -5,10 +5,13 @@ serves all decoders, and all get the same data, the same steps and the same feat
 second place of the dilated stride-16 features, which are equal to the undilated ones (algorithme à trous, Chen et
 al., 2018, section 3.1), so each variant's own forward pass is what is trained. One variant alone goes the same way.
 
-Heads that have learned from the teacher (`labkit.training.cached`) go on here with DeepLab's answer to the very crop in
-the teacher's place (Hinton et al., 2015, section 2), above all where nobody labelled; DeepLab learns from labels alone.
+Networks that have learned (`labkit.training.cached`) go on here together with their encoder, and what they said before
+of the very crop stands in the teacher's place, above all where nobody labelled: so they forget little (Li and Hoiem,
+2016, Learning without Forgetting, section 3).
 """
 
+import copy
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -36,6 +39,8 @@ class SharedEncoder(Learner):
     FCN has three outputs, one a stride, so that FCN-32s and FCN-16s are trained besides FCN-8s. U-Net's expanding path
     is deeply supervised (Lee et al., 2015): 1x1 score layers, dropped afterwards, look at strides 16, 8 and 4.
     """
+
+    _before: Callable[[torch.Tensor], dict[str, torch.Tensor]] | None = None
 
     def __init__(self, networks: dict[str, nn.Module], encoder: nn.Module, frozen_stages: int):
         super().__init__()
@@ -99,15 +104,26 @@ class SharedEncoder(Learner):
         """What an output's loss counts: the extra ones carry three tenths."""
         return 1.0 if name in self.decoders else 0.3
 
+    def remember(self) -> None:
+        """From now on what the networks say today is taught besides the labels."""
+        before = copy.deepcopy(self).eval().requires_grad_(False)
+        self._before = lambda pixels: before.to(pixels.device)(pixels)
+
     def _quarter(
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], rng: torch.Generator
-    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """The outputs on a batch of crops and its labels, at the quarter of the pixels that carries the loss."""
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor | None]:
+        """The outputs on a batch of crops, its labels, and what was said of it before (probabilities, the mean over
+        the decoders; U-Net, which judges worst, has no say), at the quarter of the pixels that carries the loss."""
         pixels, labels = (torch.stack(part).to(self.device) for part in zip(*batch, strict=True))
-        outputs = self(pixels)
         row, column = torch.randint(2, (2,), generator=rng).tolist()
         labels = labels[:, row::2, column::2].long()
-        return {name: at(logits, labels.shape[1:], row, column) for name, logits in outputs.items()}, labels
+        quarter = partial(at, size=labels.shape[1:], row=row, column=column)
+        outputs, told = {name: quarter(logits) for name, logits in self(pixels).items()}, None
+        if self._before:
+            with torch.no_grad():
+                before = self._before(pixels)
+                told = torch.stack([quarter(before[name]).softmax(1) for name in self.decoders if name != "unet"])
+        return outputs, labels, None if told is None else told.mean(0)
 
     def parts(self) -> list[nn.Module]:
         return [self.encoder, self.scores, self.decoders, self.heads]
@@ -116,12 +132,10 @@ class SharedEncoder(Learner):
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
     ) -> dict[str, torch.Tensor]:
         """The loss of each output on a batch of crops."""
-        outputs, labels = self._quarter(batch, rng)
-        teacher = outputs["deeplab"].detach().softmax(1) if recipe.distil else None
+        outputs, labels, told = self._quarter(batch, rng)
         losses = {}
         for name, logits in outputs.items():
-            own = None if name == "deeplab" else teacher
-            value = loss(logits, labels, recipe.dice, recipe.smoothing, own, recipe.distil)
+            value = loss(logits, labels, recipe.dice, recipe.smoothing, told, recipe.distil)
             losses[name] = self.weight(name) * value
         return losses
 
@@ -146,7 +160,7 @@ class Details(SharedEncoder):
         self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
     ) -> dict[str, torch.Tensor]:
         """Four tenths of the labels' loss, and the cross entropy against the score below."""
-        outputs, labels = self._quarter(batch, rng)
+        outputs, labels, _ = self._quarter(batch, rng)
         own, below = outputs["unet"], outputs["unet-2"]
         taught = -(below.detach().softmax(1) * own.log_softmax(1)).sum(1).mean()
         return {"labels": 0.4 * loss(own, labels, recipe.dice, recipe.smoothing), "below": recipe.distil * taught}

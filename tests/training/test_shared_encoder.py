@@ -95,6 +95,39 @@ def test_the_teacher_speaks_where_labels_are_missing():
     assert unlabelled == pytest.approx(2 * labelled) and labelled > 0 and weak == 0
 
 
+def test_what_was_said_before_is_taught():
+    """Where nobody labelled, networks that have moved are drawn back to their former answers, which stay as they were;
+    the former networks are no part of what is trained or saved."""
+    torch.manual_seed(0)
+    networks = {name: build_network(name) for name in ("fcn", "pspnet", "unet")}
+    learner = SharedEncoder(networks, build_network("deeplab").encoder, frozen_stages=2)
+    learner.steady.append(learner)
+    learner.train()
+    names, recipe = learner.state_dict().keys(), Recipe(distil=1.0, dice=0.0, smoothing=0.0)
+    pixels = torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)
+    batch = [(pixels, torch.full((64, 64), IGNORE, dtype=torch.uint8))] * 2
+    batch[0][1][0, :2] = 8  # cross entropy wants a label somewhere
+
+    def told():
+        return learner._quarter(batch, torch.Generator().manual_seed(0))[2]
+
+    assert told() is None
+    learner.remember()
+    before = told()
+    assert before.sum(1).sub(1).abs().max() < 1e-4 and learner.state_dict().keys() == names
+    optimizer = torch.optim.SGD(learner.parameters(), 0.01)
+    with torch.no_grad():
+        learner.heads["pspnet"][0].bias.add_(torch.randn(21))
+    losses = []
+    for _ in range(8):
+        total = learner.losses(batch, recipe, torch.Generator().manual_seed(0))["pspnet"]
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+        losses.append(total.item())
+    assert losses[-1] < losses[0] and torch.allclose(told(), before, atol=1e-5)
+
+
 def test_details_move_alone():
     """U-Net's two finest levels and its head learn, from the labels and from the score below; nothing else does."""
     network = build_network("unet")
