@@ -12,7 +12,6 @@ What segment_anything's `SamAutomaticMaskGenerator` finds, from the same weights
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,9 +25,6 @@ __all__ = ["decode", "everything"]
 
 _POINTS = 64
 """Points of which the first layer asks at once, at most; fewer where memory allows few of the others."""
-
-_Part = TypeVar("_Part")
-_Found = TypeVar("_Found")
 
 
 def everything(
@@ -70,7 +66,9 @@ def everything(
     return large, scores[kept].tolist()
 
 
-def _side_by_side(work: Callable[[_Part], _Found], parts: Sequence[_Part], threads: int) -> list[_Found]:
+def _side_by_side(
+    work: Callable[[torch.Tensor], list[torch.Tensor]], parts: Sequence[torch.Tensor], threads: int
+) -> list[list[torch.Tensor]]:
     """What `work` gives of each part, on so many threads of which torch makes no further ones."""
     if threads == 1:
         return [work(part) for part in parts]

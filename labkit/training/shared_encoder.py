@@ -118,12 +118,13 @@ class SharedEncoder(Learner):
         row, column = torch.randint(2, (2,), generator=rng).tolist()
         labels = labels[:, row::2, column::2].long()
         quarter = partial(at, size=labels.shape[1:], row=row, column=column)
-        outputs, told = {name: quarter(logits) for name, logits in self(pixels).items()}, None
+        told = None
         if self._before:
             with torch.no_grad():
                 before = self._before(pixels)
-                told = torch.stack([quarter(before[name]).softmax(1) for name in self.decoders if name != "unet"])
-        return outputs, labels, None if told is None else told.mean(0)
+                answers = [quarter(before[name]).softmax(1) for name in self.decoders if name != "unet"]
+                told = torch.stack(answers).mean(0)
+        return {name: quarter(logits) for name, logits in self(pixels).items()}, labels, told
 
     def parts(self) -> list[nn.Module]:
         return [self.encoder, self.scores, self.decoders, self.heads]
