@@ -58,7 +58,7 @@ class SemanticModel(Model):
         if "finest" in settings:
             self.network.decoder.finest = settings["finest"]
         logits = self.network(x)
-        if not logits.isfinite().all():  # float16 ends at 65504
+        if self.precision != torch.float32 and not logits.isfinite().all():  # float16 ends at 65504
             with torch.autocast(self.device.type, enabled=False):
                 logits = self.network(x)
         logits = logits[:, :, :height, :width].float()
@@ -105,7 +105,11 @@ def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np
         denominator[top : top + _BAND] = band.exp_().sum(0).log_().add_(best)
     classes = wins.nonzero()[:, 0]
     few = torch.cat([logits[classes], denominator[None]])[None]
-    large = F.interpolate(few, size, mode="bilinear")[0]
-    best, place = large[:-1].max(0)
-    confidence = best.sub_(large[-1]).exp_().clamp_(max=1)
-    return classes.to(torch.uint8)[place].cpu().numpy(), confidence.cpu().numpy()
+    *scores, denominator = F.interpolate(few, size, mode="bilinear")[0]
+    best = scores[0].clone()
+    labels = torch.full_like(best, classes[0], dtype=torch.uint8)
+    for label, score in zip(classes[1:], scores[1:], strict=True):  # torch.max would write int64 places
+        labels.masked_fill_(score > best, label)
+        torch.maximum(best, score, out=best)
+    confidence = best.sub_(denominator).exp_().clamp_(max=1)
+    return labels.cpu().numpy(), confidence.cpu().numpy()
