@@ -16,7 +16,7 @@ from labkit.classes import VOC, LabelSet, label_set
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.progress import track
 from labkit.locale import text
-from labkit.models.folding import fold_batchnorm
+from labkit.models.folding import fold_batchnorm, speed_up_depthwise
 from labkit.models.memory import fitting, until_it_fits
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -79,7 +79,7 @@ class Model(ABC):
         self.variant, self.weights, self.device = weights.variant, weights, device
         if weights.release:
             self.classes = label_set(weights.release.classes) if weights.release.classes else None
-        network = fold_batchnorm(network.eval()).requires_grad_(False)
+        network = speed_up_depthwise(fold_batchnorm(network.eval())).requires_grad_(False)
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.precision = torch.float16 if self.half and device.type == "cuda" else torch.float32
 

@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import expand_boxes, expand_masks, paste_mask_in_image
 from torchvision.ops import nms
 
 from labkit.models.base import Model, Setting
 from labkit.models.mask_rcnn import SIDE
+from labkit.models.roi_align import RoIAlign
 from labkit.models.semantic import network_input, pad
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
+from labkit.weights.find import Weights
 
 __all__ = ["InstanceModel"]
 
@@ -29,6 +32,11 @@ class InstanceModel(Model):
     """
 
     half = False
+
+    def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
+        super().__init__(network, weights, device)
+        heads = self.network.roi_heads
+        heads.box_roi_pool, heads.mask_roi_pool = map(RoIAlign.like, (heads.box_roi_pool, heads.mask_roi_pool))
 
     @property
     def settings(self) -> dict[str, Setting]:
