@@ -33,8 +33,8 @@ class RoIAlign(MultiScaleRoIAlign):
             return super().forward(x, boxes, image_shapes)
         levels, (rois,) = [x[name] for name in self.featmap_names], boxes
         rows = torch.cat([level[0].flatten(1).T for level in levels])
-        longest = max(image_shapes[0])
-        exponents = [round(math.log2(max(level.shape[2:]) / longest)) for level in levels]
+        longest = max(image_shapes[0])  # without its padding, which makes levels larger than the stride says
+        exponents = [math.floor(math.log2(max(level.shape[2:]) / longest)) for level in levels]
         level = self._level(rois, -exponents[0], -exponents[-1])
         scale, height, width, first = (
             torch.tensor(values)[level][:, None]

@@ -66,12 +66,14 @@ def test_several_photos(pyramid):
     assert torch.equal(ours(*given), theirs(*given))
 
 
-def test_a_flat_photo_stays_without_consequence(pyramid):
-    """A panorama, whose height is mostly padding, is cut at its own stride, and so is the photo after it."""
+@pytest.mark.parametrize(("image", "padded"), [((40, WIDTH), (64, WIDTH)), ((65, 65), (96, 96))], ids=["flat", "tiny"])
+def test_padding_is_without_consequence(pyramid, image, padded):
+    """A photo that is mostly padding is cut at the levels' own strides, and so is the photo after it."""
     theirs, ours = pools()
-    flat = {name: level[:, :, : max(1, 64 // (HEIGHT // level.shape[2]))] for name, level in pyramid.items()}
-    boxes = [torch.tensor([[20.0, 2.0, 60.0, 38.0], [100.0, 5.0, 220.0, 39.0]])]
-    expected = theirs(flat, boxes, [(64, WIDTH)])
-    torch.testing.assert_close(ours(flat, boxes, [(40, WIDTH)]), expected, atol=1e-4, rtol=1e-4)
+    sides = {name: [-(-side // stride) for side in padded] for name, stride in zip("0123", (4, 8, 16, 32), strict=True)}
+    small = {name: pyramid[name][:, :, :height, :width] for name, (height, width) in sides.items()}
+    boxes = [torch.tensor([[20.0, 2.0, 60.0, 38.0], [5.0, 5.0, 64.0, 39.0]])]
+    expected = theirs(small, boxes, [padded])
+    torch.testing.assert_close(ours(small, boxes, [image]), expected, atol=1e-4, rtol=1e-4)
     given = pyramid, [boxes_of(20)], [(HEIGHT, WIDTH)]
     torch.testing.assert_close(ours(*given), theirs(*given), atol=1e-4, rtol=1e-4)
