@@ -78,14 +78,14 @@ def test_sam_has_no_other_start(trained):
 
 @pytest.mark.parametrize("start", ["encoder", "embedded"])
 def test_several_share_one_encoder(trained, start):
-    """Several variants share one encoder, whose weights come out the same in each file; embedded ones stay near it."""
+    """Several variants share one encoder, whose weights come out the same in each file; embedded ones go on from it."""
     names = ["deeplab", "fcn", "pspnet"]
     paths = trained(*names, start=start)
     assert [path.name for path in paths] == [f"{name}.safetensors" for name in names]
     first, second, third = (load_file(path)[LATE] for path in paths)
     assert torch.equal(first, second) and torch.equal(second, third)
     if start == "embedded":
-        assert torch.allclose(first, load_file(embedded_path("fcn"))[LATE], atol=0.01)
+        assert 0 < (first.float() - load_file(embedded_path("fcn"))[LATE].float()).abs().max() <= 0.01
     assert load_model("pspnet", paths[2], "cpu").weights.name == "pspnet.safetensors"
 
 
