@@ -160,7 +160,8 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 alpha = image.convert("RGBA").getchannel("A")
                 image = alpha if alpha.getextrema() != (255, 255) else image.convert("RGB")
-            grey = np.array(image.convert("L") if image.mode in ("RGB", "RGBA") else image).astype(np.int64)
+            is_grey = image.mode[0] in "1LIF"  # numbers of a palette say nothing of how light its colours are
+            grey = np.array(image if is_grey else image.convert("L")).astype(np.int64)
             mask = grey * 2 > max(grey.max(), 1)
             if label_id and mask[[0, 0, -1, -1], [0, -1, 0, -1]].all():
                 entries.note("inverted")

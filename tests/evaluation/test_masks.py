@@ -69,6 +69,8 @@ def test_masks_of_objects(tmp_path):
         ("x.mask.png", NOTHING, [], "ни одного объекта"),
         ("x.cat.mask.png", NOTHING, [], "ни одного объекта"),
         ("x.cat.mask.tif", GREY[255] ^ 255, [("cat", 6000)], "угла"),  # white around a black object
+        ("x.cat.mask.gif", with_palette(CAT_1, *[255] * 3, *[0] * 3), [("cat", 6000)], "угла"),
+        ("x.cat.mask.png", with_palette(Image.fromarray(1 - GREY[1]), *[255] * 3, *[0] * 3), CATS, None),
         ("x_mask.png", with_palette(CAT_1, 0, 0, 0, 64, 0, 0), CATS, None),  # VOC's colours under an editor's numbers
         *(
             ("x.cat.mask.png", Image.merge("LA", [Image.new("L", (100, 80), level), OPAQUE]), CATS, None)
