@@ -14,10 +14,12 @@ import numpy as np
 from PIL import Image
 
 from labkit.classes import LABEL_SETS, VOC, LabelSet, label_set
+from labkit.io.errors import LabkitError
 from labkit.io.rle import decode_mask, encode_mask
+from labkit.locale import text
 from labkit.photos import Photo
 
-__all__ = ["MIN_SHARE", "Segment", "Segmentation", "load_segmentation"]
+__all__ = ["MIN_SHARE", "Segment", "Segmentation", "is_saved", "load_segmentation"]
 
 MIN_SHARE = 0.005
 """What covers a smaller share of the photo is a few stray pixels and no object."""
@@ -138,11 +140,14 @@ class Segmentation:
         """Writes `NAME.json`, `NAME.ids.png` (16-bit) and, with classes, `NAME.classes.png`; returns their paths.
 
         The masks have the size of the photo in work, `size` in the JSON; where its file is larger, `file_size` says so.
+        LabkitError where `NAME.json` is there and no such result: perhaps labelme's, with hours of somebody's work.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / self.photo.name
         paths = [Path(f"{stem}.json"), Path(f"{stem}.ids.png")]
+        if paths[0].exists() and not is_saved(paths[0].read_bytes()):
+            raise LabkitError(text("model.overwrites", path=paths[0]))
         file_size = self.photo.original_size or self.ids.shape
         scaled = {"file_size": list(file_size)} if file_size != self.ids.shape else {}
         record = json.dumps({**self.record(), **scaled}, ensure_ascii=False, indent=1)
@@ -154,6 +159,11 @@ class Segmentation:
             paths.append(Path(f"{stem}.classes.png"))
             image.save(paths[-1])
         return paths
+
+
+def is_saved(content: bytes) -> bool:
+    """Whether this is a JSON file that `Segmentation.save` wrote."""
+    return b'"made_by"' in content and b'"segments"' in content and b'"shapes"' not in content
 
 
 def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:

@@ -14,6 +14,7 @@ from pycocotools import mask as coco_mask
 
 from labkit.classes import LABEL_SETS, VOC, label_set
 from labkit.figures import rgb
+from labkit.io.errors import LabkitError
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation, load_segmentation
 
@@ -54,6 +55,17 @@ def test_box_ends_outside():
     mask[2, 3] = True
     x0, y0, x1, y1 = Segment(1, 1, "x", 1.0, mask).box
     assert (x0, y0, x1, y1) == (3, 2, 9, 8) and np.count_nonzero(mask[y0:y1, x0:x1]) == 2
+
+
+def test_another_file_of_the_name_is_kept(overlapping, tmp_path):
+    """A result takes the place of an earlier one, of none that it is not: an annotation is hours of work."""
+    overlapping.save(tmp_path)
+    overlapping.save(tmp_path)
+    for content in ('{"shapes": [], "imagePath": "dogs.jpg"}', "", "{"):
+        (tmp_path / "dogs.json").write_text(content)
+        with pytest.raises(LabkitError, match=r"dogs\.json: .*папку"):
+            overlapping.save(tmp_path)
+        assert (tmp_path / "dogs.json").read_text() == content
 
 
 def test_overlapping_masks_stay_whole(overlapping, tmp_path):

@@ -24,7 +24,7 @@ from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.masks import bare, mask_folders, masked, photo_folders, renamed
 from labkit.locale import text
 from labkit.photos import Photo
-from labkit.segmentation import Segmentation
+from labkit.segmentation import Segmentation, is_saved
 
 __all__ = ["find_ground_truth", "labelme_file"]
 
@@ -213,7 +213,7 @@ def _own(photo: Photo, files: list[Path], of_masks: bool, classes: LabelSet) -> 
 def _is_note(path: Path) -> bool:
     """Whether it says nothing of what is there: `Segmentation.save` wrote it, or Google with the photo."""
     said = content(path)
-    return b'"photoTakenTime"' in said or (b'"made_by"' in said and b'"rle"' in said and b'"shapes"' not in said)
+    return b'"photoTakenTime"' in said or is_saved(said)
 
 
 def _is_own(photo: Photo, path: Path) -> bool:

@@ -17,6 +17,7 @@ from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.labelme import read_labelme
 from labkit.io.errors import LabkitError
 from labkit.photos import load_photos
+from labkit.segmentation import Segmentation
 
 OUTLINED = {"astronaut": "person", "bird_kingfisher": "bird", "cameraman": "person", "cat_chelsea": "cat"}
 OUTLINED |= {"cat_kitten": "cat", "cat_yarn": "cat", "dog_shepherd": "dog", "officer": "person", "sheep": "sheep"}
@@ -65,6 +66,8 @@ def test_own_files_come_first(tmp_path):
     assert labels == ["sheep", "dog", "bird", "cat"] and find_ground_truth(photo) is None
     read_labelme(write_shapes(tmp_path / "y.json", CAT_SHAPE), blank(path=tmp_path / "x.jpg")).save(tmp_path)
     assert (tmp_path / "x.json").exists() and find_ground_truth(photo) is None
+    Segmentation.nothing(replace(photo, name="x")).save(tmp_path)
+    assert find_ground_truth(photo) is None
 
 
 def test_other_files_of_the_folder(tmp_path):
