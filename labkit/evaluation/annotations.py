@@ -81,7 +81,8 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
                 found.made_by["notes"].append(str(refused(Path(found.made_by["annotation"]), "shared", names=names)))
             return found
         files += inside
-    if (found := _of_coco(photo, folder, files, classes)) is not None:
+    around = list(dict.fromkeys([*files, *beside(folder.parent)]))  # where photos lie in folders, one for all of them
+    if (found := _of_coco(photo, folder, around, classes)) is not None:
         return found
     converted = folder / f"{stem(photo)}_json" / "label.png"  # labelme's converter makes a folder a photo
     if converted in beside(converted.parent):
@@ -131,7 +132,7 @@ def _places(folder: Path) -> dict[Path, tuple[Path, ...] | None]:
     ups = (folder, *folder.parents[:3])
     exported = [up for up in ups if up.name.lower() in _EXPORTED or archive_of(up) not in (None, up)]
     places: dict[Path, tuple[Path, ...] | None] = dict.fromkeys([folder, *(up.parent for up in exported)])
-    pairs = [(up, up.parent) for up in (folder, *exported)]
+    pairs = [(folder.parent, folder.parent), *((up, up.parent) for up in (folder, *exported))]
     pairs += [(up, root.parent) for up, _ in pairs for root in exported if root in up.parents]
     for up, root in [(folder, folder), *pairs]:
         part = folder.relative_to(up)
@@ -155,7 +156,7 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, tuple[Path, ...
     for path in [*files, *(path for place in of_masks for path in beside(place))]:
         name = fold(path.stem)
         is_own = name == own or (re.match(rf"{re.escape(own)}[ ._-]", name) and not name.startswith(tuple(others)))
-        if is_own and path.suffix.lower() not in _TEXTS and not _is_itself(path, photo):
+        if is_own and path.suffix.lower() not in _TEXTS and not (_is_itself(path, photo) or _is_twins(path, photo)):
             is_image = path.suffix.lower() in IMAGE_SUFFIXES
             raise refused(path, "unread" if is_image else "png", stem=stem(photo), formats=", ".join(LOSSLESS))
 
@@ -172,8 +173,13 @@ def _is_itself(path: Path, photo: Photo) -> bool:
 
 
 def _is_twins(path: Path, photo: Photo) -> bool:
-    """Whether a labelme file of the photo's name is by what it says that of another one beside it."""
-    if photo.path is None or path.suffix.lower() != ".json" or fold(path.stem) != fold(stem(photo)):
+    """Whether a file of the photo's name is by its letters, or a labelme file by what it says, of another beside it."""
+    if photo.path is None or not fold(path.name).startswith(fold(stem(photo))):
+        return False
+    if not (name := nfc(path.name)).startswith(stem(photo)):
+        if any(name.startswith(nfc(one.stem)) for one in _twins(photo, photo.path.parent)):
+            return True
+    if path.suffix.lower() != ".json" or fold(path.stem) != fold(stem(photo)):
         return False
     with suppress(LabkitError):
         twins = {fold(one.name) for one in _twins(photo, photo.path.parent)} - {fold(file_name(photo))}

@@ -20,13 +20,16 @@ _FOLDER = re.compile(
     r"|(?:[\w-]*masks?|(?:\w+[_-])?(?:labels?|jsons?))(?:[_-](?:png|machine|human|json|instances?|binary))?|\w*annot"
     r"|annotation|ann(?:_dir)?|labelme|gts?|gt_\w+|gt(?:fine|coarse)"
     r"|ground[ _-]?truth|instances?|trimaps?|segm?|segmentations?|segmentation(?:class|object)\w+"
-    r"|semantic(?:_rgb)?|obj_(?:\w+_)?data|yolo|маск[аи]|разметка",
+    r"|semantic(?:_rgb)?|obj_(?:\w+_)?data|yolo|маск[аи]|разметк[аи]|аннотаци[ия]",
     re.IGNORECASE,
 )
 """Where tools put masks. In a `sure` one nothing is a photo, and what has no photo of its name is refused aloud."""
 
 _NO_LABELS = re.compile(r"segmentationobject|instance|visuali[sz]|human", re.IGNORECASE)
-_LABEL_STUDIO = re.compile(r"project-\d+-at-.*", re.IGNORECASE)
+_UNPACKED = re.compile(
+    r"project-\d+-at-.*|(?:project|task|job)_.+_(?:annotations|dataset)_\d{4}_.*", re.IGNORECASE | re.DOTALL
+)
+"""What becomes of the archives of Label Studio and CVAT where somebody unpacks them among the photos."""
 
 _MASK = re.compile(
     r"[^/]+\.mask\.\w+|[^/]+_gt(?:fine|coarse)_\w+\.png|[^/]+___(?:fuse|save)\.png|[^/]+\.(?:ids|classes)\.png"
@@ -121,7 +124,7 @@ def mask_folders(folder: Path, every: bool = False) -> list[Path]:
     """Those in a folder in which the masks of classes or other annotations lie, or masks of `every` kind."""
     names = subfolders(folder)
     wanted = [name for name in names if _FOLDER.fullmatch(name) and (every or not _NO_LABELS.search(name))]
-    return [folder / name for name in sorted([*wanted, *filter(_LABEL_STUDIO.fullmatch, names)])]
+    return [folder / name for name in sorted([*wanted, *filter(_UNPACKED.fullmatch, names)])]
 
 
 def photo_folders(folder: Path) -> list[Path]:

@@ -100,6 +100,7 @@ ROBOFLOW = {"train/x_mask.png": GREY[1], **CLASSES}
 NAMES = "_background_\ncat\n"
 LABEL_NAMES = {"x_json/label_names.txt": NAMES}
 SHAPES = json.dumps({"imagePath": "..\\x.jpg", "imageWidth": 100, "imageHeight": 80, "shapes": [CAT_SHAPE]})
+CVAT_1 = "task_1_annotations_2026_01_02_10_20_30"
 CVAT_CITY = {
     "gtFine/default/x_gtFine_labelIds.png": GREY[1],
     "gtFine/default/x_gtFine_color.png": COLORS,
@@ -164,6 +165,11 @@ TOOLS = {
     "Cityscapes": ("leftImg8bit/val/a/a_0_1_leftImg8bit.jpg", {"gtFine/val/a/a_0_1_gtFine_labelIds.png": CITY}),
     "CVAT, Cityscapes": ("imgsFine/leftImg8bit/default/x_leftImg8bit.png", CVAT_CITY),
     "CVAT, Cityscapes without photos": ("x.jpg", CVAT_CITY),
+    "CVAT, COCO unpacked": ("x.jpg", {f"{CVAT_1}_coco 1.0/annotations/instances_default.json": CAT_ROW}),
+    "CVAT, masks unpacked": ("x.jpg", {f"{CVAT_1}_segmentation mask 1.1/{name}": mask for name, mask in MASKS.items()}),
+    "photos in folders, one COCO": ("коты/x.jpg", {"coco.json": CAT_ROW}),
+    "photos and masks in folders": ("коты/x.jpg", {"masks/коты/x.png": GREY[8]}),
+    "Russian annotations": ("x.jpg", {"аннотации/x.json": SHAPES}),
     "16 bits": ("x.jpg", {"x.mask.png": Image.fromarray(CAT.astype(np.uint16) * 8)}),
 }
 """A photo and its annotation in the folders that a tool makes."""
@@ -257,6 +263,7 @@ def test_damaged_file_in_a_zip(tmp_path, names):
     "whose, other, files",
     [
         ("X.jpg", "x.jpg", {"x_mask.png": DOG, "X_mask.png": GREY[8]}),
+        *(("X.jpg", "x.jpg", {name: what}) for name, what in (("X.json", SHAPES), ("X.cat.mask.png", CAT))),
         ("1.jpg", "image_1.jpg", {"x_mask.png": DOG, "mask_1.png": GREY[8]}),
         ("x.jpg", "x.png", {"x.json": SHAPES}),  # says that it is of x.jpg
         ("1a2b3c4d-x.jpg", "x.jpg", {"all.json": listing("1a2b3c4d-x.jpg")}),
