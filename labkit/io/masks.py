@@ -135,11 +135,13 @@ def photo_folders(folder: Path) -> list[Path]:
 def annotations_in(archive: Path) -> Iterator[tuple[Path, Path]]:
     """What may be ground truth in a zip, each file with its place beside the photos, once these lie in one folder.
 
-    Masks, JSON and lists of classes; of their folders only one of masks stays.
+    Masks, JSON and lists of classes; of their folders only one of masks stays, and Roboflow's `train`, `valid` and
+    `test` in the name of the JSON that each of them has.
     """
     members = [path for of_folder in inside(archive).values() for path in of_folder]
     masks = masks_among(path.relative_to(archive).parts for path in members)
     for path in members:
         if path.relative_to(archive).parts in masks or path.name.lower().endswith((".json", *KEYS)):
             folder = path.parent.name if _FOLDER.fullmatch(path.parent.name) else ""
-            yield path, Path(folder, path.name)
+            part = path.parent.name if path.name.startswith("_annotations.") and path.parent != archive else ""
+            yield path, Path(folder, f"{part}{path.name}")

@@ -8,6 +8,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+from annotated import coco_record
 from browser import page_of
 from handed_in import zip_of
 from IPython.utils.capture import capture_output
@@ -136,6 +137,20 @@ def test_annotations_of_a_zip_lie_beside_its_photos(uploader):
     assert "пёс.png: сохранено как пёс_2.png" in uploader.message
     assert all(f"{name}: не сохранено" in uploader.message for name in ("пёс.json", "пёс_mask.png"))
     assert names(uploader) == ["masks", "кот.json", "кот.png", "пёс.png", "пёс_2.png"]
+
+
+def test_annotations_of_the_parts_of_a_dataset(uploader):
+    """Roboflow's JSON has one name in each of its folders, and none of them is lost."""
+    inner = {}
+    for n, part in enumerate(("train", "valid", "test")):
+        inner[f"{part}/{n}_png.rf.0a.png"] = photo(n)
+        record = coco_record((0, [[9, 9, 90, 9, 90, 90]], {}), size=(320, 240), files=(f"{n}_png.rf.0a.png",))
+        inner[f"{part}/_annotations.coco.json"] = json.dumps(record).encode()
+    choose(uploader, ("набор.zip", zip_of(inner)))
+    assert "не сохранено" not in uploader.message
+    truths = [find_ground_truth(one) for one in load_photos(uploader.folder, quiet=True)]
+    assert [[s.label for s in truth.segments] for truth in truths] == [["cat"]] * 3
+    assert not any(truth.made_by["notes"] for truth in truths)
 
 
 @pytest.mark.parametrize(
