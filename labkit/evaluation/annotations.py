@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 
 from labkit.classes import VOC, LabelSet
-from labkit.evaluation.coco import coco_record, read_coco
+from labkit.evaluation.coco import coco_record, pictures_of, plain, read_coco
 from labkit.evaluation.entries import content, file_name, has_list, parsed, refused, stem
 from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import LOSSLESS, class_of, read_class_masks, read_mask
@@ -94,6 +94,7 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         if is_foreign:
             raise refused(path, "foreign")
     _check_unread(photo, folder, places)
+    _check_unlisted(photo, files)
     return None
 
 
@@ -159,6 +160,17 @@ def _check_unread(photo: Photo, folder: Path, places: dict[Path, tuple[Path, ...
         if is_own and path.suffix.lower() not in _TEXTS and not (_is_itself(path, photo) or _is_twins(path, photo)):
             is_image = path.suffix.lower() in IMAGE_SUFFIXES
             raise refused(path, "unread" if is_image else "png", stem=stem(photo), formats=", ".join(LOSSLESS))
+
+
+def _check_unlisted(photo: Photo, files: list[Path]) -> None:
+    """LabkitError where COCO JSON is there and lists no photo of the folder: these were perhaps renamed since."""
+    listed = {path: names for path in files if path.suffix.lower() == ".json" and (names := pictures_of(path))}
+    if photo.path is not None and listed:
+        near = {plain(nfc(path.stem)) for path in beside(photo.path.parent)}
+        known = {plain(name.stem) for names in listed.values() for name in names}
+        if plain(stem(photo)) in near and near.isdisjoint(known):
+            path, names = next(iter(listed.items()))
+            raise refused(path, "renamed", stem=stem(photo), names=some([name.name for name in names], 3))
 
 
 def _twins(photo: Photo, folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from labkit.io.rle import run_lengths
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["coco_record", "read_coco"]
+__all__ = ["coco_record", "pictures_of", "plain", "read_coco"]
 
 _TABLES = ("images", "annotations", "categories")
 
@@ -90,6 +90,14 @@ def _is_crowd(row: dict[str, Any]) -> bool:
     return _id(row, "iscrowd") in ("1", "True")
 
 
+def pictures_of(path: Path) -> list[PureWindowsPath]:
+    """The names of the pictures that a COCO JSON lists; none of any other file."""
+    record = coco_record(path, strict=False)
+    rows = record["images"] if record is not None and has_list(record, "images") else []
+    names = (str(row["file_name"]) for row in rows if isinstance(row, dict) and "file_name" in row)
+    return [PureWindowsPath(nfc(unquote(name)).rpartition("?d=")[2]) for name in names]
+
+
 def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows whose name has the photo's stem, also in other letters or as a tool changed it: the closest.
 
@@ -100,7 +108,7 @@ def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
     for read in (str, unquote):
         names = (nfc(read(row["file_name"])).rpartition("?d=")[2] for row in rows)  # Label Studio's, of own files
         files = list(map(PureWindowsPath, names))  # it knows both slashes
-        for key in (str, str.casefold, renamed, _plain):
+        for key in (str, str.casefold, renamed, plain):
             same = [n for n, file in enumerate(files) if key(file.stem) == key(own_stem)]
             if same and key is not str and photo.path is not None:
                 others = {nfc(path.stem) for path in beside(photo.path.parent)} - {own_stem}
@@ -112,7 +120,7 @@ def _images_of(photo: Photo, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
     return []
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A stem without blanks and signs, in place of which Label Studio and Roboflow write others."""
     return re.sub(r"[\W_]+", "-", renamed(name).casefold()).strip("-") or name
 

@@ -301,6 +301,16 @@ def test_an_annotation_that_two_photos_share(tmp_path, photos, annotation, conte
     assert [others[0][-7:] in note for note in truth.made_by["notes"]] == [True] * shared
 
 
+def test_coco_of_photos_that_were_renamed(tmp_path):
+    """A file that lists no photo of the folder is named; where it lists another one, this one has no annotation."""
+    put(tmp_path, {"кот.jpg": None, "all.json": listing("img/1.jpg", "2.jpg")})
+    photo = blank(path=tmp_path / "кот.jpg")
+    with pytest.raises(LabkitError, match=r"all\.json.*1\.jpg, 2\.jpg"):
+        find_ground_truth(photo)
+    put(tmp_path, {"2.jpg": None})
+    assert find_ground_truth(photo) is None
+
+
 @pytest.mark.parametrize("first, noted", [("nothing", ""), ("dog", "b.json"), ("cut", "a.json")])
 def test_several_coco_files(tmp_path, first, noted):
     """An empty one hides no other; one that is broken, and one of which nothing was taken, is named."""
