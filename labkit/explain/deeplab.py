@@ -16,7 +16,7 @@ from matplotlib.patches import Patch, Rectangle
 from PIL import Image
 from torch.nn import functional as F
 
-from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.annotations import ground_truth_of
 from labkit.explain.drawing import Sliders
 from labkit.explain.measures import boundary_iou, on_photo, photo_part
 from labkit.figures import AGREED, CHANGES, LOST, STYLE, Drawing, overlay_image, painted, panels, small
@@ -198,7 +198,7 @@ def crf_figure(refined: Sequence[_Pair]) -> Drawing:
     Where the photo has a reference, boundary IoU stands above each mask.
     """
     photo, images, titles = refined[0][0].photo, [], []
-    reference = find_ground_truth(photo)
+    reference = ground_truth_of(photo)
     for pair in refined:
         side, scores = pair[0].made_by["settings"]["working_side"], boundary_scores(pair, reference)
         for n, key in enumerate(("before", "after")):

@@ -13,7 +13,7 @@ from annotated import CAT, CAT_ROW, CAT_SHAPE, blank, block, coco_record, put, r
 from PIL import Image
 
 from labkit.classes import VOC
-from labkit.evaluation.annotations import find_ground_truth
+from labkit.evaluation.annotations import find_ground_truth, ground_truth_of
 from labkit.evaluation.labelme import read_labelme
 from labkit.io.errors import LabkitError
 from labkit.photos import load_photos
@@ -309,6 +309,17 @@ def test_coco_of_photos_that_were_renamed(tmp_path):
         find_ground_truth(photo)
     put(tmp_path, {"2.jpg": None})
     assert find_ground_truth(photo) is None
+
+
+def test_ground_truth_that_must_not_stop_a_report(tmp_path):
+    """None where nothing can be read, what is there where it can."""
+    path = write_shapes(tmp_path / "x.json", {**CAT_SHAPE, "label": "кот"})
+    photo = blank(path=tmp_path / "x.jpg")
+    with pytest.raises(LabkitError, match="кот"):
+        find_ground_truth(photo)
+    assert ground_truth_of(photo) is None
+    write_shapes(path, CAT_SHAPE)
+    assert ground_truth_of(photo).largest.label == "cat"
 
 
 @pytest.mark.parametrize("first, noted", [("nothing", ""), ("dog", "b.json"), ("cut", "a.json")])

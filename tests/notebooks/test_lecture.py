@@ -1,5 +1,6 @@
 """The lecture's cells with the official networks, whose parts are other classes' (nbval runs them with ours)."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -67,6 +68,14 @@ def test_instances(root, shell, default_photos, monkeypatch):
 def test_a_photo_without_any_object(root, shell, load, number):
     """Where nothing is found the cells run to their end all the same."""
     run(root, shell, number, load(number), Photo.from_pixels("серое", np.full((120, 160, 3), 127, np.uint8)))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_annotation_that_cannot_be_read(root, shell, load, tmp_path, number):
+    """The cells run to their end as without it."""
+    (tmp_path / "серое.json").write_text('{"shapes": [{"label": "кот"}]}', encoding="utf-8")
+    grey = Photo.from_pixels("серое", np.full((120, 160, 3), 127, np.uint8))
+    run(root, shell, number, load(number), replace(grey, path=tmp_path / "серое.jpg"))
 
 
 def test_proposals_are_the_network_s_own(root, shell, load, default_photos):

@@ -87,6 +87,11 @@ def test_a_per_cent_sign_stays_with_its_number(notebook):
     assert not [c.source for c in notebook.cells if c.cell_type == "markdown" and re.search(r"[\d*] %", c.source)]
 
 
+def test_an_annotation_that_cannot_be_read_stops_nothing(notebook):
+    """The cells ask for ground truth in the way that raises nothing."""
+    assert not [cell.source for cell in notebook.cells if "find_ground_truth" in cell.source]
+
+
 def test_nothing_needs_the_clone(notebook):
     """No cell names a folder of the clone, and none begins with the first photo, whichever that is."""
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
