@@ -173,13 +173,15 @@ def test_links_and_pipes(tmp_path, monkeypatch):
 
 
 def test_silent_files(tmp_path):
-    """Notes, hidden and system files are neither photos nor worth a word."""
+    """Notes, reports, hidden and system files, what a phone adds to a photo, are neither photos nor worth a word."""
     for name in ("cat.png", ".hidden.png", ".ipynb_checkpoints/a.png", "__MACOSX/a.png"):
         save(tmp_path / name)
-    for name in ("notes.txt", "README.md", "Thumbs.db", ".DS_Store", "other.json"):
+    for name in ("notes.txt", "README.md", "Thumbs.db", ".DS_Store", "other.json", "variant_1.html", "variant_1.ipynb"):
         (tmp_path / name).write_text("{}")
+    for name in ("cat.AAE", "CAT.MOV", "other.MOV"):  # the first two are an iPhone's
+        (tmp_path / name).write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0")
     photos = load_photos(tmp_path, quiet=True)
-    assert [photo.name for photo in photos] == ["cat"] and photos.skipped == []
+    assert [photo.name for photo in photos] == ["cat"] and [one.name for one in photos.skipped] == ["other.MOV"]
 
 
 # Names and order

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from labkit.io.decode import IMAGE_SUFFIXES, Unreadable
 from labkit.io.errors import LabkitError
-from labkit.io.files import natural, nfc, some
+from labkit.io.files import fold, natural, nfc, some
 from labkit.io.folders import beside, is_zip
 from labkit.io.masks import masked, masks_among
 from labkit.io.zips import walk
@@ -27,7 +27,10 @@ __all__ = ["SILENT_NAMES", "Found", "find", "given", "shown"]
 ZIP_MEMBER_MB, ZIP_TOTAL_MB = 300, 4000
 """Of a photo in a zip, and of all of them."""
 
-_SILENT_SUFFIXES = (".json", ".txt", ".md", ".csv", ".xml", ".yaml", ".yml")
+_SILENT_SUFFIXES = (".json", ".txt", ".md", ".csv", ".xml", ".yaml", ".yml", ".html", ".ipynb", ".py", ".aae", ".xmp")
+_LIVE_SUFFIXES = (".mov", ".mp4", ".mp")
+"""Of the film of a Live Photo, which a phone gives with the photo and under its name."""
+
 SILENT_NAMES = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
@@ -135,10 +138,14 @@ def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
 def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unreadable | None]:
     """Of these files all but those that are passed over in silence, each with why it is no photo, if that is known."""
     masks = masks_among(paths)
+    split = {parts: os.path.splitext(fold("/".join(parts))) for parts in paths}
+    photos = {stem for stem, suffix in split.values() if suffix in IMAGE_SUFFIXES}
     verdicts: dict[tuple[str, ...], Unreadable | None] = {}
     for parts in paths:
         if parts and parts[-1].lower().endswith(".icloud"):
             verdicts[parts] = Unreadable("photos.icloud")
+        elif split[parts][1] in _LIVE_SUFFIXES and split[parts][0] in photos:
+            continue
         elif parts and not _silent(parts) and (of := masks.get(parts)) != "":
             zipped = Unreadable("photos.nested_zip") if is_zip(parts[-1]) else None
             verdicts[parts] = Unreadable("photos.mask_alone", folder=of) if of else zipped
