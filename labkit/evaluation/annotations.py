@@ -81,8 +81,8 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
                 found.made_by["notes"].append(str(refused(Path(found.made_by["annotation"]), "shared", names=names)))
             return found
         files += inside
-    around = list(dict.fromkeys([*files, *beside(folder.parent)]))  # where photos lie in folders, one for all of them
-    if (found := _of_coco(photo, folder, around, classes)) is not None:
+    above = [] if _twins(photo, folder.parent) else beside(folder.parent)  # one file for the photos of several folders
+    if (found := _of_coco(photo, folder, list(dict.fromkeys([*files, *above])), classes)) is not None:
         return found
     converted = folder / f"{stem(photo)}_json" / "label.png"  # labelme's converter makes a folder a photo
     if converted in beside(converted.parent):

@@ -269,6 +269,7 @@ def test_damaged_file_in_a_zip(tmp_path, names):
         ("1a2b3c4d-x.jpg", "x.jpg", {"all.json": listing("1a2b3c4d-x.jpg")}),
         ("a_1.jpg", "a-1.jpg", {"all.json": listing("a_1.jpg")}),
         ("x.jpg", "X.jpg", {"all.json": listing("x.jpg")}),
+        ("x.jpg", "b/x.jpg", {"all.json": listing("x.jpg")}),
     ],
 )
 def test_photos_of_nearly_one_name(tmp_path, whose, other, files):
