@@ -1,7 +1,8 @@
-"""How well masks agree with the ground truth: IoU, Dice, pixel accuracy; mask AP for objects."""
+"""How well masks agree with the ground truth: IoU, Dice, pixel accuracy; mask AP and panoptic quality of objects."""
 
 import contextlib
 import io
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,20 @@ from scipy import ndimage
 
 from labkit.classes import IGNORE
 from labkit.io.rle import encode_mask
-from labkit.segmentation import Segment
+from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["class_scores", "confusion", "dice", "eroded", "innermost", "iou", "mask_ap", "overall_scores", "regions"]
+__all__ = [
+    "class_scores",
+    "confusion",
+    "dice",
+    "eroded",
+    "innermost",
+    "iou",
+    "mask_ap",
+    "overall_scores",
+    "panoptic_quality",
+    "regions",
+]
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -151,3 +163,44 @@ def mask_ap(
 def _coco_row(photo: int, label_id: int, mask: np.ndarray) -> dict[str, Any]:
     area, rle = int(np.count_nonzero(mask)), encode_mask(mask)
     return {"image_id": photo, "category_id": label_id, "segmentation": rle, "area": area}
+
+
+def panoptic_quality(pairs: Sequence[tuple[Segmentation, Segmentation]]) -> dict[int, tuple[float, float, float]]:
+    """PQ, SQ and RQ of each label id that is seen (Kirillov et al., 2019, arXiv:1801.00868, section 4.1).
+
+    A pair is what was found on a photo, and what is there; where this has no confidence nobody knows: such pixels count
+    in no IoU, and a segment of which more than half lies on them is no false positive (section 4.3).
+    """
+    quality: dict[int, float] = defaultdict(float)
+    hits, misses = Counter[int](), Counter[int]()
+    for pair in pairs:
+        given, true = ({0: 0, **{segment.id: segment.label_id for segment in one.segments}} for one in pair)
+        ids, true_ids = (one.ids.astype(np.int64) for one in pair)
+        true_ids[pair[1].confidence == 0] = unknown = int(true_ids.max()) + 1
+        codes, areas = np.unique(ids * (unknown + 1) + true_ids, return_counts=True)
+        both = {divmod(code, unknown + 1): area for code, area in zip(codes.tolist(), areas.tolist(), strict=True)}
+        found, there = Counter[int](), Counter[int]()
+        for (n, m), area in both.items():
+            found[n] += area
+            there[m] += area
+        unsure = {n: both.get((n, unknown), 0) for n in found}
+        ious = {
+            (n, m): area / (found[n] - unsure[n] + there[m] - area)
+            for (n, m), area in both.items()
+            if m != unknown and given[n] == true[m]
+        }
+        matched = {pair: value for pair, value in ious.items() if value > 0.5}  # at most one for each segment
+        for (n, _), value in matched.items():
+            quality[given[n]] += value
+            hits[given[n]] += 1
+        false = found.keys() - {n for n, _ in matched}
+        misses.update(given[n] for n in false if 2 * unsure[n] <= found[n])
+        misses.update(true[m] for m in there.keys() - {m for _, m in matched} - {unknown})
+    scores = {}
+    for label in (hits | misses).keys() - {0}:
+        segmentation, recognition = (
+            quality[label] / max(hits[label], 1),
+            hits[label] / (hits[label] + misses[label] / 2),
+        )
+        scores[label] = segmentation * recognition, segmentation, recognition
+    return scores

@@ -1,7 +1,6 @@
-"""The arithmetic of `scores`: which pixels are asked about, and what the libraries answer.
+"""The arithmetic of `scores`: which pixels are asked about, and what `metrics` says of them, as in `labkit evaluate`.
 
-Overlap comes from `metrics`, as in `labkit evaluate`; panoptic quality is torchmetrics', and torch is imported for it
-alone. A result and its ground truth have one label set here, 0 being all that is not asked for.
+A result and its ground truth have one label set here, 0 being all that is not asked for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from labkit.classes import IGNORE, LabelSet
-from labkit.evaluation.metrics import class_scores, confusion, dice, iou, mask_ap, overall_scores, regions
+from labkit.evaluation.metrics import (
+    class_scores,
+    confusion,
+    dice,
+    iou,
+    mask_ap,
+    overall_scores,
+    panoptic_quality,
+    regions,
+)
 from labkit.figures import named_segments
 from labkit.locale import in_each_language
 from labkit.segmentation import Segmentation
@@ -118,30 +126,14 @@ def classified(pairs: Sequence[Pair], classes: LabelSet) -> dict[str, Any]:
 def object_scores(pairs: Sequence[Pair], classes: LabelSet) -> list[ObjectScore]:
     """AP50 and PQ of each class that is there or that the model found."""
     found, objects = ([[s for s in one.segments if s.label_id] for one in side] for side in zip(*pairs, strict=True))
-    things = sorted({s.label_id for of_photo in (*found, *objects) for s in of_photo})
-    if not things:
+    if not any((*found, *objects)):
         return []
-    import torch
-    from torchmetrics.detection import PanopticQuality
-
     ap = mask_ap(found, objects, [annotation.confidence == 0 for _, annotation in pairs])
-    # The background is "stuff": where it were nothing at all, what is found on it would not count as wrong.
-    quality = PanopticQuality(set(things), {0}, return_sq_and_rq=True, return_per_class=True)
-    for result, annotation in pairs:
-        predicted, truth = result.labels, _truth(annotation)
-        either = (predicted > 0) | ((truth > 0) & (truth != IGNORE))
-        if either.any():  # pixels that are in no object of either change no object's score, and cost most of the time
-            sides = (predicted, result.ids), (truth, annotation.ids)
-            panoptic = (np.stack([labels[either], ids[either]], -1).astype(np.int32) for labels, ids in sides)
-            quality.update(*(torch.from_numpy(side)[None] for side in panoptic))
-    counted = (quality.true_positives + quality.false_positives + quality.false_negatives).tolist()
-    numbers, rows = quality.compute().tolist(), []
-    for label_id in things:
-        place = quality.cat_id_to_continuous_id[label_id]  # torchmetrics 1.4 has them in no certain order
-        if counted[place]:
-            names = classes.names_ru[label_id], classes.names[label_id]
-            count = sum(s.label_id == label_id for of_photo in objects for s in of_photo)
-            rows.append(ObjectScore(names, count, ap[label_id][0] if label_id in ap else None, *numbers[place]))
+    rows = []
+    for label_id, qualities in sorted(panoptic_quality(pairs).items()):
+        names = classes.names_ru[label_id], classes.names[label_id]
+        count = sum(s.label_id == label_id for of_photo in objects for s in of_photo)
+        rows.append(ObjectScore(names, count, ap[label_id][0] if label_id in ap else None, *qualities))
     return rows
 
 
