@@ -21,7 +21,7 @@ from labkit.locale import text
 if TYPE_CHECKING:
     from labkit.grading.sources import Source
 
-__all__ = ["REPORTS", "Person", "Works", "folded", "named", "owner_of", "person_of", "stem_of", "works"]
+__all__ = ["REPORTS", "Person", "Works", "folded", "heard", "named", "owner_of", "person_of", "stem_of", "works"]
 
 REPORTS = (".html", ".htm", ".ipynb")
 _COMPANIONS = (*IMAGE_SUFFIXES, ".css", ".csv", ".js", ".json", ".md", ".py", ".safetensors", ".toml", ".txt")
@@ -39,6 +39,9 @@ _CLASSROOM = re.compile(r"(?P<lab>.+)-(submissions|\d\d-\d\d-\d{4}(-\d\d){3})")
 _CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 _SOUNDS = "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh sh  y  e iu ia".split(" ")
 _LATIN = str.maketrans(dict(zip(_CYRILLIC, _SOUNDS, strict=True)))
+_SPELLINGS = [("shch|sch", "sh"), ("kh", "h"), ("x", "ks"), ("[jy]", "i"), ("io", "e"), (r"(.)\1+", r"\1")]
+"""What one and the same is written as in Latin, and as what it counts, one after the other."""
+
 _ALIKE = 75
 """Per cent from which on two spellings are one name: Юлия is yulia, iuliia and julija."""
 
@@ -99,13 +102,14 @@ def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
     """Each student's files as one row, the best of them; `rows` are those of the `sources` of a folder of that name.
 
     Without a learning system's folders one student's are those of one name, whatever their endings, where the reports
-    do not say that they are of different students. Of a zip without a report there is one row.
+    do not say that they are of different students; those that name nobody must say the same in all else. Of a zip
+    without a report there is one row.
     """
     groups: dict[tuple[str, Hashable], list[Row]] = defaultdict(list)
     people = [person_of(f"{folder}/{row.file}") for row in rows]
     said: dict[Person | None, set[str]] = defaultdict(set)
     for person, row in zip(people, rows, strict=True):
-        said[person] |= {folded(row.student, row.group)} - {""}
+        said[person] |= {_of_itself(row)} - {""}
     for source, row, person in zip(sources, rows, people, strict=True):
         if person and (person.system != "canvas" or len(said[person]) < 2):  # "lab_3_12_a.html" of two is no Canvas's
             row = replace(row, who=f"{person.system}:{person.id}", id=person.id, name=person.name, late=person.late)
@@ -150,8 +154,12 @@ def _merged(rows: Sequence[Row]) -> list[Row]:
     """The rows of files that lie together: one, or one for each of the students that the reports name."""
     good: dict[str, list[Row]] = defaultdict(list)
     bad: list[Row] = []
+    unnamed: dict[Hashable, str] = {}
     for row in rows:
-        row = replace(row, who=row.who or folded(row.student, row.group) or f"file:{stem_of(row.file)}")
+        who, said = row.who or _of_itself(row), (row.answers, row.conclusions, *(photo.sha256 for photo in row.photos))
+        if not who and row.problem is None:  # `variant_1 (1).html` out of another letter is another student's
+            who = unnamed.setdefault(said, f"file:{row.file if unnamed else stem_of(row.file)}")
+        row = replace(row, who=who or f"file:{stem_of(row.file)}")
         (good[row.who] if row.problem is None else bad).append(row)
     broken = [row for row in bad if not _companion(row)][:1]
     bad.sort(key=lambda row: row.file)
@@ -165,6 +173,11 @@ def _merged(rows: Sequence[Row]) -> list[Row]:
         again = tuple(Beside(row.file, _again(row, main), row.link) for row in same if row is not main)
         made.append(replace(main, beside=again if made else again + _beside(bad)))
     return made
+
+
+def _of_itself(row: Row) -> str:
+    """Whose a report says that it is; a group alone is nobody."""
+    return folded(row.student, row.group) if folded(row.student) else ""
 
 
 def named(row: Row) -> Row:
@@ -186,6 +199,14 @@ def _spelled(name: str) -> set[str]:
     """The words of a name in Latin letters, as they are heard."""
     bare = unicodedata.normalize("NFC", name.casefold()).translate(_LATIN)
     return set(re.findall("[a-z]{2,}", unicodedata.normalize("NFKD", bare)))
+
+
+def heard(name: str) -> list[str]:
+    """The words of a name, the same ones however they are spelled: Юлия is iulia, and so are Yuliya and Julia."""
+    words = " ".join(sorted(_spelled(name)))
+    for spelling, sound in _SPELLINGS:
+        words = re.sub(spelling, sound, words)
+    return words.split()
 
 
 def _again(row: Row, main: Row) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.grading.facts import word_list
+from labkit.grading.people import heard
 from labkit.grading.rows import Remark, Row
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import decoded
@@ -69,35 +71,59 @@ class Roster:
 
     def places(self, rows: Sequence[Row]) -> dict[int, int]:
         """Which row is whose: the row's number by the student's line. What a report says of itself, be it without the
-        patronymic, counts only where it is not in the learning system's folders, and where nobody else says the same.
+        patronymic, with initials or in Latin, counts only where it is not in the learning system's folders, and where
+        nobody else says the same.
         """
-        by_id = {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
+        by_id = self._by_id()
         found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
-        names = [(one.line, set(word_list(one.name))) for one in self.students]
-        said = [(n, set(word_list(row.name or row.student))) for n, row in enumerate(rows) if row.who not in by_id]
-        pairs = [(line, n) for line, name in names for n, own in said if _one_name(own, name)]
-        lines, numbers = (list(one) for one in zip(*pairs, strict=True)) if pairs else ([], [])
-        return {line: n for line, n in pairs if lines.count(line) == numbers.count(n) == 1} | found
+        return {line: n for line, n, works, lines in self._said(rows) if works == lines == 1} | found
 
     def checked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
         known = {one.line: one for one in self.students}
         whose = {n: known[line] for line, n in self.places(rows).items()}
-        return [_known(row, whose.get(n)) if self.system else row for n, row in enumerate(rows)]
+        several = {n for _, n, *_ in self._said(rows)}
+        return [_known(row, whose.get(n), n in several) if self.system else row for n, row in enumerate(rows)]
 
     def absent(self, rows: Sequence[Row]) -> list[Student]:
-        """Who has handed nothing in."""
-        there = self.places(rows)
+        """Who has handed nothing in; of namesakes all, where they have fewer works than there are of them."""
+        there = {*self.places(rows), *(line for line, _, works, lines in self._said(rows) if works >= lines)}
         return [student for student in self.students if student.line not in there]
 
+    def _by_id(self) -> dict[str, int]:
+        return {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
 
-def _one_name(one: set[str], other: set[str]) -> bool:
-    return one == other != set() or (min(len(one), len(other)) > 1 and (one <= other or other <= one))
+    def _said(self, rows: Sequence[Row]) -> list[tuple[int, int, int, int]]:
+        """Each line with the number of each row that is of its student by the name; how many rows, how many lines."""
+        by_id = self._by_id()
+        names = [(one.line, _read(one.name)) for one in self.students]
+        said = [(n, _read(row.name or row.student)) for n, row in enumerate(rows) if row.who not in by_id]
+        pairs = [(line, n) for line, name in names for n, own in said if any(map(_one_name, own, name))]
+        lines, numbers = Counter(line for line, _ in pairs), Counter(n for _, n in pairs)
+        return [(line, n, lines[line], numbers[n]) for line, n in pairs]
 
 
-def _known(row: Row, student: Student | None) -> Row:
+def _read(name: str) -> tuple[list[str], list[str]]:
+    """A name as it is seen and as it is heard."""
+    return word_list(name), heard(name)
+
+
+def _one_name(one: Sequence[str], other: Sequence[str]) -> bool:
+    short, long = sorted((set(one), set(other)), key=len)
+    same = short == long != set() or (len(short) > 1 and short <= long)
+    return same or _initialed(one, other) or _initialed(other, one)
+
+
+def _initialed(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether a name has initials, in their order, for what the other has in full: П. С. Иванов is Иванов Пётр."""
+    initials, rest = [word for word in one if len(word) == 1], [word for word in other if word not in one]
+    full = set(one) - set(initials)
+    return bool(initials and rest and full) and full <= set(other) and all(map(str.startswith, rest, initials))
+
+
+def _known(row: Row, student: Student | None, is_of_several: bool) -> Row:
     if student is None:
-        return row.with_remarks(Remark("person", text("roster.unknown")))
+        return row.with_remarks(Remark("person", text("roster.several" if is_of_several else "roster.unknown")))
     row = replace(row, name=student.name, id=student.id, at=student.at, group=row.group or student.group)
     if not (student.variant and row.variant and student.variant != row.variant):
         return row

@@ -129,12 +129,50 @@ def test_names(roster, said):
     assert roster(MOODLE.replace("Ким Анна", "Иванов Пётр")).places([Row("а.html", student=said)]) == {}
 
 
+@pytest.mark.parametrize(
+    "listed, said, same",
+    [
+        ("Иванов Пётр Сергеевич", "Иванов П.С.", True),
+        ("Пётр Иванов", "П. С. Иванов", True),
+        ("Иванов П.", "Иванов Пётр Сергеевич", True),
+        ("Иванов Семён", "Иванов П.С.", False),
+        ("Иванов Пётр Андреевич", "Иванов П.С.", False),
+        ("Сидоров Пётр", "Иванов П.", False),
+        ("Щербаков Дмитрий Юрьевич", "Dmitry Shcherbakov", True),
+        ("Хохлов Алексей", "Khokhlov Alexey", True),
+        ("Julia Fyodorova", "Фёдорова Юлия", True),
+        ("Иванова Алина", "Ivanova Arina", False),
+        ("Иванов Пётр", "Ivanova Petra", False),
+    ],
+)
+def test_names_are_written_in_many_ways(roster, listed, said, same):
+    """With initials, or in Latin letters however they are spelled; another student's name is another name."""
+    found, rows = roster(MOODLE.replace("Иванов Пётр", listed)), [Row("а.html", student=said)]
+    assert found.places(rows) == ({0: 0} if same else {})
+    assert len(found.absent(rows)) == (2 if same else 3)
+
+
 def test_what_a_report_says_of_itself_takes_nobody_s_line(roster):
     """A file that names a student is not his where the learning system has his own, or where two files name him."""
     found = roster(MOODLE)
     own, stranger = row("moodle:512", "Иванов Пётр"), Row("б.html", student="Пётр Иванов")
     assert found.places([stranger, own]) == {0: 1} and found.places([stranger]) == {0: 0}
     assert found.places([stranger, Row("в.html", student="Иванов Пётр")]) == {}
+    assert [one.text for one in found.checked([stranger, own])[0].remarks] == [text("roster.several")]
+
+
+def test_several_of_one_name(roster):
+    """Whose each is nobody can say, but all of them are in the table, and absent is who has no work at all."""
+    twice, namesakes = roster(MOODLE), roster(MOODLE.replace("Ким Анна", "Иванов Пётр"))
+    one, other = Row("1.html", student="Иванов Пётр"), Row("2.html", student="Иванов П.")
+    for found, rows, absent in (
+        (twice, [one, other], ["Ким Анна", "Ли Ян"]),
+        (namesakes, [one, other], ["Ли Ян"]),
+        (namesakes, [one], ["Иванов Пётр", "Иванов Пётр", "Ли Ян"]),
+    ):
+        told = [[remark.text for remark in row.remarks] for row in found.checked(rows)]
+        assert told == [[text("roster.several")]] * len(rows)
+        assert [student.name for student in found.absent(rows)] == absent
 
 
 @pytest.mark.parametrize("table, system, first", [(MOODLE, "moodle", 512), (CANVAS, "canvas", 4711)])
