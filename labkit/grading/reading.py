@@ -73,14 +73,14 @@ def _row(task: Task) -> Row:
     except LabkitError as error:
         return Row(file, problem=str(error))
     digest = hashlib.sha256(raw).hexdigest()
-    options = ["row", digest, Path(file).suffix, task.wanted, task.target, language()]
+    options = ["row", digest, task.wanted, task.target, language()]
     record = kept(task.out, options, lambda: asdict(_made(task, raw, digest)))
     return replace(Row.of(record), file=file, link=None if record["problem"] is not None else _link(task, raw, digest))
 
 
 def _made(task: Task, raw: bytes, digest: str) -> Row:
     try:
-        submission = read(task.source.file, raw)
+        submission = read(raw)
     except LabkitError as error:
         return Row(task.source.file, digest, problem=str(error))
     looks = {name: look(jpeg) for name, jpeg in list(submission.jpegs.items())[:_PICTURES]}
@@ -180,7 +180,7 @@ def _own(work: tuple[Task, str, int]) -> Recomputed:
     sample = set if task.full else lambda names: chosen(digest, names, _SAMPLE)
 
     def made() -> dict[str, Any]:
-        one = read(task.source.file, content(task.source))
+        one = read(content(task.source))
         most, target = _RUNNING / task.among, task.sought(one.data)
         return asdict(own_iou(one.data, one.jpegs, task.device, most, target, sample))
 

@@ -32,15 +32,15 @@ class Submission(NamedTuple):
     sections: list[str]
 
 
-def read(file: str, content: bytes) -> Submission:
-    """A handed-in file, a notebook by its ending, else a page. LabkitError says in one sentence why it is none."""
+def read(content: bytes) -> Submission:
+    """A handed-in file, a notebook or a page by what is in it. LabkitError says in one sentence why it is none."""
     try:
         if not content.strip():
             raise LabkitError(text("submission.empty"))
         encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
         written = content.decode(encoding, "replace")  # a Windows editor's, too; what is no text is seen by the seals
-        written = written.replace("\r\n", "\n")  # as Git on Windows writes what it has as it was
-        data, page, edited, *told = (_notebook if file.lower().endswith(".ipynb") else _page)(written)
+        written = written.replace("\r\n", "\n").replace("\r", "\n")  # Git on Windows, and older editors
+        data, page, edited, *told = (_notebook if written.lstrip().startswith(("{", "[")) else _page)(written)
         total = 0
         for result in (*data["results"], *data["prompted"]):  # before any mask is decoded
             height, width = result["size"]
@@ -58,11 +58,12 @@ def read(file: str, content: bytes) -> Submission:
 
 
 def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[str]]:
-    if (count := page.count(OPENING)) != 1:
-        raise LabkitError(text("submission.two_blocks" if count else "submission.no_block"))
-    block = BLOCK.search(page)
-    if block is None:
-        raise LabkitError(text("submission.cut"))
+    count, block = page.count(OPENING), BLOCK.search(page)
+    if count > 1:
+        raise LabkitError(text("submission.two_blocks"))
+    if block is None:  # the data stand last: of a report of which the end is gone they are all gone
+        is_cut = count or ("labkit" in page and "</html" not in page)
+        raise LabkitError(text("submission.cut" if is_cut else "submission.no_block"))
     data = _parsed(block[1])
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}

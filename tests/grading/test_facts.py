@@ -28,7 +28,7 @@ from labkit.weights.find import EMBEDDED
 @pytest.fixture(scope="module")
 def honest(sample):
     """A good report as it is read."""
-    return read("отчёт.html", sample.page.encode())
+    return read(sample.page.encode())
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ SHOWN = [("Иванова Анна", name) for name in (*NAMED, "", "Ивано�
 def test_the_table_on_the_page(sample, said, shown):
     """Names those of the data, in whatever order, case and alphabet, and their weights, or is told."""
     page = re.sub(rf"(<td>[^<]*){re.escape(said)}", lambda found: found[1] + html.escape(shown), sample.page)
-    one = read("а.html", page.encode())
+    one = read(page.encode())
     told = facts.other_facts(one.data, one.page)
     assert page != sample.page and (
         told == {} if shown in NAMED else shown in "".join(told.values()) and len(told) == 1
@@ -226,7 +226,7 @@ def test_texts_of_the_page_are_those_of_the_data(sample, honest):
     assert facts.unseen(honest.data, honest.prose) == []
     assert facts.gone(honest.data, honest.sections, honest.jpegs) == []
     said = list(WRITTEN.values())[1]
-    changed = read("а.html", resealed(outside(sample.page, said.split(";")[0][:40], "Ничего")).encode())
+    changed = read(resealed(outside(sample.page, said.split(";")[0][:40], "Ничего")).encode())
     assert "Что изменилось с порогом" in facts.unseen(changed.data, changed.prose)[0]
     changed = {**honest.data, "conclusions": "Совсем другое"}
     assert facts.unseen(changed, honest.prose) == [text("facts.conclusions")]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from unittest.mock import Mock
 
+import nbformat
 import pytest
 from handed_in import resealed
 from PIL import Image
@@ -23,6 +24,14 @@ from labkit.locale import plural
 def made(page: str) -> Row:
     """The row of a page alone."""
     return reading._made(Task(Source("а.html", Path("а.html")), Path("таблица")), page.encode(), "0" * 64)
+
+
+@pytest.mark.parametrize("file", ["а.html", "а.ipynb"])
+def test_the_ending_of_a_name_decides_nothing(sample, file):
+    """A notebook that was renamed is read as what it is, and so is a page."""
+    for content in (sample.page, nbformat.writes(sample.notebook)):
+        row = reading._made(Task(Source(file, Path(file)), Path("таблица")), content.encode(), "0" * 64)
+        assert row.problem is None and row.student == "Иванова Анна" and not row.remarks
 
 
 def test_edited_and_sealed_again(sample):
@@ -51,7 +60,7 @@ def test_texts_that_do_not_count_are_told(sample):
 
 def test_no_more_photos_than_were_looked_at(sample, monkeypatch):
     """One photo saved sixty times is one photo: of so many those that nobody compares do not count."""
-    one, jpegs = read("а.html", sample.page.encode()), {}
+    one, jpegs = read(sample.page.encode()), {}
     for n in range(60):
         buffer = io.BytesIO()
         Image.open(io.BytesIO(one.jpegs["моё 1"])).save(buffer, "JPEG", quality=35 + n)

@@ -7,13 +7,15 @@ import pytest
 from handed_in import edited, outside, resealed
 
 from labkit.grading.submissions import read
+from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.report.consistency import disagreements
 from labkit.report.data import MIME
 
 
 def test_reads_a_page(sample):
     """A report as it was written: whole, its data, its photos, and page and data agree."""
-    one = read("отчёт.html", sample.page.encode())
+    one = read(sample.page.encode())
     assert one.edited == () and one.data["student"] == "Иванова Анна"
     assert one.jpegs == {photo.name: photo.jpeg for photo in sample.photos}
     assert disagreements(one.data, one.items, one.page) == []
@@ -21,9 +23,9 @@ def test_reads_a_page(sample):
 
 
 def test_reads_a_notebook(sample):
-    """A notebook says the same as the report that is made of it; only what its kernel put out is sealed."""
-    one = read("тетрадь.ipynb", nbformat.writes(sample.notebook).encode())
-    page = read("отчёт.html", sample.page.encode())
+    """By what is in it, whatever its ending: it says the same as its report; only what its kernel put out is sealed."""
+    one = read(nbformat.writes(sample.notebook).encode())
+    page = read(sample.page.encode())
     assert one.edited == () and disagreements(one.data, one.items, one.page) == []
     for key in ("photos", "results", "answers", "conclusions", "run", "summary"):
         assert one.data[key] == page.data[key]
@@ -31,17 +33,26 @@ def test_reads_a_notebook(sample):
 
     notebook = copy.deepcopy(sample.notebook)
     notebook.cells[-1].outputs[0].data[MIME]["results"][0]["segments"][0]["score"] = 0.999
-    changed = read("тетрадь.ipynb", nbformat.writes(notebook).encode())
+    changed = read(nbformat.writes(notebook).encode())
     assert changed.edited == ("data",) and disagreements(changed.data, changed.items, changed.page)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("ends", ["\n", "\r\n"], ids=["unix", "windows"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old"])
 def test_another_way_to_write_text(sample, encoding, ends):
     """A mail program's line ends and a Windows editor's encoding are no edits."""
-    one = read("отчёт.html", sample.page.replace("\n", ends).encode(encoding))
+    one = read(sample.page.replace("\n", ends).encode(encoding))
     assert one.edited == () and len(one.jpegs) == len(sample.photos)
     assert disagreements(one.data, one.items, one.prose) == []
+
+
+@pytest.mark.parametrize("kept", [0.02, 0.5, 0.99])
+def test_a_page_that_was_not_written_to_its_end(sample, kept):
+    """It is told from a page that is no report, wherever it breaks off."""
+    with pytest.raises(LabkitError, match=text("submission.cut")):
+        read(sample.page.encode()[: int(kept * len(sample.page.encode()))])
+    with pytest.raises(LabkitError, match=text("submission.no_block")):
+        read(b"<!doctype html><html><body>labkit</body></html>")
 
 
 def test_seals(sample):
@@ -54,10 +65,10 @@ def test_seals(sample):
     def bare(data):
         del data["digest"], data["page_sha256"]
 
-    assert read("а.html", edited(sample.page, better).encode()).edited == ("data",)
-    assert read("а.html", outside(sample.page, line, "другое").encode()).edited == ("page",)
-    assert read("а.html", edited(sample.page, bare).encode()).edited == ("unsealed",)
-    assert read("а.html", resealed(sample.page, better).encode()).edited == ()
+    assert read(edited(sample.page, better).encode()).edited == ("data",)
+    assert read(outside(sample.page, line, "другое").encode()).edited == ("page",)
+    assert read(edited(sample.page, bare).encode()).edited == ("unsealed",)
+    assert read(resealed(sample.page, better).encode()).edited == ()
 
 
 def test_the_same_photo_twice(sample):
@@ -66,5 +77,5 @@ def test_the_same_photo_twice(sample):
     def twice(data):
         data["photos"].append({**data["photos"][0], "name": "копия"})
 
-    one = read("а.html", resealed(sample.page, twice).encode())
+    one = read(resealed(sample.page, twice).encode())
     assert one.jpegs["копия"] == one.jpegs[sample.photos[0].name]
