@@ -113,7 +113,7 @@ def distinct(sources: Sequence[Source]) -> list[Source]:
 
 
 def _silent(name: str) -> bool:
-    return name.startswith("._") or name.lower() in _SILENT
+    return name.startswith(("._", "~$", ".~lock.")) or name.lower() in _SILENT  # macOS, Excel and LibreOffice
 
 
 def members(source: Source) -> list[Source]:

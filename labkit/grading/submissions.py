@@ -16,6 +16,9 @@ __all__ = ["Submission", "read"]
 _MASK_PIXELS = 20_000_000_000
 """Of all masks of a report together: what takes some twenty seconds to decode. Ten photos of SAM have 1e9."""
 
+_MARKS = 'id="labkit-marks"'
+"""In a table of grades that an instructor has saved."""
+
 
 class Submission(NamedTuple):
     """What a file holds: its `data` as `schema.json` describes them, the viewers' `items`, and as `page` the HTML
@@ -63,7 +66,7 @@ def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[st
         raise LabkitError(text("submission.two_blocks"))
     if block is None:  # the data stand last: of a report of which the end is gone they are all gone
         is_cut = count or ("labkit" in page and "</html" not in page)
-        raise LabkitError(text("submission.cut" if is_cut else "submission.no_block"))
+        raise LabkitError(text(f"submission.{'cut' if is_cut else 'marks' if _MARKS in page else 'no_block'}"))
     data = _parsed(block[1])
     made = {"data": ("digest", digest(data)), "page": ("page_sha256", page_digest(page))}
     edited = {name if key in data else "unsealed" for name, (key, seal) in made.items() if data.get(key) != seal}

@@ -38,6 +38,7 @@ def test_finds_files(tmp_path):
     lay(tmp_path, "б/10.html", "б/9.HTM", "а.ipynb", "в.zip", "д.pdf", "фото.jpg", ".скрытый.html", "__MACOSX/а.html")
     lay(tmp_path / "grades", "grades.html", "handed/1.html", f"{KEPT}/1.html", "свой.html")
     lay(tmp_path, "отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html")
+    lay(tmp_path, "~$а.docx", ".~lock.а.csv#")
     lay(tmp_path, "Пустой Ян/", "Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html")
     os.mkfifo(tmp_path / "труба.html")
     outer = tmp_path.parent / f"{tmp_path.name}-снаружи"

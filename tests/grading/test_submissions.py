@@ -1,11 +1,14 @@
 """What is read of a handed-in file, and what its seals say."""
 
 import copy
+import re
 
 import nbformat
 import pytest
 from handed_in import edited, outside, resealed
 
+from labkit.grading.gradebook import write_gradebook
+from labkit.grading.people import Works
 from labkit.grading.submissions import read
 from labkit.io.errors import LabkitError
 from labkit.locale import text
@@ -53,6 +56,13 @@ def test_a_page_that_was_not_written_to_its_end(sample, kept):
         read(sample.page.encode()[: int(kept * len(sample.page.encode()))])
     with pytest.raises(LabkitError, match=text("submission.no_block")):
         read(b"<!doctype html><html><body>labkit</body></html>")
+
+
+def test_a_saved_table_of_grades_is_no_report(tmp_path):
+    """As a browser saves it a second time, `grades (1).html`: what is in it is to be loaded, not to be asked for."""
+    page, _ = write_gradebook(Works([]), tmp_path)
+    with pytest.raises(LabkitError, match=re.escape(text("submission.marks"))):
+        read(page.read_bytes())
 
 
 def test_seals(sample):
