@@ -166,13 +166,17 @@ def _merged(rows: Sequence[Row]) -> list[Row]:
     if not good:
         (row,) = broken or [replace(bad[0], problem=text("submission.no_report"))]
         return [replace(row, beside=_beside(one for one in bad if one not in broken))]
+    stems = {os.path.splitext(row.file)[0] for same in good.values() for row in same}
+    # a numbered one that cannot be read may be another student's, where no learning system says whose it is
+    alone = [row for row in bad if not (row.id or _companion(row) or os.path.splitext(row.file)[0] in stems)]
+    bad = [row for row in bad if row not in alone]
     made: list[Row] = []
     for same in good.values():
         # the latest, as a page, and without a browser's `(1)`
         main = max(same, key=lambda row: (row.date, row.file[-6:].lower() != ".ipynb", -len(row.file)))
         again = tuple(Beside(row.file, _again(row, main), row.link) for row in same if row is not main)
         made.append(replace(main, beside=again if made else again + _beside(bad)))
-    return made
+    return made + alone
 
 
 def _of_itself(row: Row) -> str:

@@ -99,6 +99,18 @@ def test_of_two_reports_the_later_one():
     assert row.beside[0].why == text("people.other_data", date="2026-03-01 10:00", passed=1, count=1)
 
 
+def test_what_cannot_be_read_may_be_another_student_s():
+    """A numbered page out of another letter has its own row; a notebook of the same name has none."""
+    files = {"о.html": read("о.html"), "о.ipynb": "не выполнена", "о (1).html": "оборван", "о (1).jpg": "фото"}
+    first, second = folder(files).rows
+    assert (first.student, [one.file for one in first.beside]) == ("Анна Ким", ["о (1).jpg", "о.ipynb"])
+    assert (second.file, second.problem) == ("о (1).html", "оборван")
+    place = "Ким Анна_5_assignsubmission_file_/"
+    own = {place + name: read(place + name) if isinstance(made, Row) else made for name, made in files.items()}
+    (row,) = folder(own).rows
+    assert len(row.beside) == 3
+
+
 @pytest.mark.parametrize("files", [("о.html", "о.ipynb"), ("Анна/lab_3_1234_fcn.html", "Илья/lab_3_1234_fcn.html")])
 def test_reports_of_two_students(files):
     """They are two rows, in files of one name or called as Canvas's, which in Canvas's own zip are of one student."""
