@@ -7,8 +7,8 @@ from safetensors.torch import load_file
 
 from labkit.evaluation.dataset import Dataset
 from labkit.models import load_model
-from labkit.training import ranking
-from labkit.training.ranking import collect, order_loss, tune
+from tools import ranking
+from tools.ranking import collect, order_loss, tune
 
 
 def test_collect(load, tiny_dataset):

@@ -1,6 +1,6 @@
 """MobileSAM's published weights as the kit's own file: where the embedded SAM comes from.
 
-python -m labkit.training.mobile_sam MOBILE_SAM.pt OUT.safetensors
+python -m tools.mobile_sam MOBILE_SAM.pt OUT.safetensors
 """
 
 import argparse

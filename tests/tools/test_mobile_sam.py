@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from labkit.models import build_network
-from labkit.training.mobile_sam import read_mobile_sam
+from tools.mobile_sam import read_mobile_sam
 
 
 def test_tensors_find_their_places(tmp_path):

@@ -4,7 +4,7 @@ While SAM trains, the head runs after answers that change, and its squared error
 object is asked for by its innermost point, by another point and by its box (Kirillov et al., 2023, appendix A); what
 the head sees and how good the answers are is kept; then the head alone learns, from that error and from the order.
 
-python -m labkit.training.ranking WEIGHTS --dataset DATASET --out FILE
+python -m tools.ranking WEIGHTS --dataset DATASET --out FILE
 """
 
 import argparse
