@@ -83,7 +83,8 @@ def cell_of(page, call: str):
 def run_all(page) -> None:
     """Runs all cells and waits for what the last of them shows.
 
-    The page drops what it is told before its kernel is there, and on a slow machine asks which one is meant.
+    The page drops what it is told before its kernel is there, and on a slow machine asks which one is meant; so each
+    key is pressed until the next cell is the one that is worked on.
     """
     prompt = page.locator(".jp-CodeCell").first.locator(".jp-InputPrompt")
 
@@ -96,9 +97,18 @@ def run_all(page) -> None:
             return until(lambda: prompt.inner_text() != "[ ]:", 5)
         return False
 
+    editor = page.locator(".jp-Cell.jp-mod-active .jp-InputArea-editor")
+
+    def gone_on() -> bool:
+        before = editor.inner_text()
+        page.keyboard.press("Shift+Enter")
+        with suppress(AssertionError):
+            return until(lambda: editor.inner_text() != before, 5)
+        return False
+
     until(started)
     for _ in CELLS[1:]:
-        page.keyboard.press("Shift+Enter")
+        until(gone_on)
     page.get_by_text("Записать отчёт").wait_for()
 
 
