@@ -198,9 +198,7 @@ def panoptic_quality(pairs: Sequence[tuple[Segmentation, Segmentation]]) -> dict
         misses.update(true[m] for m in there.keys() - {m for _, m in matched} - {unknown})
     scores = {}
     for label in (hits | misses).keys() - {0}:
-        segmentation, recognition = (
-            quality[label] / max(hits[label], 1),
-            hits[label] / (hits[label] + misses[label] / 2),
-        )
+        segmentation = quality[label] / max(hits[label], 1)
+        recognition = hits[label] / (hits[label] + misses[label] / 2)
         scores[label] = segmentation * recognition, segmentation, recognition
     return scores

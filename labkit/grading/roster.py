@@ -74,24 +74,29 @@ class Roster:
         patronymic, with initials or in Latin, counts only where it is not in the learning system's folders, and where
         nobody else says the same.
         """
-        by_id = self._by_id()
-        found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
-        return {line: n for line, n, works, lines in self._said(rows) if works == lines == 1} | found
+        return self._placed(rows, self._said(rows))
 
     def checked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
         known = {one.line: one for one in self.students}
-        whose = {n: known[line] for line, n in self.places(rows).items()}
-        several = {n for _, n, *_ in self._said(rows)}
+        said = self._said(rows)
+        whose = {n: known[line] for line, n in self._placed(rows, said).items()}
+        several = {n for _, n, *_ in said}
         return [_known(row, whose.get(n), n in several) if self.system else row for n, row in enumerate(rows)]
 
     def absent(self, rows: Sequence[Row]) -> list[Student]:
         """Who has handed nothing in; of namesakes all, where they have fewer works than there are of them."""
-        there = {*self.places(rows), *(line for line, _, works, lines in self._said(rows) if works >= lines)}
+        said = self._said(rows)
+        there = {*self._placed(rows, said), *(line for line, _, works, lines in said if works >= lines)}
         return [student for student in self.students if student.line not in there]
 
     def _by_id(self) -> dict[str, int]:
         return {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
+
+    def _placed(self, rows: Sequence[Row], said: Sequence[tuple[int, int, int, int]]) -> dict[int, int]:
+        by_id = self._by_id()
+        found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
+        return {line: n for line, n, works, lines in said if works == lines == 1} | found
 
     def _said(self, rows: Sequence[Row]) -> list[tuple[int, int, int, int]]:
         """Each line with the number of each row that is of its student by the name; how many rows, how many lines."""
