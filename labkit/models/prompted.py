@@ -76,7 +76,7 @@ class PromptedModel(Model):
             embedded, places = self._embed(photo), self.network.prompt_encoder.get_dense_pe()
             sizes = embedded.input_size, embedded.original_size
             masks, scores = everything(self.network, embedded.features, places, *sizes, self.points_at_once, **settings)
-            results.append(_result(photo, self._cleaned(masks), scores, scores, small_on_top=True))
+            results.append(_result(photo, self._cleaned(masks), scores, small_on_top=True))
         return results
 
     @torch.inference_mode()
@@ -124,8 +124,7 @@ class PromptedModel(Model):
         logits, scores = self.answer(asked, mask, answers)
         order = np.argsort(-scores, kind="stable")[:answers]
         logits, scores = logits[order], scores[order].tolist()
-        sure = [np.clip(score, 0, 1) * expit(one) for one, score in zip(logits, scores, strict=True)]
-        result = _result(self.photo, self._cleaned(logits > 0), scores, sure)
+        result = _result(self.photo, self._cleaned(logits > 0), scores, logits)
         result.made_by.update(self._made_by({"answers": answers}), prompts=asked)
         result.made_by["seconds"] = round(time.perf_counter() - started, 4)
         return result
@@ -159,31 +158,45 @@ def without_specks(mask: np.ndarray) -> np.ndarray:
 
     So does `SamAutomaticMaskGenerator` with `min_mask_region_area` (Kirillov et al., 2023, appendix B).
     """
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return mask
+    # What is cut off so far from the mask leaves no small piece of the background here.
+    near = tuple(slice(max(0, line[0] - _SPECK), line[-1] + 1 + _SPECK) for line in (rows, columns))
+    part = mask[near]
     for inside in (False, True):
-        regions, _ = ndimage.label(mask == inside)
+        regions, _ = ndimage.label(part == inside)
         small = np.bincount(regions.ravel()) < _SPECK
         small[0] = False  # the places that are not of this kind
         if not small[1:].all():
-            mask = mask ^ small[regions]
-    return mask
+            part = part ^ small[regions]
+    cleaned = np.zeros_like(mask)
+    cleaned[near] = part
+    return cleaned
 
 
 def _result(
     photo: Photo,
     masks: list[np.ndarray],
     scores: list[float],
-    sure: Sequence[np.ndarray | float],
+    logits: np.ndarray | None = None,
     small_on_top: bool = False,
 ) -> Segmentation:
-    """Masks, best first, with the confidence of their pixels, as a result: the better ones on top, or the smaller."""
-    segments, confidences = [], []
-    for mask, score, confident in zip(masks, scores, sure, strict=True):
-        if mask.any():
-            segments.append(Segment(len(segments) + 1, 0, "object", min(max(score, 0.0), 1.0), mask))
-            confidences.append(np.broadcast_to(np.clip(confident, 0, 1), mask.shape))
+    """Masks, best first, as a result: the better ones on top, or the smaller.
+
+    The confidence of a pixel is the mask's score, times the probability of its logit where the logits (`AxHxW`) are
+    given.
+    """
     ids = np.zeros(photo.pixels.shape[:2], np.int32)
     confidence = np.zeros(ids.shape, np.float32)
+    found = [n for n, mask in enumerate(masks) if mask.any()]
+    segments = [
+        Segment(id, 0, "object", min(max(scores[n], 0.0), 1.0), masks[n]) for id, n in enumerate(found, start=1)
+    ]
     for segment in sorted(segments, key=lambda s: -s.area if small_on_top else -s.id):
-        ids[segment.mask] = segment.id
-        confidence[segment.mask] = confidences[segment.id - 1][segment.mask]
+        mask = segment.mask
+        ids[mask] = segment.id
+        confidence[mask] = segment.score
+        if logits is not None:
+            confidence[mask] *= expit(logits[found[segment.id - 1]][mask])
     return Segmentation(photo, ids, confidence, segments, None)

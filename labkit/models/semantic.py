@@ -103,13 +103,16 @@ def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np
         best = band.amax(0)
         wins |= band.sub_(best).flatten(1).amax(1) == 0
         denominator[top : top + _BAND] = band.exp_().sum(0).log_().add_(best)
-    classes = wins.nonzero()[:, 0]
-    few = torch.cat([logits[classes], denominator[None]])[None]
-    *scores, denominator = F.interpolate(few, size, mode="bilinear")[0]
-    best = scores[0].clone()
-    labels = torch.full_like(best, classes[0], dtype=torch.uint8)
-    for label, score in zip(classes[1:], scores[1:], strict=True):  # torch.max would write int64 places
-        labels.masked_fill_(score > best, label)
+
+    def enlarged(plane: torch.Tensor) -> torch.Tensor:  # one at a time: memory is used again, not asked for
+        return F.interpolate(plane[None, None], size, mode="bilinear")[0, 0]
+
+    first, *others = wins.nonzero()[:, 0]
+    best = enlarged(logits[first])
+    labels = torch.full_like(best, first, dtype=torch.uint8)
+    for label in others:
+        score = enlarged(logits[label])
+        labels.masked_fill_(score > best, label)  # torch.max would write int64 places
         torch.maximum(best, score, out=best)
-    confidence = best.sub_(denominator).exp_().clamp_(max=1)
+    confidence = best.sub_(enlarged(denominator)).exp_().clamp_(max=1)
     return labels.cpu().numpy(), confidence.cpu().numpy()

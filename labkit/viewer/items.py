@@ -2,6 +2,7 @@
 
 import base64
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,28 +76,25 @@ def items_of(results: Sequence[Segmentation]) -> list[dict[str, Any]]:
     return items
 
 
-def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bool = False) -> dict[str, Any]:
+def item_of(result: Segmentation, title: str = "", photo: bool = True) -> dict[str, Any]:
     """One result in JSON's types.
 
     `photo` is a JPEG; `layers` are PNGs of segment ids (R + 256 G + 65536 B), the uppermost first: below a pixel of
     one stand the whole masks that it hides; `confidence` is a PNG of the uppermost layer's, 0 to 200. All three
     have `size` (`[width, height]`, at most 1024), coordinates belong to `photo_size`. `segments` are largest first,
     the answers to a prompt best first; Mask R-CNN's have a `box` in the photo's pixels. `photo=False` leaves the
-    photo out; `quick` writes larger images in less time.
+    photo out.
     """
     height, width = result.ids.shape
     size = shown_size(height, width)
-    levels = np.where(result.ids > 0, np.floor(result.confidence * LEVELS + 1e-4), 0).astype(np.uint8)
+    layers, confidence = _layers(result, size), _shrunk(result.confidence, size)
+    levels = np.where(layers[0] > 0, np.floor(confidence * LEVELS + 1e-4), 0).astype(np.uint8)
     named = in_each_language(named_segments, result)
     russian = {segment.id: name for segment, name in named["ru"]}
     prompts, colors = result.made_by.get("prompts"), colors_of(result)
     answers = prompts is not None and len(result.segments) > 1
     boxed = result.made_by.get("variant") == "mask_rcnn"
     rows = sorted(named["en"], key=lambda row: row[0].id) if answers else named["en"]
-
-    def plane(pixels: np.ndarray) -> str:
-        image = Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST)
-        return data_address(image, "PNG", **({"compress_level": 1} if quick else {"optimize": True}))
 
     return {
         "name": result.photo.name,
@@ -105,10 +103,10 @@ def item_of(result: Segmentation, title: str = "", photo: bool = True, quick: bo
         "photo_size": [width, height],
         "photo": _photo(result.photo, size) if photo else None,
         "layers": [
-            plane(np.stack([layer & 255, layer >> 8 & 255, layer >> 16 & 255], axis=-1).astype(np.uint8))
-            for layer in _layers(result)
+            _png(np.stack([layer & 255, layer >> 8 & 255, layer >> 16 & 255], axis=-1).astype(np.uint8))
+            for layer in layers
         ],
-        "confidence": plane(levels),
+        "confidence": _png(levels),
         "classes": result.classes is not None,
         "answers": answers,
         "prompts": {key: value for key, value in (prompts or {}).items() if key != "mask"},
@@ -134,22 +132,32 @@ def shown_size(height: int, width: int) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
+def _shrunk(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.NEAREST))
+
+
+def _png(pixels: np.ndarray) -> str:
+    """With run lengths alone, a tenth of the time of the best compression and about a tenth larger."""
+    return data_address(Image.fromarray(pixels), "PNG", compress_type=zlib.Z_RLE)
+
+
 def _photo(photo: Photo, size: tuple[int, int]) -> str:
     if photo.jpeg is not None:
         return "data:image/jpeg;base64," + base64.b64encode(photo.jpeg).decode("ascii")
-    return data_address(Image.fromarray(photo.pixels).resize(size, Image.Resampling.LANCZOS), "JPEG", quality=70)
+    return data_address(Image.fromarray(photo.pixels).resize(size, Image.Resampling.HAMMING), "JPEG", quality=70)
 
 
-def _layers(result: Segmentation) -> list[np.ndarray]:
+def _layers(result: Segmentation, size: tuple[int, int]) -> list[np.ndarray]:
     """`ids`, then layer by layer what lies below it, smaller masks first."""
-    layers = [result.ids]
-    depth = np.zeros(result.ids.shape, np.int32)
+    ids = _shrunk(result.ids, size)
+    layers = [ids]
+    depth = np.zeros(ids.shape, np.int32)
     for segment in sorted(result.segments, key=lambda s: s.area):
-        hidden = segment.mask & (result.ids != segment.id)
+        hidden = _shrunk(segment.mask, size) & (ids != segment.id)
         depth[hidden] += 1
         for k in range(1, min(int(depth[hidden].max(initial=0)), DEPTH) + 1):
             if k == len(layers):
-                layers.append(np.zeros(result.ids.shape, np.int32))
+                layers.append(np.zeros(ids.shape, np.int32))
             here = hidden & (depth == k)
             layers[k][here] = segment.id
     return layers

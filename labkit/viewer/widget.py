@@ -70,7 +70,7 @@ class ViewerWidget(anywidget.AnyWidget):
 
     def update(self, result: Segmentation, message: str = "") -> None:
         """Shows another result; the photo travels again only where it is another one."""
-        item = item_of(result, photo=result.photo is not self._photo, quick=True)
+        item = item_of(result, photo=result.photo is not self._photo)
         photo = item.pop("photo")
         with self.hold_sync():
             if photo is not None:

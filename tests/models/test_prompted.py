@@ -220,6 +220,24 @@ def test_specks():
     assert not without_specks(np.zeros((9, 9), bool)).any() and without_specks(np.ones((9, 9), bool)).all()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_specks_are_judged_in_the_whole_photo(seed):
+    """Blots at every place and edge, far from the rest too: cleaned near the mask as in the whole photo."""
+    rng = np.random.default_rng(seed)
+    for _ in range(40):
+        height, width = rng.integers(1, 120, 2)
+        mask = ndimage.gaussian_filter(rng.standard_normal((height, width)), 1.5) > rng.choice([-0.15, 0, 0.15])
+        top, left = rng.integers(0, height), rng.integers(0, width)
+        mask[:top] = mask[:, left + rng.integers(1, 60) :] = False
+        whole = mask.copy()
+        for inside in (False, True):
+            regions, count = ndimage.label(whole == inside)
+            small = [n for n in range(1, count + 1) if (regions == n).sum() < 25]
+            if len(small) < count:
+                whole[np.isin(regions, small)] = not inside
+        assert np.array_equal(without_specks(mask), whole)
+
+
 def test_masks_are_of_few_pieces(load, default_photos):
     """What is found by itself is of a few pieces, no torn edges: 30 a mask before its logits were smoothed."""
     found = load("sam").segment(default_photos["cat_kitten"]).segments

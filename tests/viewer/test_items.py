@@ -113,7 +113,7 @@ def test_whole_masks_that_overlap_anyhow(seed):
         (y0, y1), (x0, x1) = sorted(rng.integers(0, 46, 2)), sorted(rng.integers(0, 71, 2))
         masks.append(block(x0, y0, x1 + 1, y1 + 1, shape) & (rng.random(shape) < 0.9))
     result = made(masks, ids=[255, 256, 65_535, 65_536, 2**24 - 1, *(rng.choice(250, 7, replace=False) + 1).tolist()])
-    item = item_of(result, quick=seed == 2)
+    item = item_of(result)
     assert len(item["layers"]) > 3
     check_exact(result, item)
 
@@ -154,7 +154,7 @@ def test_large_photos_travel_small(side, size):
     labels = np.zeros((height, width), np.uint8)
     labels[:, : width // 4] = CAT
     result = Segmentation.from_labels(grey(height, width), labels)
-    item = item_of(result, quick=True)
+    item = item_of(result)
     assert item["size"] == size and item["photo_size"] == [width, height]
     images = [item["photo"], item["confidence"], *item["layers"]]
     assert all(list(opened(image).size) == size for image in images)
