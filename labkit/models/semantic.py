@@ -107,7 +107,7 @@ def _labels(logits: torch.Tensor, size: tuple[int, int]) -> tuple[np.ndarray, np
     def enlarged(plane: torch.Tensor) -> torch.Tensor:  # one at a time: memory is used again, not asked for
         return F.interpolate(plane[None, None], size, mode="bilinear")[0, 0]
 
-    first, *others = wins.nonzero()[:, 0]
+    first, *others = wins.nonzero()[:, 0].tolist()
     best = enlarged(logits[first])
     labels = torch.full_like(best, first, dtype=torch.uint8)
     for label in others:
