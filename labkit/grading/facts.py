@@ -61,8 +61,8 @@ one that is not the student's if it stands in the question; how many of an answe
 _MAX_TAGS, _MAX_TITLES, _MAX_PROSE = 200_000, 1000, 2_000_000
 """Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
 
-_UNSHOWN = re.compile(r"\]\([^()]*\)|</?[A-Za-z][^<>]*>")
-"""Of an answer in Markdown: where a link leads, and a tag."""
+_UNSHOWN = re.compile(r"!\[[^\[\]]*\]\([^()]*\)|\]\([^()]*\)|</?[A-Za-z][^<>]*>")
+"""Of an answer in Markdown: a picture, where a link leads, and a tag."""
 
 _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 """A line of the table of results: what was found, its share and score; of each photo it has at least so many."""

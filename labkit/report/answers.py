@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from labkit.report.data import MIME
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["FILLERS", "complete", "outputs", "outputs_text", "report_data", "split_conclusions", "words"]
+__all__ = ["FILLERS", "complete", "outputs", "outputs_text", "pictures", "report_data", "split_conclusions", "words"]
 
-_ANSWER = re.compile(r"\*Ваш ответ( \([^)]*\))?:\*")
-"""With a condition in brackets the question may stay open."""
+_ANSWER = re.compile(r"(?:^[*_ ]*|\*)Ваш ответ( \([^)]*\))?[*_]* ?:[*_]*", re.MULTILINE)
+"""With a condition in brackets the question may stay open. Who writes within its asterisks has answered too."""
 
 _NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
-_CONCLUSIONS = re.compile(r"^#+ [\d. ]*Выводы\s*$", re.MULTILINE)
+_CONCLUSIONS = re.compile(r"^#+[ \d.*_]*Выводы?[\s*_:.]*$", re.MULTILINE)
 _PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
+_PICTURE = re.compile(r"""attachment:((?:[^\s()<>"']|\([^\s()]*\))+)|data:image/[\w.+-]+;base64,[\w+/=]+""")
+"""Where a picture was pasted into a text: Colab writes all of it there, others name an attachment of the cell."""
+
 _MAX_CHARACTERS = 100_000
 
 FILLERS = "\u115f\u1160\u3164\uffa0"
@@ -58,6 +62,32 @@ def outputs_text(notebook: NotebookNode) -> str:
     return "\n".join("".join(part) for part in parts)
 
 
+def pictures(notebook: NotebookNode) -> dict[str, str]:
+    """The addresses of the pictures that were pasted into the texts, by the short names that now stand there instead.
+
+    Of one that its cell does not have, since only the text was copied, the name is left.
+    """
+    found: dict[str, str] = {}
+
+    def put(match: re.Match[str]) -> str:
+        address = match[0]
+        if match[1]:
+            kinds = attached.get(match[1]) or attached.get(unquote(match[1]))
+            if not kinds:
+                return match[1]
+            kind, content = next(iter(kinds.items()))
+            address = f"data:{kind};base64,{''.join(content)}"
+        name = f"labkit-picture-{len(found) + 1}"
+        found[name] = address
+        return name
+
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            attached = cell.get("attachments") or {}
+            cell.source = _PICTURE.sub(put, "".join(cell.source))
+    return found
+
+
 def words(prose: str) -> int:
     """How many words of at least two letters or digits there are, one that comes again counted twice at most; fillers,
     which are letters and blank, are neither.
@@ -83,6 +113,7 @@ def split_conclusions(notebook: NotebookNode) -> str:
 
 def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[NotebookNode]]:
     """The questions with their answers and cells, the conclusions, and the cells in which these stand."""
+    pictures(notebook)
     answers: list[dict[str, Any]] = []
     conclusions, told = "", []
     taking: str | None = None  # what a text cell without a heading, which the student has added, belongs to

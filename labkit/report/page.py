@@ -5,6 +5,7 @@ Also without the kit's commands: `jupyter nbconvert --to labkit notebook.ipynb`.
 
 import copy
 import json
+import re
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -18,7 +19,7 @@ from traitlets import Any as Anything
 
 from labkit.io.drawing import as_webp
 from labkit.locale import language, text
-from labkit.report.answers import complete, outputs, outputs_text, report_data, split_conclusions
+from labkit.report.answers import complete, outputs, outputs_text, pictures, report_data, split_conclusions
 from labkit.report.checks import Check, checks
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import block, results_data, sealed
@@ -69,6 +70,7 @@ class ReportExporter(HTMLExporter):
     def from_notebook_node(self, nb: Any, resources: Any = None, **options: Any) -> tuple[str, dict[str, Any]]:
         """The page, and the resources with the checks in `["labkit"]["found"]`."""
         notebook, resources = copy.deepcopy(nb), resources or {}
+        pasted = pictures(notebook)
         facts, variant = self.facts or report_data(notebook), self.variant
         if variant == "":
             variant = find_variant(facts["variant_number"]) if facts else None
@@ -95,6 +97,7 @@ class ReportExporter(HTMLExporter):
         metadata = {**resources.get("metadata", {}), "name": name}
         resources = {**resources, "metadata": metadata, "labkit": labkit}
         page, resources = super().from_notebook_node(notebook, resources, **options)
+        page = re.sub(r"labkit-picture-\d+", lambda name: pasted.get(name[0], name[0]), page)
         if data is not None:
             body, end, rest = page.rpartition("</body>")
             page = f"{body}{block(sealed(data, page))}{end}{rest}"

@@ -233,9 +233,12 @@ def test_texts_of_the_page_are_those_of_the_data(sample, honest):
 
 
 def test_markdown_is_read_as_it_is_shown(sample):
-    """Links, tables, emphasis and code of an honest answer are no difference."""
+    """Links, tables, emphasis, code and pictures of an honest answer are no difference."""
+    picture = "![снимок экрана.png](data:image/png;base64,iVBORw0K)"
     answer = "Сеть **не** видит `усов`: [статья](https://example.org/a?b=1), формула $a < b$ и\n\n- раз\n- два"
-    written = notebook_of(sample.photos, sample.results, answers={"Почему?": answer}, conclusions=f"# {CONCLUSIONS}")
+    written = notebook_of(
+        sample.photos, sample.results, answers={"Почему?": answer, "Где?": picture}, conclusions=f"# {CONCLUSIONS}"
+    )
     for content in (page_of(written), nbformat.writes(written)):
         one = read(content.encode())
         assert facts.unseen(one.data, one.prose) == []

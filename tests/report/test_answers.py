@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.report.answers import complete, report_data, words
+from labkit.report.answers import complete, pictures, report_data, words
 from labkit.variants import VARIANTS
 
 
@@ -53,6 +53,39 @@ def test_questions_with_a_condition():
     question = "**Вопрос.** Что?\n\n*Ваш ответ (если есть разметка):* "
     assert read(question + "…") == ([], "")
     assert read(question + "Лапы.") == read(question + "…", "Лапы.") == (["Лапы."], "")
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["*Ваш ответ: Лапы.*", "**Ваш ответ:** Лапы.", "Ваш ответ: Лапы.", "*Ваш ответ* : Лапы.", "_Ваш ответ:_ Лапы."],
+)
+def test_marks_that_were_edited(mark):
+    """An answer is one without the asterisks of its mark, or within them; so are conclusions below another heading."""
+    for condition in ("", " (по желанию)"):
+        told = mark.replace("ответ", f"ответ{condition}")
+        (answer,), _ = read(f"**Вопрос.** Что не видно?\n\n{told}")
+        assert answer.strip("*") == "Лапы."
+    for heading in ("# Выводы", "## 10. Выводы:", "### **Выводы**", "## Вывод."):
+        assert read(f"{heading}\n\n*Заполните: что удалось.*\n\nВышло.") == ([], "Вышло.")
+    assert read("## Вывод формулы\n\nТекст.", "Ваш ответ короток.") == ([], "")
+
+
+@pytest.mark.parametrize("content", ["A" * 300_000, "attached"])
+def test_pasted_pictures(content):
+    """A picture in a text, in the manner of Colab or of Jupyter, has a short name there; nothing after it is lost."""
+    inline = f"data:image/png;base64,{content}" if content[0] == "A" else "attachment:%D0%BA%D0%BE%D1%82%20(1).png"
+    attached = {"кот (1).png": {"image/png": "AAAA"}}
+    told = f"## 10. Выводы\n\nДо.\n\n![image.png]({inline})\n\nИ <img src='{inline}'> после."
+    notebook = new_notebook(
+        cells=[new_markdown_cell(told, attachments=attached), new_markdown_cell("![x](attachment:no)")]
+    )
+    for _ in range(2):  # the texts are read more than once
+        said = complete({}, notebook)["conclusions"]
+        assert said.startswith("До.\n\n![image.png](labkit-picture-1)") and "(no)" in said
+        assert "И <img src='labkit-picture-2'> после." in said
+    assert pictures(new_notebook(cells=[new_markdown_cell(told, attachments=attached)])) == {
+        f"labkit-picture-{n}": inline if content[0] == "A" else "data:image/png;base64,AAAA" for n in (1, 2)
+    }
 
 
 def test_words():

@@ -194,6 +194,25 @@ def test_conclusions_stand_at_the_top(soup):
     assert CONCLUSIONS not in soup.main.text and "Заполните" not in soup.text and "Выводы" not in soup.main.text
 
 
+def test_pasted_pictures(notebook):
+    """Pictures in conclusions and answers are in the page, each cell's own; one that is missing costs only itself."""
+    longer, pngs = copy.deepcopy(notebook), ["iVBORw0K", "iVBORw0L"]
+    text = "![image.png](attachment:image.png) и ![](attachment:gone.png)"
+    cells = [cell for cell in longer.cells if "Выводы" in cell.source or "*Ваш ответ:*" in cell.source]
+    for cell, png in zip(cells, pngs, strict=True):
+        cell.source += f"\n\n{text}"
+        cell.attachments = {"image.png": {"image/png": png}}
+    page = render(longer, VARIANT)[0]
+    tree = BeautifulSoup(page, "html.parser")
+    shown = [tree.main.select("img[alt='image.png']"), tree.select(".labkit-conclusions img[alt='image.png']")]
+    assert [[image["src"] for image in images] for images in shown] == [
+        [f"data:image/png;base64,{png}"] for png in pngs
+    ]
+    data = parse(BLOCK.search(page)[1])
+    assert data["conclusions"].endswith("![image.png](labkit-picture-2) и ![](gone.png)")
+    assert data["page_sha256"] == page_digest(page)
+
+
 def test_wall(report_photos, report_results):
     """Each photo with its mask; of those with what is sought the best and the worst, by IoU, else by confidence."""
     rows = [{"photo": photo.name, "iou": iou} for photo, iou in zip(report_photos, (0.5, 0.9, 0.25), strict=True)]
