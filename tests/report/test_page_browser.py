@@ -16,11 +16,13 @@ from labkit.viewer.viewer import page_part
 
 @pytest.fixture(scope="module")
 def html(report_photos, report_results):
-    """A report with every kind of cell: two viewers, tables, figures, code, text, a warning on stderr."""
+    """A report with every kind of cell: three viewers (the last of clicks), tables, figures, code, text, a warning."""
     notebook = executed(handed_in(3, report_photos, report_results, student="Иванова Анна"), report_results)
     figures = [new_output("display_data", data={"image/svg+xml": svg(figure(one))}) for one in report_results]
     told = new_output("stream", name="stderr", text="UserWarning: \x1b[31mкрасное\x1b[0m\n")
     again = new_output("display_data", data={"text/html": page_part(report_results[:2])})
+    asked = {"text/html": f'<div data-labkit-prompts="1">{page_part(report_results[2:])}</div>'}
+    clicked = new_output("display_data", data=asked)
     notebook.cells[1:1] = [
         new_markdown_cell(
             "## 6. Результаты\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n[статья](https://arxiv.org) `код`"
@@ -28,6 +30,7 @@ def html(report_photos, report_results):
         new_code_cell(f"for photo in photos:  # {'по одному ' * 20}\n    photo", execution_count=1, outputs=figures),
         new_code_cell("1", execution_count=2, outputs=[told]),
         new_code_cell("labkit.show(results[:2])", execution_count=3, outputs=[again]),
+        new_code_cell("labkit.prompt(model, photo)", execution_count=4, outputs=[clicked]),
     ]
     return render(notebook, find_variant(3))[0]
 
@@ -57,15 +60,20 @@ def test_accessible(open_page, html, width, folded):
 
 
 def test_printed(open_page, html):
-    """On paper: no buttons, no viewer, every static figure whole on its page, code no larger than its words."""
+    """On paper: no buttons, no viewer but that of clicks, which has no figure, every static figure whole on its page,
+    code no larger than its words.
+    """
     page = open_page(html)
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
     printed = page.pdf(prefer_css_page_size=True)
     pages = [tuple(map(float, box)) for box in re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", printed)]
     assert 2 <= len(pages) <= 8 and all(size == pytest.approx((595, 842), abs=1) for size in pages)
     page.emulate_media(media="print")
-    hidden = [*page.locator("[data-labkit]").all(), page.locator("#labkit-code")]
-    assert not any(one.is_visible() for one in hidden)
+    hidden = [*page.locator(".jp-OutputArea-output > [data-labkit]").all(), page.locator("#labkit-code")]
+    assert len(hidden) == 3 and not any(one.is_visible() for one in hidden)
+    clicked = page.locator("[data-labkit-prompts] > [data-labkit]")
+    assert clicked.locator("canvas").count() == sum(one.is_visible() for one in clicked.locator("canvas").all()) == 3
+    assert not any(one.is_visible() for one in clicked.locator("button, input").all())
     assert page.locator("svg[role=img]").count() == 3
     sizes = "(p) => [p, p.querySelector('code')].map((e) => parseFloat(getComputedStyle(e).fontSize))"
     words, code = page.locator("p:has(> code)").first.evaluate(sizes)
