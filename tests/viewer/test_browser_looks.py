@@ -134,6 +134,23 @@ def test_narrow_page(view, compared, asked, herd, width=320):
         assert knob["y"] < value["y"] + value["height"] / 2 < knob["y"] + knob["height"], "on one line"
 
 
+@pytest.mark.parametrize("size", [(1024, 256), (1024, 576), (512, 512), (256, 1024)])
+def test_tall_photos(view, size):
+    """On a laptop a photo is seen together with its sliders, however tall; the curtain's have their width."""
+    height, width = size
+    photo = Photo("фото", np.full((height, width, 3), 99, np.uint8))
+    shown = view(page_part([Segmentation.nothing(photo)]), viewport={"width": 1366, "height": 650})
+    boxes = [shown.canvas(panel).bounding_box() for panel in ("photo", "mask", "overlay")]
+    assert boxes[0]["y"] == boxes[2]["y"] and boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"]
+    assert all(box["width"] / box["height"] == pytest.approx(width / height, rel=0.02) for box in boxes)
+    assert max(box["width"] for box in boxes) > 360 or boxes[0]["height"] == pytest.approx(0.75 * 650, abs=2)
+    slider = shown.find("input[name=opacity]").bounding_box()
+    assert slider["y"] + slider["height"] - boxes[0]["y"] < 600
+    shown.press("curtain")
+    assert shown.canvas("curtain").bounding_box()["height"] <= 0.75 * 650 + 2
+    assert all(choice.bounding_box()["width"] > 80 for choice in shown.find(".stage select").all())
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_print(view, compared, theme):
     """On paper the panels and the legend are left, black on white; what can only be clicked is not."""
