@@ -170,6 +170,16 @@ def test_readout(view, semantic, horses, panel):
     assert shown.readout == ""
 
 
+def test_readout_by_touch(view, semantic, horses):
+    """Who taps a photo reads what is there when the finger has been lifted, until another photo is shown."""
+    shown = view(semantic, has_touch=True)
+    for segment, name in named_segments(horses):
+        shown.page.touchscreen.tap(*on_photo(shown, "overlay", horses, innermost(segment.mask)))
+        assert re.fullmatch(rf"x \d+, y \d+: {name}, \d,\d\d", shown.readout)
+    go_to(shown, 2, 3, "next")
+    assert shown.readout == ""
+
+
 def test_readout_on_both_sides_of_the_curtain(view, compared, horses, herd):
     """With two models it speaks of the one whose side is under the mouse."""
     shown = view(compared)

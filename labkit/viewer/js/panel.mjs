@@ -79,7 +79,7 @@ export class Panel {
     return (clientX - left) / width;
   }
 
-  /** Writes what is under the mouse, of the picture on that side of the curtain; nothing while it is being decoded. */
+  /** Writes what is under the mouse or the finger, of the picture on that side of the curtain; nothing while it is being decoded. */
   readOut(event) {
     const { current, curtain, language, nameOf, readout, say, settings } = this.viewer;
     const side = this.shareOf(event) < settings.split ? "left" : "right";
@@ -106,6 +106,7 @@ export class Panel {
     prompts.draft = null;
     if (this.asks && !prompts.points && event.button === 0) prompts.extend(this.start.place);
     else if (kind === "curtain" && view.zoom === 1) curtain.move(this.shareOf(event));
+    this.readOut(event);
   }
 
   pointermove(event) {
@@ -140,8 +141,8 @@ export class Panel {
       prompts.addPoint(start.place, start.event.button === 2 || start.event.shiftKey);
   }
 
-  pointerleave() {
-    this.viewer.readout.textContent = "";
+  pointerleave({ pointerType }) {
+    if (pointerType !== "touch") this.viewer.readout.textContent = ""; // a finger that was lifted has left, too
   }
 
   contextmenu(event) {

@@ -161,6 +161,7 @@ export class Viewer {
     const { name, title } = current.item;
     const number = pictures.length > 1 ? `${index + 1}/${pictures.length}. ` : "";
     this.title.textContent = `${number}${name}${title ? ` · ${title}` : ""}`;
+    this.readout.textContent = ""; // it was said of another picture
     this.writePanels();
     for (const part of [this.bar, this.legend, this.thumbnails]) part.write();
     this.refresh(true);
