@@ -1,16 +1,18 @@
 """The report in a real browser: accessible, and a clean document when it is printed."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from browser import View
 from executed import executed, handed_in
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit.figures import figure, svg
 from labkit.report.page import render
-from labkit.variants import find_variant
+from labkit.report.provenance import provenance
+from labkit.variants import VARIANTS, find_variant
 from labkit.viewer.viewer import page_part
 
 
@@ -80,3 +82,17 @@ def test_printed(open_page, html):
     assert code < words
     kept = "(svg) => getComputedStyle(svg).breakInside"
     assert all(one.evaluate(kept) == "avoid" for one in page.locator("svg[role=img]").all())
+
+
+def test_facts_of_all_models(open_page, report_results):
+    """The table of where six models' results come from is as wide as the page, whole."""
+    kinds = [
+        {"variant": one.name, "weights": f"embedded/{one.name}", "sha256": one.name[0] * 64, "settings": {"size": 480}}
+        for one in VARIANTS
+    ]
+    facts = provenance([replace(report_results[0], made_by=made_by) for made_by in kinds])
+    told = new_output("display_data", data=facts._repr_mimebundle_())
+    page = open_page(render(new_notebook(cells=[new_code_cell("1", execution_count=1, outputs=[told])]), None)[0])
+    table = page.locator(".labkit-facts")
+    assert table.locator("td").count() > 20
+    assert table.evaluate("(table) => table.parentElement.scrollWidth - table.parentElement.clientWidth") == 0
