@@ -10,6 +10,7 @@ from browser import View, page_of
 from viewed import FOCUSED, SHADOW, go_to, on_photo, place_read
 
 from labkit.classes import VOC
+from labkit.figures import colors_of, named_segments, rgb
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.viewer.viewer import page_part
@@ -115,6 +116,17 @@ def test_themes(view, compared, theme):
         shown.page.mouse.move(0, 0)
         found = axe.run(shown.page, options={"runOnly": ["color-contrast"]}).response
         assert found["passes"] and found["violations"] == []
+
+
+def test_contrast_theme(view, semantic, horses):
+    """With the colours of a contrast theme the legend has those of the mask, and what is chosen is told apart."""
+    shown = view(semantic, forced_colors="active")
+    color = "(part) => getComputedStyle(part).backgroundColor"
+    colors = [f"rgb{rgb(colors_of(horses)[segment.id])}" for segment, _ in named_segments(horses)]
+    assert [swatch.evaluate(color) for swatch in shown.find(".swatch").all()] == colors
+    assert len({shown.find(f"[name={mode}]").evaluate(color) for mode in ("side", "curtain")}) == 2
+    shadows = [thumb.evaluate("(thumb) => getComputedStyle(thumb).boxShadow") for thumb in shown.find(".thumb").all()]
+    assert shadows[0] != "none" and set(shadows[1:]) == {"none"}
 
 
 def test_narrow_page(view, compared, asked, herd, width=320):
