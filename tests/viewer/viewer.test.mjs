@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { decimal, fill, percent } from "../../labkit/viewer/js/page.mjs";
-import { withPhotos } from "../../labkit/viewer/js/picture.mjs";
+import { Picture, withPhotos } from "../../labkit/viewer/js/picture.mjs";
 import {
   clampView,
   colorNumber,
@@ -285,6 +285,15 @@ test("shares follow the language, with one digit unless another number is asked 
 test("a share that is less than half a per cent is not told as half a per cent", () => {
   assert.equal(plain(percent(0.00497, "ru", 1, { roundingMode: "floor" })), "0,4 %");
   assert.equal(plain(percent(0.29, "ru", 1, { roundingMode: "floor" })), "29,0 %");
+});
+
+test("a whole mask has its own share: 6240 pixels of 800 x 600 are 1.3 %", () => {
+  const area = 6240;
+  const picture = new Picture({ segments: [{ share: area / 480_000 }] });
+  Object.assign(picture, { whole: [0, area], counts: [0, area] });
+  assert.equal(percent(picture.share(0), "en", 1, { roundingMode: "floor" }), "1.3%");
+  picture.counts[1] = area / 2;
+  assert.equal(picture.share(0), area / 960_000);
 });
 
 test("scores have two digits", () => {

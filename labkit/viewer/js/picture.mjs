@@ -104,7 +104,7 @@ export class Picture {
   /** The share of the photo that the threshold leaves of a segment. */
   share(n) {
     const whole = this.whole[n + 1];
-    return whole ? (this.item.segments[n].share * this.counts[n + 1]) / whole : 0;
+    return whole ? this.item.segments[n].share * (this.counts[n + 1] / whole) : 0;
   }
 
   /** The segment that the pixel (x, y) shows, null for the background, and its confidence; nothing beside the photo. */
