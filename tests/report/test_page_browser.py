@@ -23,6 +23,8 @@ def html(report_photos, report_results):
     figures = [new_output("display_data", data={"image/svg+xml": svg(figure(one))}) for one in report_results]
     told = new_output("stream", name="stderr", text="UserWarning: \x1b[31mкрасное\x1b[0m\n")
     again = new_output("display_data", data={"text/html": page_part(report_results[:2])})
+    told_last = next(cell for cell in notebook.cells if "Выводы" in cell.source)
+    told_last.source += "\n\n| Пересечение_по_объединению | доля площади на фото, % |\n| --- | --- |\n| 0,9 | 43 |"
     asked = {"text/html": f'<div data-labkit-prompts="1">{page_part(report_results[2:])}</div>'}
     clicked = new_output("display_data", data=asked)
     notebook.cells[1:1] = [
@@ -56,6 +58,8 @@ def test_accessible(open_page, html, width, folded):
     found = axe.run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] != "minor"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cell = page.locator(".labkit-conclusions td").first.evaluate("(cell) => getComputedStyle(cell).borderTopWidth")
+    assert cell == "1px", "a table is one in the conclusions too"
     assert page.locator("svg[role=img]").first.bounding_box()["width"] > 550
     table = page.locator("main pre", has_text="──").first
     assert table.evaluate("(pre) => getComputedStyle(pre).whiteSpace") == "pre"
