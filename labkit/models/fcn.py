@@ -9,6 +9,7 @@ bring the sum to the size of the photo.
 import segmentation_models_pytorch as smp
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from labkit.models.backbone import ENCODER, pointwise
 
@@ -69,7 +70,15 @@ class FCNDecoder(nn.Module):
         return {32: sum32, 16: sum16, 8: sum8}
 
     def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
-        return self.up[str(self.finest)](self.scores(features)[self.finest])
+        """The scores at the photo's size.
+
+        A cell describes the photo around its first pixel, and its scores are enlarged around its middle: FCN-16s and
+        FCN-32s would lie 4 and 12 pixels to the right of FCN-8s and below it. The crop moves them back, as the Crop
+        layers of the authors' code do.
+        """
+        x = self.up[str(self.finest)](self.scores(features)[self.finest])
+        shift = self.finest // 2 - 4
+        return F.pad(x[..., shift:, shift:], (0, shift, 0, shift), mode="replicate") if shift else x
 
 
 class FCN(nn.Module):

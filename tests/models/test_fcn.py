@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from labkit.evaluation.metrics import iou
 from labkit.io.errors import LabkitError
 from labkit.models.fcn import bilinear_upsampling, build
 
@@ -42,3 +43,16 @@ def test_skips_sharpen(load, default_photos):
     with pytest.raises(LabkitError, match="finest.*8, 16, 32"):
         model.segment(photo, finest=4)
     assert model.segment(photo).made_by["settings"]["finest"] == 8
+
+
+def test_the_three_nets_lie_on_one_another(load, default_photos):
+    """FCN-32s and FCN-16s are coarser than FCN-8s, not beside it: moved to any side they agree with it less."""
+    model = load("fcn")
+    for name in ("cameraman", "cat_kitten", "dog_shepherd", "sheep"):
+        mask = model.segment(default_photos[name]).labels > 0
+        for finest in (32, 16):
+            coarse = model.segment(default_photos[name], finest=finest).labels > 0
+            agreement = {
+                move: iou(np.roll(coarse, move, (0, 1)), mask) for move in ((0, 0), (-8, -8), (8, 8), (-8, 0), (0, -8))
+            }
+            assert max(agreement, key=agreement.get) == (0, 0), (name, finest, agreement)
