@@ -9,6 +9,7 @@ import pytest
 import torch
 from IPython.utils.capture import capture_output
 from official import random_official
+from PIL import Image
 from torchvision.ops import box_iou
 
 import labkit
@@ -19,6 +20,7 @@ from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import Weights
 
+LECTURE = ("lecture-", "chosen", "cell-18")
 RELEASES = {1: "deeplabv3_mobilenet_v3_large", 3: "fcn_resnet50", 5: "pspnet_resnetd101b_voc"}
 
 
@@ -34,14 +36,14 @@ def instance_model() -> InstanceModel:
     return InstanceModel(network, weights, torch.device("cpu"))
 
 
-def run(root, shell, number: int, model, photo: Photo) -> str:
-    """The cells from the photo that is shown to the last of the lecture, in one namespace; what they print."""
+def run(root, shell, number: int, model, photo: Photo, names: tuple[str, ...] = LECTURE) -> str:
+    """The cells whose names begin so, in one namespace; what they print."""
     cells = nbformat.read(root / "notebooks" / find_variant(number).notebook, 4).cells
     results = [model.segment(photo)]
     shell.user_ns.update({"labkit": labkit, "device": "cpu", "model": model, "photos": [photo], "results": results})
     with capture_output() as captured:
         for cell in cells:
-            if cell.cell_type == "code" and (cell.id.startswith("lecture-") or cell.id in ("chosen", "cell-18")):
+            if cell.cell_type == "code" and cell.id.startswith(names):
                 result = shell.run_cell(cell.source)
                 assert result.success, f"{cell.id}: {result.error_in_exec or result.error_before_exec}"
     return captured.stdout
@@ -68,6 +70,13 @@ def test_instances(root, shell, default_photos, monkeypatch):
 def test_a_photo_without_any_object(root, shell, load, number):
     """Where nothing is found the cells run to their end all the same."""
     run(root, shell, number, load(number), Photo.from_pixels("серое", np.full((120, 160, 3), 127, np.uint8)))
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_by_hand_on_a_small_photo(root, shell, load, default_photos, number):
+    """The cell's last line holds for a thumbnail as well, where a contour is many of the pixels."""
+    small = np.array(Image.fromarray(default_photos["cat_kitten"].pixels).resize((40, 30)))
+    run(root, shell, number, load(number), Photo.from_pixels("kitten", small), ("chosen", "by-hand"))
 
 
 @pytest.mark.parametrize("number", [1, 2])
