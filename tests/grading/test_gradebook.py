@@ -47,7 +47,7 @@ def row_of(n: int, student: str, thumbnails: dict[str, str], crosses: int = 0) -
         weights=f"embedded/{variant.name}",
         checks=tuple(Check(name, k >= crosses, f"причина {name}") for k, name in enumerate(NAMES)),
         photos=tuple(photos),
-        answers=(("Что такое порог?", "Число, ниже которого пиксель — фон."), ("Второй вопрос", "")),
+        answers=(("**1.** Что такое порог?", "Число, ниже которого пиксель — фон."), ("Второй вопрос", "")),
         conclusions="Модель нашла котов.\nНа лошадях ошиблась.",
     )
 
@@ -148,7 +148,7 @@ def test_checks_are_told_apart_without_colour(opened):
     assert row.locator(".name").get_attribute("aria-expanded") == "true"
     details = row.locator(".details").inner_text()
     assert all(f"причина {name}" in details for name in NAMES)
-    for part in ("Что такое порог?", "Число, ниже которого", "На лошадях ошиблась.", "embedded/unet", f"{1:064x}"):
+    for part in ("1. Что такое порог?", "Число, ниже которого", "На лошадях ошиблась.", "embedded/unet", f"{1:064x}"):
         assert part in details
     assert details.count("IoU 0,99") == 9 and "IoU 1,000" in details and details.count("не найдено") == 1
     opened.keyboard.press("Enter")

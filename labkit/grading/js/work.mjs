@@ -129,7 +129,7 @@ export function detailsOf(book, row) {
   const checks = row.checks.map((check) => checkOf(book, check));
   const photos = row.photos.map((photo) => photoOf(book, photo));
   const answers = row.answers.flatMap(([question, answer]) => [
-    make("dt", { dir: "auto" }, question),
+    make("dt", { dir: "auto" }, question.replaceAll("**", "")),
     make("dd", { dir: "auto" }, said(answer)),
   ]);
   const left = [
