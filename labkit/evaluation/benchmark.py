@@ -1,8 +1,10 @@
 """Scores on labelled photos in the layout of `labkit.evaluation.dataset`: `labkit evaluate`.
 
-By the kind of model: IoU of each class; mask AP for Mask R-CNN; IoU of prompted masks for SAM.
+By the kind of model: IoU of each class; mask AP for Mask R-CNN; IoU of prompted masks for SAM. The classes are
+PASCAL VOC's, by name: official networks may number theirs otherwise, and have others besides.
 """
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from labkit.classes import IGNORE, VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.evaluation.metrics import class_scores, confusion, innermost, iou, mask_ap, overall_scores
+from labkit.evaluation.scores import within
 from labkit.io.errors import LabkitError
 from labkit.io.progress import track
 from labkit.locale import text
@@ -60,20 +63,21 @@ def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: A
 
 def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
     """IoU of each class over all pixels, None where it is not; `mean_iou_all` counts these as 0, `mean_iou` not."""
-    names = model.classes.names
-    matrix = np.zeros((len(names), len(names)), np.int64)
-    photos = np.zeros(len(names), int)
+    matrix = np.zeros((len(VOC), len(VOC)), np.int64)
+    photos = np.zeros(len(VOC), int)
     for name in track(data.names, text("model.progress")):
         photo, truth = Photo.from_pixels(name, data.image(name)), data.semantic(name)
-        matrix += confusion(model.segment(photo, **settings).labels, truth, len(names))
-        photos += np.isin(np.arange(len(names)), truth)
+        matrix += confusion(within(VOC, model.segment(photo, **settings)).labels, truth, len(VOC))
+        photos += np.isin(np.arange(len(VOC)), truth)
+    if foreign := [VOC.label(n) for n in np.flatnonzero(photos) if n and VOC.names[n] not in model.classes]:
+        print(text("scores.foreign", names=", ".join(foreign)), file=sys.stderr)
     (scores, *_), (mean_iou, accuracy) = class_scores(matrix), overall_scores(matrix)
     return {
         "mean_iou": round(mean_iou, 4),
         "mean_iou_all": round(float(np.nan_to_num(scores).mean()), 4),
         "pixel_accuracy": round(accuracy, 4),
-        "iou": {n: None if np.isnan(s) else round(s, 4) for n, s in zip(names, scores.tolist(), strict=True)},
-        "photos_with_class": dict(zip(names, photos.tolist(), strict=True)),
+        "iou": {n: None if np.isnan(s) else round(s, 4) for n, s in zip(VOC.names, scores.tolist(), strict=True)},
+        "photos_with_class": dict(zip(VOC.names, photos.tolist(), strict=True)),
     }
 
 
@@ -81,7 +85,7 @@ def _ap_scores(model: InstanceModel, data: Dataset, settings: dict[str, Any]) ->
     """Mask AP of each VOC class that the split shows; `mean` is over these classes."""
     predicted, objects, ignored = [], [], []
     for photo, numbers, instances in objects_of(data):
-        predicted.append(model.segment(photo, **settings).segments)
+        predicted.append(within(VOC, model.segment(photo, **settings)).segments)
         objects.append([s for s in instances if s.label_id])
         ignored.append(numbers == IGNORE)
     if not any(objects):

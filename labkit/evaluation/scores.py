@@ -23,7 +23,7 @@ from labkit.locale import LANGUAGES, language, number, text
 from labkit.segmentation import Segmentation
 from labkit.variants import VARIANTS
 
-__all__ = ["Scores", "scores", "scores_table"]
+__all__ = ["Scores", "scores", "scores_table", "within"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ def scores(
     named = {one.classes.keys[segment.label_id] for _, one in pairs for segment in one.segments}
     classes = joint(VOC, *(annotation.classes for _, annotation in pairs), named=named)
     known = {classes.keys[0], *(key for result, _ in pairs if result.classes for key in result.classes.keys)}
-    pairs = [(_within(classes, result), _within(classes, annotation)) for result, annotation in pairs]
+    pairs = [(within(classes, result), within(classes, annotation)) for result, annotation in pairs]
     said |= prompted(pairs) if kind == "prompted" else classified(pairs, classes)
     if kind != "prompted":
         lost = [n for n in np.flatnonzero(said["confusion"].sum(1)) if classes.keys[n] not in known]
@@ -174,7 +174,7 @@ def _ground_truth(
     return annotation
 
 
-def _within(classes: LabelSet, one: Segmentation) -> Segmentation:
+def within(classes: LabelSet, one: Segmentation) -> Segmentation:
     """A result with the label ids of `classes`, 0 for what these do not have; SAM's as it is."""
     if one.classes is None:
         return one

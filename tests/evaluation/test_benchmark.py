@@ -1,12 +1,16 @@
 """`labkit evaluate`: against an independent count on the kit's outlines, and the bars on the validation photos."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.metrics import jaccard_score
 
+from labkit.classes import label_set
 from labkit.evaluation.benchmark import evaluate, objects_of, score_table
 from labkit.evaluation.dataset import Dataset
+from labkit.evaluation.scores import within
 from labkit.io.errors import LabkitError
 from labkit.models import SEMANTIC
 from labkit.photos import Photo
@@ -63,6 +67,20 @@ def test_prompts_of_the_model(load, tiny_dataset):
     assert row["box"] > 0.75 and 0.4 < row["point"] <= row["best"] and row["points"] > 0.4
     assert scores["automatic_objects"] >= 2 and 0 <= scores["automatic"] <= 1
     assert f"{row['box']:.3f}" in score_table(scores) and "found automatically" in score_table(scores)
+
+
+@pytest.mark.parametrize("variant, name", [(6, "COCO"), (1, "COCO"), (1, "people")])
+def test_other_label_sets(load, tiny_dataset, capsys, variant, name):
+    """A model with another label set, as official ones have, is scored by the names of its classes."""
+    model, other = load(variant), label_set(name)
+    expected, official = evaluate(model, tiny_dataset, "val"), copy(model)
+    official.segment = lambda *photo, **settings: within(other, model.segment(*photo, **settings))
+    official.classes = other
+    said = evaluate(official, tiny_dataset, "val")
+    for key in ("ap50", "ap") if variant == 6 else ("iou",):
+        assert said[key]["person"] == expected[key]["person"] > 0.3
+        assert said[key]["cat"] == (expected[key]["cat"] if name == "COCO" else 0)
+    assert ("не знает" in (error := capsys.readouterr().err)) == (name == "people") == ("кошка." in error)
 
 
 @pytest.mark.parametrize("variant", [4, 6])
