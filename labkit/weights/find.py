@@ -5,6 +5,7 @@ each load. The official ones are the catalogue's, downloaded and verified once.
 """
 
 import csv
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def find_weights(variant: int | str | Variant, weights: str | Path = "auto", gpu
     if not path.is_file():
         raise LabkitError(text("weights.missing", path=path))
     for release in releases_of(row):
-        if path.name == release.file:
+        if path.name.startswith(Path(release.file).stem):  # a browser calls a second copy "… (1).pth"
             sha256 = download.check(path, release)
             return Weights(row, f"official/{release.name}", path, sha256, text("weights.file_reason"), release)
     _check_header(path, row)
@@ -119,10 +120,19 @@ def read_header(path: Path) -> dict[str, str]:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError, ValueError) as error:
-        raise LabkitError(text("weights.broken", path=path, error=error)) from error
+        if not _of_torch(path):
+            raise LabkitError(text("weights.broken", path=path, error=error)) from error
+        metadata = {}
     if metadata.get("format") != FORMAT:
         raise LabkitError(text("weights.foreign", path=path))
     return metadata
+
+
+def _of_torch(path: Path) -> bool:
+    """Whether a file begins as those of torch.save do."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(4).startswith((b"PK\3\4", b"\x80"))
+    return False
 
 
 def sha256_of(path: Path) -> str:

@@ -31,10 +31,11 @@ def test_device_that_is_not_there(device):
         pick_device(device)
 
 
-def test_own_file(tmp_path, load, default_photos):
-    """Weights that `export` wrote load as a file and give another mask than the embedded ones."""
+@pytest.mark.parametrize("name", ["мои веса.safetensors", "w.pth", "w.SAFETENSORS", "w"])
+def test_own_file(tmp_path, load, default_photos, name):
+    """Weights that `export` wrote load, whatever the file is called, and give another mask than the embedded ones."""
     torch.manual_seed(1)
-    path = tmp_path / "мои веса.safetensors"
+    path = tmp_path / name
     export(build_network("fcn"), "fcn", path)
     model, photo = load_model("fcn", path, "cpu"), default_photos["sheep"]
     assert model.weights.name == path.name

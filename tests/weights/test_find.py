@@ -66,12 +66,18 @@ def test_broken_files(tmp_path, content):
 
 
 def test_foreign_and_missing(tmp_path):
-    """A safetensors file of somebody else, another variant's, none at all, a published one with other bytes."""
+    """A file of somebody else, safetensors or torch's, another variant's, none, a published one with other bytes."""
     foreign, nowhere = tmp_path / "foreign.safetensors", tmp_path / "nowhere.safetensors"
     safetensors.torch.save_file({"a": torch.zeros(2)}, foreign)
-    published = tmp_path / "fcn_resnet50_coco-1167a1af.pth"  # by its own name: the catalogue's hash is asked for
-    published.write_bytes(b"not the published bytes")
-    wrong = {foreign: "labkit train", embedded_path("unet"): "unet", nowhere: "nowhere", published: "1167a1af"}
+    own, old = tmp_path / "own.pth", tmp_path / "old.safetensors"
+    torch.save({"a": torch.zeros(2)}, own)
+    torch.save({"a": torch.zeros(2)}, old, _use_new_zipfile_serialization=False)
+    wrong = {foreign: "labkit train", embedded_path("unet"): "unet", nowhere: "nowhere"}
+    wrong |= {own: "own.pth — не файл весов labkit", old: "old.safetensors — не файл весов labkit"}
+    for name in ("fcn_resnet50_coco-1167a1af.pth", "fcn_resnet50_coco-1167a1af (1).pth"):
+        published = tmp_path / name  # by its own name: the catalogue's hash is asked for
+        published.write_bytes(b"not the published bytes")
+        wrong[published] = "1167a1af.*должен начинаться"
     for path, said in wrong.items():
         with pytest.raises(LabkitError, match=said):
             find_weights("fcn", path)
