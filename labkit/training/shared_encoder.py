@@ -200,14 +200,15 @@ def loss(
     Dice: Milletari et al. (2016), section 3.
     """
     logits = logits.float()
-    total = F.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=smoothing)
-    valid = labels != IGNORE
+    valid = labels != IGNORE  # perhaps nowhere: a mean of nothing would be NaN
+    total = F.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=smoothing, reduction="sum")
+    total = total / valid.sum().clamp(min=1)
     if dice:
         probabilities = logits.softmax(1) * valid[:, None]
         truth = torch.zeros_like(probabilities).scatter_(1, labels.where(valid, 0)[:, None], valid[:, None].float())
         overlap = (probabilities * truth).sum((0, 2, 3))
         both, shown = (probabilities + truth).sum((0, 2, 3)), truth.sum((0, 2, 3)) > 0
-        total = total + dice * (1 - (2 * overlap + 1) / (both + 1))[shown].mean()
+        total = total + dice * ((1 - (2 * overlap + 1) / (both + 1)) * shown).sum() / shown.sum().clamp(min=1)
     if teacher is not None and distil:
         weak = torch.tensor([VOC.id(name) for name in _WEAK], device=labels.device)
         share = torch.where(valid, _LABELLED, 1.0).masked_fill(torch.isin(labels, weak), 0)
