@@ -5,6 +5,7 @@ import shutil
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import safetensors.torch
 import torch
@@ -90,18 +91,22 @@ def train_variants(
     torch.manual_seed(recipe.seed)
     kept = names if start == "embedded" else ["mask_rcnn"]  # under a new encoder too its heads have less to learn
     networks = {name: _embedded(name) if name in kept else build_network(name) for name in names}
-    data, checkpoint = Dataset(dataset, split), out.with_name(out.name + ".checkpoint")
+    data, checkpoint = Dataset(dataset, split), out.parent / f"{out.name}.checkpoint"
+    paths = [out] if len(names) == 1 else [out / f"{name}.safetensors" for name in networks]
+    for path in (checkpoint, *paths):  # now, not after half an hour
+        if path.is_dir():
+            raise LabkitError(text("train.folder", path=path, example=path / f"{names[0]}.safetensors"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path.parent):
+            pass
     teach = partial(train, resume=resume, device=pick_device(device).type, say=say)
     if names[0] in SEMANTIC:
         _train_semantic(networks, data, recipe, start, checkpoint, teach, say)
     else:
         _train_objects(networks[names[0]], data, recipe, start, checkpoint, teach)
     note = {"recipe": str(asdict(recipe)), "start": Path(start).name, "trained_together": ",".join(names)}
-    paths = []
-    for name, network in networks.items():
-        path = out if len(names) == 1 else out / f"{name}.safetensors"
+    for (name, network), path in zip(networks.items(), paths, strict=True):
         export(network, name, path, note)
-        paths.append(path)
     return paths
 
 

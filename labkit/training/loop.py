@@ -1,5 +1,6 @@
 """The training loop: any learner on any stream, with an average of the weights and checkpoints that resume."""
 
+import io
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -12,7 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from labkit.locale import language, use_language
+from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import write_whole
+from labkit.locale import language, text, use_language
 from labkit.models.backbone import MEAN, STD
 
 __all__ = ["Learner", "Recipe", "Stream", "freeze_stages", "mixed", "normalised", "train"]
@@ -131,13 +134,20 @@ def train(
             groups.append({"params": learning, "lr": rate, "rate": rate, "still": still})
     optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
     step, seconds = 0, 0.0
-    if resume and checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        average = state["average"]
-        optimizer.load_state_dict(state["optimizer"])
-        step, seconds = state["step"], state["seconds"]
+    if resume and not checkpoint.exists():
+        say(text("train.no_checkpoint", path=checkpoint))
+    elif resume:
+        try:
+            state = torch.load(checkpoint, map_location=device, weights_only=True)
+            model.load_state_dict(state["model"])
+            average = state["average"]
+            optimizer.load_state_dict(state["optimizer"])
+            step, seconds = state["step"], state["seconds"]
+        except Exception as error:  # torch raises nearly every kind for a file that is cut or another run's
+            raise LabkitError(text("train.checkpoint", path=checkpoint, error=one_line(error, 150))) from error
         say(f"resumed at step {step}, {seconds / 60:.1f} min")
+        if seconds >= recipe.minutes * 60:
+            say(text("train.over", path=checkpoint))
     stream.seed = recipe.seed + step
     stream.progress.fill_(min(1.0, seconds / (recipe.minutes * 60)))
     loader = iter(
@@ -198,6 +208,6 @@ def _speak(name: str, _worker: int) -> None:
 def _save(path: Path, model, average, optimizer, step: int, seconds: float, recipe: Recipe) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {"model": model.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
-    part = path.with_suffix(path.suffix + ".part")
-    torch.save({**state, "step": step, "seconds": seconds, "recipe": asdict(recipe)}, part)
-    part.replace(path)
+    content = io.BytesIO()  # on a full disk torch itself says nothing of it
+    torch.save({**state, "step": step, "seconds": seconds, "recipe": asdict(recipe)}, content)
+    write_whole(path, content.getvalue())

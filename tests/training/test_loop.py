@@ -1,11 +1,14 @@
 """The loop: a real short training, its checkpoint, and a run that goes on from it."""
 
 import itertools
+import os
+from pathlib import Path
 
 import pytest
 import torch
 
 from labkit.evaluation.dataset import Dataset
+from labkit.io.errors import LabkitError
 from labkit.models import build_network
 from labkit.training.crops import Crops
 from labkit.training.detection import MaskRCNNLearner
@@ -38,6 +41,45 @@ def test_learns_and_resumes(tiny_dataset, tmp_path):
     train(learner, crops, again, checkpoint, resume=True, say=said.append, clock=clock)
     assert any("resumed at step 3" in line for line in said)
     assert torch.load(checkpoint, weights_only=True)["step"] == 5
+
+
+@pytest.fixture
+def run(tmp_path, tiny_dataset):
+    """A run of so many steps of one variant, a second each; what it said."""
+
+    def steps(name: str, count: int, resume: bool = True) -> str:
+        network, said = build_network(name), list[str]()
+        crops = Crops(Dataset(tiny_dataset, "train"), side=64, scales=(70, 120))
+        recipe, clock = Recipe(minutes=count / 60, batch=2, side=64), itertools.count().__next__
+        learner = SharedEncoder({name: network}, network.encoder, frozen_stages=2)
+        train(learner, crops, recipe, tmp_path / "w.checkpoint", resume, say=said.append, clock=clock)
+        return "\n".join(said)
+
+    return steps
+
+
+def test_nothing_to_go_on_from(run, tmp_path):
+    """Without a checkpoint, and after the last minute, is said what happens; a damaged or other one is an error."""
+    path = tmp_path / "w.checkpoint"
+    assert "w.checkpoint нет" in run("deeplab", 1) and "увеличьте --minutes" in run("deeplab", 1)
+    whole = path.read_bytes()
+    for name, content in (("pspnet", whole), ("deeplab", whole[:-1000]), ("deeplab", b""), ("deeplab", b"<html>")):
+        path.write_bytes(content)
+        with pytest.raises(LabkitError, match="w.checkpoint.*--resume"):
+            run(name, 2)
+        assert path.read_bytes() == content
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_full_disk(run, tmp_path):
+    """A checkpoint for which there is no room is an OSError that says so, and leaves the one before."""
+    run("deeplab", 1, resume=False)
+    whole = (tmp_path / "w.checkpoint").read_bytes()
+    (tmp_path / f"w.checkpoint.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space"):
+        run("deeplab", 2)
+    assert [file.name for file in tmp_path.glob("w*")] == ["w.checkpoint"]
+    assert (tmp_path / "w.checkpoint").read_bytes() == whole
 
 
 @pytest.mark.parametrize("capability, dtype", [("AVX2", torch.float32), ("AVX512", torch.bfloat16)])

@@ -106,6 +106,26 @@ def test_objects_are_needed(trained, tiny_dataset, name):
         trained(name)
 
 
+@pytest.mark.parametrize(
+    "names, out, error",
+    [
+        ("3", "w", LabkitError),
+        ("3", ".", LabkitError),
+        ("13", "w", LabkitError),
+        ("3", "file/w", OSError),
+        ("13", "file", OSError),
+    ],
+)
+def test_place_of_the_weights(tiny_dataset, tmp_path, monkeypatch, names, out, error):
+    """Where they could not be written, in a folder's place or below a file, that is said before the training."""
+    (tmp_path / "w" / "deeplab.safetensors").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("labkit.training.train", None)
+    with pytest.raises(error, match="--out.*safetensors" if error is LabkitError else "file"):
+        train_variants([*names], tiny_dataset, Path(out), SHORT, device="cpu")
+
+
 def test_recipe_of_a_kind():
     """A variant by number or name gets its kind's recipe over the time that was asked for."""
     assert recipe_for("unet", 5) == replace(RECIPES["semantic"], minutes=5)
