@@ -6,10 +6,23 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from labkit.locale import text
 
-__all__ = ["capped", "decoded", "fold", "natural", "nfc", "russian", "safe_name", "some", "unique_name", "write_whole"]
+__all__ = [
+    "capped",
+    "decoded",
+    "fold",
+    "make_writable",
+    "natural",
+    "nfc",
+    "russian",
+    "safe_name",
+    "some",
+    "unique_name",
+    "write_whole",
+]
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -18,8 +31,18 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         part.write_bytes(content)
         part.replace(path)
+    except OSError as error:
+        error.filename = str(path)  # a full disk names none
+        raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def make_writable(folder: Path) -> None:
+    """A folder that takes files; OSError where it does not, before the work whose result is meant for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
 
 
 def decoded(content: bytes) -> str:

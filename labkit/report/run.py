@@ -18,7 +18,7 @@ from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
 from labkit.io.errors import LabkitError
-from labkit.io.files import write_whole
+from labkit.io.files import make_writable, write_whole
 from labkit.locale import language, text
 from labkit.photos import load_photos
 from labkit.report.checks import Check
@@ -74,9 +74,9 @@ def make_report(
 def report_of(name: str, parameters: dict[str, Any], stem: Path, title: str, variant: Variant | None = None) -> Report:
     """Runs a notebook with its parameters and writes page and notebook, named `stem` but for their endings."""
     source = _find_notebook(name)
+    make_writable(stem.parent)
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
     error = run_notebook(notebook, source.parent, title)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     html, written = stem.with_suffix(".html"), stem.with_suffix(".ipynb")
     nbformat.write(notebook, written)
     page, checks = render(notebook, variant, error)

@@ -5,7 +5,6 @@ import shutil
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import safetensors.torch
 import torch
@@ -15,7 +14,7 @@ from torchvision.models.detection import MaskRCNN
 from labkit.classes import VOC
 from labkit.evaluation.dataset import Dataset
 from labkit.io.errors import LabkitError
-from labkit.io.files import write_whole
+from labkit.io.files import make_writable, write_whole
 from labkit.locale import text
 from labkit.models import SEMANTIC, build_network, load_weights, pick_device, sam
 from labkit.models.backbone import ENCODER
@@ -96,9 +95,7 @@ def train_variants(
     for path in (checkpoint, *paths):  # now, not after half an hour
         if path.is_dir():
             raise LabkitError(text("train.folder", path=path, example=path / f"{names[0]}.safetensors"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=path.parent):
-            pass
+        make_writable(path.parent)
     teach = partial(train, resume=resume, device=pick_device(device).type, say=say)
     if names[0] in SEMANTIC:
         _train_semantic(networks, data, recipe, start, checkpoint, teach, say)

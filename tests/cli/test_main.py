@@ -46,6 +46,8 @@ def test_reader_that_has_enough(tmp_path, root, arguments):
         "report 1 --weights нет.safetensors --out {out}",
         "report 1 --weights official --out {out}",
         "report 1 --device cuda:77 --out {out}",
+        "report 1 --out {photo}",
+        "compare --out {photo}/x",
         "compare {empty} --out {out}",
         "compare нет.jpg --out {out}",
         "compare --target кот --out {out}",

@@ -1,8 +1,12 @@
 """Files that are whole or as they were, names that every disk takes, lists that stay short."""
 
+import os
+from pathlib import Path
+
 import pytest
 
-from labkit.io.files import capped, decoded, safe_name, some, write_whole
+from labkit.cli import main
+from labkit.io.files import capped, decoded, make_writable, safe_name, some, write_whole
 
 
 def test_whole_or_as_it_was(tmp_path):
@@ -15,6 +19,27 @@ def test_whole_or_as_it_was(tmp_path):
     with pytest.raises(OSError):
         write_whole(tmp_path / "folder", b"3")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "а.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_full_disk(tmp_path, monkeypatch, capsys):
+    """The error names the file, so that the command line says what to do."""
+    (tmp_path / f"a.{os.getpid()}.part").symlink_to("/dev/full")
+    monkeypatch.setattr("labkit.cli.weights.run", lambda **_: write_whole(tmp_path / "a", b"1"))
+    assert main(["weights"]) == 2 and not any(tmp_path.iterdir())
+    error = capsys.readouterr().err
+    assert f"записать {tmp_path / 'a'} (No space left on device). Проверьте" in error
+
+
+def test_writable_folder(tmp_path):
+    """It is made, and left empty; what cannot be one is an error."""
+    make_writable(tmp_path / "a" / "b")
+    make_writable(tmp_path / "a" / "b")
+    assert not any((tmp_path / "a" / "b").iterdir())
+    (tmp_path / "file").touch()
+    for wrong in ("file", "file/below"):
+        with pytest.raises(OSError):
+            make_writable(tmp_path / wrong)
 
 
 def test_safe_names():
