@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
 from labkit.models.backbone import ENCODER
 from labkit.models.semantic import network_input
@@ -43,8 +43,8 @@ def read_teacher(path: str | Path) -> dict[str, torch.Tensor]:
         if missing := {f"{k}_{part}" for k in (0, *_HEAD) for part in "wb"} - set(state):
             raise ValueError(f"without {min(missing)}")
         load_encoder(smp.encoders.get_encoder(ENCODER, weights=None), state)
-    except (OSError, ValueError, RuntimeError, EOFError, BadZipFile) as error:
-        raise LabkitError(text("weights.broken", path=path, error=error)) from error
+    except (OSError, TypeError, ValueError, RuntimeError, EOFError, BadZipFile) as error:
+        raise LabkitError(text("train.start", path=path, error=one_line(error, 150))) from error
     return state
 
 

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from labkit.io.errors import LabkitError
 from labkit.models import build_network
 from labkit.training.teacher import Teacher, load_encoder, read_teacher, start_heads
+from labkit.weights.find import embedded_path
 
 
 @pytest.fixture(scope="module")
@@ -90,17 +91,28 @@ def test_maps_are_probabilities_on_the_square(state):
     assert maps.shape == (21, 48, 48) and torch.allclose(maps.sum(0), torch.ones(48, 48), atol=1e-4)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01.", "other arrays", "fewer convolutions"])
+OTHERS = ["nothing", "own weights", "one array", "other arrays", "fewer convolutions"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01.", *OTHERS])
 def test_another_file_is_refused(teacher_file, tmp_path, content):
-    """What is no archive of arrays, a pickle, or another network's arrays is named, and nothing in it is run."""
+    """What is no archive of arrays, a pickle, or another network's arrays is named, and nothing in it is run.
+
+    Who means to go on from own weights is told what does that.
+    """
     path, said = tmp_path / "teacher.npz", "teacher.npz"
     if isinstance(content, bytes):
         path.write_bytes(content)
+    elif content == "own weights":
+        path.write_bytes(embedded_path("fcn").read_bytes())
+    elif content == "one array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
     elif content == "other arrays":
         np.savez(path, weights=np.zeros(3))
         said = "teacher.npz.*0_b"  # which of them is missing
-    else:
+    elif content == "fewer convolutions":
         with np.load(teacher_file) as whole:
             np.savez(path, **{name: whole[name] for name in whole.files if not name.startswith("1_")})
-    with pytest.raises(LabkitError, match=said):
+    with pytest.raises(LabkitError, match=f"{said}.*embedded, encoder.*--resume"):
         read_teacher(path)
