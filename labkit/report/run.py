@@ -1,12 +1,15 @@
 """From a variant and a folder of photos to the executed notebook and the report."""
 
 import asyncio
+import hashlib
 import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,10 @@ from labkit.variants import Variant, find_variant
 from labkit.weights.find import find_weights
 
 __all__ = ["Report", "make_report", "report_of", "run_notebook"]
+
+
+_WRITTEN = "labkit_sources"
+"""Where the metadata of a notebook has the sha256 of its cells' sources as they were written."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +85,31 @@ def report_of(name: str, parameters: dict[str, Any], stem: Path, title: str, var
     notebook = parameterize_notebook(load_notebook_node(str(source)), parameters)
     error = run_notebook(notebook, source.parent, title)
     html, written = stem.with_suffix(".html"), stem.with_suffix(".ipynb")
-    nbformat.write(notebook, written)
+    _keep_edited(written)
+    notebook.metadata[_WRITTEN] = _sources(notebook)
+    write_whole(written, nbformat.writes(notebook).encode())
     page, checks = render(notebook, variant, error)
     write_whole(html, page.encode())
     return Report(html, written, error, tuple(checks))
+
+
+def _keep_edited(path: Path) -> None:
+    """Gives a notebook that was edited since it was written here another name: answers may be in it."""
+    if not path.exists():
+        return
+    try:
+        notebook = nbformat.read(path, 4)
+        if notebook.metadata.get(_WRITTEN) == _sources(notebook):
+            return
+    except Exception:  # nbformat raises nearly every kind; what it cannot read may be dear all the same
+        pass
+    kept = next(free for n in count(2) if not (free := path.with_stem(f"{path.stem} ({n})")).exists())
+    path.rename(kept)
+    print(text("report.kept", path=path, kept=kept.name), file=sys.stderr)
+
+
+def _sources(notebook: nbformat.NotebookNode) -> str:
+    return hashlib.sha256("\0".join(cell.source for cell in notebook.cells).encode()).hexdigest()
 
 
 def _find_notebook(name: str) -> Path:

@@ -69,6 +69,27 @@ def test_failing_cell_leaves_a_report(tmp_path, monkeypatch, two_photos, root):
     assert f"№ {number + 1}:" in report.error  # one more: the cell of the given parameters
 
 
+def test_edited_notebooks_are_kept(tmp_path, monkeypatch, capsys, root):
+    """A notebook beside the report that somebody has written into gets another name; one that is only old does not."""
+    monkeypatch.setattr("labkit.report.run.run_notebook", lambda *_: None)
+    written = make_report(1, weights="embedded", device="cpu", out=tmp_path).notebook
+    notebook = nbformat.read(written, 4)
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Other"}
+    notebook.cells[1].metadata["collapsed"] = True
+    nbformat.write(notebook, written)
+    make_report(1, weights="embedded", device="cpu", out=tmp_path)
+    assert [path.name for path in tmp_path.glob("*.ipynb")] == ["variant_1.ipynb"]
+    kept = []
+    for n, content in ((2, "*Ваш ответ:* мой"), (3, None)):
+        notebook.cells[-1].source += content or ""
+        nbformat.write(notebook, written) if content else written.write_text("{", "utf-8")
+        kept.append(written.read_bytes())
+        make_report(1, weights="embedded", device="cpu", out=tmp_path)
+        assert f"variant_1 ({n}).ipynb" in capsys.readouterr().err
+    assert [(tmp_path / f"variant_1 ({n}).ipynb").read_bytes() for n in (2, 3)] == kept
+    assert written.exists() and "мой" not in written.read_text("utf-8")
+
+
 def test_interrupt_leaves_a_report(tmp_path, two_photos, root):
     """Ctrl-C while the notebook runs: exit code 1 and a page that says so."""
     process = subprocess.Popen(
