@@ -19,7 +19,7 @@ from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import text
 from labkit.photos import Photo
 
-__all__ = ["MIN_SHARE", "Segment", "Segmentation", "is_saved", "load_segmentation"]
+__all__ = ["MIN_SHARE", "Segment", "Segmentation", "box_of", "is_saved", "load_segmentation"]
 
 MIN_SHARE = 0.005
 """What covers a smaller share of the photo is a few stray pixels and no object."""
@@ -45,8 +45,13 @@ class Segment:
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        rows, columns = np.flatnonzero(self.mask.any(1)), np.flatnonzero(self.mask.any(0))
-        return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1) if len(rows) else (0, 0, 0, 0)
+        return box_of(self.mask)
+
+
+def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """`x0, y0, x1, y1` of what is set in an `HxW` bool mask, in pixels, the end exclusive; zeros where nothing is."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1) if len(rows) else (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)

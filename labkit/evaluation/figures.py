@@ -8,6 +8,7 @@ from labkit.evaluation.scoring import Region
 from labkit.figures import AGREED, EXTRA, LOST, PANEL, Drawing, cut, note, painted, panels
 from labkit.io.drawing import squares
 from labkit.locale import number, text
+from labkit.segmentation import box_of
 
 __all__ = ["confusion_figure", "worst_figure"]
 
@@ -71,12 +72,12 @@ def _picture(region: Region):
 
 def _window(wrong: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns around a region, of one shape for all panels as far as the photo goes."""
-    edges = [np.flatnonzero(wrong.any(axis)) for axis in (1, 0)]
-    sides = [(places[-1] - places[0] + 1) * (1 + 2 * _MARGIN) for places in edges]
+    x0, y0, x1, y1 = box_of(wrong)
+    sides = [(end - start) * (1 + 2 * _MARGIN) for start, end in ((y0, y1), (x0, x1))]
     width = max(sides[1], sides[0] * _SHAPE, 64)
     parts = []
-    for places, side, limit in zip(edges, (width / _SHAPE, width), wrong.shape, strict=True):
+    for twice_middle, side, limit in zip((y0 + y1, x0 + x1), (width / _SHAPE, width), wrong.shape, strict=True):
         side = min(round(side), limit)
-        start = min(max(round((places[0] + places[-1] + 1 - side) / 2), 0), limit - side)
+        start = min(max(round((twice_middle - side) / 2), 0), limit - side)
         parts.append(slice(start, start + side))
     return parts[0], parts[1]

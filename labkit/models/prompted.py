@@ -22,7 +22,7 @@ from labkit.models.memory import at_once, until_it_fits
 from labkit.models.prompts import check
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.photos import Photo
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segment, Segmentation, box_of
 from labkit.weights.find import Weights
 
 __all__ = ["PromptedModel", "without_specks"]
@@ -158,11 +158,9 @@ def without_specks(mask: np.ndarray) -> np.ndarray:
 
     So does `SamAutomaticMaskGenerator` with `min_mask_region_area` (Kirillov et al., 2023, appendix B).
     """
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return mask
+    x0, y0, x1, y1 = box_of(mask)
     # What is cut off so far from the mask leaves no small piece of the background here.
-    near = tuple(slice(max(0, line[0] - _SPECK), line[-1] + 1 + _SPECK) for line in (rows, columns))
+    near = slice(max(0, y0 - _SPECK), y1 + _SPECK), slice(max(0, x0 - _SPECK), x1 + _SPECK)
     part = mask[near]
     for inside in (False, True):
         regions, _ = ndimage.label(part == inside)
