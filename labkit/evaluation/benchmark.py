@@ -69,7 +69,7 @@ def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any])
         photo, truth = Photo.from_pixels(name, data.image(name)), data.semantic(name)
         matrix += confusion(within(VOC, model.segment(photo, **settings)).labels, truth, len(VOC))
         photos += np.isin(np.arange(len(VOC)), truth)
-    if foreign := [VOC.label(n) for n in np.flatnonzero(photos) if n and VOC.names[n] not in model.classes]:
+    if foreign := [VOC.label(n) for n in np.flatnonzero(photos) if n and VOC.keys[n] not in model.classes.keys]:
         print(text("scores.foreign", names=", ".join(foreign)), file=sys.stderr)
     (scores, *_), (mean_iou, accuracy) = class_scores(matrix), overall_scores(matrix)
     return {

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import count
@@ -97,12 +98,10 @@ def _keep_edited(path: Path) -> None:
     """Gives a notebook that was edited since it was written here another name: answers may be in it."""
     if not path.exists():
         return
-    try:
+    with suppress(Exception):  # nbformat raises nearly every kind; what it cannot read may be dear all the same
         notebook = nbformat.read(path, 4)
         if notebook.metadata.get(_WRITTEN) == _sources(notebook):
             return
-    except Exception:  # nbformat raises nearly every kind; what it cannot read may be dear all the same
-        pass
     kept = next(free for n in count(2) if not (free := path.with_stem(f"{path.stem} ({n})")).exists())
     path.rename(kept)
     print(text("report.kept", path=path, kept=kept.name), file=sys.stderr)

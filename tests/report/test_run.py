@@ -69,7 +69,7 @@ def test_failing_cell_leaves_a_report(tmp_path, monkeypatch, two_photos, root):
     assert f"№ {number + 1}:" in report.error  # one more: the cell of the given parameters
 
 
-def test_edited_notebooks_are_kept(tmp_path, monkeypatch, capsys, root):
+def test_edited_notebooks_are_kept(tmp_path, monkeypatch, capsys):
     """A notebook beside the report that somebody has written into gets another name; one that is only old does not."""
     monkeypatch.setattr("labkit.report.run.run_notebook", lambda *_: None)
     written = make_report(1, weights="embedded", device="cpu", out=tmp_path).notebook
