@@ -74,38 +74,33 @@ class Roster:
         patronymic, with initials or in Latin, counts only where it is not in the learning system's folders, and where
         nobody else says the same.
         """
-        return self._placed(rows, self._said(rows))
+        return self._matched(rows)[0]
 
     def checked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
-        known = {one.line: one for one in self.students}
-        said = self._said(rows)
-        whose = {n: known[line] for line, n in self._placed(rows, said).items()}
-        several = {n for _, n, *_ in said}
+        placed, named = self._matched(rows)
+        whose = {placed[one.line]: one for one in self.students if one.line in placed}
+        several = {n for _, n, *_ in named}
         return [_known(row, whose.get(n), n in several) if self.system else row for n, row in enumerate(rows)]
 
     def absent(self, rows: Sequence[Row]) -> list[Student]:
         """Who has handed nothing in; of namesakes all, where they have fewer works than there are of them."""
-        said = self._said(rows)
-        there = {*self._placed(rows, said), *(line for line, _, works, lines in said if works >= lines)}
+        placed, named = self._matched(rows)
+        there = {*placed, *(line for line, _, works, lines in named if works >= lines)}
         return [student for student in self.students if student.line not in there]
 
-    def _by_id(self) -> dict[str, int]:
-        return {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
-
-    def _placed(self, rows: Sequence[Row], said: Sequence[tuple[int, int, int, int]]) -> dict[int, int]:
-        by_id = self._by_id()
-        found = {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
-        return {line: n for line, n, works, lines in said if works == lines == 1} | found
-
-    def _said(self, rows: Sequence[Row]) -> list[tuple[int, int, int, int]]:
-        """Each line with the number of each row that is of its student by the name; how many rows, how many lines."""
-        by_id = self._by_id()
+    def _matched(self, rows: Sequence[Row]) -> tuple[dict[int, int], list[tuple[int, int, int, int]]]:
+        """What `places` answers, and of those whom only a name tells each line with the number of each row that may be
+        its student's; how many such rows the line has, how many lines the row.
+        """
+        by_id = {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
         names = [(one.line, _read(one.name)) for one in self.students]
         said = [(n, _read(row.name or row.student)) for n, row in enumerate(rows) if row.who not in by_id]
         pairs = [(line, n) for line, name in names for n, own in said if any(map(_one_name, own, name))]
-        lines, numbers = Counter(line for line, _ in pairs), Counter(n for _, n in pairs)
-        return [(line, n, lines[line], numbers[n]) for line, n in pairs]
+        works, lines = Counter(line for line, _ in pairs), Counter(n for _, n in pairs)
+        placed = {line: n for line, n in pairs if works[line] == lines[n] == 1}
+        placed |= {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
+        return placed, [(line, n, works[line], lines[n]) for line, n in pairs]
 
 
 def _read(name: str) -> tuple[list[str], list[str]]:
