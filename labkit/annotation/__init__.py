@@ -5,9 +5,7 @@ It stands above `viewer` and `models`, and nothing but the command line may impo
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 from functools import cache
 from pathlib import Path
@@ -24,6 +22,7 @@ from labkit.evaluation.labelme import read_labelme
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
+from labkit.io.jpeg import data_address
 from labkit.locale import keep_language, language, text
 from labkit.models import load_model
 from labkit.photos import Photo
@@ -157,8 +156,6 @@ def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:
     """A labelme shape of the kind `mask`, in pixels of the photo's file."""
     image = Image.fromarray(mask).resize(photo.original_size[::-1], Image.Resampling.NEAREST)
     x0, y0, x1, y1 = image.getbbox()
-    buffer = io.BytesIO()
-    image.crop((x0, y0, x1, y1)).save(buffer, "PNG", optimize=True)
     return {
         "label": label,
         "points": [[x0, y0], [x1 - 1, y1 - 1]],
@@ -166,5 +163,5 @@ def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:
         "description": "SAM, labkit.annotate",
         "shape_type": "mask",
         "flags": {},
-        "mask": base64.b64encode(buffer.getvalue()).decode("ascii"),
+        "mask": data_address(image.crop((x0, y0, x1, y1)), "PNG", optimize=True).partition(",")[2],
     }
