@@ -234,11 +234,23 @@ def test_damaged_files(outlined, tmp_path, damage):
     assert str(path) in str(caught.value)
 
 
-def test_importing_needs_no_torch(root):
-    """Results, scores, figures, viewer, reports and downloads are there at once: none of them imports torch."""
-    rooms = "segmentation evaluation.scores evaluation.figures figures viewer report comparison.figures"
-    modules = ", ".join(["labkit", *(f"labkit.{room}" for room in [*rooms.split(), "weights.download"])])
-    command = f"import {modules}, sys; print(*{{'torch', 'torchvision', 'timm'}} & set(sys.modules))"
+ROOMS = "segmentation evaluation.scores evaluation.figures figures viewer report weights.download comparison.figures "
+ROOMS += "comparison.report comparison.models grading.reproduce"
+
+
+@pytest.mark.parametrize(
+    "used, spared",
+    [
+        (f"import labkit, labkit.{', labkit.'.join(ROOMS.split())}", ["torch", "torchvision", "timm"]),
+        ("import labkit; labkit.hand_in", ["nbformat", "nbconvert"]),  # 1.5 s of every notebook's run
+    ],
+    ids=["torch", "nbconvert"],
+)
+def test_importing_is_quick(root, used, spared):
+    """Results, scores, figures, viewer, reports, grading and downloads are there at once: none of them imports torch;
+    what writes pages is loaded when one is written.
+    """
+    command = f"{used}; import sys; print(*set({spared}) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
