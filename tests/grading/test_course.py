@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import nbformat
 import pytest
+from annotated import put
 from book import ready, saved
 from handed_in import CONCLUSIONS, OTHER, edited, hostile, notebook_of, page_of, resealed, zip_of
 
@@ -45,10 +46,7 @@ def lay(folder: Path, sample) -> None:
     }
     files |= {f"вне папок/{name}": made for name, (made, _) in hostile(sample.page).items()}
     files |= {"список.csv": b"a;b", "объявление.docx": b"PK"}
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    put(folder, files)
     (folder / MOODLE.format(*NAMES[9], 509, "")).mkdir()
     assert len(files) >= 40
 
@@ -78,8 +76,7 @@ def course(sample, tmp_path_factory):
     lay(folder, sample)
     before = sorted(folder.rglob("*"))
     options = {"roster": folder.parent / "список.csv", "rubric": folder.parent / "баллы.toml", "wanted": 2}
-    options["roster"].write_text(ROSTER, "utf-8")
-    options["rubric"].write_text(RUBRIC, "utf-8")
+    put(folder.parent, {"список.csv": ROSTER, "баллы.toml": RUBRIC})
     rows = grade(folder, **options)
     assert [path for path in sorted(folder.rglob("*")) if "grades" not in path.parts] == before
     return {row.id or row.file: row for row in rows}, folder / "grades", folder, options

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from annotated import put
 from handed_in import notebook_of, page_of, resealed, zip_of
 
 from labkit.__main__ import main
@@ -36,7 +37,7 @@ def moved(result):
 
 def test_second_run_goes_on(sample, at_once, tmp_path):
     """What is done is taken from the first run, under another name too; what is asked otherwise is done anew."""
-    (tmp_path / "а.html").write_text(sample.page, encoding="utf-8")
+    put(tmp_path, {"а.html": sample.page})
     (first,) = grade(tmp_path, recompute=False)
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "grades" / KEPT).iterdir()}
     (tmp_path / "а.html").rename(tmp_path / "ещё.html")
@@ -57,9 +58,8 @@ def test_recomputed_masks(sample, at_once, tmp_path):
     drawn = notebook_of(
         sample.photos, [moved(one) for one in sample.results], "Волков Ян", 3, {"Ну?": "Да"}, "Нашлось."
     )
-    pages = {"а": sample.page, "б": page_of(drawn), "в": resealed(sample.page, uncarried)}
-    for name, page in pages.items():
-        (tmp_path / f"{name}.html").write_text(page, encoding="utf-8")
+    pages = {"а.html": sample.page, "б.html": page_of(drawn), "в.html": resealed(sample.page, uncarried)}
+    put(tmp_path, pages)
     good, drawn, bare = grade(tmp_path, tmp_path / "таблица")
     told = [{"not_own_masks", "not_checked"} & {remark.kind for remark in row.remarks} for row in (good, drawn, bare)]
     assert told == [set(), {"not_own_masks"}, {"not_checked"}]
@@ -68,8 +68,7 @@ def test_recomputed_masks(sample, at_once, tmp_path):
 
 def test_a_hanging_file_costs_its_row(sample, tmp_path, monkeypatch):
     """A file over the time limit has a row that says so, and its neighbour is read."""
-    for name in ("а", "б"):
-        (tmp_path / f"{name}.html").write_text(sample.page, encoding="utf-8")
+    put(tmp_path, dict.fromkeys(["а.html", "б.html"], sample.page))
     monkeypatch.setattr(reading, "_row", slow_row)
     monkeypatch.setattr(reading, "SECONDS", 5.0)
     one, two = grade(tmp_path, recompute=False)
@@ -86,8 +85,7 @@ def slow_row(task):
 def test_a_zip_of_many_reports_costs_no_more_than_one_of_few(sample, at_once, tmp_path, monkeypatch):
     """Its reports share the seconds of one student; a file beside it has all that it had."""
     pages = {f"{n}.html": resealed(sample.page, lambda data, n=n: data.update(student=f"{n}")) for n in range(3)}
-    (tmp_path / "всё.zip").write_bytes(zip_of({name: page.encode() for name, page in pages.items()}))
-    (tmp_path / "а.html").write_text(sample.page, "utf-8")
+    put(tmp_path, {"всё.zip": zip_of({name: page.encode() for name, page in pages.items()}), "а.html": sample.page})
     limits: dict[str, list[float]] = {}
 
     def done(work, tasks, label, seconds, **_):
@@ -139,8 +137,7 @@ def test_command_line(sample, at_once, tmp_path, capsys):
 def test_interrupted(sample, tmp_path, root):
     """Ctrl-C: one line, exit code 1, no process left, and what was done is kept."""
     for n in range(60):
-        page = resealed(sample.page, lambda data, n=n: data.update(student=f"Студент {n}"))
-        (tmp_path / f"{n}.html").write_text(page, encoding="utf-8")
+        put(tmp_path, {f"{n}.html": resealed(sample.page, lambda data, n=n: data.update(student=f"Студент {n}"))})
     process = subprocess.Popen(
         [sys.executable, "-m", "labkit", "grade", str(tmp_path), "--no-recompute"],
         cwd=root,

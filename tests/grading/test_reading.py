@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import nbformat
 import pytest
 from handed_in import resealed
+from pictured import written
 from PIL import Image
 
 from labkit.grading import reading
@@ -60,11 +61,9 @@ def test_texts_that_do_not_count_are_told(sample):
 
 def test_no_more_photos_than_were_looked_at(sample, monkeypatch):
     """One photo saved sixty times is one photo: of so many those that nobody compares do not count."""
-    one, jpegs = read(sample.page.encode()), {}
-    for n in range(60):
-        buffer = io.BytesIO()
-        Image.open(io.BytesIO(one.jpegs["моё 1"])).save(buffer, "JPEG", quality=35 + n)
-        jpegs[f"фото {n}"] = buffer.getvalue()
+    one = read(sample.page.encode())
+    image = Image.open(io.BytesIO(one.jpegs["моё 1"]))
+    jpegs = {f"фото {n}": written(image, "JPEG", quality=35 + n) for n in range(60)}
     photo = one.data["photos"][0]
     photos = [{**photo, "name": name, "sha256": f"{n:064x}", "jpeg_sha256": None} for n, name in enumerate(jpegs)]
     many = one._replace(data={**one.data, "photos": photos}, jpegs=jpegs)

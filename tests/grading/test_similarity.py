@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import os
 import random
 from dataclasses import replace
@@ -12,6 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 from handed_in import OTHER, WRITTEN
+from pictured import written
 from PIL import Image, ImageOps
 
 from labkit.grading import similarity
@@ -42,11 +42,9 @@ def told(rows: list[Row], kit=None) -> dict[str, list[tuple[str, str, tuple[str,
 
 def resaved(path, change=lambda image: image, factor: float = 1.0, quality: int = 70) -> bytes:
     """A photo that was changed, of another size and quality."""
-    buffer = io.BytesIO()
     with Image.open(path) as image:
         size = (round(image.width * factor), round(image.height * factor))
-        change(image.convert("RGB").resize(size, Image.Resampling.LANCZOS)).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
+        return written(change(image.convert("RGB").resize(size, Image.Resampling.LANCZOS)), "JPEG", quality=quality)
 
 
 def cropped(left: float, top: float, right: float, bottom: float):
@@ -210,10 +208,10 @@ def test_many_at_once():
     """A photo and a text that went round are told in one remark each, which names all."""
     photo, words = PhotoRow("кот", "1" * 64), prose(1)
     rows = told([row(f"{n}", (photo,), conclusions=words) for n in range(12)])
-    photos, written = rows["0"]
+    photos, texts = rows["0"]
     assert photos[0] == "same_photos" and photos[2] == tuple(str(n) for n in range(1, 12))
     assert photos[1] == text("pairs.photos", count=1, total=1, names="кот", files="1, 2, 3, 4, 5, 6, 7, 8, … и ещё 3")
-    assert written[0] == "same_text" and len(written[2]) == 11 and "и ещё 3" in written[1]
+    assert texts[0] == "same_text" and len(texts[2]) == 11 and "и ещё 3" in texts[1]
 
 
 def test_one_student_twice():

@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from executed import ANSWER, CONCLUSIONS, executed, handed_in
 from links import external_links
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pictured import written
 from PIL import Image
 
 from labkit.figures import figure, overlay_image, svg
@@ -85,12 +86,9 @@ def test_figures_are_drawings(soup):
 
 def test_what_plt_shows_is_small(notebook, report_photos):
     """An opaque PNG of a cell travels as WebP with words in its place; a clear or a broken one as it is."""
-    longer, sent, image = copy.deepcopy(notebook), ['"><script>'], Image.fromarray(report_photos[0].pixels)
+    longer, image = copy.deepcopy(notebook), Image.fromarray(report_photos[0].pixels)
     image.putalpha(Image.linear_gradient("L").resize(image.size))
-    for one in (image, image.convert("RGB")):
-        buffer = io.BytesIO()
-        one.save(buffer, "PNG")
-        sent.append(base64.b64encode(buffer.getvalue()).decode())
+    sent = ['"><script>', *(base64.b64encode(written(one)).decode() for one in (image, image.convert("RGB")))]
     outputs = [
         new_output("display_data", data={"image/png": png}, metadata={"image/png": {"width": 99}}) for png in sent
     ]
@@ -127,8 +125,7 @@ def test_header(page, soup, notebook):
 
 def test_data_inside(page, notebook, handed):
     """The block holds what was handed in, what was written, and the checks; both seals are whole."""
-    (written,) = BLOCK.findall(page)
-    data = parse(written)
+    data = parse(*BLOCK.findall(page))
     assert data["results"] == handed.data["results"] and data["answers"][0]["answer"] == ANSWER
     assert [check["name"] for check in data["checks"]] == list(NAMES)
     assert data["digest"] == digest(data) and data["page_sha256"] == page_digest(page)
