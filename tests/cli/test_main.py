@@ -55,6 +55,12 @@ def test_reader_that_has_enough(tmp_path, root, arguments):
         "compare --weights {photo} --out {out}",
         "compare --weights official/sam_vit_l --out {out}",
         "compare --device cuda:77 --out {out}",
+        "grade нет --out {out}",
+        "grade {empty}",
+        "grade {photo} --out {out}",
+        "grade {images} --out {out} --target единорог",
+        "grade {images} --out {out} --roster {photo}",
+        "grade {images} --out {out} --rubric нет.toml",
         "evaluate 1 --dataset {out} --split val.txt",
         "train 1 --dataset {out} --out {out}/w.safetensors",
     ],
@@ -65,12 +71,13 @@ def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
     (tmp_path / "пусто").mkdir()
-    values = {"photo": root / "data" / "images" / "sheep.jpg", "unet": embedded_path("unet")}
+    images = root / "data" / "images"
+    values = {"images": images, "photo": images / "sheep.jpg", "unet": embedded_path("unet")}
     values |= {"out": tmp_path / "out", "empty": tmp_path / "пусто"}
     assert main([argument.format(**values) for argument in arguments.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("labkit: ") and error.count("\n") == 1
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists() and not list((tmp_path / "пусто").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from labkit.grading import marks, reading, similarity
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU
-from labkit.io.errors import LabkitError
 from labkit.locale import text
 
 
@@ -100,18 +99,6 @@ def test_a_zip_of_many_reports_costs_no_more_than_one_of_few(sample, at_once, tm
     rows = grade(tmp_path)
     assert limits == {"а.html": [30.0, 30.0], **{f"всё.zip/{name}": [10.0, 30.0] for name in pages}}
     assert len(rows) == 4 and all("не хватило времени" in str(row.remarks) for row in rows)
-
-
-def test_wrong_calls(tmp_path, capsys):
-    """No folder, nothing in it, no such class: one line, exit code 2, and nothing is written."""
-    assert main(["grade", str(tmp_path / "нет")]) == 2
-    assert main(["grade", str(tmp_path)]) == 2
-    (tmp_path / "а.html").write_text("<p>")
-    for option in ("--target единорог", f"--roster {tmp_path / 'а.html'}", f"--rubric {tmp_path / 'нет.toml'}"):
-        assert main(["grade", str(tmp_path), *option.split()]) == 2
-    assert capsys.readouterr().err.count("\n") == 5 and len(list(tmp_path.iterdir())) == 1
-    with pytest.raises(LabkitError):
-        grade(tmp_path / "а.html")
 
 
 def test_command_line(sample, at_once, tmp_path, capsys):
