@@ -1,5 +1,6 @@
 """Points from a small file: a mark is suggested for what holds, nothing else."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -36,25 +37,23 @@ def test_the_example_of_the_readme(write, root):
     assert row.suggestion == "5.5" and "ответы (3 из 4) 1,5" in row.reckoned and "дней: 2 -2,0" in row.reckoned
 
 
-def test_no_rubric_no_suggestion():
-    """Without points nothing is suggested, and for what was not read neither."""
-    assert Rubric().suggested(ROW) == ROW
-    unread = Row("б.html", problem="пусто")
-    assert Rubric(10, checks={"run": 1}).suggested(unread) == unread
-
-
-def test_bounds_and_single_questions():
-    """The sum stays between minimum and maximum; questions can have points of their own."""
-    assert Rubric(3, checks={"run": 9}).suggested(ROW).suggestion == "3"
-    assert Rubric(10, 2, {"objects": 5}, {}).suggested(ROW).suggestion == "2"
-    assert Rubric(10, questions={"1": 2, "2": 3, "3": 0.5}).suggested(ROW).suggestion == "2.5"
-
-
-def test_late_by_the_name_only():
-    """Where the learning system says only that a file came late, it is a day."""
-    rubric = Rubric(10, checks={"run": 5}, late=1)
-    assert rubric.suggested(ROW).suggestion == "5"
-    assert rubric.suggested(Row("а.html", checks=ROW.checks, late=True)).suggestion == "4"
+@pytest.mark.parametrize(
+    "rubric, row, mark",
+    [
+        (Rubric(), ROW, ""),
+        (Rubric(10, checks={"run": 1}), Row("б.html", problem="пусто"), ""),
+        (Rubric(3, checks={"run": 9}), ROW, "3"),
+        (Rubric(10, 2, {"objects": 5}, {}), ROW, "2"),
+        (Rubric(10, questions={"1": 2, "2": 3, "3": 0.5}), ROW, "2.5"),
+        (Rubric(10, checks={"run": 5}, late=1), ROW, "5"),
+        (Rubric(10, checks={"run": 5}, late=1), replace(ROW, at="", late=True), "4"),
+    ],
+    ids=["no rubric", "not read", "maximum", "minimum", "single questions", "in time", "late by the name only"],
+)
+def test_what_is_suggested(rubric, row, mark):
+    """A sum between minimum and maximum; nothing without points, or for what was not read."""
+    suggested = rubric.suggested(row)
+    assert suggested.suggestion == mark and (suggested == row) == (not mark)
 
 
 @pytest.mark.parametrize(
