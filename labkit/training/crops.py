@@ -30,6 +30,9 @@ _MIN_CLASS_PIXELS = 200
 
 T = TypeVar("T")
 
+Square = tuple[Image.Image, np.ndarray]
+"""A square of a photo and its labels (`SxS` uint8, 255: not labelled)."""
+
 
 class CopyPaste(Stream):
     """Squares of `side` pixels, cut out of photos and pasted into.
@@ -52,7 +55,7 @@ class CopyPaste(Stream):
 
     def _cut(
         self, rng: np.random.Generator, name: str, labels: np.ndarray, centre: tuple[float, float], spread: float = 0.0
-    ) -> tuple[Image.Image, np.ndarray]:
+    ) -> Square:
         """A square of a photo and of its labels (`HxW` uint8) near `centre` (x, y), at a random scale.
 
         It is stretched by up to 12 %; `spread` moves the centre by a share of the square. Beyond the photo lie grey
@@ -74,18 +77,13 @@ class CopyPaste(Stream):
         return image, np.array(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST, box=window))
 
     def _paste(
-        self,
-        rng: np.random.Generator,
-        image: Image.Image,
-        labels: np.ndarray,
-        instance: Instance,
-        longest: float,
-        label: int,
-    ) -> tuple[Image.Image, np.ndarray]:
-        """An object pasted anywhere, up to a quarter outside, its `label` into `labels`.
+        self, rng: np.random.Generator, square: Square, instance: Instance, longest: float, label: int
+    ) -> Square:
+        """An object pasted anywhere, up to a quarter outside, its `label` into the labels.
 
         Its longest side has so many pixels, or is enlarged 2.5 times.
         """
+        image, labels = square
         x0, y0, x1, y1 = instance.box
         mask = (self._numbers[instance.name][y0:y1, x0:x1] == instance.number).astype(np.uint8) * 255
         scale = min(longest / max(mask.shape), 2.5)
@@ -132,14 +130,13 @@ class Crops(CopyPaste):
         else:
             name, centre = self._anywhere(rng)
             image, labels = self._cut(rng, name, self._labels[name], centre)
-        image = jitter(rng, image)
+        square = jitter(rng, image), labels
         for _ in range(rng.binomial(2, pasted) if self._objects else 0):
             label_id, instance = draw_member(rng, self._objects, 0.2)
-            longest = self.side * rng.uniform(0.22, 0.75)
-            image, labels = self._paste(rng, image, labels, instance, longest, label_id)
-        return finish(rng, image, labels)
+            square = self._paste(rng, square, instance, self.side * rng.uniform(0.22, 0.75), label_id)
+        return finish(rng, *square)
 
-    def _crop(self, rng: np.random.Generator, name: str, label_id: int) -> tuple[Image.Image, np.ndarray]:
+    def _crop(self, rng: np.random.Generator, name: str, label_id: int) -> Square:
         """A crop around a pixel of a class."""
         row, column = rng.choice(np.argwhere(self._labels[name] == label_id))
         return self._cut(rng, name, self._labels[name], (column, row), spread=1 / 6)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
@@ -20,7 +21,7 @@ class MaskRCNNLearner(Learner):
 
     def __init__(self, network: MaskRCNN, frozen_stages: int):
         super().__init__()
-        self.network = network
+        self.network, self.steady = network, [network.backbone.encoder]
         freeze_stages(network.backbone.encoder, frozen_stages)
         network.rpn._pre_nms_top_n = {"training": 600, "testing": 500}
         network.rpn._post_nms_top_n = {"training": 300, "testing": 300}
@@ -30,11 +31,6 @@ class MaskRCNNLearner(Learner):
         self._leave_out(network.roi_heads, "assign_targets_to_proposals", 1)
         for part in (network.backbone.fpn, network.rpn.head, network.roi_heads.box_head, network.roi_heads.mask_head):
             _run_mixed(part)
-
-    def train(self, mode: bool = True):
-        super().train(mode)
-        self.network.backbone.encoder.eval()
-        return self
 
     def parts(self) -> list[nn.Module]:
         backbone = self.network.backbone
@@ -93,14 +89,6 @@ def _run_mixed(part: nn.Module) -> None:
 
     def faster(x):
         with mixed(next(part.parameters()).device):
-            return _floats(forward(x))
+            return tree_map(torch.Tensor.float, forward(x))
 
     part.forward = faster
-
-
-def _floats(value):
-    if isinstance(value, torch.Tensor):
-        return value.float()
-    if isinstance(value, dict):
-        return {name: one.float() for name, one in value.items()}
-    return type(value)(_floats(one) for one in value)

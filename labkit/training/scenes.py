@@ -99,7 +99,7 @@ class Scenes(CopyPaste):
             if number < IGNORE:
                 labels[number] = instance.label_id
                 longest = self.side * np.exp(rng.uniform(np.log(0.06), np.log(0.7)))
-                image, numbers = self._paste(rng, image, numbers, instance, longest, number)
+                image, numbers = self._paste(rng, (image, numbers), instance, longest, number)
         counts = np.bincount(numbers.ravel(), minlength=256)
         numbers = np.where((counts < _LEAST)[numbers], np.uint8(IGNORE), numbers)
         pixels, numbers = finish(rng, image, numbers)

@@ -192,8 +192,11 @@ class Teacher(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.encoder(x)[-1])
+
+    def head(self, features: torch.Tensor) -> torch.Tensor:
+        """The logits of the encoder's last features (`Bx320xhxw`): the mean of all beside each place, both joined."""
         each, pooled, joined, scores = self._head
-        features = self.encoder(x)[-1]
         mean = F.conv2d(features.mean((2, 3), keepdim=True), *pooled).relu().expand(-1, -1, *features.shape[2:])
         both = torch.cat([mean, F.conv2d(features, *each).relu()], 1)
         return F.conv2d(F.conv2d(both, *joined).relu(), *scores)

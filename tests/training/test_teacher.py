@@ -17,14 +17,6 @@ def state(teacher_file):
     return read_teacher(teacher_file)
 
 
-def head_of(state, features: torch.Tensor) -> torch.Tensor:
-    """The head's scores on features `BxCxhxw`: the mean of all places beside each place, then both joined."""
-    each, pooled, joined, scores = ((state[f"{k}_w"], state[f"{k}_b"]) for k in (62, 63, 67, 68))
-    mean = F.conv2d(features.mean((2, 3), keepdim=True), *pooled).relu().expand(-1, -1, *features.shape[2:])
-    both = torch.cat([mean, F.conv2d(features, *each).relu()], 1)
-    return F.conv2d(F.conv2d(both, *joined).relu(), *scores)
-
-
 @torch.inference_mode()
 def test_encoder_computes_the_folded_convolutions(state):
     """The stride-2 features are the first three convolutions: ReLU6 after two of them, none after the third."""
@@ -63,7 +55,7 @@ def test_decoders_start_as_the_teacher(state, name, stride):
     features = [torch.rand(1, channels, 1, 1) for channels in network.encoder.out_channels]
     sides = [256 // min(2**level, stride) for level in range(6)]
     maps = [one.expand(-1, -1, side, side).contiguous() for one, side in zip(features, sides, strict=True)]
-    wanted = head_of(state, features[-1])
+    wanted = Teacher(state).head(features[-1])
     middle = network.segmentation_head(network.decoder(maps))[:, :, 128, 128, None, None]
     assert (middle - wanted).abs().max() < 1e-3 * wanted.abs().max()
 
@@ -78,7 +70,7 @@ def test_unet_carries_the_scores_of_the_teacher_up(state):
     for block in network.decoder.blocks[:3]:
         block.register_forward_hook(lambda _module, _inputs, output: seen.append(output[:, :21]))
     network(x)
-    wanted = head_of(state, network.encoder(x)[-1])
+    wanted = Teacher(state).head(network.encoder(x)[-1])
     for level, carried in enumerate(seen, 1):
         ours = carried[:, :, :: 2**level, :: 2**level]
         difference = (ours - ours.mean(1, keepdim=True)) - (wanted - wanted.mean(1, keepdim=True))
