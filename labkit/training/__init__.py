@@ -45,7 +45,7 @@ RECIPES = {
 }
 """How each kind of variant is trained from embedded weights or their encoder; the semantic ones from a teacher so:"""
 
-_HEADS = Recipe(batch=16, decoder_rate=5e-4, still=1.0, dice=0.3, distil=0.7, ema=0.99)
+_HEADS = Recipe(batch=16, decoder_rate=5e-4, dice=0.3, distil=0.7, ema=0.99)
 _DETAILS = Recipe(side=320, batch=6, decoder_rate=2e-3, dice=0.1, smoothing=0.0, distil=1.0, ema=0.98)
 _DETAILS_SHARE = 0.25
 """The heads learn on cached features of the still encoder, then U-Net's finest levels over this share of the run.
@@ -127,15 +127,15 @@ def _train_semantic(networks, data, recipe, start, checkpoint, teach, say) -> No
     if start not in STARTS:
         _train_heads(learner, networks, data, recipe, read_teacher(start), checkpoint, teach, say)
     else:
+        started = {}
         if start == "embedded":
             encoder.load_state_dict(next(iter(networks.values())).encoder.state_dict())
             learner.steady.append(learner)  # decoders that have learned keep their statistics too
             recipe = replace(recipe, decoder_rate=recipe.decoder_rate / 2)
+            if len(networks) > 1:  # else nobody knows more than the labels
+                learner.remember()
+                started = _state(learner)
         _start_encoder(encoder, start)
-        started = {}
-        if len(networks) > 1 and start == "embedded":  # else nobody knows more than the labels
-            learner.remember()
-            started = _state(learner)
         teach(learner, _crops(data, recipe), recipe, checkpoint)
         _average(learner, started)
     for network in networks.values():  # their decoders are the learner's own

@@ -103,12 +103,13 @@ class CachedHeads(Learner):
     U-Net's two finest levels need finer features than are kept: its score of stride 4 is trained in their place.
     Branches of ASPP and of the pyramid are left out by chance (drop-path: Larsson et al., 2017, FractalNet, section 3);
     `progress`, in [0, 1], is the stream's. Heads that start as the teacher's have its BatchNorms, which claim mean 0
-    and variance 1: these stay.
+    and variance 1: these stay, and the encoder is frozen.
     """
 
     def __init__(self, shared: SharedEncoder, progress: torch.Tensor):
         super().__init__()
         self.shared, self.progress, self.steady = shared, progress, [self]
+        shared.encoder.requires_grad_(False)
         decoders = shared.decoders
         aspp = decoders["deeplab"].aspp[0].convs if "deeplab" in decoders else ()
         for branches in (aspp, decoders["pspnet"].pools if "pspnet" in decoders else ()):
@@ -142,6 +143,5 @@ class CachedHeads(Learner):
         for name, logits in outputs.items():
             target, teacher = window if name == "deeplab" or name in self.shared.scores else whole
             logits = at(logits, target.shape[1:], row, column)
-            value = loss(logits, target, recipe.dice, recipe.smoothing, teacher, recipe.distil)
-            losses[name] = self.shared.weight(name) * value
+            losses[name] = self.shared.weight(name) * loss(logits, target, recipe, teacher)
         return losses

@@ -25,7 +25,7 @@ __all__ = ["Learner", "Recipe", "Stream", "freeze_stages", "mixed", "normalised"
 class Recipe:
     """The numbers of a run; `minutes` is training time, and the learning rate decays over it.
 
-    The encoder's first `frozen_stages` never move, the rest of it not before the share `still` of the run (1: never).
+    The encoder's first `frozen_stages` never move.
     """
 
     minutes: float = 30.0
@@ -39,7 +39,6 @@ class Recipe:
     smoothing: float = 0.02
     ema: float = 0.998
     frozen_stages: int = 2
-    still: float = 0.0
     distil: float = 0.0
     seed: int = 0
 
@@ -129,9 +128,9 @@ def train(
     average = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     groups = []
     for n, part in enumerate(model.parts()):
-        rate, still = (recipe.decoder_rate, 0.0) if n else (recipe.encoder_rate, recipe.still)
+        rate = recipe.decoder_rate if n else recipe.encoder_rate
         if learning := [parameter for parameter in part.parameters() if parameter.requires_grad]:
-            groups.append({"params": learning, "lr": rate, "rate": rate, "still": still})
+            groups.append({"params": learning, "lr": rate, "rate": rate})
     optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
     step, seconds = 0, 0.0
     if resume and not checkpoint.exists():
@@ -169,10 +168,7 @@ def train(
         stream.progress.fill_(done)
         factor = (1 - done) ** 0.9
         for group in optimizer.param_groups:
-            moving = done - group["still"]
-            group["lr"] = group["rate"] * factor * min(1.0, max(0.0, moving + 1e-4) / recipe.warmup)
-            for parameter in group["params"]:
-                parameter.requires_grad_(moving >= 0)
+            group["lr"] = group["rate"] * factor * min(1.0, (done + 1e-4) / recipe.warmup)
         parts = model.losses(next(loader), recipe, rng)
         total = sum(parts.values())
         optimizer.zero_grad(set_to_none=True)

@@ -30,6 +30,10 @@ _LABELLED = 0.5
 """How much the teacher counts where there is a label, against where there is none."""
 
 
+Crop = tuple[torch.Tensor, torch.Tensor]
+"""Pixels and labels, as `Crops` gives them."""
+
+
 class SharedEncoder(Learner):
     """The semantic networks `{variant: network}` on one encoder: `Bx3xHxW` uint8 to `{output: BxCxhxw logits}`.
 
@@ -110,7 +114,7 @@ class SharedEncoder(Learner):
         self._before = lambda pixels: before.to(pixels.device)(pixels)
 
     def _quarter(
-        self, batch: list[tuple[torch.Tensor, torch.Tensor]], rng: torch.Generator
+        self, batch: list[Crop], rng: torch.Generator
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor | None]:
         """The outputs on a batch of crops, its labels, and what was said of it before (probabilities, the mean over
         the decoders; U-Net, which judges worst, has no say), at the quarter of the pixels that carries the loss."""
@@ -129,16 +133,10 @@ class SharedEncoder(Learner):
     def parts(self) -> list[nn.Module]:
         return [self.encoder, self.scores, self.decoders, self.heads]
 
-    def losses(
-        self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
-    ) -> dict[str, torch.Tensor]:
+    def losses(self, batch: list[Crop], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The loss of each output on a batch of crops."""
         outputs, labels, told = self._quarter(batch, rng)
-        losses = {}
-        for name, logits in outputs.items():
-            value = loss(logits, labels, recipe.dice, recipe.smoothing, told, recipe.distil)
-            losses[name] = self.weight(name) * value
-        return losses
+        return {name: self.weight(name) * loss(logits, labels, recipe, told) for name, logits in outputs.items()}
 
 
 class Details(SharedEncoder):
@@ -157,14 +155,12 @@ class Details(SharedEncoder):
     def parts(self) -> list[nn.Module]:
         return [self.encoder, self.decoders["unet"].blocks[3:], self.heads]
 
-    def losses(
-        self, batch: list[tuple[torch.Tensor, torch.Tensor]], recipe: Recipe, rng: torch.Generator
-    ) -> dict[str, torch.Tensor]:
+    def losses(self, batch: list[Crop], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """Four tenths of the labels' loss, and the cross entropy against the score below."""
         outputs, labels, _ = self._quarter(batch, rng)
         own, below = outputs["unet"], outputs["unet-2"]
         taught = -(below.detach().softmax(1) * own.log_softmax(1)).sum(1).mean()
-        return {"labels": 0.4 * loss(own, labels, recipe.dice, recipe.smoothing), "below": recipe.distil * taught}
+        return {"labels": 0.4 * loss(own, labels, recipe), "below": recipe.distil * taught}
 
 
 def _pools(part: nn.Module) -> bool:
@@ -186,31 +182,26 @@ def at(logits: torch.Tensor, size: torch.Size, row: int, column: int) -> torch.T
 
 
 def loss(
-    logits: torch.Tensor,
-    labels: torch.Tensor,
-    dice: float,
-    smoothing: float,
-    teacher: torch.Tensor | None = None,
-    distil: float = 0.0,
+    logits: torch.Tensor, labels: torch.Tensor, recipe: Recipe, teacher: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Cross entropy plus `dice` x soft Dice loss over the classes that the batch shows, plus `distil` x a teacher's.
 
-    `logits` and `teacher` (probabilities): `BxCxHxW`; `labels`: `BxHxW` int64, 255 ignored by all but the teacher,
-    who counts half where there is a label, and not at all where it is of a class that the teacher knows badly.
-    Dice: Milletari et al. (2016), section 3.
+    These and the labels' `smoothing` are the recipe's. `logits` and `teacher` (probabilities): `BxCxHxW`;
+    `labels`: `BxHxW` int64, 255 ignored by all but the teacher, who counts half where there is a label, and not at all
+    where it is of a class that the teacher knows badly. Dice: Milletari et al. (2016), section 3.
     """
     logits = logits.float()
     valid = labels != IGNORE  # perhaps nowhere: a mean of nothing would be NaN
-    total = F.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=smoothing, reduction="sum")
+    total = F.cross_entropy(logits, labels, ignore_index=IGNORE, label_smoothing=recipe.smoothing, reduction="sum")
     total = total / valid.sum().clamp(min=1)
-    if dice:
+    if recipe.dice:
         probabilities = logits.softmax(1) * valid[:, None]
         truth = torch.zeros_like(probabilities).scatter_(1, labels.where(valid, 0)[:, None], valid[:, None].float())
         overlap = (probabilities * truth).sum((0, 2, 3))
         both, shown = (probabilities + truth).sum((0, 2, 3)), truth.sum((0, 2, 3)) > 0
-        total = total + dice * ((1 - (2 * overlap + 1) / (both + 1)) * shown).sum() / shown.sum().clamp(min=1)
-    if teacher is not None and distil:
+        total = total + recipe.dice * ((1 - (2 * overlap + 1) / (both + 1)) * shown).sum() / shown.sum().clamp(min=1)
+    if teacher is not None and recipe.distil:
         weak = torch.tensor([VOC.id(name) for name in _WEAK], device=labels.device)
         share = torch.where(valid, _LABELLED, 1.0).masked_fill(torch.isin(labels, weak), 0)
-        total = total - distil * (share * (teacher * logits.log_softmax(1)).sum(1)).mean()
+        total = total - recipe.distil * (share * (teacher * logits.log_softmax(1)).sum(1)).mean()
     return total

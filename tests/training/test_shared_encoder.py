@@ -12,47 +12,50 @@ from labkit.training.loop import Recipe
 from labkit.training.shared_encoder import Details, SharedEncoder, loss
 
 
+def plain(dice: float, smoothing: float = 0.0) -> Recipe:
+    """What counts in the loss, with all of a teacher."""
+    return Recipe(dice=dice, smoothing=smoothing, distil=1.0)
+
+
 def test_loss_against_plain_formulas():
     """Cross entropy is the library's; Dice is 1 - 2|A∩B| / (|A| + |B|), the mean over the classes shown."""
     torch.manual_seed(0)
     logits, labels = torch.randn(2, 5, 8, 8), torch.randint(0, 3, (2, 8, 8))
     labels[0, :2] = IGNORE
-    plain = F.cross_entropy(logits, labels, ignore_index=IGNORE)
-    assert torch.allclose(loss(logits, labels, 0.0, 0.0), plain)
+    entropy = F.cross_entropy(logits, labels, ignore_index=IGNORE)
+    assert torch.allclose(loss(logits, labels, plain(0.0)), entropy)
     valid = (labels != IGNORE).numpy()
     probabilities = logits.softmax(1).numpy()
     terms = []
     for label_id in range(3):
         p, t = probabilities[:, label_id][valid], (labels.numpy() == label_id)[valid]
         terms.append(1 - (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1))
-    assert loss(logits, labels, 1.0, 0.0).item() == pytest.approx(plain.item() + np.mean(terms), abs=1e-5)
+    assert loss(logits, labels, plain(1.0)).item() == pytest.approx(entropy.item() + np.mean(terms), abs=1e-5)
 
 
 def test_ignored_pixels_carry_no_gradient():
     """Where nobody labelled, nothing is learned; crops without any label are no NaN in what is said of the run."""
     logits = torch.randn(1, 4, 4, 4, requires_grad=True)
     labels = torch.full((1, 4, 4), IGNORE)
-    assert loss(logits, labels, 0.5, 0.02) == 0 == loss(logits, labels, 0.3, 0.0)
+    assert loss(logits, labels, plain(0.5, 0.02)) == 0 == loss(logits, labels, plain(0.3))
     labels[0, 0, 0] = 1
-    loss(logits, labels, 0.5, 0.02).backward()
+    loss(logits, labels, plain(0.5, 0.02)).backward()
     assert logits.grad[:, :, 1:].abs().max() == 0 and logits.grad[:, :, 0, 0].abs().max() > 0
 
 
+@torch.inference_mode()
 def test_shared_encoder_is_each_variant_s_own():
     """Logits from the one dilated encoder equal those of every network run by itself (algorithme à trous)."""
     torch.manual_seed(0)
     networks = {name: build_network(name) for name in SEMANTIC}
     encoder = networks["deeplab"].encoder
-    model = SharedEncoder(networks, encoder, frozen_stages=2).eval()
     pixels = torch.randint(0, 256, (1, 3, 128, 160), dtype=torch.uint8)
-    with torch.inference_mode():
-        together = model(pixels)
-        for name, network in networks.items():
-            network.encoder.load_state_dict(encoder.state_dict())
-            alone = network.eval()((pixels.float() / 255 - MEAN) / STD)
-            enlarge = network.decoder.up["8"] if name == "fcn" else network.segmentation_head[1]
-            logits = enlarge(together[name])
-            assert (logits - alone).abs().mean() < 0.05 * alone.abs().max(), name  # much of it runs in bfloat16
+    together = SharedEncoder(networks, encoder, frozen_stages=2).eval()(pixels)
+    for name, network in networks.items():
+        network.encoder.load_state_dict(encoder.state_dict())
+        alone = network.eval()((pixels.float() / 255 - MEAN) / STD)
+        enlarge = network.decoder.up["8"] if name == "fcn" else network.segmentation_head[1]
+        assert (enlarge(together[name]) - alone).abs().mean() < 0.05 * alone.abs().max(), name  # much is in bfloat16
     assert {"fcn-16s", "fcn-32s", "unet-0", "unet-2"} <= together.keys()
 
 
@@ -91,7 +94,7 @@ def test_the_teacher_speaks_where_labels_are_missing():
     teacher = torch.zeros(1, 21, 1, 3)
     teacher[:, 8] = 1
     labels = torch.tensor([[[IGNORE, 8, VOC.id("chair")]]])
-    (loss(logits, labels, 0.0, 0.0, teacher, 1.0) - loss(logits, labels, 0.0, 0.0)).backward()
+    (loss(logits, labels, plain(0.0), teacher) - loss(logits, labels, plain(0.0))).backward()
     unlabelled, labelled, weak = logits.grad[0, 8, 0].abs().tolist()
     assert unlabelled == pytest.approx(2 * labelled) and labelled > 0 and weak == 0
 
