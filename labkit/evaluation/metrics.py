@@ -173,32 +173,30 @@ def panoptic_quality(pairs: Sequence[tuple[Segmentation, Segmentation]]) -> dict
     """
     quality: dict[int, float] = defaultdict(float)
     hits, misses = Counter[int](), Counter[int]()
-    for pair in pairs:
-        given, true = ({0: 0, **{segment.id: segment.label_id for segment in one.segments}} for one in pair)
-        ids, true_ids = (one.ids.astype(np.int64) for one in pair)
-        true_ids[pair[1].confidence == 0] = unknown = int(true_ids.max()) + 1
-        codes, areas = np.unique(ids * (unknown + 1) + true_ids, return_counts=True)
-        both = {divmod(code, unknown + 1): area for code, area in zip(codes.tolist(), areas.tolist(), strict=True)}
-        found, there = Counter[int](), Counter[int]()
-        for (n, m), area in both.items():
-            found[n] += area
-            there[m] += area
-        unsure = {n: both.get((n, unknown), 0) for n in found}
-        ious = {
-            (n, m): area / (found[n] - unsure[n] + there[m] - area)
-            for (n, m), area in both.items()
-            if m != unknown and given[n] == true[m]
-        }
-        matched = {pair: value for pair, value in ious.items() if value > 0.5}  # at most one for each segment
-        for (n, _), value in matched.items():
-            quality[given[n]] += value
-            hits[given[n]] += 1
-        false = found.keys() - {n for n, _ in matched}
-        misses.update(given[n] for n in false if 2 * unsure[n] <= found[n])
-        misses.update(true[m] for m in there.keys() - {m for _, m in matched} - {unknown})
+    for result, annotation in pairs:
+        known = annotation.confidence.ravel() != 0
+        (given, rows), (true, columns) = map(_by_object, (result, annotation))
+        codes = rows[known] * len(true) + columns[known]
+        both = np.bincount(codes, minlength=len(given) * len(true)).reshape(len(given), len(true))
+        unsure = np.bincount(rows[~known], minlength=len(given))
+        found, there = both.sum(1), both.sum(0)
+        ious = both / np.maximum(found[:, None] + there - both, 1)
+        matched = (ious > 0.5) & (given[:, None] == true)  # at most one for each segment
+        for n, m in np.argwhere(matched).tolist():
+            quality[int(given[n])] += float(ious[n, m])
+            hits[int(given[n])] += 1
+        misses.update(given[~matched.any(1) & (unsure <= found)].tolist())
+        misses.update(true[~matched.any(0) & (there > 0)].tolist())
     scores = {}
     for label in (hits | misses).keys() - {0}:
         segmentation = quality[label] / max(hits[label], 1)
         recognition = hits[label] / (hits[label] + misses[label] / 2)
         scores[label] = segmentation * recognition, segmentation, recognition
     return scores
+
+
+def _by_object(one: Segmentation) -> tuple[np.ndarray, np.ndarray]:
+    """The label id of each object that has pixels (0 where there is none), and of each pixel which object it has."""
+    labels = {0: 0, **{segment.id: segment.label_id for segment in one.segments}}
+    ids, places = np.unique(one.ids.ravel(), return_inverse=True)
+    return np.array([labels[number] for number in ids.tolist()]), places
