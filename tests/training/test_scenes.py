@@ -121,13 +121,6 @@ def test_tiny_objects_are_not_labelled(tiny_dataset, extent, known):
         assert (IGNORE in scene.numbers) == (not known)
 
 
-def test_no_instances(tiny_dataset):
-    """Without instances.csv there are no scenes; the error names the folder and what is needed."""
-    (tiny_dataset / "instances.csv").unlink()
-    with pytest.raises(LabkitError, match="набор.*instances.csv"):
-        scenes_of(tiny_dataset)
-
-
 def test_close_ring():
     """Of the unlabelled band around a pet the inner half becomes pet, the outer half background."""
     row, column = np.mgrid[:120, :120] - 60
