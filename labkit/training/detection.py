@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_map
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
 
@@ -89,6 +88,14 @@ def _run_mixed(part: nn.Module) -> None:
 
     def faster(x):
         with mixed(next(part.parameters()).device):
-            return tree_map(torch.Tensor.float, forward(x))
+            return _floats(forward(x))
 
     part.forward = faster
+
+
+def _floats(value):
+    if isinstance(value, torch.Tensor):
+        return value.float()
+    if isinstance(value, dict):
+        return {name: one.float() for name, one in value.items()}
+    return type(value)(_floats(one) for one in value)
