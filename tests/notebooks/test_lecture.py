@@ -87,6 +87,29 @@ def test_an_annotation_that_cannot_be_read(root, shell, load, tmp_path, number):
     run(root, shell, number, load(number), replace(grey, path=tmp_path / "серое.jpg"))
 
 
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 6])
+def test_interrupted(root, shell, load, default_photos, monkeypatch, number):
+    """A cell that is interrupted while the network runs takes its hooks off, and can be run again."""
+    model = load(number)
+    hooks = ("_forward_hooks", "_forward_pre_hooks")
+    before = [len(getattr(part, kind)) for part in model.network.modules() for kind in hooks]
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    def run_twice(source: str):
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "segment", interrupt)
+            run_cell(source)
+        after = [len(getattr(part, kind)) for part in model.network.modules() for kind in hooks]
+        assert after == before, source
+        return run_cell(source)
+
+    run_cell = shell.run_cell
+    monkeypatch.setattr(shell, "run_cell", run_twice)
+    run(root, shell, number, model, default_photos["cat_kitten"])
+
+
 def test_proposals_are_the_network_s_own(root, shell, load, default_photos):
     """What the cell leaves after NMS, level by level, are the boxes that the network's RPN hands to its heads."""
     run(root, shell, 6, load(6), default_photos["cat_kitten"])
