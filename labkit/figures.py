@@ -13,7 +13,7 @@ from scipy import ndimage
 from labkit.classes import VOC
 from labkit.io.drawing import PANEL, STYLE, Drawing, Drawings, cut, in_html, ink, note, panels, plain_table, small, svg  # noqa: F401
 from labkit.locale import number, percent, text
-from labkit.segmentation import MIN_SHARE, Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation, results_of
 from labkit.variants import find_variant
 
 __all__ = ["AGREED", "CHANGES", "EXTRA", "LOST", "colors_of", "mask_image", "overlay_image", "painted", "rgb", "tinted"]
@@ -169,9 +169,9 @@ def _draw_boxes(ax: Axes, result: Segmentation, names: set[str]) -> None:
         ax.text(x, y, told, fontsize=7, color=ink(color), va="top", bbox=plate, clip_on=True, parse_math=False)
 
 
-def figures(results: Sequence[Segmentation]) -> Drawings:
+def figures(results: Segmentation | Sequence[Segmentation]) -> Drawings:
     """The figure of each result; a cell that ends in them shows them."""
-    return Drawings([figure(result) for result in results])
+    return Drawings([figure(result) for result in results_of(results)])
 
 
 def compared(results: Sequence[Segmentation], titles: Sequence[str]) -> Drawing:
@@ -191,11 +191,12 @@ def model_titles(results: Sequence[Segmentation]) -> list[str]:
     return titles if compared else [""] * len(titles)
 
 
-def summary(results: Sequence[Segmentation]) -> str:
+def summary(results: Segmentation | Sequence[Segmentation]) -> str:
     """A table in plain text: for each photo the classes or objects found, their share of the area and their score.
 
     At most six a photo, the largest, and how many more there are: SAM finds dozens. Models are named where they differ.
     """
+    results = results_of(results)
     rows = [[text(f"figures.{key}") for key in ("photo", "found", "share", "confidence")]]
     for result, title in zip(results, model_titles(results), strict=True):
         worth = _worth_saying(legend_rows(result))

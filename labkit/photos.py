@@ -22,7 +22,7 @@ from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import Found, find, given
 from labkit.locale import text
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Photo", "PhotoSet", "Skipped", "load_photos"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Photo", "PhotoSet", "Skipped", "load_photos", "photos_of"]
 
 MAX_SIDE = 2048
 """The longest side of a photo in work; a larger one is scaled down while it is read."""
@@ -78,6 +78,16 @@ class Photo:
     def __repr__(self) -> str:
         height, width = self.pixels.shape[:2]
         return f"Photo({self.name!r}, {width}x{height})"
+
+
+def photos_of(given: Photo | Iterable[Photo]) -> list[Photo]:
+    """One photo or several as a list; LabkitError says how photos are had, where something else was given."""
+    photos = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    for photo in photos:
+        if not isinstance(photo, Photo):
+            shown = " ".join(str(photo)[:60].split())
+            raise LabkitError(text("photos.no_photo", given=f"{type(photo).__name__} ({shown})"))
+    return photos
 
 
 class Skipped(NamedTuple):

@@ -6,6 +6,7 @@ It is the panoptic form (Kirillov et al., 2019, section 3): a segment id for eac
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import text
 from labkit.photos import Photo
 
-__all__ = ["MIN_SHARE", "Segment", "Segmentation", "box_of", "is_saved", "load_segmentation"]
+__all__ = ["MIN_SHARE", "Segment", "Segmentation", "box_of", "is_saved", "load_segmentation", "results_of"]
 
 MIN_SHARE = 0.005
 """What covers a smaller share of the photo is a few stray pixels and no object."""
@@ -164,6 +165,11 @@ class Segmentation:
             paths.append(Path(f"{stem}.classes.png"))
             image.save(paths[-1])
         return paths
+
+
+def results_of(given: Segmentation | Iterable[Segmentation]) -> list[Segmentation]:
+    """One result or several as a list."""
+    return [given] if isinstance(given, Segmentation) else list(given)
 
 
 def is_saved(content: bytes) -> bool:

@@ -247,6 +247,12 @@ def test_summary(two_classes, outlined):
     assert [line.split("  ")[0] for line in both[2:]] == ["cat_chelsea · DeepLabV3+", "cat_chelsea · U-Net"]
 
 
+def test_one_result_for_several(two_classes):
+    """One result, or what can be gone through once, is taken for a list of results."""
+    assert summary(two_classes) == summary(iter([two_classes])) == summary([two_classes])
+    assert len(figures(two_classes)) == len(figures(iter([two_classes]))) == 1
+
+
 def test_summary_is_short(outlined):
     """Of many objects the six largest have a row, the others one together."""
     masks = [block(0, row, 100, row + 1, (60, 100)) for row in range(9)]

@@ -18,7 +18,7 @@ from labkit.io.progress import track
 from labkit.locale import text
 from labkit.models.folding import fold_batchnorm, speed_up_depthwise
 from labkit.models.memory import fitting, until_it_fits
-from labkit.photos import Photo
+from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segmentation
 from labkit.weights.find import Weights
 
@@ -104,7 +104,7 @@ class Model(ABC):
     @torch.inference_mode()
     def segment_batch(self, photos: Sequence[Photo], **settings: Any) -> list[Segmentation]:
         """Segments photos of one size together, as many at once as memory bears."""
-        settings = checked(self.settings, settings)
+        settings, photos = checked(self.settings, settings), photos_of(photos)
         started = time.perf_counter()
 
         def attempt() -> list[Segmentation]:
@@ -133,7 +133,7 @@ class Model(ABC):
         On a GPU, neighbours of one size go through the network together; on a CPU one at a time is faster.
         """
         checked(self.settings, settings)
-        return for_each(_same_size(photos, self.batch), lambda group: self.segment_batch(group, **settings))
+        return for_each(_same_size(photos_of(photos), self.batch), lambda group: self.segment_batch(group, **settings))
 
     def _made_by(self, settings: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -21,7 +21,7 @@ from labkit.models.base import Model, Setting
 from labkit.models.memory import at_once, until_it_fits
 from labkit.models.prompts import check
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.photos import Photo
+from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segment, Segmentation, box_of
 from labkit.weights.find import Weights
 
@@ -82,6 +82,7 @@ class PromptedModel(Model):
     @torch.inference_mode()
     def set_photo(self, photo: Photo) -> None:
         """Embeds a photo: the dear step, once a photo. Where a GPU's memory is not enough, the CPU does it."""
+        photos_of([photo])
         self._predictor = until_it_fits(lambda: self._embed(photo), self, photo.name, {})
         self.photo = photo
 

@@ -18,14 +18,14 @@ from jinja2 import Environment
 
 from labkit.io.colab import in_colab
 from labkit.io.errors import LabkitError
-from labkit.io.files import write_whole
+from labkit.io.files import some, write_whole
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
 from labkit.report.answers import complete, outputs, report_data
 from labkit.report.checks import Check
 from labkit.report.data import MIME, digest, result_data, results_data
 from labkit.report.provenance import Provenance
-from labkit.segmentation import Segmentation
+from labkit.segmentation import Segmentation, results_of
 from labkit.variants import Variant, find_variant
 from labkit.viewer.widget import awake, display_with_page
 
@@ -60,9 +60,16 @@ def hand_in(
     `photos` are all that were loaded, `results` what the model said of them, `prompted` SAM's answers to prompts and
     what `labkit.prompt` answered, whose prompts are read when the button is pressed, `scores` the agreement with the
     student's own masks. `wanted` photos and on each the class `target` (empty: any object) are what is asked for.
+    LabkitError where results are of other photos than these, perhaps of files that were there before.
     """
     from IPython.display import display
 
+    if not isinstance(wanted, int) or wanted < 1:
+        raise LabkitError(text("photos.bad_size", name="photos_wanted", given=wanted, default=10))
+    results, known = results_of(results), {photo.name: photo.sha256 for photo in photos}
+    others = [one.photo.name for one in results if known.get(one.photo.name) != one.photo.sha256]
+    if others:
+        raise LabkitError(text("hand_in.other_photos", names=some(others)))
     record = scores.record() if scores is not None else None
     prompts = _prompted(prompted)
     data = results_data(find_variant(variant), photos, results, student, group, wanted, target, prompts, record)

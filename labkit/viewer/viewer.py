@@ -9,7 +9,7 @@ from typing import Any
 from labkit.figures import summary
 from labkit.locale import text
 from labkit.photos import Photo
-from labkit.segmentation import Segmentation
+from labkit.segmentation import Segmentation, results_of
 from labkit.viewer.items import items_of, module, viewer_data
 
 __all__ = ["FIT", "MARK", "page_part", "script_json", "show"]
@@ -29,7 +29,7 @@ def show(results: Segmentation | Sequence[Segmentation], start: Photo | None = N
     """
     from IPython.display import display
 
-    results = [results] if isinstance(results, Segmentation) else list(results)
+    results = results_of(results)
     display({"text/html": page_part(results, start), "text/plain": summary(results)}, raw=True)
 
 

@@ -1,6 +1,7 @@
 """The shared model test: every variant passes it, with its embedded weights, on the kit's photos."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,18 @@ def test_settings_are_checked(model, default_photos):
                 model.segment(photo, **{name: wrong})
             with pytest.raises(LabkitError, match=name):
                 model.segment_all([photo], **{name: wrong})
+
+
+def test_no_photo(model, default_photos):
+    """A path, pixels, or a list where one photo is wanted: what was given and how photos are loaded."""
+    photo = default_photos["cat_kitten"]
+    calls = [model.segment, model.segment_all, *([model.set_photo] if hasattr(model, "set_photo") else [])]
+    for given in ("data/images/cat_kitten.jpg", Path("cat.jpg"), photo.pixels, None, [photo]):
+        said = f"Нужно фото, а дано {type(given).__name__} .*labkit.load_photos"
+        for call in calls:
+            if not (isinstance(given, list) and call == model.segment_all):
+                with pytest.raises(LabkitError, match=said):
+                    call(given)
 
 
 def test_one_bad_photo_stops_nothing(model, default_photos, capsys):

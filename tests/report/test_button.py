@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_output
 
 import labkit
 from labkit.io.errors import LabkitError
+from labkit.photos import Photo
 from labkit.report.button import HandIn
 from labkit.report.data import BLOCK, MIME, digest, parse
 from labkit.viewer.prompt_widget import Prompter
@@ -45,6 +46,27 @@ def test_displays(shell, report_photos, report_results, load):
     assert data["prompted"][0]["made_by"]["prompts"]["box"] and data["scores"] == {"iou": 0.5}
     assert facts.data["text/plain"].startswith("Студент: Ли") and "rle" not in facts.data["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in button.data and button.data["text/html"] == ""
+
+
+def test_results_of_other_photos(shell, report_photos, report_results):
+    """A file that was replaced, its photo loaded again, and results of before, or of more photos: nothing is shown."""
+    photos, (first, *_) = list(report_photos), report_photos
+    photos[0] = Photo.from_pixels(first.name, first.pixels[::-1])
+    for now in (photos, photos[1:]):
+        with (
+            capture_output() as shown,
+            pytest.raises(LabkitError, match=f"по другим фото: {first.name}\\. .*segment_all"),
+        ):
+            labkit.hand_in(3, now, report_results)
+        assert not shown.outputs
+    labkit.hand_in(3, report_photos, report_results[1:])
+
+
+@pytest.mark.parametrize("wanted", ["10", 0, 2.5, None])
+def test_photos_wanted_are_a_number(report_photos, report_results, wanted):
+    """Else the button would stop at it, long after the cell that it stands in."""
+    with pytest.raises(LabkitError, match="photos_wanted = .*нужно целое число не меньше 1, например 10"):
+        labkit.hand_in(3, report_photos, report_results, wanted=wanted)
 
 
 @pytest.mark.parametrize("how", ["server", "code", "name"])
