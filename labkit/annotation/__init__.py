@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from labkit.io.files import write_whole
 from labkit.io.jpeg import data_address
 from labkit.locale import keep_language, language, text
 from labkit.models import load_model
-from labkit.photos import Photo
+from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segment, Segmentation
 from labkit.viewer.prompt_widget import Prompter
 from labkit.viewer.viewer import page_part
@@ -53,19 +54,17 @@ class Annotator(Prompter):
     """The objects of one photo that have names, and the one that is being outlined."""
 
     def __init__(self, photo: Photo, label: str = "", model: Any = None, folder: str | Path | None = None):
+        photos_of([photo])
         if folder is None and (photo.path is None or not photo.path.parent.is_dir()):
             raise LabkitError(text("annotate.folder", name=photo.name))
         self.path = labelme_file(photo, Path(photo.path.parent if folder is None else folder))
         self._name = ipywidgets.Combobox(value=label, options=_names(), description=text("annotate.name"))
-        height, width = photo.original_size
-        record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": file_name(photo), "imageData": None}
-        self._record: dict[str, Any] = {**record, "imageHeight": height, "imageWidth": width}
         self._load(photo)
         super().__init__(model or _sam(), photo)
         add = ipywidgets.Button(description=text("annotate.add"), button_style="primary", layout={"width": "auto"})
         drop = ipywidgets.Button(description=text("annotate.drop"), layout={"width": "auto"})
-        add.on_click(keep_language(lambda _: self.add()))
-        drop.on_click(keep_language(lambda _: self.drop()))
+        add.on_click(keep_language(lambda _: self.viewer.attempt(self.add)))
+        drop.on_click(keep_language(lambda _: self.viewer.attempt(self.drop)))
         self._state = ipywidgets.HTML()
         row = ipywidgets.HBox([self._name, add, drop], layout={"flex_flow": "row wrap"})
         self.widget = awake("labkit.annotate", row, self.viewer, self._state)
@@ -89,14 +88,12 @@ class Annotator(Prompter):
         elif not _label_id(name):
             self.viewer.message = text("annotate.unknown", name=name, valid=", ".join(_names()))
         else:
-            self._record["shapes"].append(_shape(name.strip(), self._mask, self.photo))
-            self._write_record()
+            shape = _shape(name.strip(), self._mask, self.photo)
+            self._rewrite(lambda shapes: [*shapes, shape])
 
     def drop(self) -> None:
         """Takes the last object out of the file."""
-        if self._record["shapes"]:
-            self._record["shapes"].pop()
-        self._write_record()
+        self._rewrite(lambda shapes: shapes[:-1])
 
     def __repr__(self) -> str:
         return f"{self.photo.name}: {', '.join(self.objects) or '—'}"
@@ -118,18 +115,24 @@ class Annotator(Prompter):
 
     def _load(self, photo: Photo) -> None:
         """The file's objects as the scores will read them."""
+        height, width = photo.original_size
+        record = {"version": "5.5.0", "flags": {}, "shapes": [], "imagePath": file_name(photo), "imageData": None}
+        self._record: dict[str, Any] = {**record, "imageHeight": height, "imageWidth": width}
         self._saved = Segmentation.nothing(photo)
         if self.path.exists():
             self._saved, self._record = read_labelme(self.path, photo, _CLASSES), parsed(self.path)
 
-    def _write_record(self) -> None:
-        if self._record["shapes"]:
+    def _rewrite(self, change: Callable[[list], list]) -> None:
+        """Changes the objects of the file as it is now: another cell or another program may have written it since."""
+        self._load(self.photo)
+        if shapes := change(self._record["shapes"]):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(self.path, json.dumps(self._record, ensure_ascii=False, indent=1).encode())
+            record = {**self._record, "shapes": shapes}
+            write_whole(self.path, json.dumps(record, ensure_ascii=False, indent=1).encode())
         else:
             self.path.unlink(missing_ok=True)
         self._load(self.photo)
-        self.viewer.asked = {"serial": -len(self._record["shapes"])}
+        self.viewer.asked = {"serial": -len(shapes)}
         self._asked({})
         self._tell()
 

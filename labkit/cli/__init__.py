@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from labkit import __version__
 from labkit.cli import compare, evaluate, grade, report, segment, train, weights
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, told
 from labkit.locale import text
 
 __all__ = ["main"]
@@ -34,10 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return 1
     except (LabkitError, OSError, ModuleNotFoundError) as error:
-        said = str(error)
-        if isinstance(error, OSError) and error.filename:
-            said = text("cli.disk", file=error.filename, error=error.strerror)
-        lines = [" ".join(line.split()).rstrip(".") for line in said.splitlines()]
+        lines = [" ".join(line.split()).rstrip(".") for line in told(error).splitlines()]
         print(f"labkit: {'; '.join(lines)}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from labkit.explain.measures import window
 from labkit.figures import CHANGES, STYLE, Drawing, in_html, painted, panels, small, svg
-from labkit.io.errors import LabkitError
+from labkit.io.errors import told
 from labkit.locale import keep_language, number, text
 from labkit.models.base import Setting
 from labkit.photos import Photo
@@ -98,7 +98,7 @@ def masks_figure(
 
 
 class Sliders(ipywidgets.VBox):
-    """Sliders and below them the figure that `draw` makes of their values, or what its LabkitError says.
+    """Sliders and below them the figure that `draw` makes of their values, or what went wrong.
 
     `settings` has the arguments of `draw` by name: words, value, least and largest; where the value is an int it moves
     by 1, else by 0.5. A notebook's cell shows it by itself; a page without a kernel keeps the first figure.
@@ -118,8 +118,8 @@ class Sliders(ipywidgets.VBox):
         def follow(_change: Any = None) -> None:
             try:
                 shown.value = in_html(svg(draw(**{name: slider.value for name, slider in sliders.items()})))
-            except LabkitError as error:
-                shown.value = f"<p>{html.escape(str(error))}</p>"
+            except Exception as error:  # a traceback that nobody would see
+                shown.value = f"<p>{html.escape(told(error))}</p>"
 
         for slider in sliders.values():
             slider.observe(keep_language(follow), names="value")

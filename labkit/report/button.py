@@ -17,7 +17,7 @@ import ipywidgets
 from jinja2 import Environment
 
 from labkit.io.colab import in_colab
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, told
 from labkit.io.files import some, write_whole
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
@@ -139,7 +139,7 @@ class HandIn(Provenance):
 
                     files.download(str(written.path))
             except Exception as error:  # a traceback that nobody would see
-                message.value = f"<b>{html.escape(str(error) or type(error).__name__)}</b>"
+                message.value = f"<b>{html.escape(told(error))}</b>"
             finally:
                 press.disabled = False
 

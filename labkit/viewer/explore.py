@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, told
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -36,6 +36,7 @@ class Explorer:
     """The controls of one model and its result; `wait` until it has followed them."""
 
     def __init__(self, model: Any, photos: Sequence[Photo | Segmentation], start: Photo | None = None):
+        photos = list(photos)
         if not photos:
             raise LabkitError(text("viewer.none"))
         self.model, self.settings = model, dict(model.defaults)
@@ -76,13 +77,15 @@ class Explorer:
             self.result = self._segment(number)
         except Exception as error:  # a thread's traceback nobody would see
             self.result = Segmentation.nothing(self.photos[number])
-            message = str(error) or type(error).__name__
+            message = told(error)
         self.viewer.update(self.result, message)
 
     def _segment(self, number: int) -> Segmentation:
         known = self._known.get(number)
-        if known is not None and known.made_by.get("settings") == self.settings:
-            return known
+        if known is not None:
+            made_by = known.made_by
+            if (made_by.get("sha256"), made_by.get("settings")) == (self.model.weights.sha256, self.settings):
+                return known
         return self.model.segment(self.photos[number], **self.settings)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
 from labkit.locale import text
-from labkit.photos import Photo
+from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segmentation
 from labkit.viewer.viewer import page_part
 from labkit.viewer.widget import ViewerWidget, awake, display_with_page
@@ -41,7 +41,8 @@ class Prompter:
 
     def __init__(self, model: Any, photo: Photo, keep: str | Path | None = None):
         if not hasattr(model, "prompt"):
-            raise LabkitError(text("prompt.model", given=model.variant.title))
+            raise LabkitError(text("prompt.model", given=model.variant.title if hasattr(model, "variant") else model))
+        photos_of([photo])
         self.model, self.photo = model, photo
         self._keep = Path(keep) if keep is not None else None
         name = hashlib.sha256(f"{type(self).__name__} {photo.name} {photo.sha256}".encode()).hexdigest()[:16]

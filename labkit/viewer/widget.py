@@ -8,6 +8,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from labkit.io.errors import told
 from labkit.locale import keep_language, text, use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -66,7 +67,14 @@ class ViewerWidget(anywidget.AnyWidget):
         self._photo: Photo | None = None
         self.update(result)
         if on_ask is not None:
-            self.observe(keep_language(lambda change: on_ask(change["new"])), names="asked")
+            self.observe(keep_language(lambda change: self.attempt(lambda: on_ask(change["new"]))), names="asked")
+
+    def attempt(self, work: Callable[[], None]) -> None:
+        """Does what a click asks for; of what goes wrong the message tells, since its traceback nobody would see."""
+        try:
+            work()
+        except Exception as error:
+            self.message = told(error)
 
     def update(self, result: Segmentation, message: str = "") -> None:
         """Shows another result; the photo travels again only where it is another one."""

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -99,6 +101,34 @@ def test_what_cannot_be_written(load, photo, name, asked, said):
     """A name that no label set has, or nothing outlined: words, no file, and the outline stays."""
     add(hand := Annotator(photo, model=load(4)), name, **asked)
     assert said in hand.viewer.message and not hand.path.exists() and len(hand.result.segments) == bool(asked)
+
+
+def test_two_cells_for_one_photo(load, photo):
+    """What another cell has written meanwhile stays, and is what is taken back first."""
+    one, other = (Annotator(photo, model=load(4)) for _ in range(2))
+    add(one, "собака", **MIDDLE)
+    add(other, "кошка", **CORNER)
+    assert (
+        other.objects == ["собака", "кошка"] == [shape["label"] for shape in json.loads(one.path.read_text())["shapes"]]
+    )
+    one.drop()
+    assert one.objects == ["собака"]
+    one.path.unlink()
+    add(other, "кошка", **CORNER)
+    assert other.objects == ["кошка"]
+
+
+def test_a_file_that_cannot_be_written(load, photo, monkeypatch):
+    """The page says so, the outline stays, and once it can be written there is one object."""
+    hand = Annotator(photo, "собака", load(4))
+    add_button = hand.widget.children[1].children[1]
+    click(hand, **MIDDLE)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", Mock(side_effect=PermissionError(13, "Permission denied")))
+        add_button.click()
+    assert "мой пёс.json" in hand.viewer.message and hand.objects == [] and hand.result.segments
+    add_button.click()
+    assert hand.objects == ["собака"] and hand.viewer.message == ""
 
 
 def test_other_files(load, photo, tmp_path):

@@ -48,7 +48,7 @@ class Slow:
     """A model whose runs wait until they are let go, one by one."""
 
     def __init__(self, model):
-        self.settings, self.defaults, self._model = model.settings, model.defaults, model
+        self.settings, self.defaults, self.weights, self._model = model.settings, model.defaults, model.weights, model
         self.go, self.started, self.runs = threading.Semaphore(1), threading.Semaphore(0), []
 
     def segment(self, photo, **settings):
@@ -100,6 +100,7 @@ def test_known_results(load, photos):
     explorer.controls["finest"].value = 16
     explorer.wait(60)
     assert explorer.result is not results[0] and model.runs == [16]
+    assert Explorer(load(5), iter(results)).result.made_by["variant"] == "pspnet"  # another model's are its own no more
 
 
 def test_display(shell, load, photos):

@@ -1,6 +1,7 @@
 """SAM by hand: clicks become prompts, answers, and a file that the next run repeats; the model is the real one."""
 
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -104,6 +105,28 @@ def test_damaged_file(load, kitten, kept, content):
     with pytest.raises(LabkitError, match=r"prompts\.json"):
         Prompter(load(4), kitten, kept)
     assert kept.read_text() == content
+
+
+def test_what_goes_wrong_is_said(load, kitten, kept, monkeypatch):
+    """Prompts that cannot be kept are answered all the same; any other error is said too, and the next click works."""
+    hand = Prompter(load(4), kitten, kept)
+    kept.mkdir()
+    click(hand, **MIDDLE)
+    assert "prompts.json" in hand.viewer.message and "права" in hand.viewer.message and hand.result.segments
+    with monkeypatch.context() as patch:
+        patch.setattr(hand.model, "prompt", Mock(side_effect=RuntimeError("not enough memory")))
+        click(hand, **MIDDLE)
+        assert hand.viewer.message == "not enough memory"
+    kept.rmdir()
+    click(hand, **MIDDLE)
+    assert hand.viewer.message == "" and kept.is_file()
+
+
+@pytest.mark.parametrize("given", ["cat.jpg", [], None])
+def test_no_photo(load, given):
+    """What is no photo is said before anything is shown."""
+    with pytest.raises(LabkitError, match="Нужно фото, а дано"):
+        Prompter(load(4), given)
 
 
 def test_other_models(load, kitten):

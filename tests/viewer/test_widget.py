@@ -59,14 +59,21 @@ LIVE = """<div id="live"></div><script type="module">
   const [values, heard] = [STATE, {}];
   const model = {
     get: (name) => values[name],
-    set: (name, value) => Object.assign(values, {[name]: value}),
-    on: (event, act) => Object.assign(heard, {[event]: act}),
+    set(name, value) {
+      values[name] = value;
+      for (const act of heard[`change:${name}`] ?? []) act();
+    },
+    on: (event, act) => (heard[event] ??= []).push(act),
     save_changes() {},
   };
-  widget.render({model, el: document.getElementById("live")});
-  document.querySelector("#live > div").dataset.labkit = "live";
+  window.show = () => {
+    const el = document.getElementById("live").appendChild(document.createElement("section"));
+    widget.render({model, el});
+    el.firstChild.dataset.labkit = "live";
+  };
+  window.show();
   window.asked = () => values.asked;
-  window.answer = (items) => (model.set("items", items), heard["change:items"]());
+  window.answer = (items) => model.set("items", items);
 </script>"""
 
 
@@ -100,6 +107,18 @@ def test_an_answer_in_the_middle_of_a_drag(live, outlined):
     expected = [0.2 * width, 0.2 * height, 0.8 * width, 0.9 * height]
     assert view.page.evaluate("window.asked()")["box"] == pytest.approx(expected, abs=4)
     assert "кошка" in view.canvas("overlay").get_attribute("aria-label")
+
+
+def test_two_views_of_one_widget(live):
+    """What is clicked in a new view of the cell's output is known in the first one too, and the other way round."""
+    first = live[0]
+    first.page.evaluate("window.show()")
+    views = first, View(first.page, 1)
+    for turn, place in enumerate((0.3, 0.4, 0.5, 0.6)):
+        canvas = views[turn % 2].canvas("overlay")
+        box = canvas.bounding_box()
+        canvas.click(position={"x": place * box["width"], "y": 0.5 * box["height"]})
+        assert len(first.page.evaluate("window.asked()")["points"]) == turn + 1
 
 
 def test_an_answer_leaves_the_cursor(live, outlined):

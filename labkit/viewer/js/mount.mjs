@@ -15,7 +15,7 @@ export default {
     el.classList.add("labkit-live");
     const host = make("div", { "data-lm-suppress-shortcuts": "true" });
     el.append(host);
-    let serial = 0;
+    let serial = Math.random(); // no other view of the same widget counts so
     const ask = (prompts) => {
       model.set("asked", { ...prompts, serial: ++serial });
       model.save_changes();
