@@ -62,7 +62,7 @@ def test_results_of_other_photos(shell, report_photos, report_results):
     labkit.hand_in(3, report_photos, report_results[1:])
 
 
-@pytest.mark.parametrize("wanted", ["10", 0, 2.5, None])
+@pytest.mark.parametrize("wanted", ["10", -1, 2.5, None])
 def test_photos_wanted_are_a_number(report_photos, report_results, wanted):
     """Else the button would stop at it, long after the cell that it stands in."""
     with pytest.raises(LabkitError, match="photos_wanted = .*нужно целое число не меньше 1, например 10"):
