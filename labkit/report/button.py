@@ -105,7 +105,7 @@ class HandIn(Provenance):
         from labkit.report.page import render  # with nbconvert: 1.5 s, that a notebook without a report is spared
 
         variant = find_variant(self.data["variant_number"])
-        source = None if in_colab() else _path(variant)
+        source = None if in_colab() else self._path(variant)
         saved = _read(source) if source else _colab_notebook()
         found = report_data(saved)
         dropped = source is None and found is None  # Colab's page may keep no data of a type that it does not know
@@ -150,15 +150,27 @@ class HandIn(Provenance):
         """Asks the page to save the notebook; whether it has. Only a Jupyter server's pages can be asked."""
         if not os.environ.get("JPY_SESSION_NAME") or in_colab():
             return in_colab()
-        path = _path(find_variant(self.data["variant_number"]))
-        before, end = path.stat().st_mtime_ns, time.monotonic() + _SAVE_SECONDS
+        variant, end = find_variant(self.data["variant_number"]), time.monotonic() + _SAVE_SECONDS
+        before = {path: path.stat().st_mtime_ns for path in sum(_notebooks(variant), [])}
         saver.send({"save": True})
         while time.monotonic() < end:
             time.sleep(0.05)
             with suppress(LabkitError, OSError):  # Jupyter empties the file before it writes it
-                if path.stat().st_mtime_ns != before and _read(path):
+                path = self._path(variant)
+                if path.stat().st_mtime_ns != before.get(path) and _read(path):
                     return True
         return False
+
+    def _path(self, variant: Variant) -> Path:
+        """Where the notebook lies: the file that holds these data, else the one where it should be saved."""
+        named, others = _notebooks(variant)
+        for path in named + others:
+            with suppress(LabkitError):
+                if (report_data(_read(path)) or {}).get("digest") == self.data["digest"]:
+                    return path
+        if not named:
+            raise LabkitError(text("hand_in.not_found", name=variant.notebook, variant=variant.number))
+        return named[0]
 
 
 class _Saver(anywidget.AnyWidget):
@@ -192,16 +204,18 @@ def _read(path: Path) -> NotebookNode:
         raise LabkitError(text("hand_in.unreadable", path=path, error=error)) from error
 
 
-def _path(variant: Variant) -> Path:
-    """Where the notebook lies: as VS Code or the Jupyter server say, else under its own name in the current folder."""
+def _notebooks(variant: Variant) -> tuple[list[Path], list[Path]]:
+    """Files that VS Code, the Jupyter server or the kit call this notebook; all of the folder, the last saved first.
+
+    The server's name is that of when the kernel was started: a notebook that was renamed since is one of the latter.
+    """
     from IPython import get_ipython
 
     shell = get_ipython()
     names = [(shell.user_ns if shell else {}).get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")]
-    for path in [Path(name) for name in names if name] + [Path.cwd() / variant.notebook]:
-        if path.suffix == ".ipynb" and path.is_file():
-            return path
-    raise LabkitError(text("hand_in.not_found", name=variant.notebook, variant=variant.number))
+    named = [Path(name) for name in names if name] + [Path.cwd() / variant.notebook]
+    folder = sorted(Path.cwd().glob("*.ipynb"), key=lambda path: -path.stat().st_mtime_ns)
+    return [path for path in named if path.suffix == ".ipynb" and path.is_file()], folder
 
 
 def _colab_notebook() -> NotebookNode:

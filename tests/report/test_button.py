@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import types
+from unittest.mock import Mock
 
 import nbformat
 import pytest
@@ -85,6 +86,18 @@ def test_writes_what_was_saved(handed, notebook, path, monkeypatch, shell, how):
     report, checks, *_ = handed.write()
     assert report == path.with_name("variant_3.html") and external_links(report.read_text(encoding="utf-8")) == []
     assert data_of(report)["student"] == handed.data["student"] and all(check.ok for check in checks)
+
+
+def test_renamed_since(handed, notebook, report_photos, report_results, path, monkeypatch):
+    """A notebook that has another name than when its kernel was started is known by its results; others stay apart."""
+    nbformat.write(executed(handed_in(3, report_photos, report_results, student="Другая"), report_results), path)
+    (path.parent / "чужое.ipynb").write_text("{", encoding="utf-8")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path.with_name("Untitled.ipynb")))
+    renamed = path.with_name("Иванов, лабораторная 4.ipynb")
+    saver = Mock(send=lambda message: nbformat.write(notebook, renamed))  # the page saves it
+    assert handed._save(saver) and data_of(handed.write().path)["student"] == handed.data["student"]
+    path.unlink()
+    assert handed._save(saver) and handed.write().saved
 
 
 def test_prompts_of_the_moment(report_photos, report_results, load, path):
