@@ -105,8 +105,7 @@ class HandIn(Provenance):
         from labkit.report.page import render  # with nbconvert: 1.5 s, that a notebook without a report is spared
 
         variant = find_variant(self.data["variant_number"])
-        source = None if in_colab() else self._path(variant)
-        saved = _read(source) if source else _colab_notebook()
+        source, saved = (None, _colab_notebook()) if in_colab() else self._notebook(variant)
         found = report_data(saved)
         dropped = source is None and found is None  # Colab's page may keep no data of a type that it does not know
         if not dropped and (found or {}).get("digest") != self.data["digest"]:
@@ -151,26 +150,28 @@ class HandIn(Provenance):
         if not os.environ.get("JPY_SESSION_NAME") or in_colab():
             return in_colab()
         variant, end = find_variant(self.data["variant_number"]), time.monotonic() + _SAVE_SECONDS
-        before = {path: path.stat().st_mtime_ns for path in sum(_notebooks(variant), [])}
+        named, others = _notebooks(variant)
+        before = {path: path.stat().st_mtime_ns for path in named + others}
         saver.send({"save": True})
         while time.monotonic() < end:
             time.sleep(0.05)
             with suppress(LabkitError, OSError):  # Jupyter empties the file before it writes it
-                path = self._path(variant)
+                path, _ = self._notebook(variant)
                 if path.stat().st_mtime_ns != before.get(path) and _read(path):
                     return True
         return False
 
-    def _path(self, variant: Variant) -> Path:
-        """Where the notebook lies: the file that holds these data, else the one where it should be saved."""
+    def _notebook(self, variant: Variant) -> tuple[Path, NotebookNode]:
+        """The file that holds these data, else the one where they should be saved, and what is in it."""
         named, others = _notebooks(variant)
         for path in named + others:
             with suppress(LabkitError):
-                if (report_data(_read(path)) or {}).get("digest") == self.data["digest"]:
-                    return path
+                notebook = _read(path)
+                if (report_data(notebook) or {}).get("digest") == self.data["digest"]:
+                    return path, notebook
         if not named:
             raise LabkitError(text("hand_in.not_found", name=variant.notebook, variant=variant.number))
-        return named[0]
+        return named[0], _read(named[0])
 
 
 class _Saver(anywidget.AnyWidget):
@@ -205,17 +206,18 @@ def _read(path: Path) -> NotebookNode:
 
 
 def _notebooks(variant: Variant) -> tuple[list[Path], list[Path]]:
-    """Files that VS Code, the Jupyter server or the kit call this notebook; all of the folder, the last saved first.
+    """Files that VS Code, the Jupyter server or the kit call this notebook; the folder's others, the last saved first.
 
-    The server's name is that of when the kernel was started: a notebook that was renamed since is one of the latter.
+    The server's name is that of when the kernel was started: a notebook that was renamed since is one of the others.
     """
     from IPython import get_ipython
 
     shell = get_ipython()
     names = [(shell.user_ns if shell else {}).get("__vsc_ipynb_file__"), os.environ.get("JPY_SESSION_NAME")]
     named = [Path(name) for name in names if name] + [Path.cwd() / variant.notebook]
-    folder = sorted(Path.cwd().glob("*.ipynb"), key=lambda path: -path.stat().st_mtime_ns)
-    return [path for path in named if path.suffix == ".ipynb" and path.is_file()], folder
+    named = [path for path in dict.fromkeys(named) if path.suffix == ".ipynb" and path.is_file()]
+    others = [path for path in Path.cwd().glob("*.ipynb") if path not in named]
+    return named, sorted(others, key=lambda path: -path.stat().st_mtime_ns)
 
 
 def _colab_notebook() -> NotebookNode:

@@ -82,10 +82,9 @@ class Explorer:
 
     def _segment(self, number: int) -> Segmentation:
         known = self._known.get(number)
-        if known is not None:
-            made_by = known.made_by
-            if (made_by.get("sha256"), made_by.get("settings")) == (self.model.weights.sha256, self.settings):
-                return known
+        made_by = known.made_by if known else {}
+        if known and (made_by.get("sha256"), made_by.get("settings")) == (self.model.weights.sha256, self.settings):
+            return known
         return self.model.segment(self.photos[number], **self.settings)
 
 
