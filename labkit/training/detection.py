@@ -20,7 +20,7 @@ class MaskRCNNLearner(Learner):
 
     def __init__(self, network: MaskRCNN, frozen_stages: int):
         super().__init__()
-        self.network, self.steady = network, [network.backbone.encoder]
+        self.network = network
         freeze_stages(network.backbone.encoder, frozen_stages)
         network.rpn._pre_nms_top_n = {"training": 600, "testing": 500}
         network.rpn._post_nms_top_n = {"training": 300, "testing": 300}
@@ -30,6 +30,11 @@ class MaskRCNNLearner(Learner):
         self._leave_out(network.roi_heads, "assign_targets_to_proposals", 1)
         for part in (network.backbone.fpn, network.rpn.head, network.roi_heads.box_head, network.roi_heads.mask_head):
             _run_mixed(part)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        self.network.backbone.encoder.eval()
+        return self
 
     def parts(self) -> list[nn.Module]:
         backbone = self.network.backbone

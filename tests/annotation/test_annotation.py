@@ -108,9 +108,8 @@ def test_two_cells_for_one_photo(load, photo):
     one, other = (Annotator(photo, model=load(4)) for _ in range(2))
     add(one, "собака", **MIDDLE)
     add(other, "кошка", **CORNER)
-    assert (
-        other.objects == ["собака", "кошка"] == [shape["label"] for shape in json.loads(one.path.read_text())["shapes"]]
-    )
+    kept = [shape["label"] for shape in json.loads(one.path.read_text("utf-8"))["shapes"]]
+    assert other.objects == kept == ["собака", "кошка"]
     one.drop()
     assert one.objects == ["собака"]
     one.path.unlink()
