@@ -84,31 +84,24 @@ def run_all(page) -> None:
     """Runs all cells and waits for what the last of them shows.
 
     The page drops what it is told before its kernel is there, and on a slow machine asks which one is meant; so each
-    key is pressed until the next cell is the one that is worked on.
+    cell is run until it has another number.
     """
-    prompt = page.locator(".jp-CodeCell").first.locator(".jp-InputPrompt")
+    for source in CELLS:
+        cell = cell_of(page, source.splitlines()[-1])
+        prompt = cell.locator(".jp-InputPrompt")
 
-    def started() -> bool:
-        for answer in page.locator(".jp-Dialog .jp-mod-accept").all():
-            answer.click()
-        page.locator(".jp-Cell .cm-content").first.click()
-        page.keyboard.press("Shift+Enter")
-        with suppress(AssertionError):
-            return until(lambda: prompt.inner_text() != "[ ]:", 5)
-        return False
+        def has_run(cell=cell, prompt=prompt) -> bool:
+            for answer in page.locator(".jp-Dialog .jp-mod-accept").all():
+                answer.click()
+            before = prompt.inner_text()
+            cell.locator(".cm-content").first.click()
+            page.keyboard.press("Shift+Enter")
+            with suppress(AssertionError):
+                until(lambda: prompt.inner_text() != before, 5)
+            until(lambda: "*" not in prompt.inner_text())
+            return prompt.inner_text() not in (before, "[ ]:")
 
-    editor = page.locator(".jp-Cell.jp-mod-active .jp-InputArea-editor")
-
-    def gone_on() -> bool:
-        before = editor.inner_text()
-        page.keyboard.press("Shift+Enter")
-        with suppress(AssertionError):
-            return until(lambda: editor.inner_text() != before, 5)
-        return False
-
-    until(started)
-    for _ in CELLS[1:]:
-        until(gone_on)
+        until(has_run)
     page.get_by_text("Записать отчёт").wait_for()
 
 
