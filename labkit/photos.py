@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import permutations
@@ -22,7 +22,7 @@ from labkit.io.kit import KIT_IMAGES
 from labkit.io.sources import Found, find, given
 from labkit.locale import text
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Photo", "PhotoSet", "Skipped", "load_photos", "photos_of"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Photo", "PhotoSet", "Skipped", "load_photos", "photos_of", "place_of"]
 
 MAX_SIDE = 2048
 """The longest side of a photo in work; a larger one is scaled down while it is read."""
@@ -90,6 +90,19 @@ def photos_of(given: Photo | Iterable[Photo]) -> list[Photo]:
     return photos
 
 
+def place_of(photos: Sequence[Photo], wanted: Photo | str | None) -> int:
+    """Where the wanted photo, or the one of that name, stands among others; 0 where none is wanted.
+
+    LabkitError where it is not among them or no photo at all.
+    """
+    if wanted is None:
+        return 0
+    name, names = wanted if isinstance(wanted, str) else photos_of(wanted)[0].name, [photo.name for photo in photos]
+    if name not in names:
+        raise LabkitError(text("photos.not_among", given=name, valid=some(names)))
+    return next((n for n, photo in enumerate(photos) if photo is wanted), names.index(name))
+
+
 class Skipped(NamedTuple):
     """A file that gave no photo: `name` as the user knows it, `reason` in their language, and the whole `path`."""
 
@@ -142,7 +155,7 @@ def load_photos(
     """
     for name, limit, default in (("max_side", max_side, MAX_SIDE), ("max_pixels", max_pixels, MAX_PIXELS)):
         if not isinstance(limit, int) or limit < 1:
-            raise LabkitError(text("photos.bad_size", name=name, given=limit, default=default))
+            raise LabkitError(text("photos.bad_size", name=name, given=limit, least=1, default=default))
     if source is None:
         source = _own_or_kit(quiet)
     photos = PhotoSet()

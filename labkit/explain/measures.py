@@ -10,6 +10,7 @@ from labkit.evaluation.metrics import eroded, iou
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.models.semantic import pad
+from labkit.photos import place_of
 from labkit.segmentation import Segment, Segmentation
 
 __all__ = ["boundary", "boundary_iou", "largest_label", "on_photo", "photo_part", "telling", "window"]
@@ -24,9 +25,7 @@ def telling(results: Sequence[Segmentation], name: str = "") -> Segmentation:
     if not results:
         raise LabkitError(text("figures.no_results"))
     if name:
-        if found := [one for one in results if one.photo.name == name]:
-            return found[0]
-        raise LabkitError(text("explain.no_photo", given=name, valid=", ".join(one.photo.name for one in results)))
+        return results[place_of([one.photo for one in results], name)]
     return min(results, key=lambda one: abs((one.largest.area if one.largest else 0) / one.ids.size - 1 / 3))
 
 

@@ -65,7 +65,7 @@ def hand_in(
     from IPython.display import display
 
     if not isinstance(wanted, int) or wanted < 0:
-        raise LabkitError(text("photos.bad_size", name="photos_wanted", given=wanted, default=10))
+        raise LabkitError(text("photos.bad_size", name="photos_wanted", given=wanted, least=0, default=10))
     results, known = results_of(results), {photo.name: photo.sha256 for photo in photos}
     others = [one.photo.name for one in results if known.get(one.photo.name) != one.photo.sha256]
     if others:

@@ -11,7 +11,7 @@ import ipywidgets
 
 from labkit.io.errors import LabkitError, told
 from labkit.locale import keep_language, text
-from labkit.photos import Photo
+from labkit.photos import Photo, place_of
 from labkit.segmentation import Segmentation
 from labkit.viewer.widget import ViewerWidget, awake, display_with_page
 
@@ -19,13 +19,13 @@ __all__ = ["Explorer", "control", "explore"]
 
 
 def explore(
-    model: Any, photos: Sequence[Photo | Segmentation] | Photo | Segmentation, start: Photo | None = None
+    model: Any, photos: Sequence[Photo | Segmentation] | Photo | Segmentation, start: Photo | str | None = None
 ) -> Explorer:
     """Displays a photo chooser, the settings of the model and its result, which follows them.
 
     Of results in place of photos none is computed again while the settings are as they were. `start` is the photo that
-    is shown first. The answer's `result` and `settings` are the last that were shown. In a page without a kernel there
-    is nothing: `show` stands there.
+    is shown first, or its name. The answer's `result` and `settings` are the last that were shown. In a page without a
+    kernel there is nothing: `show` stands there.
     """
     explorer = Explorer(model, [photos] if isinstance(photos, Photo | Segmentation) else photos, start)
     display_with_page(explorer.widget, "", repr(explorer))
@@ -35,14 +35,14 @@ def explore(
 class Explorer:
     """The controls of one model and its result; `wait` until it has followed them."""
 
-    def __init__(self, model: Any, photos: Sequence[Photo | Segmentation], start: Photo | None = None):
+    def __init__(self, model: Any, photos: Sequence[Photo | Segmentation], start: Photo | str | None = None):
         photos = list(photos)
         if not photos:
             raise LabkitError(text("viewer.none"))
         self.model, self.settings = model, dict(model.defaults)
         self._known = {n: one for n, one in enumerate(photos) if isinstance(one, Segmentation)}
         self.photos = [one.photo if isinstance(one, Segmentation) else one for one in photos]
-        first = next((n for n, photo in enumerate(self.photos) if photo is start), 0)
+        first = place_of(self.photos, start)
         names = [(f"{n + 1}. {photo.name}", n) for n, photo in enumerate(self.photos)]
         self.chooser = ipywidgets.Dropdown(options=names, value=first, description=text("viewer.choose"))
         self.controls = {name: control(text(f"setting.{name}"), row) for name, row in model.settings.items()}

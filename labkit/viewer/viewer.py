@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.figures import summary
 from labkit.locale import text
-from labkit.photos import Photo
+from labkit.photos import Photo, place_of
 from labkit.segmentation import Segmentation, results_of
 from labkit.viewer.items import items_of, module, viewer_data
 
@@ -21,11 +21,11 @@ FIT = "<style>.jp-RenderedSVG img { max-width: 100%; height: auto }</style>"
 """JupyterLab shows figures at their own width, whatever is around them."""
 
 
-def show(results: Segmentation | Sequence[Segmentation], start: Photo | None = None) -> None:
+def show(results: Segmentation | Sequence[Segmentation], start: Photo | str | None = None) -> None:
     """Displays results in a notebook, photo, mask and overlay side by side, to be played with.
 
     Results of several models on the same photos can be compared with the curtain: `show(first + second)`. `start` is
-    the photo that is shown first.
+    the photo, or its name, that is shown first; LabkitError where the results have no such photo.
     """
     from IPython.display import display
 
@@ -33,9 +33,9 @@ def show(results: Segmentation | Sequence[Segmentation], start: Photo | None = N
     display({"text/html": page_part(results, start), "text/plain": summary(results)}, raw=True)
 
 
-def page_part(results: Sequence[Segmentation], start: Photo | None = None) -> str:
+def page_part(results: Sequence[Segmentation], start: Photo | str | None = None) -> str:
     """The viewer of results as HTML: one element and one script, which finds it by a mark made of its contents."""
-    first = next((n for n, result in enumerate(results) if result.photo is start), 0)
+    first = place_of([result.photo for result in results], start)
     data = script_json({**viewer_data(), "items": items_of(results), "start": first})
     mark = hashlib.sha256(data.encode()).hexdigest()[:16]
     note = html.escape(text("viewer.static"))

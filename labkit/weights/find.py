@@ -75,7 +75,7 @@ def find_weights(variant: int | str | Variant, weights: str | Path = "auto", gpu
     if not path.is_file():
         raise LabkitError(text("weights.missing", path=path))
     for release in releases_of(row):
-        if path.name.startswith(Path(release.file).stem):  # a browser calls a second copy "… (1).pth"
+        if path.name.startswith(Path(release.file).stem) and path.suffix != ".safetensors":  # "… (1).pth" is a copy
             sha256 = download.check(path, release)
             return Weights(row, f"official/{release.name}", path, sha256, text("weights.file_reason"), release)
     _check_header(path, row)

@@ -69,7 +69,7 @@ def test_sliders_follow_and_say_what_is_wrong():
 
     def draw(count: int, width: float):
         if count > 2:
-            raise LabkitError("<3>")
+            raise LabkitError("<3>") if count < 5 else RuntimeError("no memory")
         return note(f"{count} {width}")
 
     with use_language("en"):
@@ -80,6 +80,8 @@ def test_sliders_follow_and_say_what_is_wrong():
     assert shown.value.startswith("<svg") and "2 1.5" in shown.value
     count.value = 4
     assert shown.value == "<p>&lt;3&gt;</p>"
+    count.value = 5
+    assert shown.value == "<p>no memory</p>"
 
 
 def test_a_page_without_a_kernel(shell):

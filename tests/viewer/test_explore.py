@@ -92,7 +92,7 @@ def test_known_results(load, photos):
     """Results in place of photos are shown and not computed again, until a setting is moved; `start` comes first."""
     results = [load(3).segment(photo) for photo in photos]
     model = Slow(load(3))
-    explorer = Explorer(model, results, photos[1])
+    explorer = Explorer(model, results, photos[1].name)
     assert explorer.result is results[1] and model.runs == []
     explorer.chooser.value = 0
     explorer.wait(60)

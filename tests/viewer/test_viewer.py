@@ -14,6 +14,7 @@ from links import external_links
 
 from labkit.classes import VOC
 from labkit.figures import summary
+from labkit.io.errors import LabkitError
 from labkit.locale import texts, use_language
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -70,10 +71,18 @@ def test_data_are_whole(results, language):
     with use_language(language):
         data = data_of(page_part(results))
         assert data == {**viewer_data(), "items": items_of(results), "start": 0}
-        assert data_of(page_part(results, results[1].photo))["start"] == 1
+        for start in (results[1].photo, results[1].photo.name):
+            assert data_of(page_part(results, start))["start"] == 1
         assert BeautifulSoup(page_part(results), "html.parser").em.string == texts(language)["viewer.static"]
         assert data_of(page_part([]))["items"] == [] and data["language"] == language
     assert data.keys() == {"texts", "language", "css", "items", "start"}
+
+
+@pytest.mark.parametrize("start", ["camel", 1, Photo("camel", np.zeros((2, 2, 3), np.uint8))])
+def test_starts_with_none_of_the_photos(results, start):
+    """What is to be shown first and is not there is said, as is what there is instead."""
+    with pytest.raises(LabkitError, match="Нужно фото" if start == 1 else "camel.*cat_chelsea, horses"):
+        show(results, start=start)
 
 
 def test_nothing_is_fetched(results):

@@ -73,6 +73,9 @@ def test_foreign_and_missing(tmp_path):
     torch.save({"a": torch.zeros(2)}, own)
     torch.save({"a": torch.zeros(2)}, old, _use_new_zipfile_serialization=False)
     wrong = {foreign: "labkit train", embedded_path("unet"): "unet", nowhere: "nowhere"}
+    copy = tmp_path / "fcn_resnet50_coco-1167a1af_mine.safetensors"  # a student's, who names it after the start
+    copy.write_bytes(embedded_path("fcn").read_bytes())
+    assert find_weights("fcn", copy).name == copy.name
     wrong |= {own: "own.pth — не файл весов labkit", old: "old.safetensors — не файл весов labkit"}
     for name in ("fcn_resnet50_coco-1167a1af.pth", "fcn_resnet50_coco-1167a1af (1).pth"):
         published = tmp_path / name  # by its own name: the catalogue's hash is asked for
