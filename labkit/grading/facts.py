@@ -70,6 +70,9 @@ _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 _OF_OBJECTS = dict(
     score_threshold=0.5, nms_threshold=0.5, cross_nms_threshold=0.7, mask_threshold=0.5, max_detections=100
 )
+_LATER = "inside_threshold"
+"""A setting that reports of before have not; they are made again without it."""
+
 _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "deeplab": ({"working_side": 480}, {"working_side": 520}),
     "unet": ({"working_side": 480}, {"working_side": 512}),
@@ -79,7 +82,10 @@ _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
         {"points_per_side": 32, "score_threshold": 0.88, "stability_threshold": 0.95, "nms_threshold": 0.7},
     ),
     "pspnet": ({"working_side": 480}, {"working_side": 480}),
-    "mask_rcnn": ({"working_side": 576, **_OF_OBJECTS}, {"working_side": 1333, **_OF_OBJECTS}),
+    "mask_rcnn": (
+        {"working_side": 576, **_OF_OBJECTS, _LATER: 0.7},
+        {"working_side": 1333, **_OF_OBJECTS, _LATER: 1.0},
+    ),
 }
 """The settings of the embedded and of the official networks when nothing is said, as they are known without torch."""
 
@@ -171,7 +177,7 @@ def unusual(data: dict[str, Any]) -> list[str]:
     for result in data["results"]:
         made = made_by(data, result)
         usual = _USUAL.get(made.get("variant", ""), ({}, {}))[made.get("weights", "").startswith("official/")]
-        for name, value in (dict.fromkeys(usual) | made.get("settings", {})).items():
+        for name, value in (dict.fromkeys(n for n in usual if n != _LATER) | made.get("settings", {})).items():
             if isinstance(value, bool) or value != usual.get(name):
                 shown = "—" if value is None else value if isinstance(value, float) else str(value)[:40]
                 told[setting_told(name[:40], shown, usual.get(name, "—"))] = None

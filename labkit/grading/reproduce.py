@@ -212,6 +212,8 @@ class _Run:
                 model.set_photo(photo)
             return model.prompt(**prompts, answers=settings.get("answers"))
         valid = model.settings
+        if "inside_threshold" in valid:  # a report of before it has all that it drops
+            settings = {"inside_threshold": 1.0, **settings}
         for name, value in settings.items():
             try:
                 valid[name].check(name, value)

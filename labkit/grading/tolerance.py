@@ -134,7 +134,8 @@ def _objects(model: Model, photo: Photo, result: Segmentation) -> tuple[list[Seg
         steady = {**settings, **looser, "stability_threshold": _above(stability)}
         sure = {_key(segment) for segment in model.segment(photo, **steady).segments}
     else:
-        looser |= {name: min(1.0, settings[name] + NMS_MARGIN) for name in ("nms_threshold", "cross_nms_threshold")}
+        limits = ("nms_threshold", "cross_nms_threshold", "inside_threshold")
+        looser |= {name: min(1.0, settings[name] + NMS_MARGIN) for name in limits}
         looser["max_detections"] = most + _MORE
         if len(own) == most:
             lowest = own[-1].score
@@ -147,7 +148,12 @@ def _objects(model: Model, photo: Photo, result: Segmentation) -> tuple[list[Seg
     boxes = np.array([segment.box for segment in segments], float).reshape(-1, 4)
     boxes[:, 2:] -= boxes[:, :2]
     overlaps = np.reshape(coco_mask.iou(boxes, boxes, [0] * len(boxes)), limits.shape)
-    alike = (overlaps > limits) & (scores >= scores[:, None] - SCORE_MARGIN)
+    drops = overlaps > limits
+    if settings.get("inside_threshold", 1.0) < 1:
+        masks = [encode_mask(segment.mask) for segment in segments]
+        share = _intersections(masks, masks) / np.maximum(_areas(masks), 1)[:, None]
+        drops |= (share > settings["inside_threshold"] - NMS_MARGIN) & (labels[:, None] == labels)
+    alike = drops & (scores >= scores[:, None] - SCORE_MARGIN)
     return segments, {"needed": needed, "alike": alike}
 
 

@@ -44,21 +44,24 @@ class InstanceModel(Model):
 
         `score_threshold`: the least class score of an object. `nms_threshold`: of two boxes of one class with a larger
         IoU the one with the lower score is dropped. `cross_nms_threshold`: the same for boxes of different classes,
-        which torchvision leaves as two objects. `mask_threshold`: the least probability of a mask's pixel.
-        `max_detections`: at most so many objects, the best ones.
+        which torchvision leaves as two objects. `inside_threshold`: an object of which a larger share lies in a better
+        one of its class, as a head does in an animal, is dropped; 1, which official weights have, drops none.
+        `mask_threshold`: the least probability of a mask's pixel. `max_detections`: at most so many objects, the best
+        ones.
         """
         return {
             "working_side": Setting(_OFFICIAL_SIDE if self.weights.release else SIDE, 64, 2048),
             "score_threshold": Setting(0.5),
             "nms_threshold": Setting(0.5),
             "cross_nms_threshold": Setting(0.7),
+            "inside_threshold": Setting(1.0 if self.weights.release else 0.7),
             "mask_threshold": Setting(0.5),
             "max_detections": Setting(100, 1, 1000),
         }
 
     def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 has float16's mantissa
-            return [self._result(photo, self._find(photo, settings), settings["mask_threshold"]) for photo in photos]
+            return [self._result(photo, self._find(photo, settings), settings) for photo in photos]
 
     def _find(self, photo: Photo, settings: dict[str, Any]) -> dict[str, torch.Tensor]:
         """Torchvision's `boxes` (in pixels of the photo), `labels`, `scores` and `masks` (`Nx1xMxM`), best first."""
@@ -75,9 +78,9 @@ class InstanceModel(Model):
         found["boxes"] *= torch.tensor([photo.pixels.shape[1] / width, photo.pixels.shape[0] / height] * 2)
         return found
 
-    def _result(self, photo: Photo, found: dict[str, torch.Tensor], least: float) -> Segmentation:
-        """Each mask where its probability is at least `least`; what lies below a better one keeps its whole mask."""
-        size = photo.pixels.shape[:2]
+    def _result(self, photo: Photo, found: dict[str, torch.Tensor], settings: dict[str, Any]) -> Segmentation:
+        """Each mask where its probability reaches the threshold; what lies below a better one keeps its whole mask."""
+        size, least = photo.pixels.shape[:2], settings["mask_threshold"]
         ids, confidence = np.zeros(size, np.int32), np.zeros(size, np.float32)
         segments: list[Segment] = []
         masks, scale = expand_masks(found["masks"], 1)
@@ -89,7 +92,9 @@ class InstanceModel(Model):
             pasted = whole[max(-y0, 0) : size[0] - y0, max(-x0, 0) : size[1] - x0]  # the box's part in the photo
             part = slice(max(y0, 0), y1 + 1), slice(max(x0, 0), x1 + 1)
             inside = pasted >= least
-            if not inside.any():
+            most = settings["inside_threshold"] * np.count_nonzero(inside)
+            better = [segment.mask[part] for segment in segments if segment.label_id == label_id]
+            if not inside.any() or any(np.count_nonzero(inside & mask) > most for mask in better):
                 continue
             mask = np.zeros(size, bool)
             mask[part] = inside

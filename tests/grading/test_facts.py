@@ -83,6 +83,7 @@ def test_usual_settings(data, load, kind, name):
         return facts.unusual({**data, "made_by": made})
 
     assert told() == [] and len(told(variant="x")) == len(usual)
+    assert told(settings={name: value for name, value in usual.items() if name != "inside_threshold"}) == []
     for name, value in usual.items():
         assert told(settings={**usual, name: value / 2}) == [setting_told(name, value / 2, value)]
 

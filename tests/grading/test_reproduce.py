@@ -308,6 +308,20 @@ def test_an_object_of_a_low_threshold_only(reported, photos, jpegs, load):
     assert name in found.missing and found.iou[name] > 0.99
 
 
+def test_a_part_of_an_object(reported, photos, jpegs, load):
+    """It is in a report of before it was dropped; where it is, a share near the threshold decides nothing."""
+    model, low = load(6), {"score_threshold": 0.1}
+    results, ruled = ([model.segment(photo, inside_threshold=n, **low) for photo in photos] for n in (1.0, 0.7))
+    assert all(len(one.segments) > len(other.segments) > 0 for one, other in zip(results, ruled, strict=True))
+    for made, rule in ((results, {}), (ruled, {"inside_threshold": 0.65}), (ruled, {"inside_threshold": 0.75})):
+        data = reported(model, made)
+        for one in (data, *data["results"]):
+            settings = one.get("made_by", {}).get("settings", {})
+            settings.pop("inside_threshold", None)
+            settings.update(rule if settings else {})
+        assert min(own_iou(data, jpegs).iou.values()) > 0.99
+
+
 def test_the_sentence_is_in_the_language_asked_for(reported):
     """Without results too."""
     found = own_iou({**reported(3), "results": []}, {})

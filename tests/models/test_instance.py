@@ -59,7 +59,7 @@ def test_result_is_torchvision_s(model, default_photos, name, height):
     plain.transform.min_size, plain.transform.max_size = (512,), 512
     with torch.inference_mode():
         (expected,) = plain([torch.from_numpy(pixels).permute(2, 0, 1) / 255])
-    result = model.segment(Photo.from_pixels(name, pixels), score_threshold=0.3, working_side=512)
+    result = model.segment(Photo.from_pixels(name, pixels), score_threshold=0.3, working_side=512, inside_threshold=1.0)
     assert len(result.segments) > 0
     assert [s.label_id for s in result.segments] == expected["labels"].tolist()
     assert [s.score for s in result.segments] == pytest.approx(expected["scores"].tolist(), abs=1e-3)
@@ -118,7 +118,7 @@ def test_masks_lie_where_torchvision_puts_them(model, box):
     found = {"boxes": torch.tensor([box], dtype=torch.float32), "scores": torch.ones(1), "labels": torch.tensor([8])}
     found["masks"] = torch.rand(1, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     expected = paste_masks_in_image(found["masks"], found["boxes"], (150, 200))[0, 0]
-    result = model._result(grey(150, 200), found, 0.0)
+    result = model._result(grey(150, 200), found, {"mask_threshold": 0.0, "inside_threshold": 1.0})
     assert result.confidence.any() and np.abs(result.confidence - expected.numpy()).max() < 1e-5
 
 
@@ -126,7 +126,7 @@ def test_objects_at_the_border(model, detect, default_photos):
     """Boxes that end at the edge of the photo reach it and do not leave it, whatever the photo was scaled by."""
     photo = default_photos["cat_kitten"]  # 900x675, the network sees 512x384
     detect([[0, 0, 512, 384], [0, 0, 9, 9], [500.5, 371.3, 512, 384]], [0.9, 0.8, 0.7], [8, 8, 8])
-    whole, first, last = model.segment(photo, working_side=512).segments
+    whole, first, last = model.segment(photo, working_side=512, inside_threshold=1.0).segments
     assert whole.box == (0, 0, 900, 675) and whole.mask.mean() > 0.99
     assert first.box == pytest.approx((0, 0, 9 * 900 / 512, 9 * 675 / 384), abs=1) and min(first.box) >= 0
     assert last.box == pytest.approx((500.5 * 900 / 512, 371.3 * 675 / 384, 900, 675), abs=1)
@@ -157,7 +157,9 @@ def test_settings_have_their_effect(model, default_photos):
     assert [s.score for s in strict.segments] == [score for score in scores if score > 0.3]
     assert [s.score for s in model.segment(photo, score_threshold=0.05, max_detections=2).segments] == scores[:2]
     every, usual, few = (
-        model.segment(photo, score_threshold=0.05, nms_threshold=n, cross_nms_threshold=1.0).segments
+        model.segment(
+            photo, score_threshold=0.05, nms_threshold=n, cross_nms_threshold=1.0, inside_threshold=1.0
+        ).segments
         for n in (1.0, 0.5, 0.3)
     )
     assert len(every) > len(usual) > len(few)
@@ -167,6 +169,22 @@ def test_settings_have_their_effect(model, default_photos):
     narrow = model.segment(photo, score_threshold=0.05, mask_threshold=0.8).segments[0].mask
     assert not (narrow & ~loose.segments[0].mask).any() and narrow.sum() < loose.segments[0].area
     assert not np.array_equal(model.segment(photo, score_threshold=0.05, working_side=256).ids, loose.ids)
+
+
+def test_part_of_an_object(model, default_photos, detect):
+    """What lies in a better object of its class is dropped; not one of another class, a better one, or a neighbour."""
+    photo = default_photos["cameraman"]
+    inner, outer, beside = [150, 150, 250, 250], [100, 100, 400, 400], [390, 100, 500, 400]
+    for boxes, labels, kept in (
+        ([outer, inner, beside], [8, 8, 8], [0, 2]),
+        ([outer, inner, beside], [8, 12, 8], [0, 1, 2]),
+        ([inner, outer, beside], [8, 8, 8], [0, 1, 2]),
+    ):
+        scores = [0.9, 0.8, 0.7]
+        detect(boxes, scores, labels)
+        found = model.segment(photo, working_side=512).segments
+        assert [round(s.score, 3) for s in found] == [scores[n] for n in kept]
+        assert len(model.segment(photo, working_side=512, inside_threshold=1.0).segments) == 3
 
 
 def test_one_object_of_two_classes(model, default_photos, detect):
