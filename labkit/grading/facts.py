@@ -83,7 +83,7 @@ _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     ),
     "pspnet": ({"working_side": 480}, {"working_side": 480}),
     "mask_rcnn": (
-        {"working_side": 576, **_OF_OBJECTS, _LATER: 0.7},
+        {"working_side": 576, **_OF_OBJECTS, _LATER: 0.8},
         {"working_side": 1333, **_OF_OBJECTS, _LATER: 1.0},
     ),
 }

@@ -54,7 +54,7 @@ class InstanceModel(Model):
             "score_threshold": Setting(0.5),
             "nms_threshold": Setting(0.5),
             "cross_nms_threshold": Setting(0.7),
-            "inside_threshold": Setting(1.0 if self.weights.release else 0.7),
+            "inside_threshold": Setting(1.0 if self.weights.release else 0.8),
             "mask_threshold": Setting(0.5),
             "max_detections": Setting(100, 1, 1000),
         }

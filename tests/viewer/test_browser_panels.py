@@ -1,6 +1,7 @@
 """Photo, mask and overlay in a real browser: sliders, legend, what is under the mouse, SAM's answers."""
 
 import re
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -111,11 +112,15 @@ def test_hiding_uncovers(view, instances, herd):
 def test_legend_lights_up(view, instances, herd, by):
     """Over a row of the legend, or with the focus in it, its segment is whole and keeps its colour, the others dim."""
     shown = view(instances)
-    (lit, _), (other, _), *_ = named_segments(herd)
-    covered = lit.mask & (herd.ids == other.id)
-    places = [innermost(region) for region in (covered, (herd.ids == other.id) & ~covered)]
+    listed = [segment for segment, _ in named_segments(herd)]
+    seen = {other.id: herd.ids == other.id for other in listed}
+    parts = [
+        (lit, other, seen[other.id] & lit.mask, seen[other.id] & ~lit.mask) for lit, other in permutations(listed, 2)
+    ]
+    lit, other, *regions = max(parts, key=lambda one: min(part.sum() for part in one[2:]))
+    places = [innermost(region) for region in regions]
     colors = [np.array(rgb(colors_of(herd)[segment.id])) for segment in (lit, other)]
-    row = shown.find(".legend li").nth(0)
+    row = shown.find(".legend li").nth(listed.index(lit))
     row.hover() if by == "mouse" else row.locator("input").focus()
     assert shows(shown, herd, places[0], colors[0]) and shows(shown, herd, places[1], colors[1] * 56 / 255)
     shown.page.mouse.move(0, 0) if by == "mouse" else shown.find("[name=side]").focus()
@@ -133,7 +138,7 @@ def test_boxes(view, instances, herd):
         corner, color = (x0, y1 - 1), colors_of(herd)[segment.id]
         assert not segment.mask[corner[::-1]] and near(at(shown, "overlay", herd, corner), color, 60)
     shown.set("outline", 0)
-    assert not near(at(shown, "overlay", herd, corner), color, 60)
+    assert np.abs(at(shown, "overlay", herd, corner) - at(shown, "photo", herd, corner)).max() <= 8
 
 
 def test_colours_by_class(view, instances, herd):
