@@ -119,7 +119,7 @@ def _same(result: dict[str, Any], item: dict[str, Any], labels: LabelSet | None)
         for segment in result["segments"]:
             one, label = shown[segment["id"]], segment["label_id"]
             share = segment["area"] / (height * width)
-            if abs(one["share"] - share) > 1e-9 or abs(one["score"] - segment["score"]) > 1e-3:
+            if not (abs(one["share"] - share) <= 1e-9 and abs(one["score"] - segment["score"]) <= 1e-3):  # NaN is none
                 return False
             names = [(one["en"], labels.names[label]), (one["ru"], labels.names_ru[label])] if labels else []
             if any(name.rstrip(_NUMBER) != known.rstrip(_NUMBER) for name, known in names):
@@ -132,7 +132,7 @@ def _same(result: dict[str, Any], item: dict[str, Any], labels: LabelSet | None)
         pixels = (np.asarray(read_image(address).convert("RGBX")) for address in item["layers"][:_MAX_LAYERS])
         layers = [(layer.view("<u4")[..., 0] & 0xFFFFFF).astype(np.int32) for layer in pixels]
         return all(layer.shape == (height, width) for layer in layers) and _same_pixels(result, layers)
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return False
 
 

@@ -110,6 +110,17 @@ def test_hostile_items(page, data, field, value):
     carried_photos(data, items)
 
 
+@pytest.mark.parametrize("field", ["share", "score", "id"])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 10**400, None, "1", []], ids=lambda value: str(value)[:4]
+)
+def test_hostile_numbers(page, data, field, value):
+    """A segment of the viewer with no number, or one beyond all floats, is not that of the data."""
+    items = viewer_items(page)
+    items[0]["segments"][0][field] = value
+    assert len(disagreements(data, items, page)) == 1
+
+
 def test_images(page):
     """Only a whole PNG or JPEG of a sane size is decoded."""
     items = viewer_items(page)

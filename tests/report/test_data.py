@@ -65,6 +65,8 @@ WRONG = [
     ("photos/0/size", [0, 10]),
     ("results/0/segments/0/score", 1.5),
     ("results/0/segments/0/id", 0),
+    ("results/0/segments/0/id", 1.0),
+    ("results/0/size", [600.0, 10]),
     ("results/0/segments/0/rle", "x"),
     ("results/0/segments/0/area", 10**400),
     ("made_by/settings", {"min_area": -(10**400)}),
