@@ -39,7 +39,7 @@ _FOREIGN = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN_JSON = re.compile(
-    r'"(?:_via_img_metadata|shape_attributes|segmentation)"|"annotations".*"(?:data|items)"|"(?:data|items)".*"annotations"',
+    r'"(?:_via_img_metadata|shape_attributes|segmentation)"|\A(?=.*"annotations").*"(?:data|items)"',
     re.DOTALL,
 )
 """Of VIA, Label Studio and Datumaro, or results of a model."""
@@ -50,7 +50,8 @@ _TEXTS = {".json", ".xml", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".manife
 _MAX_TEXTS = 100
 """Of more text files only those of the photo's name are read: each photo has its own, and reading all takes long."""
 
-_NUMBERS = re.compile(r"(?:[\s,;\"\[]+[-+]?\d*\.?\d+(?:e[-+]?\d+)?\"?){4}", re.IGNORECASE)
+_NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?\"?"  # no run of blanks, commas or digits is looked at twice
+_NUMBERS = re.compile(rf"[\s,;\"\[]{_NUMBER}(?:[\s,;\"\[]+{_NUMBER}){{3}}", re.IGNORECASE)
 _WORDS = re.compile(
     r"annotation|polygon|points|segment|bbox|bndbox|bounding|region|shape|mask|label|xmin|bitmap|rle|categor|object|via_",
     re.IGNORECASE,

@@ -147,14 +147,15 @@ class Entries:
 
     def label(self, given: Any) -> tuple[int | None, str]:
         """The label id of a class, None for a place that shall not count, and the number behind its name, if any."""
-        name, number = re.fullmatch(r"(.*?)[\s._#№(-]*(\d*)\)?", str(given).strip(), re.DOTALL).groups()  # type: ignore
-        if str(given).strip() == _UNKNOWN:
+        given = str(given)[:200].strip()
+        name, number = re.fullmatch(r"(.*?)[\s._#№(-]*(\d*)\)?", given, re.DOTALL).groups()  # type: ignore[union-attr]
+        if given == _UNKNOWN:
             return None, ""
         try:
             return self.classes.id(name.strip("_")), number
         except ValueError as error:
             valid = ", ".join(map(self.classes.label, self.classes.ids))
-            raise self.refused("label", label=str(given)[:80], classes=self.classes.name, valid=valid) from error
+            raise self.refused("label", label=given[:80], classes=self.classes.name, valid=valid) from error
 
     def add(self, label_id: int | None, mask: np.ndarray, group: Any = None) -> None:
         """Takes the mask of an object, or of a part of one: those of one class and one `group` are one."""

@@ -79,7 +79,7 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     beside_it = [file for file in beside(of_objects.parent) if file.stem == of_objects.stem and of_objects != path]
     numbers = np.array(entries.image(beside_it[0], LOSSLESS)) if beside_it else labels
     if numbers.ndim == 3:  # a colour of its own for each object
-        numbers = numbers[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+        numbers = numbers[..., :3].astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])[: numbers.shape[2]]
     entries.classes, known = labelled_in, (labels > 0) & (labels != IGNORE)
     entries.add(None, labels == IGNORE)
     for number in np.unique(numbers[known]).tolist():

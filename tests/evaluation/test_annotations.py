@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 import zipfile
 from contextlib import nullcontext
 from dataclasses import replace
@@ -334,3 +335,21 @@ def test_several_coco_files(tmp_path, first, noted):
     truth = find_ground_truth(blank(), tmp_path)
     assert [s.label for s in truth.segments] == ["dog" if first == "dog" else "cat"]
     assert noted in "".join(truth.made_by["notes"]) and len(truth.made_by["notes"]) == bool(noted)
+
+
+@pytest.mark.parametrize(
+    "name, written",
+    [
+        ("заметки.csv", "," * 200_000),
+        ("a.json", "[" * 200_000),
+        ("b.txt", " " + "1" * 200_000),
+        ("c.txt", "\n" * 200_000),
+    ],
+    ids=["an empty table", "brackets", "digits", "lines"],
+)
+def test_other_long_files(tmp_path, name, written):
+    """A file beside the photos that is no annotation costs no time, be it a sheet of empty cells."""
+    put(tmp_path, {"x.jpg": Image.new("RGB", (100, 80)), name: written, f"2{name}": f"{written} 1, 2, 3"})
+    started = time.process_time()
+    assert find_ground_truth(blank(path=tmp_path / "x.jpg")) is None
+    assert time.process_time() - started < 5

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 
 import numpy as np
 import pytest
@@ -174,3 +175,12 @@ def test_label_with_a_number(tmp_path, label, number):
     shapes = [rectangle(name, [[x, 0], [x + 9, 9]]) for name, x in ((label, 0), (number, 30), (label, 60))]
     truth = read_labelme(write_shapes(tmp_path / "x.json", *shapes), blank())
     assert [(s.label, s.area) for s in truth.segments] == [("cat", 200), ("cat", 100)]
+
+
+@pytest.mark.parametrize("label", ["1" * 50_000 + "x", "_" * 50_000 + "x", "cat" * 50_000])
+def test_label_without_end(tmp_path, label):
+    """A label that is far too long for a class is none, at once."""
+    started = time.process_time()
+    truth = read_labelme(write_shapes(tmp_path / "x.json", CAT_SHAPE, {**CAT_SHAPE, "label": label}), blank())
+    assert [s.label for s in truth.segments] == ["cat"] and len(truth.made_by["notes"]) == 1
+    assert time.process_time() - started < 5

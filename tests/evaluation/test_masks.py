@@ -95,6 +95,15 @@ def test_pages(tmp_path):
     assert np.array_equal(truth.mask_of("cat"), CAT) and "страниц" in note
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_objects_in_any_mode(tmp_path, mode):
+    """The picture that tells objects apart may be grey or coloured, with transparency and without."""
+    numbers = Image.fromarray(np.where(block(10, 10, 30, 50), 90, 200).astype(np.uint8)).convert(mode)
+    put(tmp_path, {"SegmentationClass/x.png": GREY[2], "SegmentationObject/x.png": numbers})
+    truth = find_ground_truth(blank(), tmp_path)
+    assert [s.label for s in truth.segments] == ["bicycle"] * 2
+
+
 def test_ids_of_another_set(tmp_path):
     """Ids beyond VOC's are those of the model's classes, as is said, also where objects are told apart."""
     files = {"SegmentationClass/x.png": GREY[21], "SegmentationObject/x.png": block(10, 10, 30, 50)}
