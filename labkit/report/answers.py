@@ -152,4 +152,4 @@ def _answers(source: str) -> list[dict[str, Any]]:
 
 def _bare(prose: str) -> str:
     """Without the dots that stand for an answer which is still to come."""
-    return re.sub(r"^[\s…]+|[\s…]+$", "", prose)[:_MAX_CHARACTERS]
+    return re.sub(r"^[\s…]+|(?<![\s…])[\s…]+$", "", prose)[:_MAX_CHARACTERS]

@@ -1,6 +1,7 @@
 """What the student has written, wherever it stands, and how the notebook was run."""
 
 import copy
+import time
 
 import nbformat
 import pytest
@@ -107,3 +108,10 @@ def test_run(handed, notebook):
     code[1].outputs.append(new_output("error", ename="ValueError", evalue="нет", traceback=[]))
     assert complete({}, notebook)["run"]["error"] == "ValueError: нет"
     assert complete({}, notebook, "остановлено")["run"]["error"] == "остановлено"
+
+
+def test_many_blanks():
+    """An answer with many blanks in it, as a stuck key writes them, is read at once and kept."""
+    started = time.process_time()
+    answers, _ = read(f"**Вопрос.** Что?\n\n*Ваш ответ:* … да{' ' * 30_000}нет …\n")
+    assert answers[0].split() == ["да", "нет"] and time.process_time() - started < 2
