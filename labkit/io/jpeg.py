@@ -2,10 +2,13 @@
 
 import base64
 import io
+import math
 from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
+
+from labkit.io.decode import opened
 
 __all__ = ["MAX_BYTES", "MAX_REPORT_SIDE", "compact", "data_address"]
 
@@ -41,7 +44,7 @@ def _kept(pixels: np.ndarray, file: BinaryIO) -> bytes | None:
     kept = file.read(MAX_BYTES + 1)
     if len(kept) > MAX_BYTES or kept[:2] != b"\xff\xd8":
         return None
-    with Image.open(io.BytesIO(kept)) as image:
+    with opened(kept, ["JPEG"], math.inf) as image:
         same = image.format == "JPEG" and image.mode == "RGB" and not {"exif", "comment", "xmp"} & image.info.keys()
         return kept if same and np.array_equal(np.array(image), pixels) else None
 

@@ -1,6 +1,7 @@
 """Photos that travel: small, exactly what the model saw, and without the place where they were taken."""
 
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -52,3 +53,12 @@ def test_only_what_is_plain_is_kept(tmp_path, default_photos):
         assert Image.open(io.BytesIO(photo.jpeg)).info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
         assert np.array_equal(opened(photo.jpeg), photo.pixels) and photo.pixels.shape == pixels.shape
     assert np.abs(photos[-1].pixels.astype(int) - pixels).mean() < 4
+
+
+def test_broken_exif_is_no_warning(tmp_path):
+    """A small photo with a broken EXIF block is written anew, and Pillow's warning does not reach the notebook."""
+    Image.new("RGB", (50, 50)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01" * 20)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        (photo,) = load_photos(tmp_path, for_report=True, quiet=True)
+    assert told == [] and b"Exif" not in photo.jpeg
