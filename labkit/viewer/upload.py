@@ -103,7 +103,7 @@ class Uploader(anywidget.AnyWidget):
                     if self._welcome(member) and self._keep(file.read(), member) != member:
                         elsewhere |= {f"{os.path.splitext(member)[0]}{end}" for end in (".", "_mask.")}
             except Exception as error:  # zipfile raises nearly every kind
-                self._note("failed", name=found.name, error=error)
+                self._note("failed", name=member, error=error)
         if empty:
             return self._note("empty", name=name)
         for path, place in annotations_in(archive):
