@@ -97,7 +97,7 @@ def place_of(photos: Sequence[Photo], wanted: Photo | str | None) -> int:
     """
     if wanted is None:
         return 0
-    name, names = wanted if isinstance(wanted, str) else photos_of(wanted)[0].name, [photo.name for photo in photos]
+    name, names = wanted if isinstance(wanted, str) else photos_of([wanted])[0].name, [photo.name for photo in photos]
     if name not in names:
         raise LabkitError(text("photos.not_among", given=name, valid=some(names)))
     return next((n for n, photo in enumerate(photos) if photo is wanted), names.index(name))

@@ -27,9 +27,9 @@ def right_and_wrong(found: Sequence[Segment], objects: Sequence[Segment], ignore
     """How many finds, best first, are objects, and how many are not; `ignored` (`HxW` bool) is not labelled."""
     free, wrong = list(objects), 0
     for segment in found:
-        fits = [one for one in free if one.label_id == segment.label_id and iou(one.mask, segment.mask) >= 0.5]
-        if fits:
-            free.remove(max(fits, key=lambda one: iou(one.mask, segment.mask)))
+        fits = [iou(one.mask, segment.mask) * (one.label_id == segment.label_id) for one in free]
+        if max(fits, default=0) >= 0.5:
+            free.pop(int(np.argmax(fits)))
         elif ignored[segment.mask].mean() <= 0.5:
             wrong += 1
     return len(objects) - len(free), wrong

@@ -30,6 +30,7 @@ from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
 
 __all__ = [
+    "LATER",
     "as_prose",
     "asked_by",
     "gone",
@@ -70,8 +71,8 @@ _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 _OF_OBJECTS = dict(
     score_threshold=0.5, nms_threshold=0.5, cross_nms_threshold=0.7, mask_threshold=0.5, max_detections=100
 )
-_LATER = "inside_threshold"
-"""A setting that reports of before have not; they are made again without it."""
+LATER = {"inside_threshold": 1.0}
+"""Settings that reports of before have not, and the values that leave a result as it was without them."""
 
 _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     "deeplab": ({"working_side": 480}, {"working_side": 520}),
@@ -83,8 +84,8 @@ _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
     ),
     "pspnet": ({"working_side": 480}, {"working_side": 480}),
     "mask_rcnn": (
-        {"working_side": 576, **_OF_OBJECTS, _LATER: 0.8},
-        {"working_side": 1333, **_OF_OBJECTS, _LATER: 1.0},
+        {"working_side": 576, **_OF_OBJECTS, "inside_threshold": 0.8},
+        {"working_side": 1333, **_OF_OBJECTS, "inside_threshold": 1.0},
     ),
 }
 """The settings of the embedded and of the official networks when nothing is said, as they are known without torch."""
@@ -177,7 +178,7 @@ def unusual(data: dict[str, Any]) -> list[str]:
     for result in data["results"]:
         made = made_by(data, result)
         usual = _USUAL.get(made.get("variant", ""), ({}, {}))[made.get("weights", "").startswith("official/")]
-        for name, value in (dict.fromkeys(n for n in usual if n != _LATER) | made.get("settings", {})).items():
+        for name, value in (dict.fromkeys(n for n in usual if n not in LATER) | made.get("settings", {})).items():
             if isinstance(value, bool) or value != usual.get(name):
                 shown = "—" if value is None else value if isinstance(value, float) else str(value)[:40]
                 told[setting_told(name[:40], shown, usual.get(name, "—"))] = None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from labkit.grading.facts import made_by
+from labkit.grading.facts import LATER, made_by
 from labkit.grading.rows import LISTED
 from labkit.grading.tolerance import agreement, detects, exact, tolerant
 from labkit.io.errors import LabkitError, one_line
@@ -212,8 +212,7 @@ class _Run:
                 model.set_photo(photo)
             return model.prompt(**prompts, answers=settings.get("answers"))
         valid = model.settings
-        if "inside_threshold" in valid:  # a report of before it has all that it drops
-            settings = {"inside_threshold": 1.0, **settings}
+        settings = {name: value for name, value in LATER.items() if name in valid} | settings
         for name, value in settings.items():
             try:
                 valid[name].check(name, value)

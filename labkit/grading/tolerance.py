@@ -86,9 +86,14 @@ def _areas(masks: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def _intersections(masks: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> np.ndarray:
-    """`NxM` pixels; with "crowd" masks pycocotools divides by the first mask's area alone."""
-    parts = np.reshape(coco_mask.iou(list(masks), list(others), [1] * len(others)), (len(masks), len(others)))
-    return np.rint(np.nan_to_num(parts) * _areas(masks)[:, None])
+    """`NxM` pixels."""
+    return np.rint(_shares(masks, others) * _areas(masks)[:, None])
+
+
+def _shares(masks: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> np.ndarray:
+    """The share of each mask in each other (`NxM`): of "crowds" pycocotools divides by the first mask's area alone."""
+    parts = coco_mask.iou(list(masks), list(others), [1] * len(others))
+    return np.nan_to_num(np.reshape(parts, (len(masks), len(others))))
 
 
 # ---- What a model finds, exactly and with what rounding on another machine may change -------------------------------
@@ -134,8 +139,8 @@ def _objects(model: Model, photo: Photo, result: Segmentation) -> tuple[list[Seg
         steady = {**settings, **looser, "stability_threshold": _above(stability)}
         sure = {_key(segment) for segment in model.segment(photo, **steady).segments}
     else:
-        limits = ("nms_threshold", "cross_nms_threshold", "inside_threshold")
-        looser |= {name: min(1.0, settings[name] + NMS_MARGIN) for name in limits}
+        overlap = ("nms_threshold", "cross_nms_threshold", "inside_threshold")
+        looser |= {name: min(1.0, settings[name] + NMS_MARGIN) for name in overlap}
         looser["max_detections"] = most + _MORE
         if len(own) == most:
             lowest = own[-1].score
@@ -151,8 +156,8 @@ def _objects(model: Model, photo: Photo, result: Segmentation) -> tuple[list[Seg
     drops = overlaps > limits
     if settings.get("inside_threshold", 1.0) < 1:
         masks = [encode_mask(segment.mask) for segment in segments]
-        share = _intersections(masks, masks) / np.maximum(_areas(masks), 1)[:, None]
-        drops |= (share > settings["inside_threshold"] - NMS_MARGIN) & (labels[:, None] == labels)
+        inside = _shares(masks, masks) > settings["inside_threshold"] - NMS_MARGIN
+        drops |= inside & (labels[:, None] == labels)
     alike = drops & (scores >= scores[:, None] - SCORE_MARGIN)
     return segments, {"needed": needed, "alike": alike}
 

@@ -78,10 +78,10 @@ def test_data_are_whole(results, language):
     assert data.keys() == {"texts", "language", "css", "items", "start"}
 
 
-@pytest.mark.parametrize("start", ["camel", 1, Photo("camel", np.zeros((2, 2, 3), np.uint8))])
+@pytest.mark.parametrize("start", ["camel", 1, [], Photo("camel", np.zeros((2, 2, 3), np.uint8))])
 def test_starts_with_none_of_the_photos(results, start):
     """What is to be shown first and is not there is said, as is what there is instead."""
-    with pytest.raises(LabkitError, match="Нужно фото" if start == 1 else "camel.*cat_chelsea, horses"):
+    with pytest.raises(LabkitError, match="Нужно фото" if start in (1, []) else "camel.*cat_chelsea, horses"):
         show(results, start=start)
 
 
