@@ -213,6 +213,20 @@ def test_show_by_mouse(lab):
     assert float(slider.input_value()) > 0.8
 
 
+@pytest.mark.parametrize("call", ["labkit.show(", "labkit.explore("])
+def test_notebook_is_saved_from_the_viewer(lab, call):
+    """Ctrl+S saves the notebook while the focus is in the viewer; a letter alone is none of Jupyter's shortcuts."""
+    page, _ = lab
+    canvas = cell_of(page, call).locator("canvas[data-panel=overlay]")
+    canvas.scroll_into_view_if_needed()
+    canvas.focus()
+    cells = page.locator(".jp-Cell").count()
+    with page.expect_request(lambda request: request.method == "PUT" and "/contents/" in request.url, timeout=20_000):
+        page.keyboard.press("x")
+        page.keyboard.press("Control+s")
+    assert page.locator(".jp-Cell").count() == cells
+
+
 def test_figures_fit(lab):
     """In a narrow window a figure is as wide as its cell, and no wider."""
     page, _ = lab

@@ -6,10 +6,15 @@ const ZOOMS = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, 0: 0 };
 export function onKey(viewer, event) {
   const target = event.composedPath()[0];
   event.stopPropagation(); // the notebook has shortcuts of its own
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return passOn(viewer.shadow.host.parentElement, event);
   if (target.matches("input[type=range], select") || !viewer.current) return;
   const act = event.key in ARROWS ? pressArrow : pressKey;
   if (act(viewer, event, target)) event.preventDefault();
+}
+
+/** Jupyter's shortcuts end at the viewer, but what is pressed with Ctrl, as to save, is meant for the notebook. */
+function passOn(element, event) {
+  if (!element.dispatchEvent(new KeyboardEvent("keydown", event))) event.preventDefault();
 }
 
 /** Answers whether the key has done something. */
