@@ -8,7 +8,6 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 from rapidfuzz import fuzz
@@ -42,12 +41,8 @@ _LATIN = str.maketrans(dict(zip(_CYRILLIC, _SOUNDS, strict=True)))
 _SPELLINGS = [("shch|sch", "sh"), ("kh", "h"), ("x", "ks"), ("[jy]", "i"), ("io", "e"), (r"(.)\1+", r"\1")]
 """What one and the same is written as in Latin, and as what it counts, one after the other."""
 
-_ALIKE = 75
-"""Per cent from which on two spellings are one name: Юлия is yulia, iuliia and julija."""
-
-_NOBODY = {"participant", "uchastnik", "ucastnik"}
-"""What Moodle calls a student whose name it hides."""
-
+_ALIKE = 75  # per cent from which on two spellings are one name: Юлия is yulia, iuliia and julija
+_NOBODY = {"participant", "uchastnik", "ucastnik"}  # what Moodle calls a student whose name it hides
 _AGAIN = re.compile(r"( ?\(\d+\)| ?[-–—] ?(копия|copy)( ?\(?\d+\)?)?)+$", re.IGNORECASE)
 
 
@@ -74,7 +69,7 @@ def person_of(file: str) -> Person | None:
     Person(system='moodle', id='512', name='Иванов Пётр', late=False)
     """
     parts = file.split("/")
-    for part, inner in zip_longest(parts, parts[1:], fillvalue=""):
+    for part, inner in zip(parts, [*parts[1:], ""], strict=True):
         if found := _MOODLE.match(part):
             return Person("moodle", found["id"], found["name"])
         if (not inner or part.lower().endswith(".zip")) and (found := _CANVAS.fullmatch(part)):
@@ -126,8 +121,7 @@ def works(folder: str, sources: Sequence[Source], rows: Sequence[Row]) -> Works:
             beside += _beside(group)
         else:
             made += [_rubbish(group)] if kind == "zip" else _merged(group)
-    order = {row.file: n for n, row in enumerate(rows)}
-    return Works(sorted(made, key=lambda row: order.get(row.file, 0)), beside)
+    return Works(made, beside)
 
 
 def _companion(row: Row) -> bool:

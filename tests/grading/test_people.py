@@ -161,12 +161,12 @@ def test_another_name_in_the_report(name, student, other):
 
 
 def test_what_lies_beside():
-    """A folder of photos only is a row that says so; photos beside a report in a zip, or a list, are lines."""
-    files = [
-        f"{name}_assignsubmission_file_/{file}" for name, file in (("Ли Ян_8", "а.jpg"), ("Ян Ли_9", "а.html.txt"))
-    ]
+    """A folder or zip of photos only is a row in its place; photos beside a report in a zip, or a list, are lines."""
+    files = ["Ли Ян_8_assignsubmission_file_/а.jpg", "Ян Ли_9_assignsubmission_file_/а.html.txt"]
     files += ["список.csv", "хороший.zip/фото.jpg"]
-    done = folder({**dict.fromkeys(files, "не отчёт"), "хороший.zip/а.html": read("хороший.zip/а.html")})
-    problems = [("Ли Ян", text("submission.no_report")), ("Ян Ли", "не отчёт"), ("", None)]  # one was meant as a report
+    good = {"хороший.zip/а.html": read("хороший.zip/а.html")}
+    done = folder({**dict.fromkeys(files, "не отчёт"), **good, "я.zip/фото.jpg": "не отчёт"})
+    problems = [("Ли Ян", text("submission.no_report")), ("Ян Ли", "не отчёт")]  # one was meant as a report
+    problems += [("", None), ("", text("submission.nothing"))]
     assert [(row.name, row.problem) for row in done.rows] == problems
     assert [one.file for one in done.beside] == files[2:]
