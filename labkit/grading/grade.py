@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from labkit.classes import LABEL_SETS, label_set
+from labkit.comparison.figures import class_name
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, secret, unwritable
 from labkit.grading.people import named, owner_of, works
@@ -47,8 +48,6 @@ def grade(
     if not folder.is_dir():
         raise LabkitError(text("grade.no_folder", folder=folder))
     if target and not any(target in label_set(name) for name in LABEL_SETS):
-        from labkit.comparison.figures import class_name
-
         class_name(target)  # says which there are
     students = read_roster(Path(roster)) if roster is not None else Roster()
     points = read_rubric(Path(rubric)) if rubric is not None else Rubric()
@@ -80,5 +79,5 @@ def _all_sources(folder: Path) -> list[Source]:
     inside = dict(zip(zips, done(members, zips), strict=True))
     for source, found in inside.items():
         if isinstance(found, Lost):
-            inside[source] = [replace(source, problem=str(found))]
+            inside[source] = [replace(source, problem=found)]
     return distinct([one for source in sources for one in inside.get(source, [source])])

@@ -10,7 +10,6 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
-from dataclasses import dataclass
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -30,32 +29,20 @@ SECONDS, MEGABYTES = 30.0, 3000
 """Of the processor and of memory, for reading a report."""
 
 _WORKERS = 2
-
-_STARTING = 180.0
-"""Seconds until a process has come up; the machine may be busy."""
-
-_PATIENCE = 10.0
-"""The seconds of a task are the processor's; by the clock it may take so many times more, where it sleeps or waits."""
+_STARTING = 180.0  # seconds until a process has come up; the machine may be busy
+_PATIENCE = 10.0  # a task's seconds are the processor's; by the clock it may take so many times more, as it waits
 
 
-@dataclass(frozen=True)
-class Lost:
-    """The answer of a task that has none: `why` is crashed, slow, memory or failed; `error` belongs to the last."""
-
-    why: str
-    error: str = ""
-
-    def __str__(self) -> str:
-        return text(f"grade.lost_{self.why}", error=self.error)
+class Lost(str):
+    """The answer of a task that has none: why, in a sentence."""
 
     @classmethod
     def by(cls, error: BaseException) -> "Lost":
         """What came of a task that ended with an exception, its own or the pool's."""
+        why = "slow" if isinstance(error, TimeoutError) else "memory" if isinstance(error, MemoryError) else "failed"
         if isinstance(error, ProcessExpired):
-            return cls("slow" if resource and error.exitcode == -signal.SIGXCPU else "crashed")
-        if isinstance(error, (MemoryError, TimeoutError)):
-            return cls("slow" if isinstance(error, TimeoutError) else "memory")
-        return cls("failed", f"{type(error).__name__}: {str(error)[:200]}")
+            why = "slow" if resource and error.exitcode == -signal.SIGXCPU else "crashed"
+        return cls(text(f"grade.lost_{why}", error=f"{type(error).__name__}: {str(error)[:200]}"))
 
 
 def done(
