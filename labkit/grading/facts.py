@@ -29,24 +29,8 @@ from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
 
-__all__ = [
-    "LATER",
-    "as_prose",
-    "asked_by",
-    "gone",
-    "headings",
-    "made_by",
-    "other_facts",
-    "own_words",
-    "phrases",
-    "prose_of",
-    "strict",
-    "titled",
-    "unseen",
-    "untrue",
-    "unusual",
-    "word_list",
-]
+__all__ = ["LATER", "as_prose", "asked_by", "gone", "headings", "made_by", "other_facts", "own_words", "phrases"]
+__all__ += ["prose_of", "strict", "titled", "unseen", "untrue", "unusual", "word_list"]
 
 _NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _OPTIONAL = {"screen", "ground-truth"}  # tags of cells that a report may be without
@@ -68,9 +52,8 @@ _UNSHOWN = re.compile(r"!\[[^\[\]]*\]\([^()]*\)|\]\([^()]*\)|</?[A-Za-z][^<>]*>"
 _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 """A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
 
-_OF_OBJECTS = dict(
-    score_threshold=0.5, nms_threshold=0.5, cross_nms_threshold=0.7, mask_threshold=0.5, max_detections=100
-)
+_OF_OBJECTS = dict.fromkeys(("score_threshold", "nms_threshold", "mask_threshold"), 0.5)
+_OF_OBJECTS |= {"cross_nms_threshold": 0.7, "max_detections": 100, "inside_threshold": 0.8}
 LATER = {"inside_threshold": 1.0}
 """Settings that reports of before have not, and the values that leave a result as it was without them."""
 
@@ -83,10 +66,7 @@ _USUAL: dict[str, tuple[dict[str, float], dict[str, float]]] = {
         {"points_per_side": 32, "score_threshold": 0.88, "stability_threshold": 0.95, "nms_threshold": 0.7},
     ),
     "pspnet": ({"working_side": 480}, {"working_side": 480}),
-    "mask_rcnn": (
-        {"working_side": 576, **_OF_OBJECTS, "inside_threshold": 0.8},
-        {"working_side": 1333, **_OF_OBJECTS, "inside_threshold": 1.0},
-    ),
+    "mask_rcnn": ({"working_side": 576, **_OF_OBJECTS}, {"working_side": 1333, **_OF_OBJECTS, **LATER}),
 }
 """The settings of the embedded and of the official networks when nothing is said, as they are known without torch."""
 
@@ -333,9 +313,7 @@ def _folded(prose: str) -> str:
 
 
 def word_list(prose: str) -> list[str]:
-    """The words of a text as they are read: neither case nor accents count, nor what cannot be seen, and letters of
-    other alphabets go by their looks.
-    """
+    """The words of a text as read: without case, accents and unseen signs, other alphabets' letters by their looks."""
     bare = unicodedata.normalize("NFKD", prose.casefold())
     unseen = {ord(c): None for c in set(bare) if c in FILLERS or unicodedata.category(c) in ("Mn", "Cf")}
     return re.findall(r"[^\W_]+", bare.translate({**_LOOK_ALIKE, **unseen}))

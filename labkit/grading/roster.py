@@ -78,21 +78,17 @@ class Roster:
 
     def checked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows with name and group as the table has them, and a remark on another variant or on nobody's work."""
-        placed, named = self._matched(rows)
+        placed, named, _ = self._matched(rows)
         whose = {placed[one.line]: one for one in self.students if one.line in placed}
-        several = {n for _, n, *_ in named}
-        return [_known(row, whose.get(n), n in several) if self.system else row for n, row in enumerate(rows)]
+        return [_known(row, whose.get(n), n in named) if self.system else row for n, row in enumerate(rows)]
 
     def absent(self, rows: Sequence[Row]) -> list[Student]:
         """Who has handed nothing in; of namesakes all, where they have fewer works than there are of them."""
-        placed, named = self._matched(rows)
-        there = {*placed, *(line for line, _, works, lines in named if works >= lines)}
-        return [student for student in self.students if student.line not in there]
+        placed, _, enough = self._matched(rows)
+        return [student for student in self.students if student.line not in placed.keys() | enough]
 
-    def _matched(self, rows: Sequence[Row]) -> tuple[dict[int, int], list[tuple[int, int, int, int]]]:
-        """What `places` answers, and of those whom only a name tells each line with the number of each row that may be
-        its student's; how many such rows the line has, how many lines the row.
-        """
+    def _matched(self, rows: Sequence[Row]) -> tuple[dict[int, int], set[int], set[int]]:
+        """What `places` answers; the rows that only a name tells; and the lines for which there are enough of these."""
         by_id = {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
         names = [(one.line, _read(one.name)) for one in self.students]
         said = [(n, _read(row.name or row.student)) for n, row in enumerate(rows) if row.who not in by_id]
@@ -100,7 +96,7 @@ class Roster:
         works, lines = Counter(line for line, _ in pairs), Counter(n for _, n in pairs)
         placed = {line: n for line, n in pairs if works[line] == lines[n] == 1}
         placed |= {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
-        return placed, [(line, n, works[line], lines[n]) for line, n in pairs]
+        return placed, set(lines), {line for line, n in pairs if works[line] >= lines[n]}
 
 
 def _read(name: str) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain, combinations
 
@@ -19,26 +19,18 @@ from labkit.io.files import some
 from labkit.io.kit import KIT_IMAGES
 from labkit.locale import percent, plural, text
 
-__all__ = ["SAME", "compare", "compared"]
+__all__ = ["compare", "compared"]
 
-SAME, _SAME_WORDS, _SAME_PHRASES = 0.6, 0.8, 20
+_SAME, _SAME_WORDS, _SAME_PHRASES = 0.6, 0.8, 20
 """Texts with so many of their five-word phrases in common (Jaccard), or of their words in one order, or so many in
 whatever order, are not each its author's own; nor are two in which so many phrases stand anywhere, as in 24 words that
 were copied. What the notebook says counts in neither.
 """
 
-_MIN_TEXT, _MIN_ANSWER = 20, 25
-"""Words: of all that is written in a report, or of one answer; of less nothing can be said."""
-
-_MAX_WORDS = 10_000
-
-_KIT = -1
-"""In the place of a row: the photos that travel with the kit."""
-
+_MIN_TEXT, _MIN_ANSWER, _MAX_WORDS = 20, 25, 10_000  # fewer in a report or answer say nothing; more are not read
+_KIT = -1  # in the place of a row: the photos that travel with the kit
+_Names = dict[int, tuple[str, ...]]  # of photos or questions, by the row in which they are too
 _some = partial(some, limit=8)
-
-_Names = dict[int, tuple[str, ...]]
-"""Of photos or questions, by the row in which they are too."""
 
 
 def compare(rows: Sequence[Row]) -> list[Row]:
@@ -58,10 +50,7 @@ def _kit_photos() -> dict[str, str | None]:
 
 
 def compared(rows: Sequence[Row], kit: Mapping[str, str | None] | None = None) -> list[list[Remark]]:
-    """For each row the remarks on what it has in common with others'.
-
-    `kit` are the photos that travel with the kit, sha256 to look, which may be in any report.
-    """
+    """For each row the remarks on what it has in common with others'; `kit` are the kit's photos, sha256 to look."""
     common = zip(_photos(rows, kit or {}), *_texts(rows), strict=True)
     return [_remarks(n, rows, *one) for n, one in enumerate(common)]
 
@@ -92,8 +81,8 @@ def _texts(rows: Sequence[Row]) -> tuple[list[dict[int, float]], list[_Names]]:
         for question, answer in (*row.answers, ("", row.conclusions)):
             answers[" ".join(_words(question))] += own_words(_words(answer), row.variant)
         every = [word for words in answers.values() for word in words]
-        whole.append(_Prose.of(every if len(every) >= _MIN_TEXT else []))
-        parts.append({q: _Prose.of(words) for q, words in answers.items() if len(words) >= _MIN_ANSWER})
+        whole.append(_Prose(every if len(every) >= _MIN_TEXT else []))
+        parts.append({q: _Prose(words) for q, words in answers.items() if len(words) >= _MIN_ANSWER})
     shares: list[dict[int, float]] = [{} for _ in rows]
     asked: list[_Names] = [{} for _ in rows]
     for n, other in combinations(range(len(rows)), 2):
@@ -108,27 +97,22 @@ def _texts(rows: Sequence[Row]) -> tuple[list[dict[int, float]], list[_Names]]:
     return shares, asked
 
 
-@dataclass(frozen=True)
 class _Prose:
     """The words of a text as numbers, the same in one order for all texts, and its phrases."""
 
-    words: list[int]
-    ordered: list[int]
-    phrases: frozenset[int]
-
-    @classmethod
-    def of(cls, words: Sequence[str]) -> "_Prose":
-        marks = list(map(hash, words))
-        return cls(marks, sorted(marks), frozenset(map(hash, phrases(words))))
+    def __init__(self, words: Sequence[str]):
+        self.words = list(map(hash, words))
+        self.ordered = sorted(self.words)
+        self.phrases = set(map(hash, phrases(words)))
 
     def alike(self, other: "_Prose") -> float:
         """What the texts have in common, in [0, 1], 0 where that is too little: phrases in whatever order, or words in
         one order, with others between them, or in any (2 LCS / (n + m))."""
         both, length = len(self.phrases & other.phrases), max(1, len(self.words) + len(other.words))
         share = both / max(1, len(self.phrases) + len(other.phrases) - both)
-        if share >= SAME:
+        if share >= _SAME:
             return share
-        for one, two, least in ((self.words, other.words, SAME), (self.ordered, other.ordered, _SAME_WORDS)):
+        for one, two, least in ((self.words, other.words, _SAME), (self.ordered, other.ordered, _SAME_WORDS)):
             share = LCSseq.similarity(one, two) * 2 / length
             if share >= least:
                 return share

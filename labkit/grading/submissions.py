@@ -4,6 +4,8 @@ import codecs
 import json
 from typing import Any, NamedTuple
 
+import nbformat
+
 from labkit.grading.facts import as_prose, headings, prose_of
 from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
@@ -16,8 +18,7 @@ __all__ = ["Submission", "read"]
 _MASK_PIXELS = 20_000_000_000
 """Of all masks of a report together: what takes some twenty seconds to decode. Ten photos of SAM have 1e9."""
 
-_MARKS = 'id="labkit-marks"'
-"""In a table of grades that an instructor has saved."""
+_MARKS = 'id="labkit-marks"'  # in a table of grades that an instructor has saved
 
 
 class Submission(NamedTuple):
@@ -76,8 +77,6 @@ def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[st
 
 def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[str]]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
-    import nbformat
-
     try:
         notebook = nbformat.reads(content, as_version=4)
         data, shown = report_data(notebook), outputs_text(notebook)
