@@ -83,7 +83,7 @@ def boxes(detected: Segmentation, semantic: Segmentation, target: str) -> list[t
     Where it found none, the box of the other model's mask; none where that is empty as well.
     """
     found = [segment.box for segment in _of_class(detected, target)]
-    if not found and _mask(semantic, target).mean() >= MIN_SHARE:
+    if not found and _mask(semantic, target).any():
         found = [segment.box for segment in _of_class(semantic, target)]
     return found
 
@@ -107,8 +107,7 @@ def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: 
 
 def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
     """Each variant's mask of a class on each photo (`HxW` bool), by variant; empty below `MIN_SHARE`."""
-    masks = {variant: [_mask(result, target) for result in results[variant]] for variant in sorted(results)}
-    return {n: [mask & (mask.mean() >= MIN_SHARE) for mask in of_photos] for n, of_photos in masks.items()}
+    return {variant: [_mask(result, target) for result in results[variant]] for variant in sorted(results)}
 
 
 def agreement(masks: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
@@ -215,7 +214,8 @@ def _of_class(result: Segmentation, target: str) -> list[Segment]:
 
 
 def _mask(result: Segmentation, target: str) -> np.ndarray:
-    return result.mask_of(target) if _of_class(result, target) else np.zeros(result.ids.shape, bool)
+    mask = result.mask_of(target) if _of_class(result, target) else np.zeros(result.ids.shape, bool)
+    return mask & (mask.mean() >= MIN_SHARE)
 
 
 def _share(mask: np.ndarray) -> str:

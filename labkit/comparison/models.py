@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ask_sam", "check_weights", "fitting_releases", "load_models"]
 
-SAM, MASK_RCNN = 4, 6
-"""Who is asked, and whose boxes it is asked with."""
+SAM, MASK_RCNN = 4, 6  # who is asked, and whose boxes it is asked with
 
 
 def load_models(target: str, weights: str | Path = "embedded", device: str = "auto") -> dict[int, Model]:

@@ -80,16 +80,11 @@ def _returned(
     for row, mark in zip(rows, marks, strict=True):
         if mark.mark or mark.comment:
             name = row.name or row.student
-            folder = f"{safe_name(name)}_{row.sha256[:8]}"
-            if row.who.startswith("moodle:"):
-                folder = f"{safe_name(name)}_{row.id}_assignsubmission_file_"
+            whose = f"{row.id}_assignsubmission_file_" if row.who.startswith("moodle:") else row.sha256[:8]
             maximum = rubric.maximum and _shown(f"{rubric.maximum:g}")
             about = {"row": row, "name": name, "maximum": maximum, "mark": _shown(mark.mark), "comment": mark.comment}
-            files[out / "feedback" / folder / "feedback.html"] = _rendered("feedback", **about)
+            files[out / "feedback" / f"{safe_name(name)}_{whose}" / "feedback.html"] = _rendered("feedback", **about)
     return files
-
-
-# ---- The page -------------------------------------------------------------------------------------------------------
 
 
 def _rendered(name: str, /, **values: Any) -> str:
@@ -142,7 +137,6 @@ def _about(works: Works, marks: Marks, roster: Roster) -> dict[str, Any]:
 
 
 def _record(row: Row, earlier: Mark | None = None) -> dict[str, Any]:
-    """A row as the page has it."""
     photos = tuple(replace(one, look=None) for one in row.photos)
     return {
         **asdict(replace(row, photos=photos, remarks=_remarks(row))),
@@ -162,9 +156,6 @@ def _date(date: str) -> str:
     """A date to be read: "12.03.2026 14:05" in Russian; as it is where it is none."""
     match = re.match(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d:\d\d)", date)
     return match.expand(r"\3.\2.\1 \4" if language() == "ru" else r"\1-\2-\3 \4") if match else date
-
-
-# ---- The tables -----------------------------------------------------------------------------------------------------
 
 
 def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:

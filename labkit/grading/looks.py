@@ -39,10 +39,7 @@ Of 25 photos, each turned by 3 degrees, cropped by up to 15 % or framed, and sav
 lie above 0.79. Of 1500 photos of the training data two pairs do: one photo twice, and two of one moment.
 """
 
-_CLOSE = 8
-
-_EVEN = 6.0
-"""The deviation of grey values below which a line is a frame's, and a picture shows nothing."""
+_EVEN = 6.0  # the deviation of grey values below which a line is a frame's, and a picture shows nothing
 
 
 def _open(jpeg: bytes, mode: str, side: int) -> Image.Image:
@@ -68,7 +65,7 @@ def look(jpeg: bytes) -> str | None:
     return base64.b64encode(np.asarray(small).round().clip(0, 255).astype(np.uint8).tobytes()).decode()
 
 
-def alike(looks: Sequence[str | None], owners: Sequence[Hashable], close: int = _CLOSE) -> set[tuple[int, int]]:
+def alike(looks: Sequence[str | None], owners: Sequence[Hashable], close: int = 8) -> set[tuple[int, int]]:
     """The pairs (smaller place first) of photos that are one, among those of different owners; of each photo so many
     others are looked at closely, the most promising ones.
     """
@@ -139,9 +136,6 @@ def _units(pictures: Sequence[np.ndarray]) -> np.ndarray:
     rows = np.stack([picture.ravel() for picture in pictures]).astype(np.float32)
     rows -= rows.mean(1, keepdims=True)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-
-
-# ---- Thumbnails -----------------------------------------------------------------------------------------------------
 
 
 def thumbnail(jpeg: bytes, result: dict[str, Any] | None = None, labels: LabelSet | None = None) -> str:

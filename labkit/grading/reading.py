@@ -62,11 +62,10 @@ def read_all(tasks: Sequence[Task]) -> list[Row]:
     told = {task: task.source.problem for task in tasks}
     answers = done(_row, todo, text("grade.reading"), lambda task: min(SECONDS, _READING / task.among))
     told |= dict(zip(todo, answers, strict=True))
-    return [one if isinstance(one, Row) else Row(task.source.file, problem=str(one)) for task, one in told.items()]
+    return [one if isinstance(one, Row) else Row(task.source.file, problem=one) for task, one in told.items()]
 
 
 def _row(task: Task) -> Row:
-    """One file's row, kept or made."""
     file = task.source.file
     try:
         raw = content(task.source)
@@ -161,9 +160,6 @@ def _cut(prose: str, limit: int) -> str:
     return prose if len(prose) <= limit else f"{prose[: max(0, limit - 1)]}…"
 
 
-# ---- Masks made again -----------------------------------------------------------------------------------------------
-
-
 def rerun(rows: Sequence[Row], tasks: Mapping[str, Task]) -> list[Row]:
     """The rows with what the models say of them, `tasks` by file: how far the masks are the models' own."""
     work = [(tasks[row.file], row.sha256, len(row.photos)) for row in rows if row.photos]
@@ -191,17 +187,15 @@ def _own(work: tuple[Task, str, int]) -> Recomputed:
 
 def _with_own(row: Row, own: Recomputed | Lost) -> Row:
     if isinstance(own, Lost):
-        own = Recomputed({}, str(own))
-    missing = [photo.name for photo in row.photos if photo.name in own.missing and photo.found]
-    photos = [
-        replace(one, iou=own.iou.get(one.name), found=one.found and one.name not in missing) for one in row.photos
-    ]
+        own = Recomputed({}, own)
+    absent = [photo.name for photo in row.photos if photo.name in own.missing and photo.found]
+    photos = [replace(one, iou=own.iou.get(one.name), found=one.found and one.name not in absent) for one in row.photos]
     remarks = []
     if low := [f"{one.name} ({floored(one.iou)})" for one in photos if one.iou is not None and one.iou < MIN_IOU]:
         sentence = plural("grade.not_own", len(low), least=floored(MIN_IOU), names=some(low, LISTED))
         remarks.append(Remark("not_own_masks", sentence))
     if own.reason:
         remarks.append(Remark("not_checked", own.reason))
-    failed = Check("objects", False, text("grade.not_found_again", names=some(missing, LISTED)))
-    judged = tuple(failed if one.name == "objects" and one.ok and missing else one for one in row.checks)
+    failed = Check("objects", False, text("grade.not_found_again", names=some(absent, LISTED)))
+    judged = tuple(failed if one.name == "objects" and one.ok and absent else one for one in row.checks)
     return replace(row, photos=tuple(photos), checks=judged).with_remarks(*remarks)

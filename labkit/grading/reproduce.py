@@ -108,9 +108,7 @@ def own_iou(
 def _in_turn(
     data: dict[str, Any], jpegs: dict[str, bytes], sample: Callable[[Sequence[str]], Collection[str]]
 ) -> list[dict[str, Any]]:
-    """The results, each with all that is known of its making; those to prompts first, which are cheap; then by photo,
-    in an order that nobody has chosen.
-    """
+    """The results, each with all of its making; to prompts first, which are cheap; by photo, in nobody's order."""
     results, dear = [], set()
     for result in data["results"] + data["prompted"]:
         how = made_by(data, result)

@@ -32,8 +32,7 @@ _ZIP_MB, _TOTAL_MB, _MEMBERS = 100, 2000, 2000
 """Of a zip in a zip; of all files of a zip, those of the zips in it included, and how many these may be."""
 
 _SILENT = {*SILENT_NAMES, ".ds_store", ".git", ".github", ".gitignore", ".ipynb_checkpoints", KEPT}
-_NAME = 300
-"""Characters of a path in the table."""
+_NAME = 300  # characters of a path in the table
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,6 @@ def _foreign(name: str) -> Unreadable | None:
 
 
 def _shown(name: str) -> str:
-    """A path for the table; of a very long one its end."""
     return shown(name) if len(name) <= _NAME else "…" + shown(name[-_NAME:])
 
 

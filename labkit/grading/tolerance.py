@@ -96,9 +96,6 @@ def _shares(masks: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -
     return np.nan_to_num(np.reshape(parts, (len(masks), len(others))))
 
 
-# ---- What a model finds, exactly and with what rounding on another machine may change -------------------------------
-
-
 def exact(result: Segmentation) -> Own:
     """A result as it is, to the pixel."""
     masks = [encode_mask(segment.mask) for segment in result.segments]
