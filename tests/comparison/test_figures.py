@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from annotated import block
 from drawn import found, grey, words
 
 from labkit.classes import VOC, label_set
@@ -20,9 +21,7 @@ TITLES = ["DeepLabV3+", "U-Net", "Mask R-CNN"]
 
 def rows(start: int, end: int) -> np.ndarray:
     """A mask of whole rows, 30 pixels each."""
-    mask = np.zeros(SIZE, bool)
-    mask[start:end] = True
-    return mask
+    return block(0, start, 30, end, SIZE)
 
 
 def result(name: str, mask: np.ndarray, label: str = "cat", **made_by) -> Segmentation:
@@ -105,9 +104,7 @@ def test_agreement_by_hand(masks, expected):
 @pytest.mark.parametrize("pixels, kept", [(2, False), (3, True)])
 def test_stray_pixels(pixels, kept):
     """Less than half a per cent of the photo (here 3 pixels) counts as nothing found."""
-    mask = np.zeros(SIZE, bool)
-    mask[0, :pixels] = True
-    masks = comparison.masks_of({1: [result("a", mask)]}, "cat")
+    masks = comparison.masks_of({1: [result("a", block(0, 0, pixels, 1, SIZE))]}, "cat")
     assert masks[1][0].any() == kept
 
 
@@ -117,9 +114,8 @@ def test_boxes():
     assert comparison.boxes(found, semantic, "кошка") == [(0, 0, 30, 6), (0, 4, 30, 10)]
     assert comparison.boxes(objects("a", rows(0, 6), label="dog"), semantic, "кошка") == [(0, 3, 30, 8)]
     assert comparison.boxes(objects("a"), result("a", rows(3, 8), "dog"), "кошка") == []
-    stray = np.zeros(SIZE, bool)
-    stray[0, :2] = True
-    assert comparison.boxes(objects("a"), result("a", stray), "кошка") == []
+    stray = result("a", block(0, 0, 2, 1, SIZE))
+    assert comparison.boxes(objects("a"), stray, "кошка") == []
 
 
 def test_joined():

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import hashlib
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -136,14 +137,10 @@ def test_ask_sam_without_a_detector(seen, load):
     assert ask_sam(load(4), {}, "кошка") == []
 
 
-def test_one_photo_that_sam_fails_on(seen, load, monkeypatch, capsys):
+def test_one_photo_that_sam_fails_on(seen, load, capsys):
     """It is named with the reason, left out of all, and costs no other photo."""
     sam = copy.copy(load(4))
-
-    def set_photo(photo):
-        raise RuntimeError("память кончилась\nи так далее")
-
-    monkeypatch.setattr(sam, "set_photo", set_photo, raising=False)
+    sam.set_photo = Mock(side_effect=RuntimeError("память кончилась\nи так далее"))
     answered = ask_sam(sam, seen, "кошка")
     assert [result.photo.name for result in answered] == ["horses"]
     assert answered.failed == [("cat_kitten", "память кончилась и так далее")]

@@ -20,7 +20,7 @@ from labkit.weights.find import embedded_path
 
 TITLES = [row.title for row in VARIANTS]
 TITLE = "document.querySelector('[data-labkit]').shadowRoot.querySelector('.title').textContent"
-KEYS = {"left": "select[name=left]", "right": "select[name=right]"}
+SIDES = ("select[name=left]", "select[name=right]")
 
 
 @pytest.fixture(scope="module")
@@ -75,18 +75,6 @@ def view(open_page, page):
     return lambda **options: View(open_page(page, **options))
 
 
-def chosen(shown: View) -> list[str]:
-    """What stands on the two sides of the curtain."""
-    return [shown.find(f"{select} option:checked").inner_text() for select in KEYS.values()]
-
-
-def curtain(shown: View, left: str, right: str) -> np.ndarray:
-    """The curtain with these two on its sides."""
-    for select, title in zip(KEYS.values(), (left, right), strict=True):
-        shown.find(select).select_option(label=title)
-    return shown.pixels("curtain")
-
-
 def go_to(shown: View, name: str) -> None:
     """A click on a photo's thumbnail."""
     shown.find(f".thumb[title={name}]").click()
@@ -98,10 +86,13 @@ def test_the_choice_stays(view):
     """The two models stay on their sides from photo to photo, and the thumbnail that is marked is the photo's."""
     shown = view()
     shown.press("curtain")
-    first = curtain(shown, "PSPNet", "SAM")
+    for select, title in zip(SIDES, ("PSPNet", "SAM"), strict=True):
+        shown.find(select).select_option(label=title)
+    first = shown.pixels("curtain")
     for name in ("cat_yarn", "sheep", "officer", "horses", "cat_kitten", "cat_chelsea"):
         go_to(shown, name)
-        assert chosen(shown) == ["PSPNet", "SAM"] and "DeepLabV3+" in shown.title
+        chosen = [shown.find(f"{select} option:checked").inner_text() for select in SIDES]
+        assert chosen == ["PSPNet", "SAM"] and "DeepLabV3+" in shown.title
         marked = shown.find(".thumb[aria-current=true]")
         assert marked.count() == 1 and marked.get_attribute("title") == name
     assert np.array_equal(shown.pixels("curtain"), first)  # 36 results on, the first six are decoded anew

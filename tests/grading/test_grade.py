@@ -55,9 +55,7 @@ def test_recomputed_masks(sample, at_once, tmp_path):
         for photo in data["photos"]:
             photo["jpeg_sha256"] = None
 
-    drawn = notebook_of(
-        sample.photos, [moved(one) for one in sample.results], "Волков Ян", 3, {"Ну?": "Да"}, "Нашлось."
-    )
+    drawn = notebook_of(sample.photos, [moved(one) for one in sample.results], "Волков Ян", 3, {"Ну?": "Да"}, "Нашёл.")
     pages = {"а.html": sample.page, "б.html": page_of(drawn), "в.html": resealed(sample.page, uncarried)}
     put(tmp_path, pages)
     good, drawn, bare = grade(tmp_path, tmp_path / "таблица")

@@ -108,9 +108,7 @@ def load(page, name: str, content: bytes) -> str:
     """Gives the page a file of marks; what it says to that."""
     before = page.locator(".message").inner_text()
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
-    page.wait_for_function(
-        "(before) => ![before, ''].includes(document.querySelector('.message').textContent)", arg=before
-    )
+    page.wait_for_function("was => ![was, ''].includes(document.querySelector('.message').textContent)", arg=before)
     return page.locator(".message").inner_text()
 
 
@@ -281,9 +279,7 @@ def test_marks_are_kept_in_the_browser(opened):
     assert opened.evaluate(leaves) is False
     assert opened.locator(".state").inner_text() == "Не сохранено в файл: 1."
     assert "без оценки: 5" in opened.locator(".summary").inner_text()
-    opened.wait_for_function(
-        "() => localStorage.length === 1 && localStorage.getItem(localStorage.key(0)).includes('но')"
-    )
+    opened.wait_for_function("() => localStorage.length === 1 && Object.values(localStorage)[0].includes('но')")
     other = opened.context.new_page()
     other.goto(opened.url)
     assert given(ready(other), 0) == ("4,5", "хорошо\n<b>но</b>")
@@ -424,11 +420,10 @@ def test_the_table_of_python(book, rows):
 
 def test_english(rows, tmp_path, open_page):
     """All of the page is in the language that is asked for."""
-    with use_language("en"):
-        page, table = write_gradebook(Works(rows[:2]), tmp_path / "en")
+    use_language("en")
+    page, table = write_gradebook(Works(rows[:2]), tmp_path / "en")
     opened = ready(open_page(page.read_text(encoding="utf-8")))
-    with use_language("en"):
-        assert opened.locator("h1").inner_text() == text("gradebook.heading")
+    assert opened.locator("h1").inner_text() == text("gradebook.heading")
     assert opened.locator("#row-0 td.iou").inner_text() == "0.991"
     assert not re.search("[а-я]", opened.locator("thead").inner_text() + opened.locator(".bar").first.inner_text())
     assert table_of(table.read_bytes())[0]["Date"] == "2026-03-28 14:05"

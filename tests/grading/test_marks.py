@@ -28,9 +28,7 @@ RENAMED, MOVED = replace(ROW, file="группа/переименован.html")
 NEW = replace(ROW, sha256="2" * 64, file="группа/а (1).html")
 COPY = replace(ROW, file="б/б.html", who="moodle:8")
 STRANGER = Row("в.html", "3" * 64, who="moodle:9")
-KEY, RENAMED_KEY, MOVED_KEY, NEW_KEY, COPY_KEY = (
-    key_of(one.sha256, one.file) for one in (ROW, RENAMED, MOVED, NEW, COPY)
-)
+KEY, RENAMED_KEY, MOVED_KEY, NEW_KEY, COPY_KEY = (key_of(r.sha256, r.file) for r in (ROW, RENAMED, MOVED, NEW, COPY))
 MARK = Mark("6", "хорошо", 5, "moodle:7", "Анна")
 KNOWN, OLDER, OTHER = {KEY: MARK}, {"old x": replace(MARK, at=1)}, {COPY_KEY: replace(MARK, mark="2", who="moodle:8")}
 

@@ -22,26 +22,23 @@ from labkit.io.rle import encode_mask
 from labkit.locale import plural
 
 
-def made(page: str) -> Row:
-    """The row of a page alone."""
-    return reading._made(Task(Source("а.html", Path("а.html")), Path("таблица")), page.encode(), "0" * 64)
+def made(content: str, file: str = "а.html") -> Row:
+    """The row of a file alone."""
+    return reading._made(Task(Source(file, Path(file)), Path("таблица")), content.encode(), "0" * 64)
 
 
 @pytest.mark.parametrize("file", ["а.html", "а.ipynb"])
 def test_the_ending_of_a_name_decides_nothing(sample, file):
     """A notebook that was renamed is read as what it is, and so is a page."""
     for content in (sample.page, nbformat.writes(sample.notebook)):
-        row = reading._made(Task(Source(file, Path(file)), Path("таблица")), content.encode(), "0" * 64)
+        row = made(content, file)
         assert row.problem is None and row.student == "Иванова Анна" and not row.remarks
 
 
 def test_edited_and_sealed_again(sample):
     """A mask that was changed by somebody who has read the code is told, and the check of the run fails."""
-
-    def change(data):
-        data["results"][0]["segments"][0]["rle"] = encode_mask(sample.results[0].segments[0].mask[:, ::-1])
-
-    row = made(resealed(sample.page, change))
+    other = encode_mask(sample.results[0].segments[0].mask[:, ::-1])
+    row = made(resealed(sample.page, lambda data: data["results"][0]["segments"][0].update(rle=other)))
     assert {"edited", "differs"} & {remark.kind for remark in row.remarks} == {"differs"}
     assert [one.name for one in row.checks if not one.ok] == ["run"]
 

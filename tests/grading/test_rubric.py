@@ -68,9 +68,7 @@ def test_what_is_suggested(rubric, row, mark):
     ],
 )
 def test_deadlines(write, deadline, at, mark):
-    """Times with their zones are compared as they are, where one has none both are the place's; a day is the whole day;
-    whatever the encoding of the file.
-    """
+    """Times with zones are compared as they are, else as the place's; a day is a whole day; in whatever encoding."""
     rubric = write(f"# баллы\nmaximum = 10\nlate = 1\ndeadline = {deadline}\n[checks]\nrun = 5", "utf-16")
     assert rubric.suggested(Row("а.html", checks=ROW.checks, at=at)).suggestion == mark
 

@@ -70,12 +70,6 @@ CHANGES = {
 }
 
 
-@pytest.fixture(scope="module")
-def paths(root):
-    """The kit's photos."""
-    return sorted((root / "data" / "images").glob("*.jpg"))
-
-
 def test_same_bytes():
     """Photos of the same sha256 are marked on both rows, and nothing else is, nor are two files that cannot be read."""
     same, own = PhotoRow("кот", "1" * 64), PhotoRow("пёс", "2" * 64)
@@ -89,8 +83,9 @@ def test_same_bytes():
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_the_same_photo(paths, change):
+def test_the_same_photo(default_photos, change):
     """A photo that was changed, scaled and saved again is found by its look; two other photos are none."""
+    paths = [photo.path for photo in default_photos.values()]
     first = [look(path.read_bytes()) for path in paths]
     copies = [look(resaved(path, change, 0.6, 60)) for path in paths]
     pairs = alike(first + copies, ["а"] * len(first) + ["б"] * len(copies))
@@ -100,12 +95,10 @@ def test_the_same_photo(paths, change):
 @pytest.mark.skipif("LABKIT_PHOTOS" not in os.environ, reason="LABKIT_PHOTOS names a folder of many photos")
 def test_no_false_pair_among_many_photos():
     """Of fifteen hundred photos of the training data one is there twice, and two were taken within a moment."""
-    looks, names = [], []
-    for path in sorted(Path(os.environ["LABKIT_PHOTOS"]).glob("*.jpg"))[:1500]:
-        names.append(path.name)
-        looks.append(look(path.read_bytes()))
+    paths = sorted(Path(os.environ["LABKIT_PHOTOS"]).glob("*.jpg"))[:1500]
+    looks = [look(path.read_bytes()) for path in paths]
     known = {("feral_416.jpg", "feral_857.jpg"), ("msrc_4_2_s.jpg", "msrc_4_3_s.jpg")}
-    assert {(names[one], names[other]) for one, other in alike(looks, names)} <= known
+    assert {(paths[one].name, paths[other].name) for one, other in alike(looks, paths)} <= known
 
 
 def test_even_pictures_are_not_alike():
@@ -114,14 +107,13 @@ def test_even_pictures_are_not_alike():
     assert alike(even, ["а", "б"]) == set()
 
 
-def test_photos_of_the_kit(paths, default_photos):
-    """They may be in any report, known by their bytes or, saved again, by their look: that is said, and they make no
-    pair.
-    """
+def test_photos_of_the_kit(default_photos):
+    """They may be in any report, known by bytes or, saved again, by look: that is said, and they make no pair."""
     kit = similarity._kit_photos()
     assert set(kit) == {photo.sha256 for photo in default_photos.values()} and None not in kit.values()
     assert len(set(kit.values())) == 10
-    mine = (PhotoRow("мой", "1" * 64, look=look(resaved(paths[0]))), PhotoRow("набор", list(kit)[1]))
+    again = look(resaved(default_photos["astronaut"].path))
+    mine = (PhotoRow("мой", "1" * 64, look=again), PhotoRow("набор", list(kit)[1]))
     rows = told([row("а", mine), row("б", mine)], kit)
     assert rows == {one: [("kit_photos", text("grade.kit_told", names="мой, набор"), ())] for one in ("а", "б")}
 

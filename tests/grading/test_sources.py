@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from annotated import put
 from handed_in import zip_of
 
 from labkit.grading import sources
@@ -18,12 +19,8 @@ from labkit.locale import text
 
 
 def lay(folder: Path, *names: str) -> None:
-    """Files below a folder; a name that ends with a slash is a folder's."""
-    for name in names:
-        path = folder / name
-        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
-        if not name.endswith("/"):
-            path.write_bytes(b"x")
+    """Files below a folder."""
+    put(folder, dict.fromkeys(names, b"x"))
 
 
 def listed(folder: Path, made: bytes) -> list[Source]:
@@ -39,7 +36,8 @@ def test_finds_files(tmp_path):
     lay(tmp_path / "grades", "grades.html", "handed/1.html", f"{KEPT}/1.html", "свой.html")
     lay(tmp_path, "отчёт.html.txt", "отчёт.webarchive", "отчёт.rtf", "отчёт", ".DS_Store", "._а.html")
     lay(tmp_path, "~$а.docx", ".~lock.а.csv#")
-    lay(tmp_path, "Пустой Ян/", "Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html")
+    lay(tmp_path, "Мак Анна/.DS_Store", "Мак Илья/__MACOSX/._а.html")
+    (tmp_path / "Пустой Ян").mkdir()
     os.mkfifo(tmp_path / "труба.html")
     outer = tmp_path.parent / f"{tmp_path.name}-снаружи"
     lay(outer, "чужой.html")
@@ -78,11 +76,11 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
 def test_what_a_student_calls_a_table_is_none(tmp_path):
     """A folder of the learning system is never left out, whatever lies in it."""
     own, empty = (tmp_path / f"Ким Анна_{n}_assignsubmission_file_" for n in (7, 8))
-    lay(tmp_path, f"{own.name}/{KEPT}/", f"{empty.name}/{KEPT}/", f"{own.name}/grades.html")
+    lay(tmp_path, f"{own.name}/{KEPT}/1.json", f"{empty.name}/{KEPT}/1.json", f"{own.name}/grades.html")
     found = {one.file: one.problem for one in find_sources(tmp_path)}
     assert found == {f"{own.name}/grades.html": None, empty.name: text("submission.empty_folder")}
     course = tmp_path / "lab-submissions"
-    lay(course, f"lab-kim/{KEPT}/", "README.html", "lab-kim/grades.html")
+    lay(course, f"lab-kim/{KEPT}/1.json", "README.html", "lab-kim/grades.html")
     assert [one.file for one in find_sources(course)] == ["lab-kim/grades.html", "README.html"]
 
 

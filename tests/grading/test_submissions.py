@@ -83,9 +83,6 @@ def test_seals(sample):
 
 def test_the_same_photo_twice(sample):
     """Two photos of the same bytes are both carried."""
-
-    def twice(data):
-        data["photos"].append({**data["photos"][0], "name": "копия"})
-
-    one = read(resealed(sample.page, twice).encode())
+    page = resealed(sample.page, lambda data: data["photos"].append({**data["photos"][0], "name": "копия"}))
+    one = read(page.encode())
     assert one.jpegs["копия"] == one.jpegs[sample.photos[0].name]
