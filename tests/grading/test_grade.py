@@ -18,7 +18,6 @@ from labkit.grading import marks, reading, similarity
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU
-from labkit.io.errors import LabkitError
 from labkit.locale import text
 
 
@@ -98,14 +97,6 @@ def test_a_zip_of_many_reports_costs_no_more_than_one_of_few(sample, at_once, tm
     rows = grade(tmp_path)
     assert limits == {"а.html": [30.0, 30.0], **{f"всё.zip/{name}": [10.0, 30.0] for name in pages}}
     assert len(rows) == 4 and all("не хватило времени" in str(row.remarks) for row in rows)
-
-
-def test_a_file_is_no_folder(sample, tmp_path):
-    """One work in place of the folder of works: a sentence, and nothing is written."""
-    put(tmp_path, {"а.html": sample.page})
-    with pytest.raises(LabkitError):
-        grade(tmp_path / "а.html")
-    assert [path.name for path in tmp_path.iterdir()] == ["а.html"]
 
 
 def test_command_line(sample, at_once, tmp_path, capsys):
