@@ -113,6 +113,5 @@ def _choose(row: Variant, given: str, label: str) -> tuple[str, str]:
         return "embedded", text("comparison.not_cached")
     release = OFFICIAL.get(given.removeprefix("official/"))
     if release is not None and release.variant != row.name:
-        other = find_variant(release.variant).title
-        return "embedded", text("comparison.other_model", given=given, model=other)
+        return "embedded", text("comparison.other_model", given=given, model=find_variant(release.variant).title)
     return given, ""

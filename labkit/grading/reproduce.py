@@ -108,7 +108,7 @@ def own_iou(
 def _in_turn(
     data: dict[str, Any], jpegs: dict[str, bytes], sample: Callable[[Sequence[str]], Collection[str]]
 ) -> list[dict[str, Any]]:
-    """The results, each with all of its making; to prompts first, which are cheap; by photo, in nobody's order."""
+    """The results, each with how it was made: answers to prompts first, which are cheap; in an order nobody chose."""
     results, dear = [], set()
     for result in data["results"] + data["prompted"]:
         how = made_by(data, result)
@@ -193,10 +193,8 @@ class _Run:
             weights, expected = "embedded", EMBEDDED[variant.name]
         else:
             raise _Unchecked("unknown", name=name or "—")
-        if is_former(variant.name, sha256):
-            raise _Unchecked("former", name=name)
         if sha256 != expected:
-            raise _Unchecked("sha256", name=name)
+            raise _Unchecked("former" if is_former(variant.name, sha256) else "sha256", name=name)
         return _loaded(variant.name, weights, self.device)
 
     def answer(self, model: Model, photo: Photo, made_by: dict[str, Any]) -> Segmentation:

@@ -149,8 +149,7 @@ def _objects(model: Model, photo: Photo, result: Segmentation) -> tuple[list[Seg
     limits = np.where(labels[:, None] == labels, settings["nms_threshold"], other) - NMS_MARGIN
     boxes = np.array([segment.box for segment in segments], float).reshape(-1, 4)
     boxes[:, 2:] -= boxes[:, :2]
-    overlaps = np.reshape(coco_mask.iou(boxes, boxes, [0] * len(boxes)), limits.shape)
-    drops = overlaps > limits
+    drops = np.reshape(coco_mask.iou(boxes, boxes, [0] * len(boxes)), limits.shape) > limits
     if settings.get("inside_threshold", 1.0) < 1:
         masks = [encode_mask(segment.mask) for segment in segments]
         inside = _shares(masks, masks) > settings["inside_threshold"] - NMS_MARGIN
