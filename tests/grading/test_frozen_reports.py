@@ -17,8 +17,7 @@ PASSED = {"variant": True, "photos": False, "results": True, "objects": True, "c
 @pytest.fixture(params=[1, 4, 6])
 def frozen(request, root):
     """A report of labkit-report-1 on three of the kit's photos, made with the weights of e70e37c."""
-    path = root / "tests" / "frozen_reports" / f"variant_{request.param}.html"
-    return read(path.read_bytes())
+    return read((root / "tests" / "frozen_reports" / f"variant_{request.param}.html").read_bytes())
 
 
 def test_is_read_whole(frozen):

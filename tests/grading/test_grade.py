@@ -55,8 +55,7 @@ def test_recomputed_masks(sample, at_once, tmp_path):
             photo["jpeg_sha256"] = None
 
     drawn = notebook_of(sample.photos, [moved(one) for one in sample.results], "Волков Ян", 3, {"Ну?": "Да"}, "Нашёл.")
-    pages = {"а.html": sample.page, "б.html": page_of(drawn), "в.html": resealed(sample.page, uncarried)}
-    put(tmp_path, pages)
+    put(tmp_path, {"а.html": sample.page, "б.html": page_of(drawn), "в.html": resealed(sample.page, uncarried)})
     good, drawn, bare = grade(tmp_path, tmp_path / "таблица")
     told = [{"not_own_masks", "not_checked"} & {remark.kind for remark in row.remarks} for row in (good, drawn, bare)]
     assert told == [set(), {"not_own_masks"}, {"not_checked"}]

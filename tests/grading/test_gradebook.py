@@ -183,8 +183,7 @@ def test_what_is_wrong_with_a_work_is_said(opened):
 def test_nothing_of_a_student_is_markup(opened, book):
     """Hostile names and answers are text; there is no script but the page's own, no image but JPEGs."""
     opened.get_by_role("button", name=text("gradebook.expand_all")).click()
-    row = opened.locator("#row-3")
-    shown = row.inner_text()
+    shown = opened.locator("#row-3").inner_text()
     assert shown.count(MARKUP) >= 6 and shown.count("</script>") >= 5 and LONG.strip() in shown
     sources = opened.locator("img").evaluate_all("(found) => found.map((image) => image.src)")
     assert len(sources) == 80 and all(re.fullmatch(r"data:image/jpeg;base64,[\w+/=]+", one) for one in sources)
@@ -353,8 +352,7 @@ def test_loads_earlier_marks(opened, open_page, book, rows, kind):
     content = saved(opened, "save_page" if kind == "page" else "save_csv")
     if kind == "excel":
         content = content.decode("utf-8-sig").replace("слово ", "").encode("cp1251", "replace")
-    folder = book.parent / "заново"
-    page, _ = write_gradebook(Works([rows[2], rows[0]]), folder)
+    page, _ = write_gradebook(Works([rows[2], rows[0]]), book.parent / "заново")
     fresh = ready(open_page(page.read_text(encoding="utf-8")))
     give(fresh, 0, "5")
     message = load(fresh, "grades.old", content)

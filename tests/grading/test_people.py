@@ -123,13 +123,11 @@ def test_reports_of_two_students(files):
 def test_reports_without_a_name(group):
     """Out of several letters they are several students', though a browser has numbered them; the same is one's."""
     names = ["о.html", "о.ipynb", "о (1).html", "о (1).ipynb", "о (2).html"]
-    files = {name: read(name, "", group=group, conclusions=name.rpartition(".")[0]) for name in names}
-    rows = folder(files).rows
+    rows = folder({n: read(n, "", group=group, conclusions=n.rpartition(".")[0]) for n in names}).rows
     whose = {row.file: [one.file for one in row.beside] for row in rows}
     assert whose == {"о.html": ["о.ipynb"], "о (1).html": ["о (1).ipynb"], "о (2).html": []}
     assert len({row.who for row in rows}) == 3
-    copies = {name: read(name, "", group=group, sha256="1") for name in names}
-    assert len(folder(copies).rows) == 1
+    assert len(folder({name: read(name, "", group=group, sha256="1") for name in names}).rows) == 1
 
 
 @pytest.mark.parametrize(
