@@ -3,8 +3,7 @@
 import numpy as np
 
 from labkit.evaluation.metrics import eroded
-from labkit.evaluation.scores import Scores
-from labkit.evaluation.scoring import Region
+from labkit.evaluation.scores import Region, Scores
 from labkit.figures import AGREED, EXTRA, LOST, PANEL, Drawing, cut, note, painted, panels
 from labkit.io.drawing import squares
 from labkit.locale import number, text

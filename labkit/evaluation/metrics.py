@@ -15,18 +15,8 @@ from labkit.classes import IGNORE
 from labkit.io.rle import encode_mask
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = [
-    "class_scores",
-    "confusion",
-    "dice",
-    "eroded",
-    "innermost",
-    "iou",
-    "mask_ap",
-    "overall_scores",
-    "panoptic_quality",
-    "regions",
-]
+__all__ = ["class_scores", "confusion", "eroded", "innermost", "iou"]
+__all__ += ["mask_ap", "overall_scores", "panoptic_quality", "regions"]
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -37,20 +27,9 @@ def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     >>> iou(np.array([[True, True, False]]), np.array([[False, True, True]]))
     0.3333333333333333
     """
-    both, either = _counts(mask, truth)
-    return both / either if either else 1.0
-
-
-def dice(mask: np.ndarray, truth: np.ndarray) -> float:
-    """Dice coefficient 2|A∩B| / (|A| + |B|) of two masks, as `iou` in everything else."""
-    both, either = _counts(mask, truth)
-    return 2 * both / (both + either) if either else 1.0
-
-
-def _counts(mask: np.ndarray, truth: np.ndarray) -> tuple[int, int]:
     _check_shapes(mask, truth)
-    mask, truth = mask.astype(bool), truth.astype(bool)
-    return int(np.count_nonzero(mask & truth)), int(np.count_nonzero(mask | truth))
+    both, either = (int(np.count_nonzero(join(mask, truth))) for join in (np.logical_and, np.logical_or))
+    return both / either if either else 1.0
 
 
 def _check_shapes(given: np.ndarray, truth: np.ndarray) -> None:

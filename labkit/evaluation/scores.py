@@ -12,18 +12,83 @@ from typing import Any
 
 import numpy as np
 
-from labkit.classes import VOC, LabelSet, label_set
+from labkit.classes import IGNORE, VOC, LabelSet, label_set
 from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.entries import joint
-from labkit.evaluation.scoring import ObjectScore, Region, Score, classified, mean, object_scores, prompted, rounded
-from labkit.figures import plain_table
+from labkit.evaluation.metrics import class_scores, confusion, iou, mask_ap, overall_scores, panoptic_quality, regions
+from labkit.figures import named_segments, plain_table
 from labkit.io.decode import why
 from labkit.io.errors import LabkitError
-from labkit.locale import LANGUAGES, language, number, text
+from labkit.locale import LANGUAGES, in_each_language, language, number, text
 from labkit.segmentation import Segmentation
 from labkit.variants import VARIANTS
 
-__all__ = ["Scores", "scores", "scores_table", "within"]
+__all__ = ["ObjectScore", "Region", "Score", "Scores", "scores", "scores_table", "within"]
+
+_MIN_REGION = 0.001
+"""A smaller wrong region, as a share of the photo, is no mistake worth showing."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Agreement on one class, or for SAM on one object, of a photo; on all photos `photo` is None.
+
+    `names` are the Russian and English name. `accuracy` is the share of its pixels that the model gives to it,
+    n_ii / t_i (Long et al., 2015, section 5).
+    """
+
+    photo: str | None
+    names: tuple[str, str]
+    iou: float
+    dice: float
+    accuracy: float
+
+    def record(self) -> dict[str, Any]:
+        """In JSON's types, without the photo where it is all of them."""
+        photo = {"photo": self.photo} if self.photo is not None else {}
+        return {**photo, "class": self.names[1], **_rounded(vars(self), "iou", "dice", "accuracy")}
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """How well the objects of a class are found: `count` of them are there.
+
+    `ap50` is mask AP at IoU 0.5, None where none is there; `pq`, `sq` and `rq` are panoptic, segmentation and
+    recognition quality (Kirillov et al., 2019, arXiv:1801.00868, section 4.1), PQ = SQ x RQ.
+    """
+
+    names: tuple[str, str]
+    count: int
+    ap50: float | None
+    pq: float
+    sq: float
+    rq: float
+
+    def record(self) -> dict[str, Any]:
+        """In JSON's types."""
+        return {"class": self.names[1], "objects": self.count, **_rounded(vars(self), "ap50", "pq", "sq", "rq")}
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """The largest connected region of a photo where one thing is said to be another.
+
+    `wrong` are its pixels, `truth` and `answer` the two masks of the class, or for SAM of the object, that it is about,
+    all `HxW` bool; `true_id` and `predicted_id` are label ids, the second None where SAM, which knows no classes,
+    leaves pixels of the object out, the first None where it takes in others.
+    """
+
+    result: Segmentation
+    truth: np.ndarray
+    answer: np.ndarray
+    wrong: np.ndarray
+    true_id: int | None
+    predicted_id: int | None
+
+    @property
+    def share(self) -> float:
+        """Of the photo's pixels, in [0, 1]."""
+        return float(self.wrong.mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +121,7 @@ class Scores:
     @property
     def mean_objects(self) -> dict[str, float | None]:
         """AP50 averaged over the classes that are there, PQ, SQ and RQ over those and the found ones."""
-        means = {key: [getattr(row, key) for row in self.objects] for key in ("ap50", "pq", "sq", "rq")}
-        return {key: mean([value for value in values if value is not None]) for key, values in means.items()}
+        return {key: _mean([getattr(row, key) for row in self.objects]) for key in ("ap50", "pq", "sq", "rq")}
 
     def record(self) -> dict[str, Any]:
         """In JSON's types, classes in English, for the data of a report."""
@@ -67,13 +131,13 @@ class Scores:
             "kind": self.kind,
             "photos": [row.record() for row in self.rows],
             "totals": [row.record() for row in self.totals],
-            **rounded(vars(self), "mean_iou", "pixel_accuracy"),
+            **_rounded(vars(self), "mean_iou", "pixel_accuracy"),
             "confusion": {
                 "classes": [self.classes.names[label_id] for label_id in shown],
                 "pixels": matrix[np.ix_(shown, shown)].tolist(),
             },
             "objects": [row.record() for row in self.objects],
-            "mean_objects": rounded(self.mean_objects),
+            "mean_objects": _rounded(self.mean_objects),
             "unknown_classes": [english for _, english in self.foreign],
             "without_masks": self.without,
             "without_objects": self.flat,
@@ -114,16 +178,106 @@ def scores(
     classes = joint(VOC, *(annotation.classes for _, annotation in pairs), named=named)
     known = {classes.keys[0], *(key for result, _ in pairs if result.classes for key in result.classes.keys)}
     pairs = [(within(classes, result), within(classes, annotation)) for result, annotation in pairs]
-    said |= prompted(pairs) if kind == "prompted" else classified(pairs, classes)
+    said |= _prompted(pairs) if kind == "prompted" else _classified(pairs, classes)
     if kind != "prompted":
         lost = [n for n in np.flatnonzero(said["confusion"].sum(1)) if classes.keys[n] not in known]
         said["foreign"] = sorted((classes.names_ru[n], classes.names[n]) for n in lost)
     if kind == "instance":
         whole = [pair for pair in pairs if pair[1].made_by.get("objects")]
         said["flat"] = [result.photo.name for result, annotation in pairs if not annotation.made_by.get("objects")]
-        said["objects"] = object_scores(whole, classes) if whole else []
+        said["objects"] = _object_scores(whole, classes) if whole else []
     sam = [result.photo.name for result, annotation in pairs if annotation.made_by.get("sam")]
     return Scores(kind, classes, sam=sam, **said)
+
+
+def _classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> dict[str, Any]:
+    """What `Scores` says of results that give each pixel a class."""
+    rows, worst = [], []
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    for result, annotation in pairs:
+        predicted = result.labels
+        truth = np.where(annotation.confidence > 0, annotation.labels, np.uint8(IGNORE))
+        of_photo = confusion(predicted, truth, len(classes))
+        matrix += of_photo
+        rows += _rows(of_photo, result.photo.name, classes)
+        confused = np.where((truth != predicted) & (truth != IGNORE), truth.astype(int) * 256 + predicted, -1)
+        wrongs = []
+        for code, count in zip(*np.unique(confused, return_counts=True), strict=True):
+            if code >= 0 and count >= _MIN_REGION * truth.size:
+                ids = true_id, given_id = divmod(int(code), 256)
+                masks = truth == (true_id or given_id), predicted == (true_id or given_id)
+                wrongs.append(Region(result, *masks, regions(confused == code) == 1, *ids))
+        worst += _largest(wrongs)[:1]
+    totals = _rows(matrix, None, classes)
+    return {
+        "rows": rows,
+        "totals": totals,
+        "mean_iou": _mean([row.iou for row in totals]),
+        "pixel_accuracy": overall_scores(matrix)[1] if matrix.any() else None,
+        "confusion": matrix,
+        "worst": _largest(worst),
+    }
+
+
+def _object_scores(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: LabelSet) -> list[ObjectScore]:
+    """AP50 and PQ of each class that is there or that the model found."""
+    found, objects = ([[s for s in one.segments if s.label_id] for one in side] for side in zip(*pairs, strict=True))
+    if not any((*found, *objects)):
+        return []
+    ap = mask_ap(found, objects, [annotation.confidence == 0 for _, annotation in pairs])
+    rows = []
+    for label_id, qualities in sorted(panoptic_quality(pairs).items()):
+        names = classes.names_ru[label_id], classes.names[label_id]
+        count = sum(s.label_id == label_id for of_photo in objects for s in of_photo)
+        rows.append(ObjectScore(names, count, ap[label_id][0] if label_id in ap else None, *qualities))
+    return rows
+
+
+def _prompted(pairs: Sequence[tuple[Segmentation, Segmentation]]) -> dict[str, Any]:
+    """What `Scores` says of results without classes: each object that is there, by the segment that fits it best."""
+    rows: list[Score] = []
+    worst: list[Region] = []
+    for result, annotation in pairs:
+        known = annotation.confidence > 0
+        answers = [segment.mask & known for segment in result.segments]
+        named = in_each_language(named_segments, annotation)
+        wrongs = []
+        for (segment, russian), (_, english) in zip(named["ru"], named["en"], strict=True):
+            mask = segment.mask & known
+            if not mask.any():
+                continue
+            answer = max(answers, key=lambda one, mask=mask: iou(one, mask), default=np.zeros_like(mask))
+            if not (answer & mask).any():
+                answer = np.zeros_like(mask)
+            agreement = (float(one[1]) for one in class_scores(confusion(answer, mask, 2)))
+            rows.append(Score(result.photo.name, (russian, english), *agreement))
+            for wrong, ids in ((mask & ~answer, (segment.label_id, None)), (answer & ~mask, (None, segment.label_id))):
+                wrongs.append(Region(result, mask, answer, regions(wrong) == 1, *ids))
+        worst += _largest(wrongs)[:1]
+    return {"rows": rows, "mean_iou": _mean([row.iou for row in rows]), "worst": _largest(worst)}
+
+
+def _largest(found: Sequence[Region]) -> list[Region]:
+    """Those that are worth showing, the largest first."""
+    return sorted((one for one in found if one.share >= _MIN_REGION), key=lambda region: -region.share)
+
+
+def _rows(matrix: np.ndarray, photo: str | None, classes: LabelSet) -> list[Score]:
+    """The scores of the classes that are there, from a confusion matrix."""
+    names = zip(classes.names_ru, classes.names, strict=True)
+    rows = zip(names, *map(np.ndarray.tolist, class_scores(matrix)), strict=True)
+    return [Score(photo, *row) for row in rows if not np.isnan(row[-1])]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Of those that are numbers; None where none is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _rounded(values: Mapping[str, Any], *keys: str) -> dict[str, float | None]:
+    """Of the numbers those that are named, or all; None stays None."""
+    return {key: None if values[key] is None else round(values[key], 4) for key in keys or values}
 
 
 def scores_table(measured: Scores) -> str:
