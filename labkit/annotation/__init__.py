@@ -24,7 +24,7 @@ from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
 from labkit.io.jpeg import data_address
-from labkit.locale import keep_language, language, text
+from labkit.locale import keep_language, text
 from labkit.models import load_model
 from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segment, Segmentation
@@ -36,6 +36,8 @@ __all__ = ["Annotator", "annotate"]
 
 _CLASSES = joint(VOC, label_set("COCO"))
 """What an object may be called: as the scores will read it."""
+
+_load_once = cache(load_model)
 
 
 def annotate(photo: Photo, label: str = "", model: Any = None, folder: str | Path | None = None) -> Annotator:
@@ -58,9 +60,10 @@ class Annotator(Prompter):
         if folder is None and (photo.path is None or not photo.path.parent.is_dir()):
             raise LabkitError(text("annotate.folder", name=photo.name))
         self.path = labelme_file(photo, Path(photo.path.parent if folder is None else folder))
-        self._name = ipywidgets.Combobox(value=label, options=_names(), description=text("annotate.name"))
+        names = tuple(map(VOC.label, VOC.ids[1:]))
+        self._name = ipywidgets.Combobox(value=label, options=names, description=text("annotate.name"))
         self._load(photo)
-        super().__init__(model or _sam(), photo)
+        super().__init__(model or _load_once(4), photo)
         add = ipywidgets.Button(description=text("annotate.add"), button_style="primary", layout={"width": "auto"})
         drop = ipywidgets.Button(description=text("annotate.drop"), layout={"width": "auto"})
         add.on_click(keep_language(lambda _: self.viewer.attempt(self.add)))
@@ -86,7 +89,7 @@ class Annotator(Prompter):
         if self._mask is None:
             self.viewer.message = text("annotate.nothing")
         elif not _label_id(name):
-            self.viewer.message = text("annotate.unknown", name=name, valid=", ".join(_names()))
+            self.viewer.message = text("annotate.unknown", name=name, valid=", ".join(self._name.options))
         else:
             shape = _shape(name.strip(), self._mask, self.photo)
             self._rewrite(lambda shapes: [*shapes, shape])
@@ -141,18 +144,9 @@ class Annotator(Prompter):
         self._state.value = html.escape(text("annotate.state", file=self.path.name, names=names))
 
 
-@cache
-def _sam() -> Any:
-    return load_model(4)
-
-
 def _label_id(name: str) -> int | None:
     """None for a name that neither VOC nor COCO has, 0 for the background's."""
     return _CLASSES.id(name) if name in _CLASSES else None
-
-
-def _names() -> tuple[str, ...]:
-    return (VOC.names_ru if language() == "ru" else VOC.names)[1:]
 
 
 def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:

@@ -183,10 +183,9 @@ class Dataset:
                     numbers = (re.sub(r"\s", "", row[key]).replace(",", ".") for key in _COLUMNS)
                     number, label_id, area, x0, y0, x1, y1 = (int(float(given)) for given in numbers)
                     box = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-                    if not (0 < number < IGNORE and 0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]):
-                        raise ValueError
+                    valid = 0 < number < IGNORE and 0 <= label_id < len(VOC) and box[0] < box[2] and box[1] < box[3]
                     one = Instance(name, number, label_id, area, box)
-                    if found.setdefault((name, number), one) != one:
+                    if not valid or found.setdefault((name, number), one) != one:
                         raise ValueError
                 except (KeyError, OverflowError, ValueError) as error:
                     raise LabkitError(text("dataset.row", path=path, line=line)) from error

@@ -151,26 +151,29 @@ def scores(
 ) -> Scores:
     """Measures the results of one model by the masks that lie next to the photos, or in the folder `annotations`.
 
-    `annotations` may also be the ground truth itself, by the photo's name; it comes first.
-
-    A photo without a mask, or with a broken one, is named and left out; nothing is raised for it.
+    `annotations` may also be the ground truth itself, by the photo's name; it comes first. Classes beyond PASCAL VOC's
+    are read in the model's label set, for SAM in COCO's. A photo without a mask, or with a broken one, is named and
+    left out; nothing is raised for it.
     """
     instance = {variant.name for variant in VARIANTS if variant.kind == "instance"}
     kind = "instance" if any(result.made_by.get("variant") in instance for result in results) else "semantic"
     kind = "prompted" if any(result.classes is None for result in results) else kind
+    given, folder = (annotations, None) if isinstance(annotations, Mapping) else ({}, annotations)
     pairs: list[tuple[Segmentation, Segmentation]] = []
     without, notes = [], []
     for result in results:
+        photo, annotation = result.photo, given.get(result.photo.name)
         try:
-            annotation = _ground_truth(result, annotations)
+            for place in dict.fromkeys((None, folder)):  # next to the photo, then in the folder
+                annotation = annotation or find_ground_truth(photo, place, result.classes or label_set("COCO"))
         except Exception as error:  # a broken mask, of whatever kind, costs only itself
-            notes.append(f"{result.photo.name} — {error if isinstance(error, LabkitError) else why(error)}")
+            notes.append(f"{photo.name} — {error if isinstance(error, LabkitError) else why(error)}")
             continue
         if annotation is None:
-            without.append(result.photo.name)
+            without.append(photo.name)
         else:
             pairs.append((result, annotation))
-            notes += [f"{result.photo.name} — {note}" for note in annotation.made_by.get("notes", ())]
+            notes += [f"{photo.name} — {note}" for note in annotation.made_by.get("notes", ())]
     said: dict[str, Any] = {"without": without, "notes": notes}
     if not pairs:
         return Scores(kind, **said)
@@ -315,17 +318,6 @@ def _remarks(measured: Scores) -> list[str]:
     named = {"foreign": foreign, "flat": measured.flat, "sam": measured.sam, "without": without}
     lines = [text(f"scores.{key}", names=", ".join(names)) for key, names in named.items() if names]
     return [*lines, *(text("scores.broken", note=note) for note in measured.notes)]
-
-
-def _ground_truth(
-    result: Segmentation, annotations: str | Path | Mapping[str, Segmentation] | None
-) -> Segmentation | None:
-    """What is given for the photo, else lies next to it or in the folder, in the model's classes or COCO's."""
-    given, folder = (annotations, None) if isinstance(annotations, Mapping) else ({}, annotations)
-    annotation = given.get(result.photo.name)
-    for place in dict.fromkeys((None, folder)):
-        annotation = annotation or find_ground_truth(result.photo, place, result.classes or label_set("COCO"))
-    return annotation
 
 
 def within(classes: LabelSet, one: Segmentation) -> Segmentation:

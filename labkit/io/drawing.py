@@ -6,6 +6,7 @@ import re
 import textwrap
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import matplotlib
@@ -101,12 +102,10 @@ def in_html(written: str) -> str:
 
 def as_webp(png: str) -> str:
     """A PNG in base64 as a `data:` address, of a WebP where it is opaque and can be read, else as it is."""
-    try:
+    with suppress(OSError, ValueError, Image.DecompressionBombError):
         image = Image.open(io.BytesIO(base64.b64decode(png)))
         if image.mode != "RGBA" or image.getchannel("A").getextrema() == (255, 255):
             return _webp(image.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError):
-        pass
     return f"data:image/png;base64,{png}"
 
 

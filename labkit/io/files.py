@@ -10,19 +10,8 @@ from tempfile import TemporaryFile
 
 from labkit.locale import text
 
-__all__ = [
-    "capped",
-    "decoded",
-    "fold",
-    "make_writable",
-    "natural",
-    "nfc",
-    "russian",
-    "safe_name",
-    "some",
-    "unique_name",
-    "write_whole",
-]
+__all__ = ["capped", "decoded", "fold", "make_writable", "natural", "nfc", "russian"]
+__all__ += ["safe_name", "some", "unique_name", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes) -> None:

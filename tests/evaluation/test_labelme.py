@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 
 import numpy as np
@@ -143,18 +144,21 @@ ODD_SHAPES = {
     "no label": {"points": CAT_SHAPE["points"]},
     "no shape": "dog",
     "no points": {"label": "dog", "points": []},
+    **{f"{end[0]} without end": {**CAT_SHAPE, "label": end * 50_000 + "x"} for end in ("1", "_", "cat")},
 }
 
 
 @pytest.mark.parametrize("odd", ODD_SHAPES.values(), ids=ODD_SHAPES)
 def test_one_odd_shape(tmp_path, odd):
-    """The readable rest counts, and the odd one is named by its number or class, without a word of Python."""
+    """The rest counts at once, and the odd one is named by its number or class, without a word of Python."""
+    started = time.process_time()
     truth = read_labelme(write_shapes(tmp_path / "x.json", odd, CAT_SHAPE), blank())
     assert [(s.label, s.area) for s in truth.segments] == [("cat", 2000)]
     (note,) = truth.made_by["notes"]
-    assert note.startswith("x.json: ") and ("1" in note or "тигр" in note) and "Error" not in note
+    assert note.startswith("x.json: ") and re.search("1|тигр|___|catcat", note) and "Error" not in note
     with pytest.raises(LabkitError, match="x.json"):
         read_labelme(write_shapes(tmp_path / "x.json", odd), blank())
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("kind", ["rectangle", "rotation", "quadrilateral"])
@@ -175,12 +179,3 @@ def test_label_with_a_number(tmp_path, label, number):
     shapes = [rectangle(name, [[x, 0], [x + 9, 9]]) for name, x in ((label, 0), (number, 30), (label, 60))]
     truth = read_labelme(write_shapes(tmp_path / "x.json", *shapes), blank())
     assert [(s.label, s.area) for s in truth.segments] == [("cat", 200), ("cat", 100)]
-
-
-@pytest.mark.parametrize("label", ["1" * 50_000 + "x", "_" * 50_000 + "x", "cat" * 50_000])
-def test_label_without_end(tmp_path, label):
-    """A label that is far too long for a class is none, at once."""
-    started = time.process_time()
-    truth = read_labelme(write_shapes(tmp_path / "x.json", CAT_SHAPE, {**CAT_SHAPE, "label": label}), blank())
-    assert [s.label for s in truth.segments] == ["cat"] and len(truth.made_by["notes"]) == 1
-    assert time.process_time() - started < 5
