@@ -189,7 +189,7 @@ def _read(found: Found, max_side: int, max_pixels: int, for_report: bool) -> Pho
         file.seek(0)
         image = decode(file, min(max_side, MAX_REPORT_SIDE) if for_report else max_side, max_pixels)
         pixels, jpeg = compact(image.pixels, file) if for_report else (image.pixels, None)
-    notes = [text(key, **values) for key, values in image.notes]
+    notes = list(image.notes)
     (height, width), (new_height, new_width) = image.original_size, pixels.shape[:2]
     if (new_height, new_width) != (height, width):
         notes.append(text("photos.scaled", width=width, height=height, new_width=new_width, new_height=new_height))

@@ -246,7 +246,7 @@ def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
 def test_zip(tmp_path):
     """A zip is read in memory: nested folders, natural order, the digest of the member's bytes."""
     photo = save(tmp_path / "a.png")
-    names = ("папка/кот 10.png", "папка/кот 2.png", "../x.png", "папка/notes.txt", "__MACOSX/._a.png")
+    names = ("папка/кот 10.png", "папка/кот 2.png", "../x.png", "папка/notes.txt", "__MACOSX/._a.png", "..")
     others = {"папка/doc.pdf": b"%PDF", "папка/inner.zip": b"PK", "b.bmp": bytes(11_000_000), "пусто/": b""}
     (tmp_path / "z.zip").write_bytes(zip_of({**dict.fromkeys(names, photo.read_bytes()), **others}))
     before = sorted(tmp_path.iterdir())

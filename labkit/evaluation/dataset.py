@@ -78,8 +78,7 @@ class Dataset:
 
     def _read(self, split: Path) -> list[str]:
         split = split.with_suffix(".txt") if split.name and not split.suffix else split
-        if not split.is_absolute() and not split.is_file():
-            split = self.root / split
+        split = split if split.is_file() else self.root / split
         for needed in (self.root / "images", self.root / "semantic", split):
             if not needed.exists() or (needed == split and split.is_dir()):
                 raise LabkitError(text("dataset.layout", path=needed))

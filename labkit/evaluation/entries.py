@@ -31,9 +31,6 @@ _FILE_MB, _MAX_OBJECTS, _MAX_POINTS = 32, 200, 30_000
 MAX_SIDE, MAX_PIXELS = 100_000, 89_000_000
 """What is larger is refused: hostile, or no mask of a photo in work."""
 
-_UNKNOWN = "__ignore__"
-"""What labelme calls a place that shall not count."""
-
 _STRETCH = 0.02
 """A mask may be so much wider or narrower than its photo, from rounding; a photo on its side is much more so."""
 
@@ -149,7 +146,7 @@ class Entries:
         """The label id of a class, None for a place that shall not count, and the number behind its name, if any."""
         given = str(given)[:200].strip()
         name, number = re.fullmatch(r"(.*?)[\s._#№(-]*(\d*)\)?", given, re.DOTALL).groups()  # type: ignore[union-attr]
-        if given == _UNKNOWN:
+        if given == "__ignore__":  # labelme's name for a place that shall not count
             return None, ""
         try:
             return self.classes.id(name.strip("_")), number

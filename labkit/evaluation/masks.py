@@ -157,7 +157,7 @@ def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSe
         with entries.entry(place):
             label_id, number = entries.label(class_of(path, photo))
             image = entries.image(path, [*LOSSLESS, "JPEG", "WEBP"])
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            if image.has_transparency_data:
                 alpha = image.convert("RGBA").getchannel("A")
                 image = alpha if alpha.getextrema() != (255, 255) else image.convert("RGB")
             is_grey = image.mode[0] in "1LIF"  # numbers of a palette say nothing of how light its colours are

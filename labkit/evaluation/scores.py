@@ -203,13 +203,12 @@ def _classified(pairs: Sequence[tuple[Segmentation, Segmentation]], classes: Lab
         of_photo = confusion(predicted, truth, len(classes))
         matrix += of_photo
         rows += _rows(of_photo, result.photo.name, classes)
-        confused = np.where((truth != predicted) & (truth != IGNORE), truth.astype(int) * 256 + predicted, -1)
         wrongs = []
-        for code, count in zip(*np.unique(confused, return_counts=True), strict=True):
-            if code >= 0 and count >= _MIN_REGION * truth.size:
-                ids = true_id, given_id = divmod(int(code), 256)
-                masks = truth == (true_id or given_id), predicted == (true_id or given_id)
-                wrongs.append(Region(result, *masks, regions(confused == code) == 1, *ids))
+        for true_id, given_id in np.argwhere(of_photo >= _MIN_REGION * truth.size).tolist():
+            if true_id != given_id:
+                wrong, label_id = (truth == true_id) & (predicted == given_id), true_id or given_id
+                masks = truth == label_id, predicted == label_id
+                wrongs.append(Region(result, *masks, regions(wrong) == 1, true_id, given_id))
         worst += _largest(wrongs)[:1]
     totals = _rows(matrix, None, classes)
     return {
@@ -300,8 +299,7 @@ def scores_table(measured: Scores) -> str:
     lines += _remarks(measured)
     if measured.objects:
         objects = [[text("scores.class"), text("scores.objects"), "AP50", "PQ", "SQ", "RQ"]]
-        for one in measured.objects:
-            objects.append([one.names[place], str(one.count), *_shown(one.ap50, one.pq, one.sq, one.rq)])
+        objects += [[n.names[place], str(n.count), *_shown(n.ap50, n.pq, n.sq, n.rq)] for n in measured.objects]
         total = str(sum(one.count for one in measured.objects))
         objects.append([text("scores.mean_row"), total, *_shown(*measured.mean_objects.values())])
         lines += ["", plain_table(objects)]

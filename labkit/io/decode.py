@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
@@ -46,9 +46,6 @@ _OUTLIERS, _SAMPLE_SIDE = 0.001, 1000
 
 _LOCK = threading.RLock()
 
-Note = tuple[str, dict[str, object]]
-"""A key of `texts` and its values."""
-
 
 class Unreadable(Exception):
     """Why a file cannot be read: a key of `texts` and its values, said in the language of whoever asks."""
@@ -78,8 +75,8 @@ class Decoded:
 
     pixels: np.ndarray
     original_size: tuple[int, int]
-    notes: list[Note] = field(default_factory=list)
-    orientation: int = 1
+    notes: list[str]
+    orientation: int
 
 
 def decode(file: BinaryIO, max_side: int, max_pixels: int) -> Decoded:
@@ -170,7 +167,7 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
         if high < 64:
             brightest = 2 ** high.bit_length() - 1
             hot = counts[brightest + 1 :].any()
-            notes = [("photos.hot" if hot else "photos.bits", {"bits": 8 + high.bit_length()})]
+            notes = [text("photos.hot" if hot else "photos.bits", bits=8 + high.bit_length())]
             rgb = rgb.point([min(255, round(value * 255 / max(1, brightest))) for value in range(256)] * 3)
     rgb = _in_srgb(rgb, image, factor)
     if rgb.size != size:
@@ -179,7 +176,7 @@ def _decode(image: Image.Image, max_side: int, max_pixels: int) -> Decoded:
     rgb = ImageOps.exif_transpose(rgb)
     if orientation in _ON_ITS_SIDE:
         width, height = height, width
-    notes = [("photos.frames", {})] * frames + notes
+    notes = [text("photos.frames")] * frames + notes
     return Decoded(np.array(rgb), (height, width), notes, max(orientation, of_tiff))
 
 
@@ -205,7 +202,7 @@ def _in_srgb(rgb: Image.Image, image: Image.Image, factor: int) -> Image.Image:
 
 def _to_rgb(image: Image.Image, factor: int, span: tuple[float, float] | None) -> Image.Image:
     """RGB, each `factor x factor` block averaged; band by band, so that no second whole raster stands in memory."""
-    if factor == 1 and image.mode == "RGB" and "transparency" not in image.info:
+    if factor == 1 and image.mode == "RGB" and not image.has_transparency_data:
         rgb = image.copy()
         rgb.info.clear()
         return rgb
@@ -224,13 +221,13 @@ def _band_to_rgb(band: Image.Image, span: tuple[float, float] | None) -> Image.I
         values = np.nan_to_num(np.asarray(band, np.float32), nan=low, posinf=high, neginf=low)
         grey = (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
         band = Image.fromarray(np.rint(grey).clip(0, 255).astype(np.uint8))
-    elif band.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in band.info:
+    elif band.has_transparency_data:
         band = (band.convert("LA") if band.mode == "La" else band).convert("RGBA")
         band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
     return band.convert("RGB")
 
 
-def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, list[Note]]:
+def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, list[str]]:
     """What becomes black and white in a grey image of more than 8 bits, None for every other; and notes."""
     if not image.mode.startswith("I;16") and image.mode not in ("I", "F"):
         return None, []
@@ -245,13 +242,13 @@ def _value_range(image: Image.Image) -> tuple[tuple[float, float] | None, list[N
     if image.mode != "F" and 0 <= low <= usual_high <= 65535:  # older Pillow opens 16-bit PNG as 32-bit integers
         bits = max(8, int(usual_high).bit_length())
         if bits <= 14:  # a camera's: by the full range the photo would be nearly black
-            return (0.0, 2.0**bits - 1), [("photos.hot" if high >= 2**bits else "photos.bits", {"bits": bits})]
+            return (0.0, 2.0**bits - 1), [text("photos.hot" if high >= 2**bits else "photos.bits", bits=bits)]
         if high <= 65535:
             return (0.0, 65535.0), []
     margin = 2 * (usual_high - usual_low)
     if margin and not usual_low - margin <= low <= high <= usual_high + margin:
-        shown = {"low": number(usual_low, 2), "high": number(usual_high, 2)}
-        return (usual_low, usual_high), [("photos.outliers", shown)]
+        said = text("photos.outliers", low=number(usual_low, 2), high=number(usual_high, 2))
+        return (usual_low, usual_high), [said]
     return (low, high), []
 
 

@@ -142,11 +142,11 @@ def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unrea
     photos = {stem for stem, suffix in split.values() if suffix in IMAGE_SUFFIXES}
     verdicts: dict[tuple[str, ...], Unreadable | None] = {}
     for parts in paths:
-        if parts and parts[-1].lower().endswith(".icloud"):
+        if parts[-1].lower().endswith(".icloud"):
             verdicts[parts] = Unreadable("photos.icloud")
         elif split[parts][1] in _LIVE_SUFFIXES and split[parts][0] in photos:
             continue
-        elif parts and not _silent(parts) and (of := masks.get(parts)) != "":
+        elif not _silent(parts) and (of := masks.get(parts)) != "":
             zipped = Unreadable("photos.nested_zip") if is_zip(parts[-1]) else None
             verdicts[parts] = Unreadable("photos.mask_alone", folder=of) if of else zipped
     return verdicts

@@ -83,7 +83,7 @@ def walk(
     members = [Member(place, info) for place, info in enumerate(archive.infolist())]
     if len(members) > MAX_MEMBERS:
         raise Unreadable("photos.zip_members", count=len(members), limit=MAX_MEMBERS)
-    files = [member for member in members if member.parts and not member.name.endswith("/")]
+    files = [member for member in members if member.inside and not member.name.endswith("/")]
     room = total_mb * _MB
     for member in sorted(files, key=lambda member: [natural(part) for part in member.parts]):
         limit, size = allowed(member), member.info.file_size

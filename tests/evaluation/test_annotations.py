@@ -144,10 +144,7 @@ TOOLS = {
     "Supervisely": ("img/x.jpg", {"masks_machine/x.jpg.png": GREY[8], "masks_human/x.jpg.png": COLORS}),
     "Roboflow, own photos": ("train/x.jpg", {"train/x_jpg.rf.0a_mask.png": GREY[1], **CLASSES}),
     "Segments.ai": ("x.jpg", {"x_label_ground-truth.png": GREY[1], "x_label_ground-truth_semantic.png": GREY[8]}),
-    "PixelAnnotationTool": (
-        "x.jpg",
-        {"x_color_mask.png": COLORS, "x_mask.png": GREY[8], "x_watershed_mask.png": COLORS},
-    ),
+    "Pixel Annotator": ("x.jpg", {"x_color_mask.png": COLORS, "x_mask.png": GREY[8], "x_watershed_mask.png": COLORS}),
     "EISeg": ("x.jpg", {"label/x.json": '[{"name": "cat"}]', "label/x.png": GREY[8]}),
     "Supervisely, all": (
         "img/x.jpg",

@@ -80,21 +80,13 @@ def test_partly_labelled_photos(tiny_dataset):
     assert np.array_equal(part.instance_numbers(other), data.instance_numbers(other))
 
 
+WRITTEN = ["кот 1\r\nofficer\r\n", "кот 1.jpg;да\nofficer;нет\n", '"кот 1"\n\nofficer', "кот 1, officer"]
+WRITTEN += ["['кот 1',\n'officer']", "кот 1\nofficer\n\x1a", "# мои\nКот\u00a01 1\nofficer -1"]
+WRITTEN += ["images/кот 1.JPG\nC:\\x\\officer.png\nofficer", "sep=,\n,image,label\n0,кот 1.jpg,cat\n1,officer.jpg,dog"]
+
+
 @pytest.mark.parametrize("encoding", ["cp1251", "cp866", "utf-8-sig", "utf-16", "utf-16-le"])
-@pytest.mark.parametrize(
-    "written",
-    [
-        "кот 1\r\nofficer\r\n",
-        "кот 1.jpg;да\nofficer;нет\n",
-        '"кот 1"\n\nofficer',
-        "images/кот 1.JPG\nC:\\x\\officer.png\nofficer",
-        "кот 1, officer",
-        "['кот 1',\n'officer']",
-        "sep=,\n,image,label\n0,кот 1.jpg,cat\n1,officer.jpg,dog",
-        "кот 1\nofficer\n\x1a",
-        "# мои\nКот\u00a01 1\nofficer -1",
-    ],
-)
+@pytest.mark.parametrize("written", WRITTEN)
 def test_split_of_a_russian_windows(tmp_path, tiny_dataset, encoding, written):
     """Names with spaces or whole paths, one a line or several, in whatever encoding, of a table the right column."""
     (tiny_dataset / "images" / "cat_yarn.jpg").rename(tiny_dataset / "images" / "кот 1.jpg")

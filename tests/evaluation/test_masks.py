@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from annotated import CAT, blank, block, png_bytes, put
+from pictured import written
 from PIL import Image, ImageDraw
 
 from labkit.classes import VOC, label_set
@@ -15,7 +16,7 @@ from labkit.io.errors import LabkitError
 
 NOTHING, CATS = np.zeros((80, 100), np.uint8), [("cat", 2000)]
 GREY = {value: CAT.astype(np.uint8) * value for value in (1, 2, 21, 255)}
-CAT_1, OPAQUE = (Image.fromarray(GREY[value]) for value in (1, 255))
+CAT_1, OPAQUE, AROUND = map(Image.fromarray, (GREY[1], GREY[255], GREY[255] ^ 255))
 
 
 def with_palette(image, *colors):
@@ -69,6 +70,7 @@ def test_masks_of_objects(tmp_path):
         ("x.mask.png", NOTHING, [], "ни одного объекта"),
         ("x.cat.mask.png", NOTHING, [], "ни одного объекта"),
         ("x.cat.mask.tif", GREY[255] ^ 255, [("cat", 6000)], "угла"),  # white around a black object
+        ("x.cat.mask.tif", written(OPAQUE, "TIFF", save_all=True, append_images=[AROUND]), CATS, "страниц"),
         ("x.cat.mask.gif", with_palette(CAT_1, *[255] * 3, *[0] * 3), [("cat", 6000)], "угла"),
         ("x.cat.mask.png", with_palette(Image.fromarray(1 - GREY[1]), *[255] * 3, *[0] * 3), CATS, None),
         ("x_mask.png", with_palette(CAT_1, 0, 0, 0, 64, 0, 0), CATS, None),  # VOC's colours under an editor's numbers
@@ -79,20 +81,13 @@ def test_masks_of_objects(tmp_path):
     ],
 )
 def test_what_a_mask_counts_as(tmp_path, name, image, objects, said):
-    """What is not sure to be meant is said: low ids that are VOC's, nothing on the photo, an inverted mask."""
+    """What is not sure to be meant is said: low ids that are VOC's, nothing on the photo, an inverted mask, pages."""
     put(tmp_path, {name: image})
     truth = find_ground_truth(blank(), tmp_path)
     assert [(s.label, s.area) for s in truth.segments] == objects and truth.confidence.all()
+    assert all(np.array_equal(s.mask, CAT if s.area == 2000 else ~CAT) for s in truth.segments)
     notes = truth.made_by["notes"]
     assert re.search(said, notes[0]) and len(notes) == 1 if said else not notes
-
-
-def test_pages(tmp_path):
-    """Of several the first counts, as is said."""
-    first, second = (Image.fromarray(page) for page in (GREY[255], GREY[255] ^ 255))
-    first.save(tmp_path / "x.cat.mask.tif", save_all=True, append_images=[second])
-    (note,) = (truth := find_ground_truth(blank(), tmp_path)).made_by["notes"]
-    assert np.array_equal(truth.mask_of("cat"), CAT) and "страниц" in note
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

@@ -67,7 +67,7 @@ def naive_quality(pairs):
     """PQ, SQ and RQ of each VOC class from its definition, object against object (Kirillov et al., 2019, 4.1)."""
     quality = {}
     for label_id in sorted({segment.label_id for pair in pairs for one in pair for segment in one.segments}):
-        overlaps, extra, missed = [], 0, 0
+        overlaps, wrong = [], 0
         for result, annotation in pairs:
             void = (annotation.confidence == 0) & (annotation.ids == 0)
             given, true = (
@@ -77,10 +77,9 @@ def naive_quality(pairs):
             best = [max((iou(answer & ~void, mask) for mask in true), default=0) for answer in given]
             hits = [overlap for overlap in best if overlap > 0.5]  # each fits one object alone
             overlaps += hits
-            missed += len(true) - len(hits)
             lost = [answer for answer, overlap in zip(given, best, strict=True) if overlap <= 0.5]
-            extra += sum((answer & void).sum() <= 0.5 * answer.sum() for answer in lost)
-        if count := len(overlaps) + (extra + missed) / 2:
+            wrong += len(true) - len(hits) + sum((answer & void).sum() <= 0.5 * answer.sum() for answer in lost)
+        if count := len(overlaps) + wrong / 2:
             sq, rq = np.mean(overlaps) if overlaps else 0.0, len(overlaps) / count
             quality[VOC.names[label_id]] = (sq * rq, sq, rq)
     return quality

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from annotated import put
 
 from labkit.io.decode import Unreadable
 from labkit.io.folders import beside, read_file
@@ -12,10 +13,7 @@ from labkit.io.folders import beside, read_file
 def test_files_beside_a_photo(tmp_path, zipped):
     """Those of its folder alone, also in a zip, each readable up to a limit."""
     folder = tmp_path / "a"
-    for name in ("фото/1.json", "фото/2.json", "фото/inner/b.json", "c.json"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    (folder / "фото" / "2.json").write_text("{}" * 1000)
+    put(folder, {"фото/1.json": None, "фото/2.json": "{}" * 1000, "фото/inner/b.json": None, "c.json": None})
     inside = (shutil.make_archive(tmp_path / "a", "zip", folder) and tmp_path / "a.zip") if zipped else folder
     files = beside(inside / "фото")
     assert sorted(file.name for file in files) == ["1.json", "2.json"] and beside(inside / "нет") == []

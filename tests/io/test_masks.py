@@ -1,21 +1,15 @@
 """Which files of a folder or a zip are photos, and which are masks of photos."""
 
 import pytest
+from annotated import put
 
 from labkit.io.decode import Unreadable
 from labkit.io.sources import find
 
 
-def made(folder, *names):
-    """A folder of files with these names, empty ones."""
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    return folder
-
-
-def seen(source):
-    """What is found there: the names of photos, and of what is refused, with why."""
+def seen(source, *names):
+    """What is found there, also of empty files that are put there: photos, and what is refused, with why."""
+    put(source, dict.fromkeys(names))
     photos, refused = [], {}
     for found in find(source):
         try:
@@ -34,7 +28,7 @@ MASKS += " x_segmentation.png ann/x.png x.jpg___fuse.png SegmentationObject/x.pn
 @pytest.mark.parametrize("mask", MASKS.split())
 def test_masks_of_a_photo(tmp_path, mask):
     """Passed over without a word where their photo is there."""
-    assert seen(made(tmp_path, "x.jpg", mask)) == (["x.jpg"], {})
+    assert seen(tmp_path, "x.jpg", mask) == (["x.jpg"], {})
 
 
 @pytest.mark.parametrize(
@@ -42,25 +36,25 @@ def test_masks_of_a_photo(tmp_path, mask):
 )
 def test_photos_that_are_called_masks(tmp_path, photo):
     """Without a photo of that name a mask in the name is what is shown."""
-    assert seen(made(tmp_path, "x.jpg", photo)) == (sorted(["x.jpg", photo]), {})
+    assert seen(tmp_path, "x.jpg", photo) == (sorted(["x.jpg", photo]), {})
 
 
 def test_a_mask_folder_without_photos_of_these_names(tmp_path):
     """Perhaps a folder of photos of labels: refused by name, with what to do."""
-    photos, refused = seen(made(tmp_path, "x.jpg", "labels/wine.jpg"))
+    photos, refused = seen(tmp_path, "x.jpg", "labels/wine.jpg")
     assert photos == ["x.jpg"] and "labels" in refused["labels/wine.jpg"]
     assert seen(tmp_path / "labels") == (["wine.jpg"], {})
-    assert "label" in seen(made(tmp_path, "label/x_pseudo.png"))[1]["label/x_pseudo.png"]
+    assert "label" in seen(tmp_path, "label/x_pseudo.png")[1]["label/x_pseudo.png"]
 
 
 @pytest.mark.parametrize("end", ["labelIds", "labelTrainIds", "instanceIds", "color"])
 def test_masks_of_cityscapes(tmp_path, end):
     """They are no photos, also without theirs."""
-    made(tmp_path, "a_0_1_leftImg8bit.png", f"b_0_1_gtFine_{end}.png", f"gtCoarse/a/b_0_2_gtCoarse_{end}.png")
-    assert seen(tmp_path) == (["a_0_1_leftImg8bit.png"], {})
+    masks = f"b_0_1_gtFine_{end}.png", f"gtCoarse/a/b_0_2_gtCoarse_{end}.png"
+    assert seen(tmp_path, "a_0_1_leftImg8bit.png", *masks) == (["a_0_1_leftImg8bit.png"], {})
 
 
 def test_mask_by_its_own_path(tmp_path):
     """Refused as a mask where its photo lies beside it."""
-    made(tmp_path, "x.jpg", "x_mask.png", "y_mask.png")
+    put(tmp_path, dict.fromkeys(["x.jpg", "x_mask.png", "y_mask.png"]))
     assert seen(tmp_path / "x_mask.png")[0] == [] and seen(tmp_path / "y_mask.png")[0] != []
