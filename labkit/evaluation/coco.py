@@ -25,15 +25,15 @@ __all__ = ["coco_record", "pictures_of", "plain", "read_coco"]
 _TABLES = ("images", "annotations", "categories")
 
 
-def read_coco(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:
+def read_coco(path: Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation | None:
     """The objects of one photo in a COCO JSON, found by the stem of `file_name`; None where the file has none.
 
     Polygons, compressed and uncompressed RLE, scaled to the photo's working size. Categories count by name. Where
     `iscrowd` is 1 nobody says which object is where: the confidence there is 0 (Lin et al., 2014, section 4.3). CVAT
     writes it of every mask that was painted, and of these it means nothing.
     """
-    entries = Entries(Path(path), photo, classes)
-    record = coco_record(Path(path))
+    entries = Entries(path, photo, classes)
+    record = coco_record(path)
     if not all(has_list(record, key) for key in _TABLES):
         raise entries.refused("coco")
     named, every, categories = ([row for row in record[key] if isinstance(row, dict)] for key in _TABLES)

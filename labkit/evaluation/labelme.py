@@ -20,14 +20,14 @@ _CORNERS |= dict.fromkeys(("oriented_rectangle", "rotation", "quadrilateral"), (
 """How many points a labelme shape of each kind has; None: any number. X-AnyLabeling's rectangles have four."""
 
 
-def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
+def read_labelme(path: Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """Labelme's JSON: polygons, rectangles, circles, masks; those of one class and one `group_id` are one object.
 
     So are those whose label has the same number, as in `cat-1`. Coordinates are scaled to the photo's working size. The
     label `__ignore__` is a place that shall not count; an outline of the background cuts a hole into those before it.
     """
-    entries = Entries(Path(path), photo, classes)
-    record = parsed(entries.path)
+    entries = Entries(path, photo, classes)
+    record = parsed(path)
     if not has_list(record, "shapes"):
         raise entries.refused("labelme")
     shapes = record["shapes"]
@@ -36,10 +36,7 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
     for number, row in enumerate(shapes, start=1):
         with entries.entry(number):
             label_id, count = entries.label(row["label"])
-            if row.get("shape_type") == "mask":
-                mask = _part(entries, row["points"], row.get("mask"))
-            else:
-                mask = _shape(entries, row.get("shape_type"), row["points"])
+            mask = _part(entries, row) if row.get("shape_type") == "mask" else _shape(entries, row)
             group = row.get("group_id")
             entries.add(label_id, mask, group if group is not None else f"-{count}" if count else None)
     truth = entries.composed()
@@ -48,10 +45,9 @@ def read_labelme(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Seg
     return truth
 
 
-def _shape(entries: Entries, kind: Any, points: Any) -> np.ndarray:
-    """The mask of a labelme shape; `points` are in the file's coordinates."""
-    kind = kind or "polygon"
-    corners = entries.pairs(points)
+def _shape(entries: Entries, row: dict[str, Any]) -> np.ndarray:
+    """The mask of a labelme shape that is drawn."""
+    kind, corners = row.get("shape_type") or "polygon", entries.pairs(row["points"])
     counts = _CORNERS.get(str(kind), ())
     if counts is not None and len(corners) not in counts:
         raise entries.refused("shape", kind=str(kind)[:40], count=len(corners))
@@ -65,14 +61,14 @@ def _shape(entries: Entries, kind: Any, points: Any) -> np.ndarray:
     return entries.drawn(corners)
 
 
-def _part(entries: Entries, points: Any, encoded: Any) -> np.ndarray:
+def _part(entries: Entries, row: dict[str, Any]) -> np.ndarray:
     """A labelme shape of kind `mask`: a PNG in base64, from one corner to another, both in."""
-    corners = entries.pairs(points)
+    corners = entries.pairs(row["points"])
     if len(corners) != 2 or (np.abs(corners) > MAX_SIDE).any():
         raise entries.refused("shape", kind="mask", count=len(corners))
     (left, top), (right, bottom) = corners.astype(int)
     try:
-        png = base64.b64decode(re.sub(r"^data:[^,]*,|\s", "", encoded), validate=True)
+        png = base64.b64decode(re.sub(r"^data:[^,]*,|\s", "", row["mask"]), validate=True)
         with opened(png, ["PNG"], MAX_PIXELS) as image:
             if image.size != (right - left + 1, bottom - top + 1):
                 raise ValueError

@@ -36,7 +36,7 @@ def _named(values: set[int], classes: LabelSet) -> str:
     return some([f"{n} ({classes.label(n)})" for n in sorted(values - {0, IGNORE})])
 
 
-def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
+def read_mask(path: Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """An index PNG: the label id of each pixel, or its colour, scaled to the photo's working size.
 
     Colours are those of CVAT's `labelmap.txt` or `label_colors.txt` beside it, else PASCAL VOC's; label ids are the
@@ -46,7 +46,6 @@ def read_mask(path: str | Path, photo: Photo, classes: LabelSet = VOC) -> Segmen
     confidence is 0, everywhere else it is 1. A mask of nothing but 0 and 255 says where something is and not what: it
     is refused, and the error says how to name the class.
     """
-    path = Path(path)
     entries = Entries(path, photo, classes)
     image = entries.image(path, LOSSLESS)
     colors, ids = _key(entries)
@@ -143,16 +142,16 @@ def _key(entries: Entries) -> tuple[dict[tuple[int, ...], int], dict[int, int]]:
     return {k: n for k, n in key.items() if len(k) == 3}, {k[0]: n for k, n in key.items() if len(k) == 1}
 
 
-def read_class_masks(paths: Sequence[str | Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
+def read_class_masks(paths: Sequence[Path], photo: Photo, classes: LabelSet = VOC) -> Segmentation:
     """Masks of one class each, `NAME.CLASS.mask.png`, or of one object each, `NAME.CLASS.2.mask.png`.
 
     What is lighter than half of the lightest pixel is in the mask, so 0 and 1 will do as well as 0 and 255; of one that
     is partly transparent, what is not.
     """
-    entries = Entries(Path(paths[0]), photo, classes)
+    entries = Entries(paths[0], photo, classes)
     entries.limit(len(paths))
     numbers = []
-    for place, path in enumerate(map(Path, paths), start=1):
+    for place, path in enumerate(paths, start=1):
         entries.path = path
         with entries.entry(place):
             label_id, number = entries.label(class_of(path, photo))

@@ -150,8 +150,8 @@ def panoptic_quality(pairs: Sequence[tuple[Segmentation, Segmentation]]) -> dict
     A pair is what was found on a photo, and what is there; where this has no confidence nobody knows: such pixels count
     in no IoU, and a segment of which more than half lies on them is no false positive (section 4.3).
     """
-    quality: dict[int, float] = defaultdict(float)
-    hits, misses = Counter[int](), Counter[int]()
+    overlaps: dict[int, list[float]] = defaultdict(list)
+    misses = Counter[int]()
     for result, annotation in pairs:
         known = annotation.confidence.ravel() != 0
         (given, rows), (true, columns) = map(_by_object, (result, annotation))
@@ -162,14 +162,14 @@ def panoptic_quality(pairs: Sequence[tuple[Segmentation, Segmentation]]) -> dict
         ious = both / np.maximum(found[:, None] + there - both, 1)
         matched = (ious > 0.5) & (given[:, None] == true)  # at most one for each segment
         for n, m in np.argwhere(matched).tolist():
-            quality[int(given[n])] += float(ious[n, m])
-            hits[int(given[n])] += 1
+            overlaps[int(given[n])].append(float(ious[n, m]))
         misses.update(given[~matched.any(1) & (unsure <= found)].tolist())
         misses.update(true[~matched.any(0) & (there > 0)].tolist())
     scores = {}
-    for label in (hits | misses).keys() - {0}:
-        segmentation = quality[label] / max(hits[label], 1)
-        recognition = hits[label] / (hits[label] + misses[label] / 2)
+    for label in {*overlaps, *misses} - {0}:
+        hits = overlaps[label]
+        segmentation = sum(hits) / max(len(hits), 1)
+        recognition = len(hits) / (len(hits) + misses[label] / 2)
         scores[label] = segmentation * recognition, segmentation, recognition
     return scores
 
