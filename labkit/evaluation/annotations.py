@@ -122,14 +122,14 @@ def _of_coco(photo: Photo, folder: Path, files: list[Path], classes: LabelSet) -
                 found.append(one)
         except LabkitError as error:
             errors.append(error)
-    first, *others = sorted(found, key=lambda one: not one.segments) or [None]
-    if errors and (first is None or not first.segments):
+    if errors and not any(one.segments for one in found):
         raise errors[0]
-    if first is not None:
-        first.made_by["notes"] += map(str, errors)
-        if more := [one.made_by["annotation"] for one in others if one.segments]:
-            said = text("annotations.several", taken=first.made_by["annotation"], others=some(more))
-            first.made_by["notes"].append(said)
+    if not found:
+        return None
+    first, *others = sorted(found, key=lambda one: not one.segments)
+    first.made_by["notes"] += map(str, errors)
+    if more := [one.made_by["annotation"] for one in others if one.segments]:
+        first.made_by["notes"].append(text("annotations.several", taken=first.made_by["annotation"], others=some(more)))
     return first
 
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -36,33 +36,32 @@ def read_coco(path: Path, photo: Photo, classes: LabelSet = VOC) -> Segmentation
     record = coco_record(path)
     if not all(has_list(record, key) for key in _TABLES):
         raise entries.refused("coco")
-    named, every, categories = ([row for row in record[key] if isinstance(row, dict)] for key in _TABLES)
-    named = [row for row in named if isinstance(row.get("file_name"), str)]
-    if record["images"] and not named:
+    listed, every, categories = ([row for row in record[key] if isinstance(row, dict)] for key in _TABLES)
+    pictures = {(_id(row, "id"), row["file_name"]): row for row in listed if isinstance(row.get("file_name"), str)}
+    if record["images"] and not pictures:
         raise entries.refused("coco")
-    pictures = list({(_id(row, "id"), row["file_name"]): row for row in named}.values())
-    if not (images := _images_of(photo, pictures)):
+    if not (images := _images_of(photo, list(pictures.values()))):
         return None
-    file, known, wanted = images[0]["file_name"], Counter(_id(row, "id") for row in pictures), _id(images[0], "id")
+    file, wanted = images[0]["file_name"], _id(images[0], "id")
     if len(images) > 1:
         raise entries.refused("twice", photo=file)
     rows = [row for row in every if _id(row, "image_id") in (wanted, file)]
     if any("segments_info" in row for row in rows):
         raise entries.refused("panoptic")
-    if rows and known[wanted] > 1:
+    if rows and [number for number, _ in pictures].count(wanted) > 1:
         raise entries.refused("same_ids", id=wanted, photo=file)
-    files = {row["file_name"] for row in pictures}
-    if lost := len(record["annotations"]) - sum(_id(row, "image_id") in known.keys() | files for row in every):
+    ids = {part for picture in pictures for part in picture}
+    if lost := len(record["annotations"]) - sum(_id(row, "image_id") in ids for row in every):
         entries.note("lost", lost)
     outlines = [row["segmentation"] for row in rows if has_list(row, "segmentation")]
     entries.limit(len(rows), sum(len(flat) if isinstance(flat, list) else 1 for row in outlines for flat in row) // 2)
     if rows:
         entries.sized(images[0].get("width"), images[0].get("height"))
     if rows and photo.path is not None and (here := photo.path.resolve().parent) not in entries.path.resolve().parents:
-        listed = PureWindowsPath(nfc(file)).parts
+        parts = PureWindowsPath(nfc(file)).parts
         alike = (up / photo.path.name for up in photo_folders(here.parent) if up != here)
         others = [f"{path.parent.name}/{path.name}" for path in alike if path in beside(path.parent)]
-        if others and (len(listed) == 1 or listed != photo.path.parts[-len(listed) :]):
+        if others and (len(parts) == 1 or parts != photo.path.parts[-len(parts) :]):
             entries.note("shared", names=some(others))
     names: dict[str, set[str]] = defaultdict(set)
     for row in (row for row in categories if "name" in row):

@@ -27,8 +27,13 @@ def compact(pixels: np.ndarray, file: BinaryIO) -> tuple[np.ndarray, bytes]:
     The sides are those of `pixels`, or smaller where the JPEG would have more than `MAX_BYTES`. The open `file` that
     they are from is kept as it is where it is such a JPEG without EXIF (which may say where the photo was taken).
     """
-    if (kept := _kept(pixels, file)) is not None:
-        return pixels, kept
+    file.seek(0)
+    kept = file.read(MAX_BYTES + 1)
+    if len(kept) <= MAX_BYTES and kept.startswith(b"\xff\xd8"):
+        with opened(kept, ["JPEG"], math.inf) as image:
+            told = {"exif", "comment", "xmp"} & image.info.keys()
+            if (image.format, image.mode) == ("JPEG", "RGB") and not told and np.array_equal(np.array(image), pixels):
+                return pixels, kept
     image = Image.fromarray(pixels)
     for part, quality in _STEPS:
         size = tuple(max(1, round(side * part)) for side in image.size)
@@ -37,16 +42,6 @@ def compact(pixels: np.ndarray, file: BinaryIO) -> tuple[np.ndarray, bytes]:
         if buffer.tell() <= MAX_BYTES:
             break
     return np.array(Image.open(buffer)), buffer.getvalue()
-
-
-def _kept(pixels: np.ndarray, file: BinaryIO) -> bytes | None:
-    file.seek(0)
-    kept = file.read(MAX_BYTES + 1)
-    if len(kept) > MAX_BYTES or kept[:2] != b"\xff\xd8":
-        return None
-    with opened(kept, ["JPEG"], math.inf) as image:
-        same = image.format == "JPEG" and image.mode == "RGB" and not {"exif", "comment", "xmp"} & image.info.keys()
-        return kept if same and np.array_equal(np.array(image), pixels) else None
 
 
 def data_address(image: Image.Image, kind: str, **options: Any) -> str:

@@ -20,12 +20,9 @@ def test_agrees_with_scikit_learn(load, tiny_dataset):
     model = load("deeplab")
     scores = evaluate(model, tiny_dataset, "val.txt")
     data = Dataset(tiny_dataset, "val")
-    truth, guess = [], []
-    for name in data.names:
-        result = model.segment(Photo.from_pixels(name, data.image(name)))
-        truth.append(data.semantic(name).ravel())
-        guess.append(result.labels.ravel())
-    truth, guess = np.concatenate(truth), np.concatenate(guess)
+    results = [model.segment(Photo.from_pixels(name, data.image(name))) for name in data.names]
+    guess = np.concatenate([result.labels.ravel() for result in results])
+    truth = np.concatenate([data.semantic(name).ravel() for name in data.names])
     for label in ("background", "cat", "person"):
         label_id = model.classes.id(label)
         assert scores["iou"][label] == pytest.approx(jaccard_score(truth == label_id, guess == label_id), abs=1e-4)

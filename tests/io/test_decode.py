@@ -142,13 +142,10 @@ def test_hot_pixels(kind):
 def wide_profile(name: str) -> bytes:
     """An RGB profile whose green is purer than sRGB's, as Display P3's: sRGB's own with other primaries and name."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    (count,) = struct.unpack(">I", made[128:132])
     colors = ((0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841))
-    primaries = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), colors, strict=True))
-    for tag in range(count):
-        kind, start, size = struct.unpack(">4sII", made[132 + 12 * tag : 144 + 12 * tag])
-        if kind in primaries:
-            made[start + 8 : start + 20] = struct.pack(">3i", *(round(n * 65536) for n in primaries[kind]))
+    for tag, color in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colors, strict=True):
+        (start,) = struct.unpack_from(">I", made, made.index(tag) + 4)
+        struct.pack_into(">3i", made, start + 8, *(round(n * 65536) for n in color))
     return bytes(made).replace("sRGB".encode("utf-16-be"), name.encode("utf-16-be"))
 
 
