@@ -113,8 +113,7 @@ def prompt_scores(model: PromptedModel, data: Dataset, settings: dict[str, Any])
         if wanted := [s for s in instances if s.area >= MIN_AREA]:
             model.set_photo(photo)
             rows += [{"share": s.area / valid.size, **_answers(model, s, valid)} for s in wanted]
-        large = [s for s in instances if s.area > _LARGE_SHARE * valid.size]
-        if large:
+        if large := [s for s in instances if s.area > _LARGE_SHARE * valid.size]:
             masks = [s.mask & valid for s in model.segment(photo, **settings).segments]
             hits += [any(iou(mask, s.mask) >= _FOUND for mask in masks) for s in large]
     groups = {"all": rows, "large": [row for row in rows if row["share"] >= _SHARE]}

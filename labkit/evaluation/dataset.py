@@ -128,8 +128,7 @@ class Dataset:
         listed = {number for number in range(1, IGNORE) if (name, number) in self._instances}
         for key, odd in (("dataset.lost", listed - shown), ("dataset.unlisted", shown - listed)):
             if odd and self._instances:
-                said = some(list(map(str, sorted(odd))))
-                self._say(key, path=self.root / "instances" / name, numbers=said)
+                self._say(key, path=self.root / "instances" / name, numbers=some(list(map(str, sorted(odd)))))
         if name in self.partial:
             numbers[(numbers == 0) & (self.semantic(name) == IGNORE)] = IGNORE
         return numbers
