@@ -33,26 +33,21 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # torch's threads soon sleep while they wait for each other: where another program holds a core, those that spin take
 # from the very thread that they wait for (SAM's automatic mode beside one busy core of two: 29 s a photo, 3 s so)
 
-_HOME = {
-    "LabkitError": "labkit.io.errors",
-    "Photo": "labkit.photos",
-    "Segment": "labkit.segmentation",
-    "Segmentation": "labkit.segmentation",
-    "annotate": "labkit.annotation",
-    "explore": "labkit.viewer",
-    "figures": "labkit.figures",
-    "hand_in": "labkit.report.button",
-    "load_model": "labkit.models",
-    "load_photos": "labkit.photos",
-    "load_segmentation": "labkit.segmentation",
-    "prompt": "labkit.viewer",
-    "provenance": "labkit.report.provenance",
-    "show": "labkit.viewer",
-    "summary": "labkit.figures",
-    "upload": "labkit.viewer.upload",
-    "use_drive": "labkit.io.colab",
-    "use_language": "labkit.locale",
+_ROOMS = {
+    "labkit.annotation": "annotate",
+    "labkit.figures": "figures summary",
+    "labkit.io.colab": "use_drive",
+    "labkit.io.errors": "LabkitError",
+    "labkit.locale": "use_language",
+    "labkit.models": "load_model",
+    "labkit.photos": "Photo load_photos",
+    "labkit.report.button": "hand_in",
+    "labkit.report.provenance": "provenance",
+    "labkit.segmentation": "Segment Segmentation load_segmentation",
+    "labkit.viewer": "explore prompt show",
+    "labkit.viewer.upload": "upload",
 }
+_HOME = dict(sorted((name, room) for room, names in _ROOMS.items() for name in names.split()))
 
 __all__ = ["__version__", *_HOME]
 

@@ -15,8 +15,7 @@ from labkit.locale import language
 
 __all__ = ["IGNORE", "LABEL_SETS", "VOC", "LabelSet", "label_set"]
 
-IGNORE = 255
-"""The label of a pixel that nobody labelled; it counts neither in training nor in a score."""
+IGNORE = 255  # the label of a pixel that nobody labelled; it counts neither in training nor in a score
 
 LABEL_SETS = ("PASCAL VOC", "COCO", "ADE20K", "Cityscapes", "people")
 """The names of all label sets, as they stand in `made_by["classes"]`.
@@ -27,7 +26,7 @@ al., 2017) and the 19 that Cityscapes trains on (Cordts et al., 2016), from 1: 0
 rest.
 """
 
-_KEYS = {
+_KEYS = {  # what the other sets call otherwise than VOC does
     "airplane": "aeroplane",
     "dining table": "diningtable",
     "motorcycle": "motorbike",
@@ -36,7 +35,6 @@ _KEYS = {
     "couch": "sofa",
     "tv": "tvmonitor",
 }
-"""What the other sets call otherwise than VOC does."""
 
 
 @dataclass(frozen=True)

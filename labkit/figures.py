@@ -19,14 +19,12 @@ from labkit.variants import find_variant
 __all__ = ["AGREED", "CHANGES", "EXTRA", "LOST", "colors_of", "mask_image", "overlay_image", "painted", "rgb", "tinted"]
 __all__ += ["compared", "figure", "figures", "legend_rows", "model_titles", "named_segments", "summary"]
 
+# colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too
 AGREED, LOST, EXTRA = CHANGES = ("#56b4e9", "#d55e00", "#f0e442")
-"""Colours (Okabe and Ito, 2008) of what is as it was, what went and what came; their lightness differs too."""
 
-_LEGEND_ROWS, _TABLE_ROWS, _SEEN, _TALLEST = 12, 6, 0.001, 0.9
-"""`_SEEN`: the share of a photo that is seen in a figure; `_TALLEST`: how high its panels are at most, in widths."""
-
-_Row = tuple[str, str, float, float]
-"""What stands in a legend: colour, name, share and score."""
+_LEGEND_ROWS, _TABLE_ROWS = 12, 6
+_SEEN, _TALLEST = 0.001, 0.9  # the share of a photo that is seen in a figure; how high its panels are, in widths
+_Row = tuple[str, str, float, float]  # what stands in a legend: colour, name, share and score
 
 
 def rgb(color: str) -> tuple[int, int, int]:

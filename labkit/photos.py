@@ -24,12 +24,8 @@ from labkit.locale import text
 
 __all__ = ["MAX_PIXELS", "MAX_SIDE", "Photo", "PhotoSet", "Skipped", "load_photos", "photos_of", "place_of"]
 
-MAX_SIDE = 2048
-"""The longest side of a photo in work; a larger one is scaled down while it is read."""
-
-MAX_PIXELS = 200_000_000
-"""A file of more pixels is not decoded."""
-
+MAX_SIDE = 2048  # the longest side of a photo in work; a larger one is scaled down while it is read
+MAX_PIXELS = 200_000_000  # a file of more pixels is not decoded
 _LISTED, _LISTED_IN_ERROR = 50, 10
 
 
@@ -163,11 +159,9 @@ def load_photos(
     taken: set[str] = set()
     for found in find(source):
         try:
-            photo = _read(found, max_side, max_pixels, for_report)
+            photos.append(_read(found, max_side, max_pixels, for_report))
         except Exception as error:  # one bad file must not cost the others, and Pillow raises nearly every kind
             photos.skipped.append(Skipped(found.name, why(error), found.path))
-            continue
-        photos.append(photo)
     _drop_masks(photos)
     for n, photo in enumerate(photos):
         photo = replace(photo, name=unique_name(Path(photo.path or ""), taken))

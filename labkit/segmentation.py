@@ -22,8 +22,7 @@ from labkit.photos import Photo
 
 __all__ = ["MIN_SHARE", "Segment", "Segmentation", "box_of", "is_saved", "load_segmentation", "results_of"]
 
-MIN_SHARE = 0.005
-"""What covers a smaller share of the photo is a few stray pixels and no object."""
+MIN_SHARE = 0.005  # what covers a smaller share of the photo is a few stray pixels and no object
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pooch
+
 from labkit.variants import find_variant
-from labkit.weights.find import embedded_path, sha256_of
+from labkit.weights.find import embedded_path
 
 __all__ = ["class_table", "files_table"]
 
@@ -20,7 +22,7 @@ def files_table(variants: Sequence[str]) -> str:
     rows = ["| file | bytes | sha256 |", "| --- | ---: | --- |"]
     for variant in variants:
         path = embedded_path(variant)
-        rows.append(f"| `{path.name}` | {path.stat().st_size:,} | `{sha256_of(path)}` |")
+        rows.append(f"| `{path.name}` | {path.stat().st_size:,} | `{pooch.file_hash(path)}` |")
     return "\n".join(rows)
 
 

@@ -14,19 +14,16 @@ if TYPE_CHECKING:
 
 __all__ = ["FILLERS", "complete", "outputs", "outputs_text", "pictures", "report_data", "split_conclusions", "words"]
 
+# with a condition in brackets the question may stay open; who writes within its asterisks has answered too
 _ANSWER = re.compile(r"(?:^[*_ ]*|\*)Ваш ответ( \([^)]*\))?[*_]* ?:[*_]*", re.MULTILINE)
-"""With a condition in brackets the question may stay open. Who writes within its asterisks has answered too."""
-
 _NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
 _CONCLUSIONS = re.compile(r"^#+[ \d.*_]*Выводы?[\s*_:.]*$", re.MULTILINE)
 _PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
+# where a picture was pasted into a text: Colab writes all of it there, others name an attachment of the cell
 _PICTURE = re.compile(r"""attachment:((?:[^\s()<>"']|\([^\s()]*\))+)|data:image/[\w.+-]+;base64,[\w+/=]+""")
-"""Where a picture was pasted into a text: Colab writes all of it there, others name an attachment of the cell."""
-
 _MAX_CHARACTERS = 100_000
 
-FILLERS = "\u115f\u1160\u3164\uffa0"
-"""Letters that are blank."""
+FILLERS = "\u115f\u1160\u3164\uffa0"  # letters that are blank
 
 
 def report_data(notebook: NotebookNode) -> dict[str, Any] | None:
@@ -89,9 +86,7 @@ def pictures(notebook: NotebookNode) -> dict[str, str]:
 
 
 def words(prose: str) -> int:
-    """How many words of at least two letters or digits there are, one that comes again counted twice at most; fillers,
-    which are letters and blank, are neither.
-    """
+    """How many words of two letters or digits (no fillers) there are, one that comes again counted twice at most."""
     return sum(min(2, count) for count in Counter(re.findall(rf"[^\W_{FILLERS}]{{2,}}", prose.casefold())).values())
 
 

@@ -16,11 +16,9 @@ from labkit.weights.find import EMBEDDED, is_former
 
 __all__ = ["MIN_WORDS", "NAMES", "Check", "checks", "found_on"]
 
+# the checks in their order; `checks.NAME` in `texts` is what each is called
 NAMES = ("variant", "photos", "results", "objects", "conclusions", "answers", "weights", "run")
-"""The checks in their order; `checks.NAME` in `texts` is what each is called."""
-
-MIN_WORDS = 10
-"""Conclusions of fewer words are none."""
+MIN_WORDS = 10  # conclusions of fewer words are none
 
 
 @dataclass(frozen=True)

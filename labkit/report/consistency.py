@@ -21,17 +21,13 @@ from labkit.viewer.items import DEPTH, shown_size
 
 __all__ = ["MAX_PIXELS", "carried_photos", "disagreements", "read_image", "viewer_items"]
 
-MAX_PIXELS = 4_200_000
-"""Of a picture or mask in a report: those of the largest photo in work."""
+MAX_PIXELS = 4_200_000  # of a picture or mask in a report: those of the largest photo in work
 
 _MOUNTED = re.compile(r'mountMarked\("[0-9a-f]{16}", (?=\{)')
 _MOUNTED_END = ");\n</script>"
 _ADDRESS = re.compile(r"data:image/(png|jpeg);base64,")
-_NUMBER = " 0123456789"
-"""What follows the name of a class where there are several of it."""
-
-_MAX_ITEMS = 1000
-_MAX_LAYERS = 16
+_NUMBER = " 0123456789"  # what follows the name of a class where there are several of it
+_MAX_ITEMS, _MAX_LAYERS = 1000, 16
 
 
 def viewer_items(page: str) -> list[dict[str, Any]]:

@@ -23,14 +23,9 @@ from labkit.viewer.viewer import script_json
 __all__ = ["BLOCK", "MIME", "OPENING", "block", "classes_of", "digest", "page_digest", "parse"]
 __all__ += ["result_data", "results_data", "sealed"]
 
-MIME = "application/vnd.labkit.report+json"
-"""The type under which a notebook's last output carries the data."""
-
-OPENING = '<script type="application/json" id="labkit-report">'
-"""How the data block in a page begins."""
-
-BLOCK = re.compile(f"{OPENING}(.*?)</script>", re.DOTALL)
-"""The data block in a page."""
+MIME = "application/vnd.labkit.report+json"  # under which a notebook's last output carries the data
+OPENING = '<script type="application/json" id="labkit-report">'  # begins the data block in a page
+BLOCK = re.compile(f"{OPENING}(.*?)</script>", re.DOTALL)  # the whole of it
 
 _SEALS = ("digest", "page_sha256")
 _MAX_CHARACTERS = 16_000_000

@@ -12,8 +12,7 @@ from labkit.variants import find_variant
 
 __all__ = ["MIME", "Provenance", "provenance", "setting_told"]
 
-MIME = "application/vnd.labkit.provenance+json"
-"""The type under which a notebook's output carries the data for the report's title."""
+MIME = "application/vnd.labkit.provenance+json"  # under which an output carries the data for the report's title
 
 _TABLE = Environment(autoescape=True).from_string(
     '<table class="labkit-facts">'

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import os
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -32,9 +31,8 @@ from labkit.weights.find import find_weights
 
 __all__ = ["Report", "make_report", "report_of", "run_notebook"]
 
-
-_WRITTEN = "labkit_sources"
-"""Where the metadata of a notebook has the sha256 of its cells' sources as they were written."""
+_WRITTEN = "labkit_sources"  # where a notebook's metadata have the sha256 of its cells' sources as they were written
+_GRACE = 10.0  # seconds to answer Ctrl-C: a kernel that is interrupted between two messages loses one, and waits
 
 
 @dataclass(frozen=True)
@@ -153,20 +151,16 @@ def run_notebook(notebook: nbformat.NotebookNode, folder: Path, title: str) -> s
     return text("report.stopped", cell=len(ran), reason=reason)
 
 
-_GRACE = 10.0
-"""Seconds in which a kernel may answer Ctrl-C: one that is interrupted between two messages loses one, and waits."""
-
-
 class _Stopped(Exception):
     """Ctrl-C came between two cells."""
 
 
 def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
     """Runs the notebook in a thread: in the main one nbclient would answer Ctrl-C by dropping the cell's output."""
-    stopped, asked = threading.Event(), 0.0
+    stopped = 0.0  # when Ctrl-C was first pressed
 
     def check(**_: Any) -> None:
-        if stopped.is_set():
+        if stopped:
             raise _Stopped
 
     client.on_cell_start = check
@@ -175,18 +169,17 @@ def _execute(client: NotebookClient, environment: dict[str, str]) -> None:
         while not run.done():
             try:
                 wait([run], timeout=0.5)
-                if asked and time.monotonic() - asked > _GRACE and (kernel := client.km) and kernel.has_kernel:
+                if stopped and time.monotonic() - stopped > _GRACE and (kernel := client.km) and kernel.has_kernel:
                     asyncio.run(kernel.provisioner.kill())
             except KeyboardInterrupt:
-                stopped.set()
+                stopped = stopped or time.monotonic()
                 if (kernel := client.km) and kernel.has_kernel:  # the other thread lets go of it
-                    asked = asked or time.monotonic()
                     asyncio.run(kernel.interrupt_kernel())
         try:
             run.result()
         except CellExecutionError:
             raise
         except Exception:  # a kernel that is interrupted while it starts dies, and nbclient stumbles over that
-            if stopped.is_set():
+            if stopped:
                 raise _Stopped from None
             raise

@@ -42,12 +42,10 @@ class Release:
 
 
 with Path(__file__).with_name("releases.csv").open(encoding="utf-8", newline="") as _file:
-    _ROWS = list(csv.DictReader(_file))
-
-OFFICIAL = {
-    row["name"]: Release(**{**row, "megabytes": float(row["megabytes"]), "auto": row["auto"] == "yes"}) for row in _ROWS
-}
-"""Every release by name; a variant's first one is what `official` means."""
+    OFFICIAL = {  # every release by name; a variant's first one is what `official` means
+        row["name"]: Release(**{**row, "megabytes": float(row["megabytes"]), "auto": row["auto"] == "yes"})
+        for row in csv.DictReader(_file)
+    }
 
 
 def releases_of(variant: int | str | Variant) -> list[Release]:

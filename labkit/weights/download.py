@@ -29,10 +29,7 @@ from labkit.weights.transfer import Refused, check_room, transfer
 
 __all__ = ["Downloaded", "cache_folder", "cached", "check", "fetch", "verify"]
 
-ZIP_BYTES = 4_000_000_000
-ZIP_RATIO = 50
-"""A zip whose weights are larger, or shrank more than so many times, is a bomb: weights hardly shrink."""
-
+ZIP_BYTES, ZIP_RATIO = 4_000_000_000, 50  # a zip of more, or that shrank more times, is a bomb: weights hardly shrink
 _WEIGHTS = (".pth", ".pt", ".ckpt", ".bin")
 _BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -230,11 +227,8 @@ def _verified(path: Path, release: Release) -> str:
             head = file.read(512).lstrip().lower()
         size = path.stat().st_size
         sha256 = pooch.file_hash(path, "sha256")
-        if expected:
-            got = sha256 if algorithm == "sha256" else pooch.file_hash(path, algorithm)
-            good = got.startswith(expected.lower())
-        else:
-            got, good = sha256, _is_checkpoint(path, head)
+        got = sha256 if algorithm in ("sha256", "") else pooch.file_hash(path, algorithm)
+        good = got.startswith(expected.lower()) if expected else _is_checkpoint(path, head)
     except OSError as error:
         raise Refused(text("download.unreadable", error=error)) from error
     if good:

@@ -18,11 +18,9 @@ from labkit.variants import Variant, find_variant
 from labkit.weights import download
 from labkit.weights.catalogue import Release, find_release, releases_of
 
-__all__ = ["EMBEDDED", "FORMAT", "Weights", "embedded_path", "find_weights", "is_former", "read_header", "sha256_of"]
+__all__ = ["EMBEDDED", "FORMAT", "Weights", "embedded_path", "find_weights", "is_former", "read_header"]
 
-FORMAT = "labkit-1"
-"""What the files of this kit say of themselves in the safetensors metadata, besides `variant` and `classes`."""
-
+FORMAT = "labkit-1"  # what this kit's files say of themselves in the metadata, besides `variant` and `classes`
 
 with Path(__file__).with_name("embedded.csv").open(encoding="utf-8", newline="") as _file:
     _HASHES = [(row["variant"], row["sha256"]) for row in csv.DictReader(_file)]
@@ -79,7 +77,7 @@ def find_weights(variant: int | str | Variant, weights: str | Path = "auto", gpu
             sha256 = download.check(path, release)
             return Weights(row, f"official/{release.name}", path, sha256, text("weights.file_reason"), release)
     _check_header(path, row)
-    return Weights(row, path.name, path, sha256_of(path), text("weights.file_reason"))
+    return Weights(row, path.name, path, pooch.file_hash(path), text("weights.file_reason"))
 
 
 def _choose(row: Variant, gpu: bool) -> Weights:
@@ -97,9 +95,9 @@ def _choose(row: Variant, gpu: bool) -> Weights:
 def _embedded(row: Variant, reason: str) -> Weights:
     path = embedded_path(row)
     _check_header(path, row)
-    digest = sha256_of(path)
-    if digest != EMBEDDED[row.name]:
-        raise LabkitError(text("weights.hash", path=path.name, expected=EMBEDDED[row.name], got=digest))
+    digest, expected = pooch.file_hash(path), EMBEDDED[row.name]
+    if digest != expected:
+        raise LabkitError(text("weights.hash", path=path.name, expected=expected, got=digest))
     return Weights(row, f"embedded/{row.name}", path, digest, reason)
 
 
@@ -120,21 +118,10 @@ def read_header(path: Path) -> dict[str, str]:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError, ValueError) as error:
-        if not _of_torch(path):
-            raise LabkitError(text("weights.broken", path=path, error=error)) from error
-        metadata = {}
+        with suppress(OSError), path.open("rb") as file:
+            if file.read(4).startswith((b"PK\3\4", b"\x80")):  # as what torch.save writes
+                raise LabkitError(text("weights.foreign", path=path)) from error
+        raise LabkitError(text("weights.broken", path=path, error=error)) from error
     if metadata.get("format") != FORMAT:
         raise LabkitError(text("weights.foreign", path=path))
     return metadata
-
-
-def _of_torch(path: Path) -> bool:
-    """Whether a file begins as those of torch.save do."""
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(4).startswith((b"PK\3\4", b"\x80"))
-    return False
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, as hexadecimal digits."""
-    return pooch.file_hash(path, "sha256")

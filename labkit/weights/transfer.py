@@ -22,12 +22,8 @@ from labkit.locale import text
 
 __all__ = ["Refused", "check_room", "transfer"]
 
-TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, and seconds of silence, until an attempt is given up."""
-
-PAUSE = 2.0
-"""Seconds before the second attempt; each further pause is twice as long."""
-
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and seconds of silence, until an attempt is given up
+PAUSE = 2.0  # seconds before the second attempt; each further pause is twice as long
 _BLOCK = 1 << 20
 _PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 

@@ -130,11 +130,7 @@ def test_fills_in_values():
 
 @pytest.mark.parametrize(
     "noun, counts",
-    {
-        "результат": (1, 21, 101),
-        "результата": (2, 22, 1004),
-        "результатов": (0, 5, 11, 12, 25, 111, 112),
-    }.items(),
+    {"результат": (1, 21, 101), "результата": (2, 22, 1004), "результатов": (0, 5, 11, 12, 25, 111, 112)}.items(),
 )
 def test_plural(noun, counts):
     """A noun agrees with its number, by CLDR's rules for Russian and English."""

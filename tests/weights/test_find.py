@@ -3,6 +3,7 @@
 import re
 import struct
 
+import pooch
 import pytest
 import safetensors.torch
 import torch
@@ -13,7 +14,7 @@ from labkit.models import SEMANTIC
 from labkit.variants import VARIANTS
 from labkit.weights import download
 from labkit.weights.catalogue import OFFICIAL
-from labkit.weights.find import EMBEDDED, embedded_path, find_weights, read_header, sha256_of
+from labkit.weights.find import EMBEDDED, embedded_path, find_weights, read_header
 
 WHOLE = embedded_path("fcn").read_bytes()
 
@@ -29,7 +30,7 @@ def test_embedded_files(name):
     """At most 12 MB, the right sha256, the variant's name inside; fp16, but for the large matrices of SAM."""
     path = embedded_path(name)
     assert path.stat().st_size <= 12_000_000
-    assert sha256_of(path) == EMBEDDED[name] and read_header(path)["variant"] == name
+    assert pooch.file_hash(path) == EMBEDDED[name] and read_header(path)["variant"] == name
     dtypes = {tensor.dtype for tensor in safetensors.torch.load_file(path).values()}
     assert dtypes == {torch.float16} | ({torch.int8, torch.bfloat16} if name == "sam" else set())
 
