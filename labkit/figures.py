@@ -23,7 +23,7 @@ __all__ += ["compared", "figure", "figures", "legend_rows", "model_titles", "nam
 AGREED, LOST, EXTRA = CHANGES = ("#56b4e9", "#d55e00", "#f0e442")
 
 _LEGEND_ROWS, _TABLE_ROWS = 12, 6
-_SEEN, _TALLEST = 0.001, 0.9  # the share of a photo that is seen in a figure; how high its panels are, in widths
+_SEEN, _TALLEST = 0.001, 0.9  # the share of a photo that is seen; how high panels are at most, in widths
 _Row = tuple[str, str, float, float]  # what stands in a legend: colour, name, share and score
 
 
@@ -94,17 +94,14 @@ def overlay_image(result: Segmentation, opacity: float = 0.5, outline: int = 2) 
 
 def named_segments(result: Segmentation) -> list[tuple[Segment, str]]:
     """The segments, largest first, and what they are called; those of one class are numbered: "cat 1", "cat 2"."""
-    of_class = Counter(s.label_id for s in result.segments)
-    listed: Counter[int] = Counter()
-    rows = []
-    for segment in sorted(result.segments, key=lambda s: -s.area):
+    ordered = sorted(result.segments, key=lambda s: -s.area)
+    if result.classes is None:
+        return [(segment, f"{text('figures.object')} {segment.id}") for segment in ordered]
+    of_class, listed, rows = Counter(s.label_id for s in ordered), Counter[int](), []
+    for segment in ordered:
         listed[segment.label_id] += 1
-        if result.classes is None:
-            name = f"{text('figures.object')} {segment.id}"
-        else:
-            several = f" {listed[segment.label_id]}" if of_class[segment.label_id] > 1 else ""
-            name = result.classes.label(segment.label_id) + several
-        rows.append((segment, name))
+        several = f" {listed[segment.label_id]}" if of_class[segment.label_id] > 1 else ""
+        rows.append((segment, result.classes.label(segment.label_id) + several))
     return rows
 
 

@@ -153,7 +153,11 @@ def load_photos(
         if not isinstance(limit, int) or limit < 1:
             raise LabkitError(text("photos.bad_size", name=name, given=limit, least=1, default=default))
     if source is None:
-        source = _own_or_kit(quiet)
+        own = Path("photos")
+        mine = own.is_dir() and any(True for _ in find(own))
+        source = own if mine else KIT_IMAGES
+        if not quiet:
+            print(text("photos.own" if mine else "photos.kit"))
     photos = PhotoSet()
     first: dict[str, str] = {}
     taken: set[str] = set()
@@ -217,11 +221,3 @@ def _has_few_colors(photo: Photo) -> bool:
     colors = (photo.pixels[::step, ::step].astype(np.int32) >> 2) @ np.array([1 << 12, 1 << 6, 1])
     _, counts = np.unique(colors, return_counts=True)
     return bool(np.sort(counts)[-8:].sum() >= 0.95 * colors.size)
-
-
-def _own_or_kit(quiet: bool) -> Path:
-    own = Path("photos")
-    mine = own.is_dir() and any(True for _ in find(own))
-    if not quiet:
-        print(text("photos.own" if mine else "photos.kit"))
-    return own if mine else KIT_IMAGES

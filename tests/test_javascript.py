@@ -10,8 +10,7 @@ import pytest
 import labkit
 from labkit.viewer.items import module
 
-FOLDERS = {"viewer": "mount.mjs", "grading": "gradebook.mjs"}
-"""The rooms with scripts, and the file of each that a page begins with."""
+FOLDERS = {"viewer": "mount.mjs", "grading": "gradebook.mjs"}  # rooms with scripts, and what a page begins with
 
 
 @pytest.mark.parametrize("room", FOLDERS)

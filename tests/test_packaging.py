@@ -24,7 +24,8 @@ def read(root, name: str) -> list[str]:
 
 
 def test_floors_not_pins(root, told):
-    """Runtime dependencies have a floor and nothing else, so that no environment is taken apart."""
+    """Python, which is above its own, and dependencies have a floor and nothing else: no environment is taken apart."""
+    assert told["project"]["requires-python"] == ">=3.11" and sys.version_info >= (3, 11)
     for requirement in map(Requirement, [*told["project"]["dependencies"], *read(root, "requirements.txt")]):
         assert [s.operator for s in requirement.specifier] == [">="], requirement
 
@@ -72,8 +73,3 @@ def test_what_stands_above_the_environment(root):
     """Node takes JupyterLab's scripts in .venv for what they are; photos of iPhones open without another command."""
     assert json.loads((root / "package.json").read_text()).get("type", "commonjs") == "commonjs"
     assert "-e .[heic]" in (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
-
-
-def test_python_floor(told):
-    """This interpreter is one that the package allows."""
-    assert told["project"]["requires-python"] == ">=3.11" and sys.version_info >= (3, 11)

@@ -38,9 +38,6 @@ def reasons(photos: PhotoSet) -> dict[str, str]:
     return {skipped.name: skipped.reason for skipped in photos.skipped}
 
 
-# Photo
-
-
 def test_photo_from_pixels():
     """An array becomes a photo of its own copy, under a safe name, with the size and the digest of its pixels."""
     pixels = np.zeros((4, 6, 3), np.uint8)
@@ -58,9 +55,6 @@ def test_photo_from_wrong_pixels(shape, dtype):
     """Anything but HxWx3 uint8 is refused with what was given and how to mend it."""
     with pytest.raises(LabkitError, match="uint8"):
         Photo.from_pixels("кот", np.zeros(shape, dtype) if dtype else [1])
-
-
-# Sizes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 3), (1, 5000), (4097, 1), (2049, 2048)])
@@ -127,9 +121,6 @@ def test_heic(tmp_path, monkeypatch):
         load_photos(tmp_path)
 
 
-# Files that give no photo
-
-
 def test_bad_files_are_named(tmp_path, capfd):
     """Each kind of bad file, iCloud's stand-in too, is skipped with its own reason, the good one is loaded."""
     save(tmp_path / "good.jpg", scene(200, 200))
@@ -182,9 +173,6 @@ def test_silent_files(tmp_path):
         (tmp_path / name).write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0")
     photos = load_photos(tmp_path, quiet=True)
     assert [photo.name for photo in photos] == ["cat"] and [one.name for one in photos.skipped] == ["other.MOV"]
-
-
-# Names and order
 
 
 def test_names_and_order(tmp_path):
@@ -240,9 +228,6 @@ def test_list_keeps_its_order_and_notes_duplicates(tmp_path):
     assert [skipped.reason for skipped in photos.skipped] == [text("photos.missing")]
 
 
-# Zip
-
-
 def test_zip(tmp_path):
     """A zip is read in memory: nested folders, natural order, the digest of the member's bytes."""
     photo = save(tmp_path / "a.png")
@@ -275,9 +260,6 @@ def test_zip_that_is_none(tmp_path, data):
     (tmp_path / "z.zip").write_bytes(data)
     with pytest.raises(LabkitError):
         load_photos(tmp_path / "z.zip")
-
-
-# What is said
 
 
 def test_summary_is_printed_once(tmp_path, capsys):

@@ -36,10 +36,8 @@ def test_from_labels(default_photos):
     labels[:100], labels[200:300, 5:9], labels[-1] = DOG, CAT, 255
     confidence = np.where(labels == CAT, 0.25, 1).astype(np.float32)
     result = Segmentation.from_labels(photo, labels, confidence)
-    assert [(s.id, s.label_id, s.label, s.score, s.area) for s in result.segments] == [
-        (1, CAT, "cat", 0.25, 400),
-        (2, DOG, "dog", 1.0, 100 * labels.shape[1]),
-    ]
+    rows = [(1, CAT, "cat", 0.25, 400), (2, DOG, "dog", 1.0, 100 * labels.shape[1])]
+    assert [(s.id, s.label_id, s.label, s.score, s.area) for s in result.segments] == rows
     assert result.ids.dtype == np.int32
     assert np.array_equal(result.ids, np.select([labels == CAT, labels == DOG], [1, 2]))
     assert np.array_equal(result.labels, np.where(labels == 255, 0, labels)) and result.labels.dtype == np.uint8
@@ -184,21 +182,20 @@ def test_empty_result(default_photos, tmp_path):
         assert loaded.classes is result.classes
 
 
-def edit(change):
-    """A change of the JSON file."""
-
-    def apply(folder):
-        path = folder / "cat_chelsea.json"
-        record = json.loads(path.read_text(encoding="utf-8"))
-        change(record)
-        path.write_text(json.dumps(record), encoding="utf-8")
-
-    return apply
-
-
 def rewrite(name, content):
     """A change of a file's bytes, `content` a function of them."""
     return lambda folder: (folder / name).write_bytes(content((folder / name).read_bytes()))
+
+
+def edit(change):
+    """A change of what the JSON file says."""
+
+    def content(data):
+        record = json.loads(data)
+        change(record)
+        return json.dumps(record).encode()
+
+    return rewrite("cat_chelsea.json", content)
 
 
 DAMAGE = {
@@ -247,17 +244,7 @@ ROOMS += "comparison.report comparison.models grading.reproduce"
     ids=["torch", "nbconvert"],
 )
 def test_importing_is_quick(root, used, spared):
-    """Results, scores, figures, viewer, reports, grading and downloads are there at once: none of them imports torch;
-    what writes pages is loaded when one is written.
-    """
+    """Nothing that shows, measures, reports or grades imports torch; what writes pages is loaded when it does."""
     command = f"{used}; import sys; print(*set({spared}) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
-
-
-def test_size_of_the_file_is_saved(tmp_path, outlined):
-    """Where the photo was made smaller the JSON says which size the masks have and which the file."""
-    large = replace(outlined, photo=replace(outlined.photo, original_size=(3000, 4510)))
-    for result, file_size in ((outlined, None), (large, [3000, 4510])):
-        record = json.loads(result.save(tmp_path)[0].read_text(encoding="utf-8"))
-        assert record["size"] == list(outlined.ids.shape) and record.get("file_size") == file_size

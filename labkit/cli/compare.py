@@ -12,9 +12,8 @@ __all__ = ["arguments", "run"]
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("photos", metavar="PHOTO", nargs="*", help="folders, files or zips (default: the kit's ten)")
-    parser.add_argument(
-        "--weights", metavar="W", default="embedded", help="embedded (default), cached, official, auto or a file"
-    )
+    named = "embedded (default), cached, official, auto or a file"
+    parser.add_argument("--weights", metavar="W", default="embedded", help=named)
     parser.add_argument("--target", metavar="CLASS", default="кошка", help="the sought class, one of PASCAL VOC's 20")
     add_device(parser)
     add_out(parser)

@@ -20,9 +20,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """Weights and device of one variant's model."""
-    parser.add_argument(
-        "--weights", metavar="W", default="auto", help="auto, embedded, official, official/NAME or a file"
-    )
+    named = "auto, embedded, official, official/NAME or a file"
+    parser.add_argument("--weights", metavar="W", default="auto", help=named)
     add_device(parser)
 
 
@@ -45,8 +44,7 @@ def numeric(key: str, low: float, high: float, kind: Callable[[str], Any], given
     raise argparse.ArgumentTypeError(text(f"cli.{key}", given=given))
 
 
-count = partial(numeric, "count", 0, 10_000, int)
-"""How many photos."""
+count = partial(numeric, "count", 0, 10_000, int)  # of photos
 
 
 def check_device(device: str) -> None:

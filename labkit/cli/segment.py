@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,19 +35,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _numbers(count: int, message: str, given: str) -> list[float]:
-    try:
+    with suppress(ValueError):
         numbers = [float(part) for part in given.split(",")]
-    except ValueError:
-        numbers = []
-    if len(numbers) != count or not all(map(math.isfinite, numbers)):
-        raise argparse.ArgumentTypeError(text(message, given=given))
-    return numbers
+        if len(numbers) == count and all(map(math.isfinite, numbers)):
+            return numbers
+    raise argparse.ArgumentTypeError(text(message, given=given))
 
 
-def run(
-    variant: str, photos: list[str], out: Path, weights: str, device: str, point: list, background_point: list, box: Any
-) -> int:
-    prompted = bool(point or background_point or box)
+def run(variant: str, photos: list[str], out: Path, weights: str, device: str, **prompts: Any) -> int:
+    prompted = any(prompts.values())
     if prompted and (row := find_variant(variant)).kind != "prompted":
         raise LabkitError(text("cli.no_prompts", variant=row.title))
     from labkit.models import load_model
@@ -70,7 +67,7 @@ def run(
         try:
             if prompted:
                 model.set_photo(photo)
-                result = model.prompt(**_in_work(photo, point, background_point, box))
+                result = model.prompt(**_in_work(photo, **prompts))
             else:
                 result = model.segment(photo)
             paths = result.save(out)
@@ -82,14 +79,15 @@ def run(
     return code
 
 
-def _in_work(photo: Any, on: list, off: list, box: Any) -> dict[str, Any]:
+def _in_work(photo: Any, point: list, background_point: list, box: Any) -> dict[str, Any]:
     """Prompts in pixels of the photo's file, checked there, as pixels of the photo in work."""
     import numpy as np
 
     from labkit.models.prompts import check
 
     file = replace(photo, pixels=np.broadcast_to(np.uint8(0), (*photo.original_size, 3)))
-    asked, _ = check(file, on + off, [1] * len(on) + [0] * len(off), box, None, None)
+    labels = [1] * len(point) + [0] * len(background_point)
+    asked, _ = check(file, point + background_point, labels, box, None, None)
     for key in asked.keys() & {"points", "box"}:
         asked[key] = (np.reshape(asked[key], (-1, 2)) * photo.scale).reshape(np.shape(asked[key])).tolist()
     return asked

@@ -16,20 +16,11 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="weights file (several variants: folder)"
     )
-    parser.add_argument(
-        "--minutes",
-        metavar="M",
-        type=partial(numeric, "minutes", 1e-6, 1e6, float),
-        default=30.0,
-        help="training time (default 30)",
-    )
+    minutes = partial(numeric, "minutes", 1e-6, 1e6, float)
+    parser.add_argument("--minutes", metavar="M", type=minutes, default=30.0, help="training time (default 30)")
     parser.add_argument("--resume", action="store_true", help="go on from FILE.checkpoint")
-    parser.add_argument(
-        "--start",
-        metavar="START",
-        default="embedded",
-        help="embedded (default: its own; SAM has no other), encoder (that of the embedded U-Net), or a teacher's .npz",
-    )
+    start = "embedded (default: its own; SAM has no other), encoder (that of the embedded U-Net), or a teacher's .npz"
+    parser.add_argument("--start", metavar="START", default="embedded", help=start)
     parser.add_argument("--split", metavar="FILE", default="train.txt", help="default: train.txt")
     add_device(parser)
 

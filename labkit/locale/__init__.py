@@ -27,10 +27,7 @@ def language() -> str:
 
 
 def use_language(name: str) -> _Used:
-    """Sets the language of the context, `"ru"` or `"en"`; as a context manager until the end of its block.
-
-    ValueError names the valid languages.
-    """
+    """Sets the language of the context, `"ru"` or `"en"` (ValueError names these); by `with`, until its block ends."""
     return _Used(_known(name))
 
 

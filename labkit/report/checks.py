@@ -64,10 +64,8 @@ def found_on(data: dict[str, Any], target: str) -> dict[str, bool | None]:
     rows: dict[str, bool | None] = {photo["name"]: None for photo in data["photos"]}
     for result in data["results"]:
         height, width = result["size"]
-        rows[result["photo"]] = any(
-            (wanted is None or s["label_id"] == wanted) and s["area"] >= MIN_SHARE * height * width
-            for s in result["segments"]
-        )
+        areas = [s["area"] for s in result["segments"] if wanted in (None, s["label_id"])]
+        rows[result["photo"]] = any(area >= MIN_SHARE * height * width for area in areas)
     return rows
 
 

@@ -37,10 +37,7 @@ _GRACE = 10.0  # seconds to answer Ctrl-C: a kernel that is interrupted between 
 
 @dataclass(frozen=True)
 class Report:
-    """The files that were written, and the checks in the page.
-
-    `error` says in one line where the run stopped, None if it did not.
-    """
+    """The files that were written, and the checks in the page; `error` says where the run stopped, None if nowhere."""
 
     html: Path
     notebook: Path

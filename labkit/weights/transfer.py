@@ -84,12 +84,9 @@ def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
                 same.update(_validator(headers))
             size = int(headers.get("content-length", 0))
             check_room(path.parent, size)
-            place = _output() if in_notebook() else None
+            mode, place = "ab" if goes_on else "wb", _output() if in_notebook() else None
             bar: Any = {"total": have + size, "initial": have, "unit": "B", "unit_scale": True, "leave": False}
-            with (
-                path.open("ab" if goes_on else "wb") as sink,
-                tqdm(desc=label, disable=None, file=place, **bar) as progress,
-            ):
+            with path.open(mode) as sink, tqdm(desc=label, disable=None, file=place, **bar) as progress:
                 for block in response.iter_content(_BLOCK):
                     sink.write(block)
                     sink.flush()  # a disk may be full here, and this process may be killed

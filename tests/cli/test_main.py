@@ -1,6 +1,7 @@
 """The command line: exit codes, and one-line errors without a traceback."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -38,6 +39,7 @@ def test_reader_that_has_enough(tmp_path, root, arguments):
         "segment 1 {photo} --out {out} --weights {unet}",
         "segment 1 {photo} --out {out} --weights {photo}",
         "segment 1 {photo} --out {out} --device cuda:77",
+        "segment 5 {photo} --out {photo}",
         "segment 1 {photo} --out {out} --point 10,10",
         "segment 6 {photo} --out {out} --background-point -1,5",
         "segment unet {photo} --out {out} --box 0,0,10,10",
@@ -66,7 +68,7 @@ def test_reader_that_has_enough(tmp_path, root, arguments):
     ],
 )
 def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
-    """Exit code 2, one line on stderr that begins with the program's name, nothing run and nothing written."""
+    """Exit code 2, one line of words on stderr, the name of the program first; nothing is run and nothing written."""
     monkeypatch.setattr("labkit.report.run.run_notebook", None)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
@@ -77,6 +79,8 @@ def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
     assert main([argument.format(**values) for argument in arguments.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("labkit: ") and error.count("\n") == 1
+    in_words = f"Не удалось прочитать или записать {values['photo']}" in error and "Errno" not in error
+    assert in_words == ("--out {photo}" in arguments)
     assert not (tmp_path / "out").exists() and not list((tmp_path / "пусто").iterdir())
 
 
@@ -88,13 +92,18 @@ def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
         ([], "usage"),
         (["train", "3", "--dataset", "x", "--out", "y", "--minutes", "nan"], "'nan': нужно число минут"),
         (["grade", "x", "--wanted", "2.5"], "'2.5': нужно целое число"),
+        *(
+            (["segment", "4", "x", "--out", "y", prompt], "argument {}: '{}'.*например".format(*prompt.split("=")))
+            for prompt in ("--point=5", "--point=5,6,7", "--point=5,x", "--point=nan,1", "--box=1,2,3")
+        ),
     ],
 )
-def test_usage_errors_are_argparse_s(arguments, said, capsys):
-    """An unknown command, a missing argument, a number that is none exit with 2 as well."""
+def test_usage_errors_are_argparse_s(arguments, said, tmp_path, monkeypatch, capsys):
+    """An unknown command, a missing argument, numbers that are none exit with 2 as well, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stop:
         main(arguments)
-    assert stop.value.code == 2 and said in capsys.readouterr().err
+    assert stop.value.code == 2 and re.search(said, capsys.readouterr().err) and not list(tmp_path.iterdir())
 
 
 def test_evaluate_and_train(tiny_dataset, tmp_path, capsys):
@@ -108,16 +117,12 @@ def test_evaluate_and_train(tiny_dataset, tmp_path, capsys):
     assert scores["photos"] == 2 and scores["weights"] == out.name and scores["iou"]["person"] > 0.3
 
 
-def test_weights(capsys):
-    """`weights` lists the embedded files; `verify` checks each."""
-    assert main(["weights"]) == 0 and main(["weights", "verify"]) == 0
-    assert capsys.readouterr().out.count("ok") == len(EMBEDDED)
-
-
-def test_weights_of_the_catalogue(tmp_path, monkeypatch, capsys):
-    """`weights fetch` wants to know what, says why it could not, and goes on; `list` and `verify` ask no network."""
+def test_weights(tmp_path, monkeypatch, capsys):
+    """`list` and `verify` go through all files without a network; `fetch` says why it could not, and goes on."""
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "кэш"))
     monkeypatch.setenv("LABKIT_OFFLINE", "1")
+    assert main(["weights"]) == 0 and main(["weights", "verify"]) == 0
+    assert capsys.readouterr().out.count("ok") == len(EMBEDDED)
     assert main(["weights", "fetch"]) == 2 and "weights list" in capsys.readouterr().err
     assert main(["weights", "fetch", "1", "sam_vit_l"]) == 1
     error = capsys.readouterr().err

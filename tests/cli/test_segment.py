@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from labkit.__main__ import main
@@ -105,26 +104,6 @@ def test_segment_everything(tmp_path, root, monkeypatch):
     made_by = json.loads((tmp_path / "cat_kitten.json").read_text(encoding="utf-8"))["made_by"]
     assert made_by["variant"] == "sam" and made_by["settings"]["points_per_side"] == 2
     assert not {"prompts", "classes"} & made_by.keys()
-
-
-@pytest.mark.parametrize("prompt", ["--point=5", "--point=5,6,7", "--point=5,x", "--point=nan,1", "--box=1,2,3"])
-def test_malformed_prompts_are_usage_errors(prompt, tmp_path, root, capsys):
-    """Exit code 2 with what was given and an example of what is valid."""
-    with pytest.raises(SystemExit) as stop:
-        main(["segment", "4", str(root / "data" / "images" / "sheep.jpg"), "--out", str(tmp_path / "out"), prompt])
-    assert stop.value.code == 2
-    name, given = prompt.split("=")
-    error = capsys.readouterr().err
-    assert f"argument {name}: '{given}'" in error and "например" in error
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_file_in_the_place_of_the_folder(tmp_path, root, capsys):
-    """Named in one line that says what to check, not once a photo."""
-    (tmp_path / "out").touch()
-    assert main(["segment", "5", str(root / "data" / "images" / "sheep.jpg"), "--out", str(tmp_path / "out")]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("labkit: Не удалось") and "out" in error and "Errno" not in error and error.count("\n") == 1
 
 
 def test_photo_names_in_any_terminal(tmp_path, root):

@@ -14,17 +14,7 @@ import pytest
 
 import labkit
 from labkit.grading.workers import done
-from labkit.locale import (
-    LANGUAGES,
-    in_each_language,
-    keep_language,
-    language,
-    number,
-    plural,
-    text,
-    texts,
-    use_language,
-)
+from labkit.locale import LANGUAGES, keep_language, language, number, plural, text, texts, use_language
 
 FORMS = {"ru": ["one", "few", "many"], "en": ["one", "other"]}
 
@@ -42,9 +32,7 @@ def placeholders(template: str) -> set[str]:
 @pytest.fixture(scope="module")
 def code(root):
     """The library's syntax trees, the calls in its templates among them."""
-    python, pages = (
-        [path.read_text(encoding="utf-8") for path in (root / "labkit").rglob(f"*.{e}")] for e in ("py", "j2")
-    )
+    python, pages = ([path.read_text("utf-8") for path in (root / "labkit").rglob(f"*.{e}")] for e in ("py", "j2"))
     return [ast.parse(one) for one in (*python, *re.findall(r'text\("[^"]+"\)', "".join(pages)))]
 
 
@@ -122,10 +110,12 @@ def test_every_key_is_used(code):
 
 
 def test_fills_in_values():
-    """Values go in as they are, braces and all; Russian is the default."""
+    """Values go in as they are, braces and all, beside a count too; a text needs no forms; Russian is the default."""
     assert text("weights.taken", name="{x}", reason="<b>") == "Веса: {x} (<b>)"
     with use_language("en"):
         assert text("weights.taken", name="a", reason="b") == "Weights: a (b)"
+    assert plural("checks.conclusions_told", 3, least=10) == "3 слова, нужно не меньше 10"
+    assert [plural("photos.loaded", n) for n in (1, 2)] == ["Загружено 1 фото", "Загружено 2 фото"]
 
 
 @pytest.mark.parametrize(
@@ -140,12 +130,6 @@ def test_plural(noun, counts):
             assert plural("checks.results_all", count) == f"{count} {'result' if count == 1 else 'results'}"
 
 
-def test_plural_fills_in_other_values():
-    """Besides the count; a text without forms is the same for every count."""
-    assert plural("checks.conclusions_told", 3, least=10) == "3 слова, нужно не меньше 10"
-    assert [plural("photos.loaded", n) for n in (1, 2)] == ["Загружено 1 фото", "Загружено 2 фото"]
-
-
 def test_number():
     """A comma in Russian, a point in English."""
     assert (number(0.5, 2), number(-3, 0)) == ("0,50", "-3")
@@ -154,8 +138,9 @@ def test_number():
 
 
 def test_use_language_nests_and_restores():
-    """Also when a block is left by an error; without a block the language stays."""
+    """Also when a block is left by an error, and after what is said in each; without a block the language stays."""
     with use_language("en"):
+        assert labkit.locale.in_each_language(text, "figures.photo") == {"ru": "фото", "en": "photo"}
         assert language() == "en"
         with pytest.raises(RuntimeError), use_language("ru"):
             assert language() == "ru" and text("figures.photo") == "фото"
@@ -183,12 +168,6 @@ def test_language_from_the_environment(given, said, root, monkeypatch):
     command = "from labkit.locale import text; print(text('figures.photo'))"
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, encoding="utf-8")
     assert re.search(said, done.stdout + done.stderr)
-
-
-def test_in_each_language():
-    """What is said in both, and the language of before afterwards."""
-    with use_language("en"):
-        assert in_each_language(text, "figures.photo") == {"ru": "фото", "en": "photo"} and language() == "en"
 
 
 def in_a_thread(function) -> str:

@@ -53,11 +53,9 @@ def test_results_of_other_photos(shell, report_photos, report_results):
     """A file that was replaced, its photo loaded again, and results of before, or of more photos: nothing is shown."""
     photos, (first, *_) = list(report_photos), report_photos
     photos[0] = Photo.from_pixels(first.name, first.pixels[::-1])
+    said = f"по другим фото: {first.name}\\. .*segment_all"
     for now in (photos, photos[1:]):
-        with (
-            capture_output() as shown,
-            pytest.raises(LabkitError, match=f"по другим фото: {first.name}\\. .*segment_all"),
-        ):
+        with capture_output() as shown, pytest.raises(LabkitError, match=said):
             labkit.hand_in(3, now, report_results)
         assert not shown.outputs
     labkit.hand_in(3, report_photos, report_results[1:])
@@ -72,10 +70,7 @@ def test_photos_wanted_are_a_number(report_photos, report_results, wanted):
 
 @pytest.mark.parametrize("how", ["server", "code", "name"])
 def test_writes_what_was_saved(handed, notebook, path, monkeypatch, shell, how):
-    """The report of the saved notebook, beside it, with its answers; nothing is run.
-
-    It is found by the Jupyter server's variable, by VS Code's name, and under its own name in the current folder.
-    """
+    """Found by Jupyter's variable, VS Code's name or its own: the report beside it has its answers; nothing is run."""
     if how != "name":
         path = path.with_name("моя работа.ipynb")
     nbformat.write(notebook, path)

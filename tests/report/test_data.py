@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from labkit.io.rle import decode_mask
-from labkit.photos import load_photos
+from labkit.photos import PhotoSet, Skipped
 from labkit.report.data import BLOCK, block, digest, page_digest, parse, results_data, sealed
 from labkit.variants import find_variant
 
@@ -45,13 +45,10 @@ def test_seals(data):
     assert page_digest(carried.replace("45%", "95%")) != whole["page_sha256"]
 
 
-def test_skipped_photos(tmp_path, root, load):
+def test_skipped_photos(tmp_path, report_photos):
     """A file that gave no photo is in the data with its reason."""
-    (tmp_path / "cat.jpg").write_bytes((root / "data" / "images" / "cat_chelsea.jpg").read_bytes())
-    (tmp_path / "bad.jpg").write_bytes(b"no photo")
-    photos = load_photos(tmp_path, for_report=True, quiet=True)
-    data = results_data(find_variant(3), photos, [])
-    assert [row["name"] for row in data["skipped"]] == ["bad.jpg"] and data["skipped"][0]["reason"]
+    photos = PhotoSet(report_photos, [Skipped("bad.jpg", "не фото", tmp_path / "bad.jpg")])
+    assert results_data(find_variant(3), photos, [])["skipped"] == [{"name": "bad.jpg", "reason": "не фото"}]
 
 
 WRONG = [

@@ -89,9 +89,8 @@ def test_what_plt_shows_is_small(notebook, report_photos):
     longer, image = copy.deepcopy(notebook), Image.fromarray(report_photos[0].pixels)
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     sent = ['"><script>', *(base64.b64encode(written(one)).decode() for one in (image, image.convert("RGB")))]
-    outputs = [
-        new_output("display_data", data={"image/png": png}, metadata={"image/png": {"width": 99}}) for png in sent
-    ]
+    wide = {"image/png": {"width": 99}}
+    outputs = [new_output("display_data", data={"image/png": png}, metadata=wide) for png in sent]
     longer.cells.append(new_code_cell("plt.show()", execution_count=9, outputs=outputs))
     page = BeautifulSoup(render(longer, VARIANT)[0], "html.parser")
     broken, clear, opaque = page.select(".jp-RenderedImage img")
@@ -149,9 +148,8 @@ def test_code_is_folded_away(soup):
     button = soup.header.find("button", id="labkit-code")
     assert button.text == button["data-show"] == "Показать код" and button["data-hide"] == "Скрыть код"
     assert "labkit-fold" in soup.body["class"]
-    assert [cell.text.strip() for cell in soup.select(".jp-CodeCell > .jp-Cell-inputWrapper pre")][-2:] == [
-        "показать()"
-    ] * 2
+    code = soup.select(".jp-CodeCell > .jp-Cell-inputWrapper pre")
+    assert [cell.text.strip() for cell in code[-2:]] == ["показать()"] * 2
     assert "body.labkit-fold .jp-CodeCell > .jp-Cell-inputWrapper { display: none; }" in str(soup.head)
 
 
@@ -201,10 +199,8 @@ def test_pasted_pictures(notebook):
         cell.attachments = {"image.png": {"image/png": png}}
     page = render(longer, VARIANT)[0]
     tree = BeautifulSoup(page, "html.parser")
-    shown = [tree.main.select("img[alt='image.png']"), tree.select(".labkit-conclusions img[alt='image.png']")]
-    assert [[image["src"] for image in images] for images in shown] == [
-        [f"data:image/png;base64,{png}"] for png in pngs
-    ]
+    for where, png in zip((tree.main, tree.find(class_="labkit-conclusions")), pngs, strict=True):
+        assert [one["src"] for one in where.select("img[alt='image.png']")] == [f"data:image/png;base64,{png}"]
     data = parse(BLOCK.search(page)[1])
     assert data["conclusions"].endswith("![image.png](labkit-picture-2) и ![](gone.png)")
     assert data["page_sha256"] == page_digest(page)
@@ -230,10 +226,8 @@ def test_wall(report_photos, report_results):
     for segment in data["results"][0]["segments"]:
         segment["area"] = 100
     data["results"][1]["segments"] *= 2  # twice the same object covers no more
-    assert [row["found"] for row in wall(data, [])[:2]] == [
-        "найдено только мелкое, меньше 0,5 % фото: кошка",
-        told[1]["found"],
-    ]
+    small = "найдено только мелкое, меньше 0,5 % фото: кошка"
+    assert [row["found"] for row in wall(data, [])[:2]] == [small, told[1]["found"]]
 
 
 def test_small_photo_with_objects(load, default_photos):
@@ -245,10 +239,7 @@ def test_small_photo_with_objects(load, default_photos):
 
 
 def test_what_stays_in_the_notebook(notebook):
-    """Cells with the tag `screen`, which tell a student what to do, and a question that may stay open, and did.
-
-    What is said before that question is in a report, and one with an answer.
-    """
+    """Cells with the tag `screen`, and a question that may stay open and did; what is said before it is in a report."""
     longer = copy.deepcopy(notebook)
     asked = "Что видно: край.\n\n**Вопрос.** Почему {}?\n\n*Ваш ответ (по желанию):* {}"
     told = [("так", "…"), ("иначе", "Из-за шага."), ("ниже", "…")]
@@ -261,9 +252,7 @@ def test_what_stays_in_the_notebook(notebook):
     assert "Почему ниже" in text and "Ответ в своей ячейке" in text and "Нажмите кнопку" not in page
 
 
-@pytest.mark.parametrize(
-    "key, told", [("", []), ("photos", [{"photo": "cat_yarn", "iou": 0.5}]), ("notes", ["x — пуст"])]
-)
+@pytest.mark.parametrize("key, told", [("", []), ("photos", [{"photo": "cat_yarn", "iou": 0.5}]), ("notes", ["пуст"])])
 def test_nothing_is_said_of_scores_without_ground_truth(notebook, handed, key, told):
     """Cells with the tag `ground-truth` are in a report where something was measured, or could not be read."""
     longer = copy.deepcopy(notebook)

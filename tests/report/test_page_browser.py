@@ -66,9 +66,7 @@ def test_accessible(open_page, html, width, folded):
 
 
 def test_printed(open_page, html):
-    """On paper: no buttons, no viewer but that of clicks, which has no figure, every static figure whole on its page,
-    code no larger than its words.
-    """
+    """No buttons, no viewer but that of clicks, which has no figure; every figure whole on its page, small code."""
     page = open_page(html)
     page.wait_for_function("document.querySelector('[data-labkit]').shadowRoot?.querySelector('canvas')")
     printed = page.pdf(prefer_css_page_size=True)
