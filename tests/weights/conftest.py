@@ -12,20 +12,11 @@ from labkit.weights import transfer
 from labkit.weights.download import cache_folder
 
 
-@pytest.fixture(scope="session")
-def running():
-    """One server for all."""
+@pytest.fixture
+def server():
+    """A server with nothing told and nothing asked."""
     with serve() as server:
         yield server
-
-
-@pytest.fixture
-def server(running):
-    """The server with nothing told and nothing asked."""
-    running.answers.clear()
-    running.asked.clear()
-    running.ranges.clear()
-    return running
 
 
 @pytest.fixture(autouse=True)

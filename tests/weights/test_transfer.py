@@ -70,9 +70,7 @@ def test_faults_that_pass(server, fault, pauses):
     assert len(server.asked) == 3 and pauses == [0.01, 0.02]
 
 
-BIG = checkpoint(900)
-"""More than three of the blocks in which a download is written."""
-
+BIG = checkpoint(900)  # more than three of the blocks in which a download is written
 TAG = {"ETag": '"1"'}
 DATE = {"ETag": 'W/"1"', "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
 
