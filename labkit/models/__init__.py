@@ -23,8 +23,7 @@ from labkit.weights.find import find_weights, read_header
 
 __all__ = ["SEMANTIC", "Model", "Results", "build_network", "load_model", "load_weights", "network_for", "pick_device"]
 
-SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")
-"""The variants that give a class to each pixel."""
+SEMANTIC = tuple(row.name for row in VARIANTS if row.kind == "semantic")  # those that give a class to each pixel
 
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "deeplab": deeplab.build,

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
+from segment_anything import SamPredictor
 from segment_anything.modeling import MaskDecoder, Sam, TwoWayTransformer
 from segment_anything.modeling.transformer import Attention, TwoWayAttentionBlock
 from segment_anything.utils.amg import build_point_grid, calculate_stability_score
@@ -23,35 +24,29 @@ from torchvision.ops import nms
 
 __all__ = ["decode", "everything"]
 
-_POINTS = 64
-"""Points of which the first layer asks at once, at most; fewer where memory allows few of the others."""
+_POINTS = 64  # of which the first layer asks at once, at most; fewer where memory allows few of the others
 
 
 def everything(
-    network: Sam,
-    embedding: torch.Tensor,
-    places: torch.Tensor,
-    inner: tuple[int, int],
-    size: tuple[int, int],
+    seen: SamPredictor,
     points_at_once: int,
     points_per_side: int,
     score_threshold: float,
     stability_threshold: float,
     nms_threshold: float,
 ) -> tuple[list[np.ndarray], list[float]]:
-    """The masks (`HxW` bool, of `size`) that a grid of points finds, and their predicted IoU, best first.
-
-    `embedding` is the image encoder's of a photo that fills `inner` (HxW) of its input, `places` their codes.
-    """
-    grid = torch.from_numpy(build_point_grid(points_per_side)).float().to(embedding.device)
-    points = grid * torch.tensor([inner[1], inner[0]], device=embedding.device)
+    """The masks (`HxW` bool) that a grid of points finds in the photo seen, and their predicted IoU, best first."""
+    network, inner, size = seen.model, seen.input_size, seen.original_size
+    places = network.prompt_encoder.get_dense_pe()
+    grid = torch.from_numpy(build_point_grid(points_per_side)).float().to(seen.device)
+    points = grid * torch.tensor([inner[1], inner[0]], device=seen.device)
     scale = network.image_encoder.img_size // network.prompt_encoder.mask_input_size[0]
     enlarge = [_enlarging(inner, scale, side) for side in (min(inner, size), size)]  # to compare, to keep
 
     def find(asked: torch.Tensor) -> list[torch.Tensor]:
         """Masks at the decoder's size, their predicted IoU and their boxes."""
         found = []
-        for masks, score in decode(network, embedding, places, asked, inner, score_threshold, points_at_once):
+        for masks, score in decode(network, seen.features, places, asked, inner, score_threshold, points_at_once):
             logits = enlarge[0](masks)
             stable = calculate_stability_score(logits, network.mask_threshold, 1.0) >= stability_threshold
             found.append((masks[stable], score[stable], _boxes(logits, network.mask_threshold)[stable]))
@@ -113,7 +108,8 @@ def decode(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """The decoder's masks for points (`Px2`, pixels of its input), each alone, whose IoU passes; some points at a time.
 
-    Logits `Kxhxw` at a quarter of the stride of the embedding, of the part where the photo is, and their IoU, `K`.
+    `embedding` is of a photo that fills `inner` (HxW) of the encoder's input, `places` are its places' codes. Given
+    are logits `Kxhxw` at a quarter of its stride, of the part where the photo is, and their IoU, `K`.
     """
     decoder, (down, across) = network.mask_decoder, embedding.shape[-2:]
     stride = network.image_encoder.img_size // across
@@ -144,9 +140,8 @@ def _two_way(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """segment_anything's two-way transformer: tokens `PxTxC` and features `1xNxC` attend to each other.
 
-    What the first layer asks of the features, which are every point's, it asks once for all points; what comes after
-    that, of which each point has its own, is done for a few points at a time. Only the first `answers` tokens of each
-    point are asked for in the end, and given.
+    The first layer asks once for all points; after that each has features of its own, and a few are done at a time.
+    Only the first `answers` tokens of each point are asked for in the end, and given.
     """
     first, *others = transformer.layers
     placed_image = image + places

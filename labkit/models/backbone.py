@@ -10,17 +10,10 @@ from torch import nn
 
 __all__ = ["ENCODER", "MEAN", "STD", "STRIDE", "WORKING_SIDE", "pointwise"]
 
-ENCODER = "tu-mobilenetv2_100"
-"""The encoder's name in segmentation-models-pytorch (`tu-`: taken from timm)."""
-
-MEAN = STD = 0.5
-"""A pixel in [0, 1] is normalised to (pixel - MEAN) / STD."""
-
-STRIDE = 32
-"""Sides of the network's input are padded to multiples of this."""
-
-WORKING_SIDE = 480
-"""The longest side, in pixels, that photos are scaled down to: the encoder was made for photos of 513."""
+ENCODER = "tu-mobilenetv2_100"  # the encoder's name in segmentation-models-pytorch (`tu-`: taken from timm)
+MEAN = STD = 0.5  # a pixel in [0, 1] is normalised to (pixel - MEAN) / STD
+STRIDE = 32  # sides of the network's input are padded to multiples of this
+WORKING_SIDE = 480  # longest side, in pixels, that photos are scaled down to: the encoder was made for photos of 513
 
 
 def pointwise(channels: int, width: int) -> list[nn.Module]:

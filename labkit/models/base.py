@@ -111,14 +111,12 @@ class Model(ABC):
             fits = fitting(self, settings)
             with self._mixed():
                 results = [r for group in _same_size(photos, self.batch) for r in self._predict(group, fits)]
+            seconds = round((time.perf_counter() - started) / len(photos), 4)
             for result in results:
-                result.made_by.update(self._made_by(fits))
+                result.made_by.update(self._made_by(fits), seconds=seconds)
             return results
 
-        results = until_it_fits(attempt, self, photos[0].name, settings, len(photos))
-        for result in results:
-            result.made_by["seconds"] = round((time.perf_counter() - started) / len(photos), 4)
-        return results
+        return until_it_fits(attempt, self, photos[0].name, settings, len(photos))
 
     def _mixed(self) -> torch.autocast:
         """Half precision where the model has it (Micikevicius et al., 2018).

@@ -25,9 +25,7 @@ def bilinear_upsampling(channels: int, factor: int) -> nn.ConvTranspose2d:
     Each channel has a kernel of its own: `BxCxHxW` to `BxCx(factor*H)x(factor*W)`. `factor` is even.
     """
     size = 2 * factor
-    layer = nn.ConvTranspose2d(
-        channels, channels, size, stride=factor, padding=factor // 2, groups=channels, bias=False
-    )
+    layer = nn.ConvTranspose2d(channels, channels, size, factor, padding=factor // 2, groups=channels, bias=False)
     ramp = 1 - ((torch.arange(size) + 0.5) / factor - 1).abs()
     with torch.no_grad():
         layer.weight.copy_(ramp[:, None] * ramp[None, :])

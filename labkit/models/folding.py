@@ -7,8 +7,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 __all__ = ["fold_batchnorm", "speed_up_depthwise"]
 
-_MOST_PADDING = 4
-"""In pixels, what oneDNN's kernel for depthwise convolutions takes."""
+_MOST_PADDING = 4  # in pixels, what oneDNN's kernel for depthwise convolutions takes
 
 
 def fold_batchnorm(network: nn.Module) -> nn.Module:

@@ -35,8 +35,8 @@ class InstanceModel(Model):
 
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         super().__init__(network, weights, device)
-        heads = self.network.roi_heads
-        heads.box_roi_pool, heads.mask_roi_pool = map(RoIAlign.like, (heads.box_roi_pool, heads.mask_roi_pool))
+        for pool in (self.network.roi_heads.box_roi_pool, self.network.roi_heads.mask_roi_pool):
+            pool.__class__ = RoIAlign
 
     @property
     def settings(self) -> dict[str, Setting]:

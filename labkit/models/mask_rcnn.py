@@ -19,8 +19,7 @@ from labkit.models.backbone import ENCODER, MEAN, STD
 
 __all__ = ["SIDE", "build"]
 
-SIDE = 576
-"""The longest side, in pixels, that the network's own transform scales a photo to."""
+SIDE = 576  # longest side, in pixels, that the network's own transform scales a photo to
 
 _CHANNELS = 96
 _ANCHORS = ((20,), (44,), (96,), (192,), (352,))

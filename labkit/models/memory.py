@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["at_once", "fitting", "until_it_fits"]
 
-_MIN_SIDE = 256
-"""Below this working side a photo that does not fit a GPU goes to the CPU."""
+_MIN_SIDE = 256  # below this working side a photo that does not fit a GPU goes to the CPU
 
 _T = TypeVar("_T")
 
@@ -31,8 +30,8 @@ def until_it_fits(attempt: Callable[[], _T], model: Model, name: str, settings: 
         try:
             return attempt()
         except RuntimeError as error:
-            if not _is_out_of_memory(error):
-                raise
+            if not isinstance(error, torch.cuda.OutOfMemoryError) and "can't allocate memory" not in str(error):
+                raise  # it is not about memory
             _free()
             if not _smaller(model, fitting(model, settings), photos):
                 raise LabkitError(text("model.memory", name=name)) from error
@@ -73,12 +72,6 @@ def _smaller(model: Model, settings: dict[str, Any], photos: int) -> bool:
     return True
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """On a GPU or in the processor's allocator."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
 def _free() -> None:
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    torch.cuda.empty_cache()

@@ -16,17 +16,15 @@ from segment_anything import sam_model_registry
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models import detection, segmentation
-from torchvision.ops.misc import FrozenBatchNorm2d
 
 from labkit.weights.catalogue import Release
 
-__all__ = ["Logits", "build_release", "published_state", "read_published", "resized", "side_of"]
+__all__ = ["SIDES", "Logits", "build_release", "published_state", "read_published", "resized"]
 
-_NEVER = -1e4
-"""The logit of a class that the network does not have; it fits into half precision."""
+_NEVER = -1e4  # logit of a class that the network does not have; it fits into half precision
 
-_SIDES = {"deeplab": 520, "fcn": 520, "pspnet": 480, "unet": 512}
-"""The shorter side that the networks were evaluated at (torchvision's presets, pytorchcv's input size); U-Net: ours."""
+SIDES = {"deeplab": 520, "fcn": 520, "pspnet": 480, "unet": 512}
+"""Pixels of a photo's shorter side in evaluation (torchvision's presets, pytorchcv's input size); U-Net's is ours."""
 
 
 class Logits(nn.Module):
@@ -70,11 +68,11 @@ def build_release(release: Release) -> nn.Module:
 
 
 def _mask_rcnn(name: str) -> nn.Module:
-    """With published weights the first version has frozen BatchNorm whose epsilon is 0; we fold it either way."""
+    """The first version was published with frozen BatchNorm, whose epsilon is 0."""
     network = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=91)
     if name == "maskrcnn_resnet50_fpn":
         for module in network.modules():
-            if isinstance(module, (nn.BatchNorm2d, FrozenBatchNorm2d)):
+            if isinstance(module, nn.BatchNorm2d):
                 module.eps = 0.0
     return network
 
@@ -93,11 +91,6 @@ def published_state(network: nn.Module, checkpoint: dict) -> dict[str, torch.Ten
     if not state.keys() & inner.state_dict().keys():  # saved with the training code around it
         state = {name.removeprefix("model."): tensor for name, tensor in state.items()}
     return {f"network.{name}": tensor for name, tensor in state.items()} if inner is not network else dict(state)
-
-
-def side_of(release: Release) -> int:
-    """The shorter side, in pixels, at which a semantic release sees a photo."""
-    return _SIDES[release.variant]
 
 
 def resized(pixels: np.ndarray, side: int) -> torch.Tensor:

@@ -30,8 +30,7 @@ __all__ = ["PromptedModel", "without_specks"]
 _CPU_POINTS, _GPU_POINTS, _POINT_MEGABYTES = 4, 256, 100
 """Points that the automatic mode asks at once: few stay in a processor's cache, on a GPU as many as fit."""
 
-_SPECK = 25
-"""Islands and holes of fewer pixels are none."""
+_SPECK = 25  # islands and holes of fewer pixels are none
 
 
 class PromptedModel(Model):
@@ -73,10 +72,8 @@ class PromptedModel(Model):
     def _predict(self, photos: Sequence[Photo], settings: dict[str, Any]) -> list[Segmentation]:
         results = []
         for photo in photos:
-            embedded, places = self._embed(photo), self.network.prompt_encoder.get_dense_pe()
-            sizes = embedded.input_size, embedded.original_size
-            masks, scores = everything(self.network, embedded.features, places, *sizes, self.points_at_once, **settings)
-            results.append(_result(photo, self._cleaned(masks), scores, small_on_top=True))
+            masks, scores = everything(self._embed(photo), self.points_at_once, **settings)
+            results.append(_result(photo, self._cleaned(masks), scores, None))
         return results
 
     @torch.inference_mode()
@@ -126,8 +123,8 @@ class PromptedModel(Model):
         order = np.argsort(-scores, kind="stable")[:answers]
         logits, scores = logits[order], scores[order].tolist()
         result = _result(self.photo, self._cleaned(logits > 0), scores, logits)
-        result.made_by.update(self._made_by({"answers": answers}), prompts=asked)
-        result.made_by["seconds"] = round(time.perf_counter() - started, 4)
+        seconds = round(time.perf_counter() - started, 4)
+        result.made_by.update(self._made_by({"answers": answers}), prompts=asked, seconds=seconds)
         return result
 
     def answer(self, asked: dict[str, Any], mask: np.ndarray | None, answers: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,11 +132,8 @@ class PromptedModel(Model):
 
         `asked` has `points` with `point_labels` or a `box`, checked, in pixels of the photo that was set.
         """
-        given = {
-            key: np.array(asked[name])
-            for key, name in (("point_coords", "points"), ("point_labels", "point_labels"), ("box", "box"))
-            if name in asked
-        }
+        names = {"points": "point_coords", "point_labels": "point_labels", "box": "box"}
+        given = {names[key]: np.array(value) for key, value in asked.items() if key in names}
         if mask is not None:
             (height, width), side = self._predictor.input_size, self._predictor.transform.target_length
             seen = F.interpolate(torch.from_numpy(mask)[None, None].float(), (height, width), mode="area")
@@ -174,25 +168,16 @@ def without_specks(mask: np.ndarray) -> np.ndarray:
     return cleaned
 
 
-def _result(
-    photo: Photo,
-    masks: list[np.ndarray],
-    scores: list[float],
-    logits: np.ndarray | None = None,
-    small_on_top: bool = False,
-) -> Segmentation:
-    """Masks, best first, as a result: the better ones on top, or the smaller.
+def _result(photo: Photo, masks: list[np.ndarray], scores: list[float], logits: np.ndarray | None) -> Segmentation:
+    """Masks, best first, as a result: the smaller on top, or of answers, whose logits (`AxHxW`) are given, the better.
 
-    The confidence of a pixel is the mask's score, times the probability of its logit where the logits (`AxHxW`) are
-    given.
+    The confidence of a pixel is the mask's score, times the probability of its logit where there is one.
     """
     ids = np.zeros(photo.pixels.shape[:2], np.int32)
     confidence = np.zeros(ids.shape, np.float32)
     found = [n for n, mask in enumerate(masks) if mask.any()]
-    segments = [
-        Segment(id, 0, "object", min(max(scores[n], 0.0), 1.0), masks[n]) for id, n in enumerate(found, start=1)
-    ]
-    for segment in sorted(segments, key=lambda s: -s.area if small_on_top else -s.id):
+    segments = [Segment(id, 0, "object", min(max(scores[n], 0.0), 1.0), masks[n]) for id, n in enumerate(found, 1)]
+    for segment in sorted(segments, key=lambda s: -s.area if logits is None else -s.id):
         mask = segment.mask
         ids[mask] = segment.id
         confidence[mask] = segment.score

@@ -9,7 +9,7 @@ from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
 from labkit.locale import number, plural, text
 from labkit.photos import Photo
-from labkit.segmentation import Segment
+from labkit.segmentation import box_of
 
 __all__ = ["check"]
 
@@ -35,7 +35,7 @@ def check(
         mask = _check_mask(mask, photo.pixels.shape[:2])
         asked["mask"] = encode_mask(mask)
     if box is None and mask is not None and ("polygon" in asked or "points" not in asked):
-        box = Segment(1, 0, "", 1.0, mask).box
+        box = box_of(mask)
     if box is not None:
         asked["box"] = _check_box(box, photo)
     if not asked:
@@ -75,7 +75,6 @@ def _outside(key: str, photo: Photo, **values: object) -> LabkitError:
 
 
 def _check_points(points: Any, labels: Any, photo: Photo) -> tuple[list[list[float]], list[int]]:
-    """Points inside the photo and their labels."""
     array = _numbers(points, "[(x, y), …]", 2)
     for x, y in array:
         if not (0 <= x < photo.pixels.shape[1] and 0 <= y < photo.pixels.shape[0]):

@@ -16,14 +16,6 @@ __all__ = ["RoIAlign"]
 class RoIAlign(MultiScaleRoIAlign):
     """Torchvision's `MultiScaleRoIAlign` of the same settings; on a processor faster, for one photo at a time."""
 
-    @classmethod
-    def like(cls, pool: MultiScaleRoIAlign) -> "RoIAlign":
-        """What cuts the same features as `pool`."""
-        scale, level = pool.canonical_scale, pool.canonical_level
-        return cls(
-            pool.featmap_names, pool.output_size, pool.sampling_ratio, canonical_scale=scale, canonical_level=level
-        )
-
     def forward(
         self, x: dict[str, torch.Tensor], boxes: list[torch.Tensor], image_shapes: list[tuple[int, int]]
     ) -> torch.Tensor:
@@ -36,15 +28,10 @@ class RoIAlign(MultiScaleRoIAlign):
         longest = max(image_shapes[0])  # without its padding, which makes levels larger than the stride says
         exponents = [math.floor(math.log2(max(level.shape[2:]) / longest)) for level in levels]
         level = self._level(rois, -exponents[0], -exponents[-1])
-        scale, height, width, first = (
-            torch.tensor(values)[level][:, None]
-            for values in (
-                [2.0**exponent for exponent in exponents],
-                [level.shape[2] for level in levels],
-                [level.shape[3] for level in levels],
-                [sum(level.shape[2:].numel() for level in levels[:number]) for number in range(len(levels))],
-            )
-        )
+        sizes = torch.tensor([level.shape[2:] for level in levels])
+        cells = sizes.prod(1)
+        (height, width), first = sizes[level].T[..., None], (cells.cumsum(0) - cells)[level][:, None]
+        scale = torch.tensor([2.0**exponent for exponent in exponents])[level][:, None]
         x0, y0, x1, y1 = (rois.T[:, :, None] * scale).unbind()
         across, across_weights = self._neighbours(x0, x1, width, self.output_size[1])
         down, down_weights = self._neighbours(y0, y1, height, self.output_size[0])

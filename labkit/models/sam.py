@@ -13,14 +13,9 @@ from torch import nn
 
 __all__ = ["ENCODER", "OUTLINE_LOGIT", "SIDE", "build"]
 
-ENCODER = "tiny_vit_5m"
-"""The encoder's name, in what timm calls it."""
-
-SIDE = 512
-"""The longest side, in pixels, of what the image encoder sees: half of SAM's, for a CPU."""
-
-OUTLINE_LOGIT = 8.0
-"""What a mask prompt made from a mask says inside it, as a logit; its negative outside."""
+ENCODER = "tiny_vit_5m"  # the encoder's name, in what timm calls it
+SIDE = 512  # longest side, in pixels, of what the image encoder sees: half of SAM's, for a CPU
+OUTLINE_LOGIT = 8.0  # what a mask prompt made from a mask says inside it, as a logit; its negative outside
 
 _CHANNELS, _STRIDE = 256, 16
 

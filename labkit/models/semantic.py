@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from labkit.models.backbone import MEAN, STD, STRIDE, WORKING_SIDE
 from labkit.models.base import Model, Setting
 from labkit.models.memory import at_once
-from labkit.models.official import resized, side_of
+from labkit.models.official import SIDES, resized
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.weights.find import Weights
@@ -33,7 +33,7 @@ class SemanticModel(Model):
     def __init__(self, network: nn.Module, weights: Weights, device: torch.device):
         super().__init__(network, weights, device)
         release = weights.release
-        self._side, self._input = (side_of(release), resized) if release else (WORKING_SIDE, network_input)
+        self._side, self._input = (SIDES[release.variant], resized) if release else (WORKING_SIDE, network_input)
         self._padded = not release or release.variant == "unet"
         if device.type == "cuda":
             self.batch = at_once(device, _MEGABYTES_OFFICIAL if release else _MEGABYTES, _GPU_BATCH)

@@ -34,12 +34,7 @@ class Bottom(nn.Module):
 
 def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
-    network = smp.Unet(
-        encoder_name=ENCODER,
-        encoder_weights=None,
-        decoder_channels=_CHANNELS,
-        classes=classes,
-    )
+    network = smp.Unet(encoder_name=ENCODER, encoder_weights=None, decoder_channels=_CHANNELS, classes=classes)
     network.segmentation_head = SegmentationHead(_CHANNELS[-1], classes, kernel_size=1)  # as in the paper
     network.decoder.center = Bottom(network.encoder.out_channels[-1])
     return network

@@ -15,7 +15,7 @@ from labkit.grading import facts
 from labkit.grading.facts import asked_by, made_by, strict
 from labkit.grading.submissions import read
 from labkit.locale import language, text, texts, use_language
-from labkit.models.official import side_of
+from labkit.models.official import SIDES
 from labkit.report.checks import checks
 from labkit.report.consistency import disagreements, viewer_items
 from labkit.report.data import BLOCK, results_data
@@ -74,7 +74,7 @@ def test_usual_settings(data, load, kind, name):
     settings = model.settings
     if release:
         about = {"weights": SimpleNamespace(release=release), "network": None}
-        about |= {"_side": side_of(release)} if model.variant.kind == "semantic" else {}
+        about |= {"_side": SIDES[release.variant]} if model.variant.kind == "semantic" else {}
         settings = type(model).settings.fget(SimpleNamespace(**about))
     usual = {name: setting.value for name, setting in settings.items()}
 

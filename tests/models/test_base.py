@@ -17,11 +17,7 @@ from labkit.variants import VARIANTS
 CHEAP = {"sam": {"points_per_side": 2, "score_threshold": 0.0, "stability_threshold": 0.0}}
 """SAM asks once a grid point; a few points show as much here as many. Without thresholds it always finds something."""
 
-
-@pytest.fixture(params=VARIANTS, ids=lambda row: row.name)
-def model(request, load):
-    """Each variant in turn."""
-    return load(request.param.name)
+model = pytest.fixture(params=VARIANTS, ids=lambda row: row.name)(lambda request, load: load(request.param.name))
 
 
 def cheap(model) -> dict[str, float]:
@@ -30,8 +26,7 @@ def cheap(model) -> dict[str, float]:
 
 
 def test_result_is_complete(model, default_photos, tmp_path):
-    """Every part of the result has the documented type, range and size, `made_by` says how it came to be, and the
-    files hold all of it."""
+    """Every part has the documented type, range and size, `made_by` says how it came to be, and files hold all."""
     photo = default_photos["dog_shepherd"]
     result = model.segment(photo, **cheap(model))
     size = photo.pixels.shape[:2]

@@ -16,11 +16,7 @@ from labkit.segmentation import Segment
 FLOORS = {"cat_chelsea": 0.80, "cat_kitten": 0.80, "officer": 0.60, "cameraman": 0.60, "astronaut": 0.60}
 """The least IoU of the best segment with the hand-drawn outline."""
 
-
-@pytest.fixture
-def model(load):
-    """The variant with its embedded weights."""
-    return load("mask_rcnn")
+model = pytest.fixture(lambda load: load("mask_rcnn"))
 
 
 @pytest.fixture
@@ -156,12 +152,8 @@ def test_settings_have_their_effect(model, default_photos):
     strict = model.segment(photo, score_threshold=0.3)
     assert [s.score for s in strict.segments] == [score for score in scores if score > 0.3]
     assert [s.score for s in model.segment(photo, score_threshold=0.05, max_detections=2).segments] == scores[:2]
-    every, usual, few = (
-        model.segment(
-            photo, score_threshold=0.05, nms_threshold=n, cross_nms_threshold=1.0, inside_threshold=1.0
-        ).segments
-        for n in (1.0, 0.5, 0.3)
-    )
+    kept = {"score_threshold": 0.05, "cross_nms_threshold": 1.0, "inside_threshold": 1.0}
+    every, usual, few = (model.segment(photo, nms_threshold=n, **kept).segments for n in (1.0, 0.5, 0.3))
     assert len(every) > len(usual) > len(few)
     crossed = model.segment(photo, score_threshold=0.05, cross_nms_threshold=0.3).segments
     assert 0 < len(crossed) < len(scores) and crossed[0].score == scores[0]

@@ -25,14 +25,7 @@ from labkit.photos import Photo
 from labkit.weights import catalogue
 from labkit.weights.catalogue import OFFICIAL
 
-SMALLEST = [
-    "deeplabv3_mobilenet_v3_large",
-    "unet_people",
-    "fcn_resnet50",
-    "sam_vit_b",
-    "pspnet_resnetd50b_ade20k",
-    "maskrcnn_resnet50_fpn",
-]
+SMALLEST = {row.variant: row.name for row in sorted(OFFICIAL.values(), key=lambda row: -row.megabytes)}.values()
 
 
 def in_double(network: torch.nn.Module) -> torch.nn.Module:
@@ -119,15 +112,11 @@ def test_instances_are_torchvision_s(default_photos, monkeypatch):
     plain = library(name, state, monkeypatch)
     side = 224
     plain.transform.min_size, plain.transform.max_size = (round(side * 800 / 1333),), side
-    for heads in (plain.roi_heads, model.network.roi_heads):
-        heads.detections_per_img = 10
-    plain.roi_heads.score_thresh = 0.0
+    plain.roi_heads.detections_per_img, plain.roi_heads.score_thresh = 10, 0.0
     photo = default_photos["cat_kitten"]
     with torch.inference_mode():
         (expected,) = plain([torch.from_numpy(photo.pixels).permute(2, 0, 1) / 255])
-    result = model.segment(
-        photo, working_side=side, score_threshold=0.0, max_detections=10, cross_nms_threshold=1.0, mask_threshold=0.5
-    )
+    result = model.segment(photo, working_side=side, score_threshold=0.0, max_detections=10, cross_nms_threshold=1.0)
     masks = expected["masks"][:, 0].numpy() >= 0.5
     kept = masks.any((1, 2))
     assert len(result.segments) == kept.sum() > 3

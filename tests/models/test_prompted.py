@@ -30,16 +30,8 @@ def kitten(default_photos):
     return model
 
 
-@pytest.fixture(scope="module")
-def cat(default_photos, root):
-    """The hand-drawn outline of the kitten."""
-    return find_ground_truth(default_photos["cat_kitten"], root / "data" / "outlines").segments[0]
-
-
-@pytest.fixture(scope="module")
-def centre(cat):
-    """A place far inside the cat, (x, y)."""
-    return innermost(cat.mask)
+cat = pytest.fixture(scope="module")(lambda default_photos: find_ground_truth(default_photos["cat_kitten"]).segments[0])
+centre = pytest.fixture(scope="module")(lambda cat: innermost(cat.mask))
 
 
 @pytest.fixture(scope="module", params=["embedded", "official"])
@@ -103,13 +95,8 @@ def test_negative_points(kitten, cat, centre):
 
 def test_number_of_answers(kitten, cat, centre):
     """One lone point gets three answers, everything else one; `answers` says otherwise, and is 1 or 3."""
-    two = [centre, (centre[0] + 20, centre[1])]
-    for asked, count in (
-        ({"points": [centre]}, 3),
-        ({"points": two}, 1),
-        ({"points": [centre], "box": cat.box}, 1),
-        ({"box": cat.box}, 1),
-    ):
+    one, two = {"points": [centre]}, {"points": [centre, (centre[0] + 20, centre[1])]}
+    for asked, count in ((one, 3), (two, 1), ({**one, "box": cat.box}, 1), ({"box": cat.box}, 1)):
         assert kitten.prompt(**asked).made_by["settings"]["answers"] == count
     assert len(kitten.prompt(points=[centre], answers=1).segments) == 1
     assert len(kitten.prompt(box=cat.box, answers=3).segments) > 1

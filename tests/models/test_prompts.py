@@ -14,8 +14,7 @@ from labkit.models.prompts import check
 SIZE = (675, 900)
 SOME = np.eye(*SIZE, dtype=bool)
 PHOTO = grey(*SIZE)
-LARGE = replace(PHOTO, original_size=(1350, 1800))
-"""A photo that was made smaller while it was read."""
+LARGE = replace(PHOTO, original_size=(1350, 1800))  # a photo that was made smaller while it was read
 
 
 def asked(points=None, point_labels=None, box=None, mask=None, polygon=None, photo=PHOTO):

@@ -16,11 +16,7 @@ BARS = {"cat": 0.80, "person": 0.75}
 SHORT = {"cat_yarn": 0.65, "astronaut": 0.70}
 """Photos on which the weights fall short of the bars; MODEL_CARD.md says by how much and why."""
 
-
-@pytest.fixture(params=SEMANTIC)
-def model(request, load):
-    """Each semantic variant in turn."""
-    return load(request.param)
+model = pytest.fixture(params=SEMANTIC)(lambda request, load: load(request.param))
 
 
 @pytest.mark.parametrize("name", ["cat_chelsea", "cat_kitten", "cat_yarn", "astronaut", "officer", "cameraman"])

@@ -1,4 +1,4 @@
-"""Records what the published checkpoints hold, a line a tensor: name, shape, dtype. python tests/published/record.py
+"""Records what the published checkpoints hold, a line a tensor: name, shape, dtype. Run as a program.
 
 Torchvision, segment_anything, pytorchcv and segmentation_models_pytorch define what their files hold, so their own
 networks, built as the publisher built them, are the source; no file is downloaded.
@@ -7,6 +7,7 @@ networks, built as the publisher built them, are the source; no file is download
 import re
 import sys
 from pathlib import Path
+from unittest import mock
 
 import segmentation_models_pytorch as smp
 import torch
@@ -41,27 +42,9 @@ def first_name(key: str) -> str:
 
 
 def torchvision_s(name: str) -> torch.nn.Module:
-    """Torchvision's network as it stands when its own weights are asked for, which would then be downloaded."""
-    weights = get_model_weights(name).DEFAULT
-
-    class Built(Exception):
-        pass
-
-    def stop(self, *args, **kwargs):
-        raise Built
-
-    real, WeightsEnum.get_state_dict = WeightsEnum.get_state_dict, stop
-    seen = []
-    try:
-        get_model_builder(name)(weights=weights)
-    except Built as error:
-        frame = error.__traceback__
-        while frame:
-            seen.append(frame.tb_frame.f_locals.get("model"))
-            frame = frame.tb_next
-    finally:
-        WeightsEnum.get_state_dict = real
-    return next(model for model in seen if isinstance(model, torch.nn.Module))
+    """Torchvision's network as it stands when its own weights are asked for, which are neither downloaded nor read."""
+    with mock.patch.object(WeightsEnum, "get_state_dict"), mock.patch.object(torch.nn.Module, "load_state_dict"):
+        return get_model_builder(name)(weights=get_model_weights(name).DEFAULT)
 
 
 if __name__ == "__main__":
