@@ -55,8 +55,7 @@ _KEPT = 0.5
 """The share of its start in what has learned from a teacher: 0.3 and 0.5 were tried in decoders, 0 to 0.7 in all of the
 networks together, and 0.5 is the best."""
 
-_SCALES = (300, 620)
-"""Pixels of a photo's longest side before a crop is cut: `WORKING_SIDE` is in their middle."""
+_SCALES = (300, 620)  # pixels of a photo's longest side before a crop is cut: `WORKING_SIDE` is in their middle
 
 
 def recipe_for(variant: str, minutes: float) -> Recipe:
@@ -123,7 +122,7 @@ def _start_encoder(encoder: nn.Module, start: str) -> None:
 def _train_semantic(networks, data, recipe, start, checkpoint, teach, say) -> None:
     dilated = [network.encoder for network in networks.values() if network.encoder.output_stride == 16]
     encoder = dilated[0] if dilated else build_network("deeplab").encoder
-    learner = SharedEncoder(networks, encoder, recipe.frozen_stages)
+    learner = SharedEncoder(networks, encoder)
     if start not in STARTS:
         _train_heads(learner, networks, data, recipe, read_teacher(start), checkpoint, teach, say)
     else:
@@ -156,7 +155,7 @@ def _train_heads(learner, networks, data, recipe, state, checkpoint, teach, say)
     cached = CachedFeatures(data, Teacher(state), folder, recipe.seed, say)
     teach(CachedHeads(learner, cached.progress), cached, heads, checkpoint)
     if details.minutes:
-        unet = Details(learner, networks["unet"], recipe.frozen_stages)
+        unet = Details(learner, networks["unet"])
         teach(unet, _crops(data, details), details, checkpoint.with_suffix(".details"))
     _average(learner, started)
     shutil.rmtree(folder)
@@ -183,10 +182,10 @@ def _crops(data: Dataset, recipe: Recipe) -> Crops:
 def _train_objects(network, data, recipe, start, checkpoint, teach) -> None:
     if isinstance(network, MaskRCNN):
         _start_encoder(network.backbone.encoder, start)
-        learner = MaskRCNNLearner(network, recipe.frozen_stages)
+        learner = MaskRCNNLearner(network)
         scenes = Scenes(data, recipe.side, scales=(360, 860), by_class=True)
     else:
-        learner = SamLearner(network, recipe.frozen_stages)
+        learner = SamLearner(network)
         scenes = Scenes(data, recipe.side, scales=(448, 720), by_class=False, centred=0.7, pasted=0.1)
     teach(learner, scenes, recipe, checkpoint)
 

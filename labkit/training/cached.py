@@ -22,17 +22,10 @@ from labkit.training.teacher import MAP_SIDE, Teacher
 
 __all__ = ["CachedFeatures", "CachedHeads"]
 
-SIDE = 416
-"""The side, in pixels, of the squares whose features are kept."""
-
-_STRIDES = (4, 8, 16, 16)
-"""Of the encoder's last four stages; the last one is dilated."""
-
-_WINDOW = 16
-"""Cells of stride 16 on a side of the window in which the decoders that go down to stride 4 are trained."""
-
-_SEEN = 10
-"""Cells of stride 4 that a class has to fill to count as shown by a photo."""
+SIDE = 416  # side, in pixels, of the squares whose features are kept
+_STRIDES = (4, 8, 16, 16)  # of the encoder's last four stages; the last one is dilated
+_WINDOW = 16  # cells of stride 16 on a side of the window in which the decoders that go down to stride 4 are trained
+_SEEN = 10  # cells of stride 4 that a class has to fill to count as shown by a photo
 
 _LEFT_OUT = 0.5, 0.25
 """How often a photo goes without the branch that the teacher has taught (ASPP's 1x1, the pyramid's mean), and without
@@ -128,9 +121,7 @@ class CachedHeads(Learner):
     def losses(self, batch: list[Sample], recipe: Recipe, rng: torch.Generator) -> dict[str, torch.Tensor]:
         """The loss of each output, at a quarter of the cells of stride 4."""
         levels, labels, maps = zip(*batch, strict=True)
-        features = [
-            torch.stack(level).to(self.device).permute(0, 3, 1, 2).float() for level in zip(*levels, strict=True)
-        ]
+        features = [torch.stack(one).to(self.device).permute(0, 3, 1, 2).float() for one in zip(*levels, strict=True)]
         labels = torch.stack(labels).to(self.device).long()
         maps = torch.stack(maps).to(self.device).float()
         size = labels.shape[1] // 2

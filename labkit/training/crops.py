@@ -19,8 +19,7 @@ from labkit.training.loop import Stream
 
 __all__ = ["PASTE_FROM", "CopyPaste", "Crops", "draw_member", "finish", "is_pet", "jitter"]
 
-PASTE_FROM = 900
-"""The least area, in pixels, of an object that is pasted."""
+PASTE_FROM = 900  # least area, in pixels, of an object that is pasted
 
 _BALANCED = (0.75, 0.25)
 _PASTED = (0.45, 0.12)
@@ -29,9 +28,7 @@ _PASTED = (0.45, 0.12)
 _MIN_CLASS_PIXELS = 200
 
 T = TypeVar("T")
-
-Square = tuple[Image.Image, np.ndarray]
-"""A square of a photo and its labels (`SxS` uint8, 255: not labelled)."""
+Square = tuple[Image.Image, np.ndarray]  # a square of a photo and its labels (`SxS` uint8, 255: not labelled)
 
 
 class CopyPaste(Stream):

@@ -11,17 +11,16 @@ from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["MaskRCNNLearner"]
 
-_UNLABELLED = 0.4
-"""A proposal of which more than this share is not labelled counts as neither object nor background."""
+_UNLABELLED = 0.4  # a proposal of which more than this share is not labelled counts as neither object nor background
 
 
 class MaskRCNNLearner(Learner):
     """Mask R-CNN with its losses on scenes (Ren et al., 2015, equation 1; He et al., 2017, section 3)."""
 
-    def __init__(self, network: MaskRCNN, frozen_stages: int):
+    def __init__(self, network: MaskRCNN):
         super().__init__()
         self.network = network
-        freeze_stages(network.backbone.encoder, frozen_stages)
+        freeze_stages(network.backbone.encoder)
         network.rpn._pre_nms_top_n = {"training": 600, "testing": 500}
         network.rpn._post_nms_top_n = {"training": 300, "testing": 300}
         network.roi_heads.fg_bg_sampler.batch_size_per_image = 96

@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import write_whole
 from labkit.locale import language, text, use_language
 from labkit.models.backbone import MEAN, STD
 
-__all__ = ["Learner", "Recipe", "Stream", "freeze_stages", "mixed", "normalised", "train"]
+__all__ = ["FROZEN", "Learner", "Recipe", "Stream", "freeze_stages", "mixed", "normalised", "train"]
+
+FROZEN = 2  # of an encoder's stages the first ones, which never move
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers of a run; `minutes` is training time, and the learning rate decays over it.
-
-    The encoder's first `frozen_stages` never move.
-    """
+    """The numbers of a run; `minutes` is training time, and the learning rate decays over it."""
 
     minutes: float = 30.0
     side: int = 256
@@ -38,7 +38,6 @@ class Recipe:
     dice: float = 0.5
     smoothing: float = 0.02
     ema: float = 0.998
-    frozen_stages: int = 2
     distil: float = 0.0
     seed: int = 0
 
@@ -68,14 +67,14 @@ class Learner(nn.Module, ABC):
         return self
 
 
-class Stream(torch.utils.data.IterableDataset, ABC):
+class Stream(IterableDataset, ABC):
     """An endless stream of what `draw` gives; `progress`, in [0, 1], is moved by the loop and read by the worker."""
 
     def __init__(self, seed: int):
         self.seed, self.progress = seed, torch.zeros(1).share_memory_()
 
     def __iter__(self):
-        worker = torch.utils.data.get_worker_info()
+        worker = get_worker_info()
         rng = np.random.default_rng((self.seed, worker.id if worker else 0))
         while True:
             yield self.draw(rng)
@@ -102,9 +101,9 @@ def mixed(device: torch.device, enabled: bool = True) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled and able)
 
 
-def freeze_stages(encoder: nn.Module, stages: int) -> None:
+def freeze_stages(encoder: nn.Module) -> None:
     """Takes the encoder's stem and first stages out of training."""
-    for part in (encoder.model.conv_stem, encoder.model.bn1, *encoder.model.blocks[:stages]):
+    for part in (encoder.model.conv_stem, encoder.model.bn1, *encoder.model.blocks[:FROZEN]):
         part.requires_grad_(False)
 
 
@@ -149,16 +148,9 @@ def train(
             say(text("train.over", path=checkpoint))
     stream.seed = recipe.seed + step
     stream.progress.fill_(min(1.0, seconds / (recipe.minutes * 60)))
-    loader = iter(
-        torch.utils.data.DataLoader(
-            stream,
-            batch_size=recipe.batch,
-            num_workers=1,
-            prefetch_factor=4,
-            collate_fn=list,
-            worker_init_fn=partial(_speak, language()),
-        )
-    )
+    speak = partial(_speak, language())
+    loader = DataLoader(stream, recipe.batch, num_workers=1, prefetch_factor=4, collate_fn=list, worker_init_fn=speak)
+    batches = iter(loader)
     rng = torch.Generator().manual_seed(recipe.seed + step)
     running, saved = {}, seconds
     model.train()
@@ -169,7 +161,7 @@ def train(
         factor = (1 - done) ** 0.9
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * factor * min(1.0, (done + 1e-4) / recipe.warmup)
-        parts = model.losses(next(loader), recipe, rng)
+        parts = model.losses(next(batches), recipe, rng)
         total = sum(parts.values())
         optimizer.zero_grad(set_to_none=True)
         total.backward()
@@ -202,7 +194,6 @@ def _speak(name: str, _worker: int) -> None:
 
 
 def _save(path: Path, model, average, optimizer, step: int, seconds: float, recipe: Recipe) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     state = {"model": model.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
     content = io.BytesIO()  # on a full disk torch itself says nothing of it
     torch.save({**state, "step": step, "seconds": seconds, "recipe": asdict(recipe)}, content)

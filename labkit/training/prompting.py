@@ -13,23 +13,17 @@ from torchvision.ops import roi_align
 
 from labkit.classes import IGNORE
 from labkit.models.sam import OUTLINE_LOGIT
-from labkit.training.loop import Learner, Recipe, mixed
+from labkit.training.loop import FROZEN, Learner, Recipe, mixed
 from labkit.training.scenes import Scene, mask_boxes
 
 __all__ = ["SamLearner", "box_prompt", "correction", "draw_objects", "mask_loss", "outline_prompt", "point_prompt"]
 
-_OBJECTS = 4
-"""At most so many objects of a scene are asked for."""
+_OBJECTS = 4  # at most so many objects of a scene are asked for
 
 _KINDS = {"box": 0.25, "point": 0.45, "points": 0.2, "outline": 0.1}
-_CORRECTIONS = (0.5, 0.25, 0.25)
-"""Chances of none, one and two corrections after the first prompt."""
-
-_AS_MASK = 0.7
-"""How often a correction is given the answer's mask, not its logits."""
-
-_OTHERS = 0.1
-"""What all three answers count beside the best, so that none is left behind."""
+_CORRECTIONS = (0.5, 0.25, 0.25)  # chances of none, one and two corrections after the first prompt
+_AS_MASK = 0.7  # how often a correction is given the answer's mask, not its logits
+_OTHERS = 0.1  # what all three answers count beside the best, so that none is left behind
 
 _WINDOW = 64
 
@@ -40,11 +34,11 @@ _EDGE, _EDGE_PLACES, _EDGE_WIDTH = 0.5, 512, 5
 class SamLearner(Learner):
     """SAM with its losses on scenes, class-agnostic."""
 
-    def __init__(self, network: Sam, frozen_stages: int):
+    def __init__(self, network: Sam):
         super().__init__()
         self.network = network
         trunk = network.image_encoder.trunk
-        for part in (trunk.patch_embed, *trunk.stages[:frozen_stages]):
+        for part in (trunk.patch_embed, *trunk.stages[:FROZEN]):
             part.requires_grad_(False)
         self.steady = [network.image_encoder]
 

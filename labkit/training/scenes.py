@@ -20,14 +20,9 @@ from labkit.training.crops import PASTE_FROM, CopyPaste, draw_member, finish, is
 
 __all__ = ["Scene", "Scenes", "mask_boxes"]
 
-_BALANCE = 0.6
-"""Classes are drawn ~ (objects)^this: 1 as often as they occur, 0 all alike."""
-
-_PET = 0.2
-"""How much rarer a pet is drawn than another object of its area."""
-
-_LEAST = 24
-"""An object of fewer visible pixels counts as not labelled."""
+_BALANCE = 0.6  # classes are drawn ~ (objects)^this: 1 as often as they occur, 0 all alike
+_PET = 0.2  # how much rarer a pet is drawn than another object of its area
+_LEAST = 24  # an object of fewer visible pixels counts as not labelled
 
 
 class Scene(NamedTuple):

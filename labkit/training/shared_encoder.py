@@ -23,15 +23,11 @@ from labkit.training.loop import Learner, Recipe, freeze_stages, mixed, normalis
 
 __all__ = ["Details", "SharedEncoder", "at", "loss"]
 
-_WEAK = ("bottle", "chair", "pottedplant", "sofa")
-"""Classes of which the true masks know more than the teacher."""
-
-_LABELLED = 0.5
-"""How much the teacher counts where there is a label, against where there is none."""
+_WEAK = ("bottle", "chair", "pottedplant", "sofa")  # classes of which the true masks know more than the teacher
+_LABELLED = 0.5  # how much the teacher counts where there is a label, against where there is none
 
 
-Crop = tuple[torch.Tensor, torch.Tensor]
-"""Pixels and labels, as `Crops` gives them."""
+Crop = tuple[torch.Tensor, torch.Tensor]  # pixels and labels, as `Crops` gives them
 
 
 class SharedEncoder(Learner):
@@ -46,7 +42,7 @@ class SharedEncoder(Learner):
 
     _before: Callable[[torch.Tensor], dict[str, torch.Tensor]] | None = None
 
-    def __init__(self, networks: dict[str, nn.Module], encoder: nn.Module, frozen_stages: int):
+    def __init__(self, networks: dict[str, nn.Module], encoder: nn.Module):
         super().__init__()
         self.encoder = encoder
         self.decoders = nn.ModuleDict({name: network.decoder for name, network in networks.items()})
@@ -61,7 +57,7 @@ class SharedEncoder(Learner):
                 channels, classes = block.conv2[0].out_channels, networks["unet"].segmentation_head[0].out_channels
                 self.scores[f"unet-{level}"] = nn.Conv2d(channels, classes, 1)
                 block.register_forward_hook(partial(self._see, f"unet-{level}"))
-        freeze_stages(encoder, frozen_stages)
+        freeze_stages(encoder)
 
     def _see(self, name: str, _block, _inputs, output: torch.Tensor) -> None:
         self._seen[name] = output
@@ -145,8 +141,8 @@ class Details(SharedEncoder):
     They learn from the labels and from the score of stride 4 below them, so that no class is lost on the way up.
     """
 
-    def __init__(self, shared: SharedEncoder, network: nn.Module, frozen_stages: int):
-        super().__init__({"unet": network}, shared.encoder, frozen_stages)
+    def __init__(self, shared: SharedEncoder, network: nn.Module):
+        super().__init__({"unet": network}, shared.encoder)
         self.steady.append(network.decoder)
         self.scores.load_state_dict(shared.scores.state_dict())
         for below in (self.encoder, network.decoder.center, network.decoder.blocks[:3], self.scores):

@@ -23,14 +23,9 @@ from labkit.models.semantic import network_input
 
 __all__ = ["MAP_SIDE", "Teacher", "load_encoder", "read_teacher", "start_heads"]
 
-MAP_SIDE = 48
-"""Cells on a side of the teacher's maps, which cover the square around a photo."""
-
-_SIDE = 513
-"""The side, in pixels, that the teacher was made for."""
-
-_LIFT = 12.0
-"""Added to all scores, so that a ReLU lets pass what is above its opposite."""
+MAP_SIDE = 48  # cells on a side of the teacher's maps, which cover the square around a photo
+_SIDE = 513  # side, in pixels, that the teacher was made for
+_LIFT = 12.0  # added to all scores, so that a ReLU lets pass what is above its opposite
 
 _HEAD = (62, 63, 67, 68)
 
@@ -92,8 +87,7 @@ def start_heads(
         score.bias.zero_()
 
 
-_Layer = tuple[torch.Tensor, torch.Tensor]
-"""A convolution's weight and bias."""
+_Layer = tuple[torch.Tensor, torch.Tensor]  # a convolution's weight and bias
 
 
 def _start_deeplab(network: nn.Module, each: _Layer, pooled: _Layer, joined: _Layer, scores: _Layer) -> None:
@@ -206,7 +200,6 @@ class Teacher(nn.Module):
         """The probability of each class on a photo (`HxWx3` uint8): `21x48x48`, on the square from its top left."""
         x = network_input(pixels, _SIDE)
         x = F.pad(x, (0, _SIDE - x.shape[2], 0, _SIDE - x.shape[1]))[None]
-        logits = F.interpolate(
-            self(x), (_SIDE, _SIDE), mode="bilinear", align_corners=True
-        )  # a cell is its first pixel
+        # a cell is its first pixel
+        logits = F.interpolate(self(x), (_SIDE, _SIDE), mode="bilinear", align_corners=True)
         return F.interpolate(logits[..., :-1, :-1].softmax(1), (MAP_SIDE, MAP_SIDE), mode="area")[0]

@@ -55,7 +55,7 @@ def test_features_are_computed_once(cached, tiny_dataset, tmp_path):
 def test_heads_learn_and_the_encoder_does_not(cached):
     """One step gives each decoder a gradient, U-Net's two finest levels and the encoder none."""
     networks = {name: build_network(name) for name in SEMANTIC}
-    learner = CachedHeads(SharedEncoder(networks, networks["deeplab"].encoder, 3), cached.progress).train()
+    learner = CachedHeads(SharedEncoder(networks, networks["deeplab"].encoder), cached.progress).train()
     rng = np.random.default_rng(0)
     batch = [cached.draw(rng) for _ in range(2)]
     losses = learner.losses(batch, Recipe(dice=0.3, distil=0.7), torch.Generator().manual_seed(0))
@@ -78,7 +78,7 @@ def test_heads_learn_and_the_encoder_does_not(cached):
 def test_branches_are_left_out_by_chance(variant):
     """The first branch half of the time at the start of a run, never at its end and never outside training."""
     network, progress = build_network(variant), torch.zeros(1)
-    learner = CachedHeads(SharedEncoder({variant: network}, network.encoder, 3), progress).train()
+    learner = CachedHeads(SharedEncoder({variant: network}, network.encoder), progress).train()
     decoder = network.decoder
     branch = decoder.aspp[0].convs[0] if variant == "deeplab" else decoder.pools[0]
     torch.manual_seed(0)

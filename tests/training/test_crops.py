@@ -11,11 +11,7 @@ from labkit.evaluation.dataset import Dataset
 from labkit.training.crops import Crops
 from labkit.training.scenes import Scenes
 
-
-@pytest.fixture
-def crops(tiny_dataset):
-    """Crops of the tiny dataset."""
-    return Crops(Dataset(tiny_dataset, "train"), side=96, scales=(100, 200))
+crops = pytest.fixture(lambda tiny_dataset: Crops(Dataset(tiny_dataset, "train"), side=96, scales=(100, 200)))
 
 
 def test_shape_and_labels(crops):

@@ -20,12 +20,11 @@ LOSSES = {"objectness", "rpn_box_reg", "classifier", "box_reg", "mask"}
 def learner():
     """A learner with random weights, the same at each test."""
     torch.manual_seed(0)
-    return MaskRCNNLearner(build_network("mask_rcnn"), frozen_stages=2).train()
+    return MaskRCNNLearner(build_network("mask_rcnn")).train()
 
 
 @pytest.fixture
 def scene(tiny_dataset):
-    """A scene that shows an object."""
     scenes = Scenes(Dataset(tiny_dataset, "train"), SIDE, (140, 200), by_class=True, centred=1.0, pasted=0.0)
     scene = scenes.draw(np.random.default_rng(1))
     assert scene.objects()
@@ -33,7 +32,6 @@ def scene(tiny_dataset):
 
 
 def losses_of(learner, *scenes: Scene) -> dict[str, torch.Tensor]:
-    """The learner's losses on a batch."""
     return learner.losses(list(scenes), RECIPE, torch.Generator().manual_seed(0))
 
 
@@ -61,15 +59,9 @@ def test_frozen_stages_do_not_learn(learner, scene):
     encoder = learner.network.backbone.encoder
     frozen = [encoder.model.conv_stem, *encoder.model.blocks[:2]]
     assert all(p.grad is None for part in frozen for p in part.parameters())
-    heads = learner.network.roi_heads
-    for part in (
-        encoder.model.blocks[2],
-        encoder.model.blocks[6],
-        learner.network.backbone.fpn,
-        learner.network.rpn.head,
-        heads.box_predictor,
-        heads.mask_predictor,
-    ):
+    network, blocks = learner.network, encoder.model.blocks
+    heads = network.rpn.head, network.roi_heads.box_predictor, network.roi_heads.mask_predictor
+    for part in (blocks[2], blocks[6], network.backbone.fpn, *heads):
         assert any(p.grad is not None and p.grad.abs().max() > 0 for p in part.parameters())
     assert not any(module.training for module in encoder.modules()) and learner.network.rpn.training
 

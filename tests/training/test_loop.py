@@ -17,45 +17,30 @@ from labkit.training.prompting import SamLearner
 from labkit.training.shared_encoder import SharedEncoder
 
 
-def test_learns_and_resumes(tiny_dataset, tmp_path):
-    """A run of so many steps moves what may move; one that goes on starts where the checkpoint ended.
-
-    The clock ticks a second a look, so that the number of steps does not depend on the machine.
-    """
-    torch.manual_seed(0)
-    crops = Crops(Dataset(tiny_dataset, "train"), side=64, scales=(70, 120))
-    networks = {"fcn": build_network("fcn")}
-    encoder = build_network("deeplab").encoder
-    stem = encoder.model.conv_stem.weight.clone()
-    late = encoder.model.blocks[6][0].conv_pw.weight.clone()
-    said: list[str] = []
-    checkpoint = tmp_path / "run.checkpoint"
-    learner = SharedEncoder(networks, encoder, frozen_stages=2)
-    clock = itertools.count().__next__
-    train(learner, crops, Recipe(minutes=3 / 60, batch=2, side=64), checkpoint, say=said.append, clock=clock)
-    assert checkpoint.exists() and torch.equal(encoder.model.conv_stem.weight, stem)
-    assert not torch.equal(encoder.model.blocks[6][0].conv_pw.weight, late)
-    state = torch.load(checkpoint, weights_only=True)
-    assert state["step"] == 3 and state["seconds"] == 3
-    again = Recipe(minutes=5 / 60, batch=2, side=64)
-    train(learner, crops, again, checkpoint, resume=True, say=said.append, clock=clock)
-    assert any("resumed at step 3" in line for line in said)
-    assert torch.load(checkpoint, weights_only=True)["step"] == 5
-
-
 @pytest.fixture
 def run(tmp_path, tiny_dataset):
-    """A run of so many steps of one variant, a second each; what it said."""
+    """A run of so many steps from random weights, each a second of its own clock on any machine; what it said."""
 
     def steps(name: str, count: int, resume: bool = True) -> str:
         network, said = build_network(name), list[str]()
         crops = Crops(Dataset(tiny_dataset, "train"), side=64, scales=(70, 120))
         recipe, clock = Recipe(minutes=count / 60, batch=2, side=64), itertools.count().__next__
-        learner = SharedEncoder({name: network}, network.encoder, frozen_stages=2)
+        learner = SharedEncoder({name: network}, network.encoder)
         train(learner, crops, recipe, tmp_path / "w.checkpoint", resume, say=said.append, clock=clock)
         return "\n".join(said)
 
     return steps
+
+
+def test_learns_and_resumes(run, tmp_path):
+    """A run of so many steps moves what may move; one that goes on starts where the checkpoint ended."""
+    states, stem, late = [], "encoder.model.conv_stem.weight", "encoder.model.blocks.6.0.conv_pw.weight"
+    for said, steps in (("w.checkpoint нет", 3), ("resumed at step 3", 5)):
+        assert said in run("deeplab", steps)
+        states.append(torch.load(tmp_path / "w.checkpoint", weights_only=True))
+        assert states[-1]["step"] == states[-1]["seconds"] == steps
+    first, last = (state["model"] for state in states)
+    assert torch.equal(first[stem], last[stem]) and not torch.equal(first[late], last[late])
 
 
 def test_nothing_to_go_on_from(run, tmp_path):
@@ -96,7 +81,7 @@ def test_half_precision_where_it_pays(monkeypatch, capability, dtype):
 def test_every_part_learns_once(kind, name):
     """The parts with a learning rate are all that learns, each once."""
     network = build_network(name)
-    learner = SharedEncoder({name: network}, network.encoder, 2) if kind is SharedEncoder else kind(network, 2)
+    learner = SharedEncoder({name: network}, network.encoder) if kind is SharedEncoder else kind(network)
     rated = [p for part in learner.parts() for p in part.parameters() if p.requires_grad]
     learning = [p for p in learner.parameters() if p.requires_grad]
     assert len(rated) == len(learning) and set(map(id, rated)) == set(map(id, learning))

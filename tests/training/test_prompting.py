@@ -10,26 +10,12 @@ from labkit.classes import IGNORE
 from labkit.evaluation.dataset import Dataset
 from labkit.models import build_network
 from labkit.models.sam import OUTLINE_LOGIT, SIDE
+from labkit.training import prompting
 from labkit.training.loop import Recipe
-from labkit.training.prompting import (
-    SamLearner,
-    _edge_loss,
-    box_prompt,
-    correction,
-    draw_objects,
-    mask_loss,
-    outline_prompt,
-    point_prompt,
-)
 from labkit.training.scenes import Scenes
 
 RECIPE = Recipe(side=SIDE, batch=1)
-
-
-@pytest.fixture
-def rng():
-    """A generator of one seed."""
-    return torch.Generator().manual_seed(0)
+rng = pytest.fixture(lambda: torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
@@ -60,19 +46,19 @@ def test_draw_objects(rng, scene_of):
     for number, side in enumerate((2, 4, 6, 8, 16, 32), start=1):
         numbers[10 * number - 10 : 10 * number - 10 + side, :side] = number
     numbers[:, 40:] = IGNORE
-    drawn = [draw_objects(scene_of(numbers), rng) for _ in range(300)]
+    drawn = [prompting.draw_objects(scene_of(numbers), rng) for _ in range(300)]
     assert all(len(set(one)) == len(one) == 4 and set(one) <= set(range(1, 7)) for one in drawn)
     times = [sum(number in one for one in drawn) for number in range(1, 7)]
     assert times == sorted(times) and times[0] < 150 < 270 < times[-1]
-    assert draw_objects(scene_of(torch.where(numbers == 6, numbers, 0)), rng) == [6]
-    assert draw_objects(scene_of(torch.full_like(numbers, IGNORE)), rng) == []
+    assert prompting.draw_objects(scene_of(torch.where(numbers == 6, numbers, 0)), rng) == [6]
+    assert prompting.draw_objects(scene_of(torch.full_like(numbers, IGNORE)), rng) == []
 
 
 def test_box_prompt(masks, rng):
     """Without noise the mask's own box; with it, near that box and within the photo."""
-    assert box_prompt(masks, rng, noise=0.0).tolist() == [[41, 31, 100, 90], [5, 20, 125, 30]]
-    moved = torch.stack([box_prompt(masks, rng) for _ in range(50)])
-    away = (moved - box_prompt(masks, rng, noise=0.0)).abs()
+    assert prompting.box_prompt(masks, rng, noise=0.0).tolist() == [[41, 31, 100, 90], [5, 20, 125, 30]]
+    moved = torch.stack([prompting.box_prompt(masks, rng) for _ in range(50)])
+    away = (moved - prompting.box_prompt(masks, rng, noise=0.0)).abs()
     assert away.max() <= 20 / 1024 * 128 and away.mean((0, 1)).min() > 0.2
     assert moved.min() >= 0 and moved.max() <= 128
     assert away[:, 1, 0].mean() > 2 * away[:, 1, 1].mean(), "the noise is a share of the box, which is long and low"
@@ -82,7 +68,7 @@ def test_point_prompt(masks, rng):
     """The first point lies in the object; every point's label says whether it does."""
     labels_seen, middles = set(), 0
     for _ in range(30):
-        points, labels = point_prompt(masks, 4, rng)
+        points, labels = prompting.point_prompt(masks, 4, rng)
         assert points.shape == (2, 4, 2) and labels.shape == (2, 4)
         assert points.min() >= 0 and points.max() <= 127
         columns, rows = points.long().unbind(-1)
@@ -95,7 +81,7 @@ def test_point_prompt(masks, rng):
 
 def test_outline_prompt(masks, rng):
     """A mask prompt of a quarter of the size, sure of itself, that resembles the object roughly."""
-    rough = outline_prompt(masks, rng)
+    rough = prompting.outline_prompt(masks, rng)
     assert rough.shape == (2, 1, 32, 32) and rough.abs().max() == OUTLINE_LOGIT
     inside, truth = rough[:, 0] > 0, masks[:, ::4, ::4]
     overlap = (inside & truth).sum((1, 2)) / (inside | truth).sum((1, 2))
@@ -107,7 +93,7 @@ def test_correction_lies_where_the_answer_is_wrong(masks, rng, label, part):
     """Where the answer lacks a part of the object the point says 1; where it goes beyond the object, 0."""
     given = masks.clone()
     given[part] = label == 0
-    points, labels = correction(answering(given), masks, EVERYWHERE, rng)
+    points, labels = prompting.correction(answering(given), masks, EVERYWHERE, rng)
     assert labels.tolist() == [label] * 2
     for n, (x, y) in enumerate(points.int().tolist()):
         assert given[n, y, x] != masks[n, y, x]
@@ -117,7 +103,7 @@ def test_correction_of_a_right_answer(rng):
     """Where nothing is wrong, the point lies in the object; an object that is nowhere to be seen breaks nothing."""
     masks = torch.zeros(2, 128, 128, dtype=torch.bool)
     masks[0, 40:80, 40:80] = True
-    points, labels = correction(answering(masks), masks, EVERYWHERE, rng)
+    points, labels = prompting.correction(answering(masks), masks, EVERYWHERE, rng)
     x, y = points[0].int().tolist()
     assert masks[0, y, x] and labels.tolist() == [1, 0] and points.shape == (2, 2)
 
@@ -127,7 +113,7 @@ def test_correction_leaves_unlabelled_places_alone(masks, rng):
     given, valid = masks.clone(), EVERYWHERE.clone()
     given[:, 100:] = True
     valid[100:] = False
-    points, labels = correction(answering(given), masks, valid, rng)
+    points, labels = prompting.correction(answering(given), masks, valid, rng)
     assert points[:, 1].max() < 100 and labels.tolist() == [1, 1]
 
 
@@ -136,14 +122,14 @@ def test_loss_of_right_and_wrong_answers(masks, rng):
     half = masks.clone()
     half[:, :, 70:] = False
     logits = torch.cat([perfect(masks), perfect(half), -perfect(masks)], 1)
-    loss, iou = mask_loss(logits, masks, EVERYWHERE, rng)
+    loss, iou = prompting.mask_loss(logits, masks, EVERYWHERE, rng)
     assert loss.shape == iou.shape == (2, 3)
     assert iou[:, 0].tolist() == [1, 1] and iou[:, 2].tolist() == [0, 0]
     small = masks[:, ::2, ::2]
     expected = (half[:, ::2, ::2] & small).sum((1, 2)) / small.sum((1, 2))
     assert iou[:, 1].tolist() == pytest.approx(expected.tolist())
     sure = perfect(masks) / 4  # a pixel at the edge may be off by half of one: 20 is too sure of it
-    assert mask_loss(sure, masks, EVERYWHERE, rng)[0].max() < 0.5
+    assert prompting.mask_loss(sure, masks, EVERYWHERE, rng)[0].max() < 0.5
     assert (loss[:, 0] < 0.3 * loss[:, 1]).all() and (loss[:, 1] < loss[:, 2]).all()
 
 
@@ -151,7 +137,7 @@ def test_loss_against_plain_formulas(rng):
     """An answer that knows nothing: cross entropy ln 2 near, far and, by half, along the edge, Dice from the areas."""
     masks = torch.zeros(1, 128, 128, dtype=torch.bool)
     masks[0, 48:80, 48:80] = True  # the window is twice the box: 64x64 pixels, one a place
-    loss, _ = mask_loss(torch.zeros(1, 1, 64, 64), masks, EVERYWHERE, rng)
+    loss, _ = prompting.mask_loss(torch.zeros(1, 1, 64, 64), masks, EVERYWHERE, rng)
     dice = 1 - (2 * 0.5 * 32 * 32 + 1) / (0.5 * 64 * 64 + 32 * 32 + 1)
     assert loss.item() == pytest.approx(2.5 * math.log(2) + dice, abs=1e-4)
 
@@ -161,32 +147,25 @@ def test_unlabelled_pixels_carry_no_gradient(masks, rng):
     valid = EVERYWHERE.clone()
     valid[:, 64:] = False
     logits = torch.zeros(2, 1, 64, 64, requires_grad=True)
-    mask_loss(logits, masks, valid, rng)[0].sum().backward()
+    prompting.mask_loss(logits, masks, valid, rng)[0].sum().backward()
     assert logits.grad[..., 33:].abs().max() == 0 and logits.grad[..., :30].abs().max() > 0
     wrong_there = perfect(masks)
     wrong_there[..., 32:] = 20
-    assert mask_loss(wrong_there, masks, valid, rng)[1].flatten().tolist() == [1, 1]
+    assert prompting.mask_loss(wrong_there, masks, valid, rng)[1].flatten().tolist() == [1, 1]
 
 
 @pytest.fixture(scope="module")
 def learner():
-    """A learner with random weights."""
     torch.manual_seed(0)
-    return SamLearner(build_network("sam"), frozen_stages=2).train()
-
-
-@pytest.fixture
-def scene(tiny_dataset):
-    """A scene with objects, of the side that SAM's encoder sees."""
-    scenes = Scenes(Dataset(tiny_dataset, "train"), SIDE, (400, 600), by_class=False, centred=1.0, pasted=0.5)
-    scene = scenes.draw(np.random.default_rng(1))
-    assert scene.objects()
-    return scene
+    return prompting.SamLearner(build_network("sam")).train()
 
 
 @pytest.mark.parametrize("kind", ["box", "point", "points", "outline"])
-def test_losses(learner, scene, monkeypatch, kind):
+def test_losses(learner, tiny_dataset, monkeypatch, kind):
     """Every kind of prompt, corrected twice, gives finite losses; what is frozen gets no gradient."""
+    scenes = Scenes(Dataset(tiny_dataset, "train"), SIDE, (400, 600), by_class=False, centred=1.0, pasted=0.5)
+    scene = scenes.draw(np.random.default_rng(1))
+    assert scene.objects()
     monkeypatch.setattr("labkit.training.prompting._KINDS", {kind: 1.0})
     monkeypatch.setattr("labkit.training.prompting._CORRECTIONS", (0.0, 0.0, 1.0))
     learner.zero_grad(set_to_none=True)
@@ -220,7 +199,7 @@ def test_edges_count_by_themselves():
     def cost(width: int) -> float:
         answer = torch.full((1, 1, 64, 64), -8.0)
         answer[..., 16 - width : 48 + width, 16 - width : 48 + width] = 8.0
-        return _edge_loss(answer, masks, EVERYWHERE, torch.Generator().manual_seed(0)).item()
+        return prompting._edge_loss(answer, masks, EVERYWHERE, torch.Generator().manual_seed(0)).item()
 
     costs = [cost(width) for width in (0, 1, 2)]
     assert costs[0] < 1.0 < costs[1] < costs[2]

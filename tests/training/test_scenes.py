@@ -14,7 +14,6 @@ from labkit.training.scenes import Scenes, _chances, _close_ring
 
 
 def scenes_of(folder, side=96, scales=(100, 200), by_class=True, **more) -> Scenes:
-    """Scenes of the training split."""
     return Scenes(Dataset(folder, "train"), side, scales, by_class, **more)
 
 
@@ -61,8 +60,7 @@ def test_chances_of_objects():
 
 
 def test_labels_stay_on_their_objects(tiny_dataset):
-    """With cats painted white and people black, an object's number says by the table which of them it is; pasted ones
-    have numbers of their own."""
+    """With white cats and black people an object's number says by the table which it is; pasted ones have their own."""
     only(tiny_dataset, "cat_kitten", "astronaut")
     scenes, rng = scenes_of(tiny_dataset, pasted=0.8, centred=1.0), np.random.default_rng(2)
     paint(scenes, {"cat_kitten": 255, "astronaut": 0})

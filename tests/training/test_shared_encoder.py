@@ -50,7 +50,7 @@ def test_shared_encoder_is_each_variant_s_own():
     networks = {name: build_network(name) for name in SEMANTIC}
     encoder = networks["deeplab"].encoder
     pixels = torch.randint(0, 256, (1, 3, 128, 160), dtype=torch.uint8)
-    together = SharedEncoder(networks, encoder, frozen_stages=2).eval()(pixels)
+    together = SharedEncoder(networks, encoder).eval()(pixels)
     for name, network in networks.items():
         network.encoder.load_state_dict(encoder.state_dict())
         alone = network.eval()((pixels.float() / 255 - MEAN) / STD)
@@ -64,7 +64,7 @@ def test_coarse_logits_are_those_of_the_whole():
     """From features of strides 4 to 16 alone come the same logits; DeepLab's in the window, away from its edge."""
     torch.manual_seed(0)
     networks = {name: build_network(name) for name in SEMANTIC}
-    model = SharedEncoder(networks, networks["deeplab"].encoder, frozen_stages=2).eval()
+    model = SharedEncoder(networks, networks["deeplab"].encoder).eval()
     pixels = torch.randint(0, 256, (1, 3, 192, 192), dtype=torch.uint8)
     whole = model(pixels)
     features = model.encoder((pixels.float() / 255 - MEAN) / STD)[2:]
@@ -80,7 +80,7 @@ def test_coarse_logits_are_those_of_the_whole():
 def test_statistics_of_few_places_stay():
     """In training mode neither the encoder's BatchNorms move nor that of the branch that pools a photo to one place."""
     networks = {"deeplab": build_network("deeplab")}
-    model = SharedEncoder(networks, networks["deeplab"].encoder, frozen_stages=2).train()
+    model = SharedEncoder(networks, networks["deeplab"].encoder).train()
     before = {name: value.clone() for name, value in model.state_dict().items() if "running" in name}
     model(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8))
     after = model.state_dict()
@@ -100,11 +100,10 @@ def test_the_teacher_speaks_where_labels_are_missing():
 
 
 def test_what_was_said_before_is_taught():
-    """Where nobody labelled, networks that have moved are drawn back to their former answers, which stay as they were;
-    the former networks are no part of what is trained or saved."""
+    """Unlabelled, networks that moved are drawn to their former answers; those are neither trained nor saved."""
     torch.manual_seed(0)
     networks = {name: build_network(name) for name in ("fcn", "pspnet", "unet")}
-    learner = SharedEncoder(networks, build_network("deeplab").encoder, frozen_stages=2)
+    learner = SharedEncoder(networks, build_network("deeplab").encoder)
     learner.steady.append(learner)
     learner.train()
     names, recipe = learner.state_dict().keys(), Recipe(distil=1.0, dice=0.0, smoothing=0.0)
@@ -135,8 +134,8 @@ def test_what_was_said_before_is_taught():
 def test_details_move_alone():
     """U-Net's two finest levels and its head learn, from the labels and from the score below; nothing else does."""
     network = build_network("unet")
-    shared = SharedEncoder({"unet": network}, build_network("deeplab").encoder, 3)
-    learner = Details(shared, network, 3).train()
+    shared = SharedEncoder({"unet": network}, build_network("deeplab").encoder)
+    learner = Details(shared, network).train()
     batch = [(torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8), torch.full((64, 64), 8, dtype=torch.uint8))] * 2
     losses = learner.losses(batch, Recipe(distil=1.0), torch.Generator().manual_seed(0))
     assert losses.keys() == {"labels", "below"}

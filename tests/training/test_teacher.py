@@ -10,11 +10,7 @@ from labkit.models import build_network
 from labkit.training.teacher import Teacher, load_encoder, read_teacher, start_heads
 from labkit.weights.find import embedded_path
 
-
-@pytest.fixture(scope="module")
-def state(teacher_file):
-    """The convolutions of the file."""
-    return read_teacher(teacher_file)
+state = pytest.fixture(scope="module")(lambda teacher_file: read_teacher(teacher_file))
 
 
 @torch.inference_mode()
@@ -88,10 +84,7 @@ OTHERS = ["nothing", "own weights", "one array", "other arrays", "fewer convolut
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04K\x01.", *OTHERS])
 def test_another_file_is_refused(teacher_file, tmp_path, content):
-    """What is no archive of arrays, a pickle, or another network's arrays is named, and nothing in it is run.
-
-    Who means to go on from own weights is told what does that.
-    """
+    """What is no archive of the teacher's arrays is named and never run; who means own weights is told how."""
     path, said = tmp_path / "teacher.npz", "teacher.npz"
     if isinstance(content, bytes):
         path.write_bytes(content)
