@@ -25,16 +25,8 @@ from labkit.models.base import Setting, checked
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = [
-    "CRF_SETTINGS",
-    "DenseCRF",
-    "answers",
-    "boundary_scores",
-    "crf_figure",
-    "crf_sliders",
-    "fields_figure",
-    "refine",
-]
+__all__ = ["CRF_SETTINGS", "DenseCRF", "answers", "boundary_scores"]
+__all__ += ["crf_figure", "crf_sliders", "fields_figure", "refine"]
 
 _FIELD, _LINE, _DARK = 2.25, "#bbbbbb", "#222222"
 
@@ -94,8 +86,7 @@ CRF_SETTINGS = {
 """
 
 _SIDE, _STEP, _WIDTH, _DETAIL = 192, 8, 2.7, 1.9
-_Pair = tuple[Segmentation, Segmentation]
-"""An answer before and after the CRF."""
+_Pair = tuple[Segmentation, Segmentation]  # an answer before and after the CRF
 
 
 class DenseCRF:

@@ -24,25 +24,15 @@ from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
 
-__all__ = [
-    "Judged",
-    "counts_figure",
-    "doubled",
-    "judged_figure",
-    "masks_figure",
-    "objects_of",
-    "proposals_figure",
-    "pyramid_figure",
-    "regions_of",
-]
+__all__ = ["Judged", "counts_figure", "doubled", "judged_figure", "masks_figure"]
+__all__ += ["objects_of", "proposals_figure", "pyramid_figure", "regions_of"]
 
 _COLORS = ("#56b4e9", "#e69f00", "#f0e442", "#cc79a7", "#009e73", "#d55e00")
 """The colours of boxes (Okabe and Ito, 2008); a number beside each box says the same."""
 
 _DARK, _BLUE = "#222222", "#0072b2"
 _WIDTH, _CELLS, _BLUR, _COUNTED = 0.6 * PANEL, 112, 0.45, 1.15 * PANEL
-_VISIBLE = 0.5
-"""The share of an object that must be visible for it to count."""
+_VISIBLE = 0.5  # share of an object that must be visible for it to count
 
 
 class Judged(NamedTuple):
@@ -137,11 +127,10 @@ def masks_figure(photo: Photo, mask: np.ndarray, masks: Mapping[str, Any]) -> Dr
     """An object's mask (`HxW` bool) on the photo, and the head's masks (`28x28`, by title), dark 0 to light 1."""
     part, scale = window(mask), scale_of(np.zeros(1), (0, 1))
     pasted = painted(photo.pixels[part], [(mask[part], _BLUE)], _WIDTH)
-    images, titles = [ImageOps.pad(pasted, [max(pasted.size)] * 2, color="white")], [text("explain.heads_pasted")]
-    for title, values in masks.items():
+    images = [ImageOps.pad(pasted, [max(pasted.size)] * 2, color="white")]
+    for values in masks.values():
         images.append(cells(array(values), scale).resize([_CELLS] * 2, Image.Resampling.NEAREST))  # JPEG blurs less
-        titles.append(title)
-    return panels(images, titles, len(images), _WIDTH, name=photo.name)
+    return panels(images, [text("explain.heads_pasted"), *masks], len(images), _WIDTH, name=photo.name)
 
 
 def objects_of(result: Segmentation) -> Segmentation:
@@ -211,7 +200,7 @@ def counts_figure(counted: Segmentation, objects: Segmentation) -> Drawing:
         for key, result in zip(("regions", "objects"), pair, strict=True)
     ]
     drawn = panels(images, titles, 2, _COUNTED, name=counted.photo.name, size=counted.ids.shape, tallest=0.8)
-    edge = [withStroke(linewidth=2.5, foreground="#222222")]
+    edge = [withStroke(linewidth=2.5, foreground=_DARK)]
     style = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold", "color": "white"}
     for ax, result in zip(drawn.axes, pair, strict=True):
         for n, segment in enumerate(result.segments, start=1):  # at the pixel nearest to the middle of what is seen

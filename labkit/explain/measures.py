@@ -11,7 +11,7 @@ from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.models.semantic import pad
 from labkit.photos import place_of
-from labkit.segmentation import Segment, Segmentation
+from labkit.segmentation import Segmentation, box_of
 
 __all__ = ["boundary", "boundary_iou", "largest_label", "on_photo", "photo_part", "telling", "window"]
 
@@ -49,7 +49,7 @@ def on_photo(values: Any, part: tuple[float, float]) -> Any:
 
 def window(mask: np.ndarray) -> tuple[slice, slice]:
     """The part of the photo around a mask (`HxW` bool), a twelfth of its sides wider; all of it for an empty mask."""
-    x0, y0, x1, y1 = Segment(1, 0, "", 1.0, mask).box if mask.any() else (0, 0, *mask.shape[::-1])
+    x0, y0, x1, y1 = box_of(mask) if mask.any() else (0, 0, *mask.shape[::-1])
     below, beside = max(4, (y1 - y0) // 12), max(4, (x1 - x0) // 12)
     return slice(max(0, y0 - below), y1 + below), slice(max(0, x0 - beside), x1 + beside)
 

@@ -28,18 +28,10 @@ from labkit.io.rle import decode_mask
 from labkit.locale import number, text
 from labkit.models.sam import OUTLINE_LOGIT
 from labkit.photos import Photo
-from labkit.segmentation import MIN_SHARE, Segment, Segmentation
+from labkit.segmentation import MIN_SHARE, Segment, Segmentation, box_of
 
-__all__ = [
-    "embedding_figure",
-    "encoded_figure",
-    "object_of",
-    "prompt_figure",
-    "prompts_for",
-    "ranking_figure",
-    "sam_part",
-    "stranger",
-]
+__all__ = ["embedding_figure", "encoded_figure", "object_of", "prompt_figure"]
+__all__ += ["prompts_for", "ranking_figure", "sam_part", "stranger"]
 
 _EMBEDDING_PANEL, _PROMPT_PANEL, _PROMPT_SCALE = 1.8, 1.25, 0.55
 _OPPONENT = np.array([[0.55, 0.3, 0.45], [0.55, 0.3, -0.45], [0.55, -0.6, 0.0]])
@@ -105,7 +97,7 @@ def prompts_for(mask: np.ndarray) -> dict[str, dict[str, Any]]:
 
     Its innermost point, the box around it, both, and the contour of its largest part in at most 40 corners.
     """
-    point, box = {"points": [innermost(mask)]}, {"box": list(Segment(1, 0, "", 1.0, mask).box)}
+    point, box = {"points": [innermost(mask)]}, {"box": list(box_of(mask))}
     lines = contourpy.contour_generator(z=np.pad(mask, 1).astype(float)).lines(0.5)
     longest = max(lines, key=len)[:-1] - 1
     corners = longest[np.linspace(0, len(longest), min(_CORNERS, len(longest)), endpoint=False).astype(int)]

@@ -69,7 +69,6 @@ class Explorer:
         self._last = self._runs.submit(copy_context().run, self._follow)
 
     def _follow(self) -> None:
-        """Runs what the controls say now."""
         self.viewer.busy()
         number, message = self.chooser.value, ""
         self.settings = {name: control.value for name, control in self.controls.items()}

@@ -18,14 +18,9 @@ from labkit.segmentation import Segmentation
 
 __all__ = ["DEPTH", "item_of", "items_of", "module", "shown_size", "viewer_data"]
 
-SIDE = 1024
-"""The longest side of a picture that travels, in pixels."""
-
-LEVELS = 200
-"""The levels of confidence: two to a step of the threshold's slider, so that it cuts exactly where it says."""
-
-DEPTH = 12
-"""At most so many masks over one another travel; what lies still deeper cannot be uncovered."""
+SIDE = 1024  # longest side of a picture that travels, in pixels
+LEVELS = 200  # levels of confidence: two to a step of the threshold's slider, so that it cuts exactly where it says
+DEPTH = 12  # at most so many masks over one another travel; what lies still deeper cannot be uncovered
 
 _HERE = Path(__file__).parent
 _IMPORT = re.compile(r'^import \{[\w\s,]+\} from "([\w./]+)";\n', re.MULTILINE)

@@ -20,8 +20,7 @@ from labkit.viewer.widget import awake, display_with_page
 
 __all__ = ["FILE_MB", "Uploader", "upload"]
 
-FILE_MB = 200
-"""A larger file is not taken."""
+FILE_MB = 200  # a larger file is not taken
 
 _MB = 1_000_000
 
@@ -112,17 +111,14 @@ class Uploader(anywidget.AnyWidget):
                 self._note("annotation_elsewhere", name=kept.name)
                 continue
             try:
-                self._annotate(read_file(path, FILE_MB), kept)
+                content = read_file(path, FILE_MB)
+                if not kept.exists():
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    write_whole(kept, content)
+                elif kept.read_bytes() != content:
+                    self._note("annotation_there", name=kept.name)
             except Exception as error:
                 self._note("failed", name=path.name, error=error)
-
-    def _annotate(self, content: bytes, path: Path) -> None:
-        """Writes an annotation beside the photos, where there is none of its name."""
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
-        elif path.read_bytes() != content:
-            self._note("annotation_there", name=path.name)
 
     def _keep(self, content: bytes, name: str) -> str:
         """Writes a whole file into its place and returns its name there: what is there already stays as it is."""

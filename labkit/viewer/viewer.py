@@ -14,8 +14,7 @@ from labkit.viewer.items import items_of, module, viewer_data
 
 __all__ = ["FIT", "MARK", "page_part", "script_json", "show"]
 
-MARK = "data-labkit="
-"""What tells the viewer's HTML from any other."""
+MARK = "data-labkit="  # what tells the viewer's HTML from any other
 
 FIT = "<style>.jp-RenderedSVG img { max-width: 100%; height: auto }</style>"
 """JupyterLab shows figures at their own width, whatever is around them."""

@@ -1,6 +1,4 @@
-"""DeepLab's lecture: the cells of a convolution's field on the map; the fully connected CRF against the paper's sums,
-its properties, and what it does to masks.
-"""
+"""DeepLab's lecture: a convolution's field on the map; the CRF against the paper's sums, and what it does to masks."""
 
 import ipywidgets
 import numpy as np
@@ -58,14 +56,6 @@ def test_any_photo(size):
     assert svg(fields_figure(grey(*size), {"rate 6": field(6)}, (1, 3)))
 
 
-def pixels_and_logits(height: int = 12, width: int = 12, classes: int = 3) -> tuple[np.ndarray, torch.Tensor]:
-    """Colours that are alike in places, and logits that know little."""
-    rng = np.random.default_rng(3)
-    blocks = rng.integers(0, 256, (-(-height // 4), -(-width // 4), 3)).repeat(4, 0).repeat(4, 1)[:height, :width]
-    pixels = np.clip(blocks + rng.integers(-20, 20, (height, width, 3)), 0, 255).astype(np.uint8)
-    return pixels, torch.from_numpy(rng.normal(0, 2, (classes, height, width)).astype(np.float32))
-
-
 def kernels(pixels: np.ndarray, alpha: float, beta: float, gamma: float, step: int = 1) -> list[np.ndarray]:
     """Both kernels of equation 3 as `NxN` matrices, pair by pair, normalised; nobody speaks to himself."""
     places = np.argwhere(np.ones(pixels.shape[:2])).astype(float)
@@ -95,7 +85,10 @@ def mean_field(logits: torch.Tensor, first: np.ndarray, second: np.ndarray, sett
 @pytest.mark.parametrize("change", [{}, {"appearance": 0.0}, {"smoothness": 0.0}, {"iterations": 0}, {"beta": 5.0}])
 def test_against_the_sums_of_the_paper(change, step):
     """On 12x12 pixels the probabilities are those of the sums over all pairs of pixels, to 1e-4."""
-    pixels, logits = pixels_and_logits()
+    rng = np.random.default_rng(3)
+    blocks = rng.integers(0, 256, (3, 3, 3)).repeat(4, 0).repeat(4, 1)  # colours that are alike in places
+    pixels = np.clip(blocks + rng.integers(-20, 20, (12, 12, 3)), 0, 255).astype(np.uint8)
+    logits = torch.from_numpy(rng.normal(0, 2, (3, 12, 12)).astype(np.float32))  # that know little
     settings = {**SETTINGS, **change}
     pair = kernels(pixels, settings["alpha"], settings["beta"], settings["gamma"], step)
     expected = mean_field(logits, *pair, settings)
@@ -115,10 +108,9 @@ def test_the_boundary_goes_to_the_edge_of_colour():
         assert torch.equal(labels, (torch.arange(40) >= edge).long().expand(30, 40))
 
 
-@pytest.fixture(scope="module")
-def measured(load, default_photos, root):
-    """IoU and boundary IoU of each outlined photo's class, before and after, at both working sides: `9x2x2x2`."""
-    rows = []
+def test_outlined_photos(load, default_photos, root):
+    """As the notebook says: on the mean the CRF brings contours nearer to the outline; what was not found stays so."""
+    rows = []  # IoU and boundary IoU of each photo's class, before and after, at both working sides: `9x2x2x2`
     for photo in default_photos.values():
         reference = find_ground_truth(photo, root / "data" / "outlines")
         if reference is None:
@@ -127,14 +119,7 @@ def measured(load, default_photos, root):
         truth = reference.mask_of(label)
         masks = [[result.mask_of(label) for result in pair] for pair in refine(answers(load("deeplab"), photo))]
         rows.append([[(iou(mask, truth), boundary_iou(mask, truth)) for mask in pair] for pair in masks])
-    return np.array(rows)
-
-
-def test_outlined_photos(measured):
-    """What the notebook says of the kit's outlined photos: the CRF brings contours nearer to the outline, on the mean.
-
-    What was not found at all at a third of the size the CRF cannot find either.
-    """
+    measured = np.array(rows)
     (whole, border), (coarse_whole, coarse_border) = np.moveaxis(measured.mean(0), -1, 1)
     assert border[1] > border[0] and whole[1] > whole[0] and coarse_border[1] > coarse_border[0]
     assert (measured[:, 0, 1, 1] > measured[:, 0, 0, 1]).mean() > 0.7
@@ -181,22 +166,9 @@ def test_refused_settings():
         DenseCRF(np.zeros((4, 4, 3), np.uint8), theta=3.0)
 
 
-@pytest.fixture(scope="module")
-def bird(default_photos):
-    """A photo."""
-    return default_photos["bird_kingfisher"]
-
-
-@pytest.fixture(scope="module")
-def outline(bird):
-    """Its reference."""
-    return find_ground_truth(bird)
-
-
-@pytest.fixture(scope="module")
-def refined(load, bird):
-    """Its masks before and after."""
-    return refine(answers(load("deeplab"), bird))
+bird = pytest.fixture(scope="module")(lambda default_photos: default_photos["bird_kingfisher"])
+outline = pytest.fixture(scope="module")(lambda bird: find_ground_truth(bird))
+refined = pytest.fixture(scope="module")(lambda load, bird: refine(answers(load("deeplab"), bird)))
 
 
 def test_scores_are_of_the_outlined_class(refined, outline, bird):

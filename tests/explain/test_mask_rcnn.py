@@ -1,8 +1,11 @@
 """Mask R-CNN's figures: boxes, proposals, what the heads made of them; counting regions and objects."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from annotated import block
 from drawn import found, grey, words
 
 from labkit.classes import VOC
@@ -73,9 +76,7 @@ def test_judged():
 
 def test_masks():
     """The object as it lies on the photo, and the head's masks under their titles, light where they are 1."""
-    mask = np.zeros((144, 192), bool)
-    mask[20:100, 30:90] = True
-    ramp = torch.linspace(0, 1, 28).expand(28, 28)
+    mask, ramp = block(30, 20, 90, 100, (144, 192)), torch.linspace(0, 1, 28).expand(28, 28)
     drawn = masks_figure(PHOTO, mask, {"кошка": ramp, "собака": 1 - ramp})
     assert [ax.get_title() for ax in drawn.axes] == ["маска на фото", "кошка", "собака"]
     pixels = np.asarray(drawn.axes[1].images[0].get_array(), int)[..., :3].sum(-1)
@@ -85,22 +86,14 @@ def test_masks():
 # ---- Counting ----
 
 TABLE_SIZE = (60, 100)
-
-
-def square(x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
-    """A rectangle as a mask."""
-    mask = np.zeros(TABLE_SIZE, bool)
-    mask[y0:y1, x0:x1] = True
-    return mask
+square = partial(block, size=TABLE_SIZE)
 
 
 def instances(*objects: tuple[str, np.ndarray]) -> Segmentation:
-    """An instance result, best first."""
     return found([mask for _, mask in objects], [VOC.id(name) for name, _ in objects], size=TABLE_SIZE)
 
 
 def semantic(*parts: tuple[str, np.ndarray]) -> Segmentation:
-    """A semantic result."""
     labels = np.zeros(TABLE_SIZE, np.uint8)
     for name, mask in parts:
         labels[mask] = VOC.id(name)

@@ -9,18 +9,7 @@ from drawn import found, grey, pictures
 from drawn import words as all_words
 from PIL import Image
 
-from labkit.explain.sam import (
-    component_colors,
-    draw_prompts,
-    embedding_figure,
-    encoded_figure,
-    object_of,
-    prompt_figure,
-    prompts_for,
-    ranking_figure,
-    sam_part,
-    stranger,
-)
+from labkit.explain import sam
 from labkit.figures import panels, svg
 from labkit.io.errors import LabkitError
 from labkit.io.rle import encode_mask
@@ -38,15 +27,15 @@ def test_colors():
     flat = np.zeros((1, 50))
     for place, (rises, falls) in enumerate([((0, 1, 2), ()), ((0, 1), (2,)), ((0,), (1,))]):
         maps = np.stack([ramp[None] if n == place else flat for n in range(3)])
-        colors = component_colors(maps)[0].astype(int)
+        colors = sam.component_colors(maps)[0].astype(int)
         assert all(colors[-1, c] > colors[0, c] for c in rises) and all(colors[-1, c] < colors[0, c] for c in falls)
-    assert component_colors(np.zeros((1, 4, 5))).shape == (4, 5, 3)
+    assert sam.component_colors(np.zeros((1, 4, 5))).shape == (4, 5, 3)
 
 
 def test_embedding_figure(default_photos):
     """The photo and as many squares as there are places; a component's sign does not matter."""
     maps = torch.randn(3, 48, 64, generator=torch.Generator().manual_seed(0))
-    one, other = (embedding_figure(default_photos["cat_kitten"], m, "карта") for m in (maps, -maps))
+    one, other = (sam.embedding_figure(default_photos["cat_kitten"], m, "карта") for m in (maps, -maps))
     squares = [np.asarray(drawn.axes[1].images[0].get_array()) for drawn in (one, other)]
     assert np.array_equal(*squares) and squares[0].shape[1] % 64 == 0
     assert one.axes[1].get_title() == "карта" and len(svg(one)) < 60_000
@@ -54,7 +43,7 @@ def test_embedding_figure(default_photos):
 
 def test_part_of_the_input(load):
     """The longer side fills the encoder's square, the shorter one its share of it."""
-    assert sam_part(load("sam"), grey(60, 120)) == (0.5, 1)
+    assert sam.sam_part(load("sam"), grey(60, 120)) == (0.5, 1)
 
 
 def test_prompts_on_the_photo_and_on_their_maps(default_photos):
@@ -66,7 +55,7 @@ def test_prompts_on_the_photo_and_on_their_maps(default_photos):
         "точка": ({"points": [[300, 400]], "point_labels": [1]}, None),
         "рамка": ({"box": [9, 9, 400, 600]}, logits),
     }
-    drawn = encoded_figure(photo, asked, (0.75, 1))
+    drawn = sam.encoded_figure(photo, asked, (0.75, 1))
     whole, point, box, bar = drawn.axes
     assert len(whole.lines) == len(point.lines) == 1 and len(whole.patches) == len(box.patches) == 1
     pixels = np.asarray(box.images[0].get_array(), int)[..., :3].sum(-1)
@@ -78,7 +67,7 @@ def test_marks_on_a_narrow_photo():
     """The picture stands in the middle of its panel then; the axes count the photo's pixels all the same."""
     image = Image.new("RGB", (10, 100))
     (ax,) = panels([image], ["x"], 1, 1.0, size=(200, 20)).axes
-    draw_prompts(ax, {"points": [[0, 0], [19, 199]], "point_labels": [1, 0], "box": [0, 0, 20, 200]})
+    sam.draw_prompts(ax, {"points": [[0, 0], [19, 199]], "point_labels": [1, 0], "box": [0, 0, 20, 200]})
     left, right, bottom, top = ax.images[0].get_extent()
     assert left == pytest.approx(20 - right) and left < 0 and (top, bottom) == (0, 200)
     assert (right - left) / 200 == pytest.approx(np.divide(*ax.images[0].get_size()[::-1]))
@@ -94,31 +83,27 @@ def test_prompts_for_any_mask(load):
     model.set_photo(grey(40, 60))
     masks[0, 3, 4] = masks[1, 7] = masks[2] = masks[3, :10, :10] = masks[3, 15:39, 20:50] = True
     for mask in masks:
-        asked = prompts_for(mask)
+        asked = sam.prompts_for(mask)
         assert list(asked) == ["point", "box", "point_box", "contour"]
         for prompt in asked.values():
             model.prompt(**prompt)
-    assert min(x for x, _ in prompts_for(masks[3])["contour"]["polygon"]) > 19, "the largest part"
-
-
-def test_nothing_found(default_photos):
-    """Then the prompts are about the middle of the photo."""
-    mask = object_of(Segmentation.nothing(default_photos["cat_chelsea"]))
-    assert mask.shape == (300, 451) and mask[150, 225] and not mask[0].any() and 0.2 < mask.mean() < 0.3
-    assert object_of(Segmentation.nothing(grey(1, 1))).all()
+    assert min(x for x, _ in sam.prompts_for(masks[3])["contour"]["polygon"]) > 19, "the largest part"
 
 
 def test_the_object_that_is_prompted_for():
-    """The surest of the large ones, be it not the largest; the largest where all are small."""
+    """The surest of the large ones, be it not the largest; the largest where all are small; else the photo's middle."""
     floor, dog, speck, dot = np.zeros((4, 100, 100), bool)
     floor[50:] = dog[20:50, 20:50] = speck[:10, :10] = dot[:2, 50:52] = True
-    assert object_of(found([floor, dog, speck], scores=[0.8, 0.9, 0.99])) is dog
-    assert object_of(found([dot, speck], scores=[0.99, 0.5])) is speck
+    assert sam.object_of(found([floor, dog, speck], scores=[0.8, 0.9, 0.99])) is dog
+    assert sam.object_of(found([dot, speck], scores=[0.99, 0.5])) is speck
+    mask = sam.object_of(Segmentation.nothing(grey(300, 451)))
+    assert mask.shape == (300, 451) and mask[150, 225] and not mask[0].any() and 0.2 < mask.mean() < 0.3
+    assert sam.object_of(Segmentation.nothing(grey(1, 1))).all()
 
 
 def test_ranking_figure():
     """Every answer is a mark at its two numbers, each rank with a shape of its own; none: a sentence."""
-    drawn = ranking_figure([[0.9, 0.8, 0.7], [0.6]], [[0.8, 0.82, 0.5], [0.4]])
+    drawn = sam.ranking_figure([[0.9, 0.8, 0.7], [0.6]], [[0.8, 0.82, 0.5], [0.4]])
     first, second, third = drawn.axes[0].lines[1:]
     assert first.get_xydata() == pytest.approx(np.array([[0.9, 0.8], [0.6, 0.4]]))
     assert second.get_xydata() == pytest.approx(np.array([[0.8, 0.82]]))
@@ -126,7 +111,7 @@ def test_ranking_figure():
     written = svg(drawn)
     places = [float(x) for x in re.findall(r"rotate\(-90 ([0-9.]+)", written)]
     assert places and min(places) > 7, "the axis's name is not cut off"
-    assert len(written) < 20_000 and "нужна разметка" in svg(ranking_figure([], []))
+    assert len(written) < 20_000 and "нужна разметка" in svg(sam.ranking_figure([], []))
 
 
 def test_stranger():
@@ -137,8 +122,8 @@ def test_stranger():
     edge[60:, 60:] = half[20:50, 20:50] = True
     semantic = found([known])
     result = found([known, speck, edge, half, free])
-    assert stranger(result, semantic).mask is free
-    assert stranger(found([known, speck]), semantic) is None
+    assert sam.stranger(result, semantic).mask is free
+    assert sam.stranger(found([known, speck]), semantic) is None
 
 
 def answered(prompts: dict | None, *scores: float, shape: tuple[int, int] = (600, 800)) -> Segmentation:
@@ -150,26 +135,27 @@ def answered(prompts: dict | None, *scores: float, shape: tuple[int, int] = (600
 
 def words(result: Segmentation) -> list[str]:
     """The text in its figure, without the numbers on the axes."""
-    return [word for word in all_words(prompt_figure(result)) if not word.isdecimal()]
+    return [word for word in all_words(sam.prompt_figure(result)) if not word.isdecimal()]
 
 
 @pytest.mark.parametrize(
-    "prompts, named",
+    "prompts, scores, said",
     [
-        (POINTS, ["точка объекта", "точка фона"]),
-        ({"points": [[3.0, 4.0]], "point_labels": [1]}, ["точка объекта"]),
-        ({**BOX, **CONTOUR}, ["контур", "рамка"]),
-        ({"mask": encode_mask(np.eye(600, 800) > 0)}, ["маска"]),
+        (POINTS, [0.874], ["ответ 1: 0,87", "точка объекта", "точка фона"]),
+        ({"points": [[3.0, 4.0]], "point_labels": [1]}, [0.5], ["ответ 1: 0,50", "точка объекта"]),
+        ({**BOX, **CONTOUR}, [0.5], ["ответ 1: 0,50", "контур", "рамка"]),
+        ({"mask": encode_mask(np.eye(600, 800) > 0)}, [0.5], ["ответ 1: 0,50", "маска"]),
+        (POINTS, [], ["ничего не найдено", "точка объекта", "точка фона"]),
     ],
 )
-def test_legend_names_what_was_asked(prompts, named):
-    """One entry a kind of prompt that is there; the IoU with its decimal comma."""
-    assert words(answered(prompts, 0.874)) == ["x", "ответ 1: 0,87", *named]
+def test_words_of_a_prompt(prompts, scores, said):
+    """The IoU with its decimal comma, or that nothing was found, and one entry a kind of prompt that is there."""
+    assert words(answered(prompts, *scores)) == ["x", *said]
 
 
 def test_marks_are_where_the_prompts_were():
     """In the photo's pixels, although the panel's picture is smaller; each kind has a shape and a colour of its own."""
-    ax = prompt_figure(answered({**POINTS, **BOX, **CONTOUR}, 0.5)).axes[0]
+    ax = sam.prompt_figure(answered({**POINTS, **BOX, **CONTOUR}, 0.5)).axes[0]
     assert ax.images[0].get_extent() == [0, 800, 600, 0] and max(ax.images[0].get_size()) <= 420
     assert (ax.get_xlim(), ax.get_ylim()) == ((0, 800), (600, 0))
     marks = {line.get_label(): line for line in ax.lines}
@@ -186,7 +172,7 @@ def test_every_answer_alone_and_whole():
     """A panel an answer, best first, also where one lies under another; the photo itself is not painted over."""
     result = answered(POINTS, 0.9, 0.5, 0.25)
     assert words(result)[1:4] == ["ответ 1: 0,90", "ответ 2: 0,50", "ответ 3: 0,25"]
-    photo, *answers = pictures(svg(prompt_figure(result)))
+    photo, *answers = pictures(svg(sam.prompt_figure(result)))
     assert np.abs(photo - 90).max() < 8
     for n, answer in enumerate(answers, start=1):
         blue = answer[..., 2] - answer[..., 0] > 30
@@ -198,24 +184,19 @@ def test_mask_prompt_is_tinted():
     """The mask to start from is seen on the first panel."""
     mask = np.zeros((600, 800), bool)
     mask[:300, :400] = True
-    photo = pictures(svg(prompt_figure(answered({"mask": encode_mask(mask)}, 0.5))))[0]
+    photo = pictures(svg(sam.prompt_figure(answered({"mask": encode_mask(mask)}, 0.5))))[0]
     assert (photo[..., 2] - photo[..., 0] > 30).mean() == pytest.approx(0.25, abs=0.03)
-
-
-def test_nothing_found_is_said():
-    """In words, beside the prompt."""
-    assert words(answered(POINTS)) == ["x", "ничего не найдено", "точка объекта", "точка фона"]
 
 
 def test_without_prompts():
     """A result of the automatic mode is refused with the function that shows it."""
     with pytest.raises(LabkitError, match="figures.figures"):
-        prompt_figure(answered(None, 0.5))
+        sam.prompt_figure(answered(None, 0.5))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (2000, 3)])
 def test_odd_shapes(shape):
     """A photo of one pixel, of one row or a narrow one still makes a figure, the same at every run."""
     result = answered({"points": [[0.0, 0.0]], "point_labels": [1]}, 0.5, shape=shape)
-    drawn = svg(prompt_figure(result))
-    assert len(pictures(drawn)) == 2 and drawn == svg(prompt_figure(result))
+    drawn = svg(sam.prompt_figure(result))
+    assert len(pictures(drawn)) == 2 and drawn == svg(sam.prompt_figure(result))

@@ -8,8 +8,7 @@ from labkit.explain.unet import maps_figure, paths_figure, shape
 from labkit.figures import svg
 
 PHOTO = grey(64, 64)
-CHANNELS = (3, 16, 24, 40)
-"""Of the input and of three levels below it."""
+CHANNELS = (3, 16, 24, 40)  # of the input and of three levels below it
 
 
 def flow(side: int = 64) -> tuple[list[torch.Tensor], list[torch.Tensor]]:

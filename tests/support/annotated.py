@@ -1,13 +1,13 @@
 """Annotations as people and their tools write them."""
 
 import base64
-import io
 import json
 import struct
 import zlib
 from dataclasses import replace
 
 import numpy as np
+from pictured import written
 from PIL import Image
 
 from labkit.photos import Photo
@@ -52,15 +52,13 @@ def write_coco(path, *annotations, changes=(), **more):
 
 
 def block(left, top, right, bottom, size=(80, 100)):
-    """A mask of one block."""
     mask = np.zeros(size, bool)
     mask[top:bottom, left:right] = True
     return mask
 
 
 CAT = block(10, 10, 60, 50)
-CAT_SHAPE = {"label": "cat", "points": [[10, 10], [59, 10], [59, 49], [10, 49]]}
-"""The same by labelme's outline."""
+CAT_SHAPE = {"label": "cat", "points": [[10, 10], [59, 10], [59, 49], [10, 49]]}  # the same by labelme's outline
 
 
 def runs_of(mask):
@@ -69,8 +67,7 @@ def runs_of(mask):
     return {"size": list(mask.shape), "counts": np.diff([0, *changes, mask.size]).tolist()}
 
 
-CAT_ROW = (0, runs_of(CAT), {})
-"""The same in a COCO file."""
+CAT_ROW = (0, runs_of(CAT), {})  # the same in a COCO file
 
 
 def header(width, height, path):
@@ -92,9 +89,7 @@ def png_bytes(width, height, bits, color, rows):
 
 def base64_png(part):
     """A mask as labelme writes it."""
-    file = io.BytesIO()
-    Image.fromarray(part.astype(np.uint8)).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
+    return base64.b64encode(written(Image.fromarray(part.astype(np.uint8)))).decode()
 
 
 def blank(name="x", width=100, height=80, path=None):

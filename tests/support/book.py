@@ -15,7 +15,6 @@ def ready(page):
 
 
 def saved(page, button: str) -> bytes:
-    """What a button downloads."""
     with page.expect_download() as download:
         page.get_by_role("button", name=text(f"gradebook.{button}")).click()
     return Path(download.value.path()).read_bytes()

@@ -15,8 +15,7 @@ from PIL import Image
 
 __all__ = ["WHY_NOT", "View", "chromium", "find_browser", "open_page", "page_of"]
 
-TIMEOUT = 30_000
-"""Milliseconds that anything may take; the machine may be busy."""
+TIMEOUT = 30_000  # milliseconds that anything may take; the machine may be busy
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _HARMLESS = "An iframe which has both allow-scripts and allow-same-origin"  # Chromium's warning: Colab has these
@@ -39,8 +38,7 @@ def _why_not() -> str:
     return "" if find_browser() else f"no browser: none of {', '.join(_NAMES)} is on the path"
 
 
-WHY_NOT = _why_not()
-"""Why no test can use a browser here; empty where one can."""
+WHY_NOT = _why_not()  # why no test can use a browser here; empty where one can
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +102,6 @@ def open_page(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
 
 
 def page_of(*parts: str) -> str:
-    """A page of pieces of HTML."""
     body = "\n".join(parts)
     return f'<!doctype html>\n<html lang="ru"><head><meta charset="utf-8"><title>page</title></head><body>{body}</body>'
 
@@ -138,16 +135,13 @@ class View:
         return np.asarray(image.convert("RGB")).astype(int)
 
     def set(self, slider: str, value: float) -> None:
-        """Puts a slider where it is asked to be."""
         self.find(f"input[name={slider}]").fill(str(value))
         self.settle()
 
     def value(self, slider: str) -> float:
-        """Where a slider stands."""
         return float(self.find(f"input[name={slider}]").input_value())
 
     def press(self, name: str) -> None:
-        """Clicks the button of that name."""
         self.find(f"button[name={name}]").click()
         self.settle()
 
@@ -173,7 +167,6 @@ class View:
 
     @property
     def title(self) -> str:
-        """Which photo is shown."""
         return self.find(".title").inner_text()
 
     @property

@@ -12,10 +12,7 @@ _FETCHED = {"background", "data", "href", "poster", "src", "srcset", "xlink:href
 
 
 def external_links(page: str) -> list[str]:
-    """The addresses that a browser would fetch from a network to show the page: must be empty.
-
-    Of what loads something (an `<a>` only leads there), of CSS and of inner pages.
-    """
+    """The addresses that a browser would fetch to show the page, its CSS and inner pages; an `<a>` only leads there."""
     found = []
     for tag in BeautifulSoup(page, "html.parser").find_all(True):
         found += _CSS.findall(tag.string or "") if tag.name == "style" else []

@@ -18,7 +18,6 @@ def scene(width: int = 48, height: int = 32) -> Image.Image:
 
 
 def written(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    """An image as a file."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()

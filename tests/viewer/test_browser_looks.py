@@ -183,7 +183,7 @@ def test_print(view, compared, theme):
 
 
 def test_nothing_found(view, default_photos):
-    """A result without segments says so in words, beside its photo."""
+    """A result without segments says so in words, beside its photo; so does an empty list."""
     photo = default_photos["horses"]
     shown = view(page_part([Segmentation.from_labels(photo, np.zeros(photo.pixels.shape[:2], np.uint8))]))
     assert shown.find(".legend").inner_text() == "ничего не найдено"
@@ -194,10 +194,6 @@ def test_nothing_found(view, default_photos):
     shown.set("threshold", 1)
     shown.press("curtain")
     assert shown.find(".set *").count() == 0
-
-
-def test_no_results(view):
-    """So does an empty list."""
     shown = view(page_part([]))
     assert "Показывать нечего" in shown.find("style + p").last.inner_text()
     assert shown.find("canvas, button").count() == 0

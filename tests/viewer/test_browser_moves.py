@@ -118,10 +118,7 @@ def test_zoom(view, semantic, closer, farther, whole):
 
 @pytest.mark.parametrize("by", ["wheel", "double click"])
 def test_zoom_at_the_mouse(view, semantic, horses, by):
-    """With Ctrl the wheel zooms at the place under the mouse, without it the page scrolls; so does a double click.
-
-    Zoomed in, the readout still tells the class of the pixel under the mouse.
-    """
+    """Ctrl with the wheel, or a double click, zooms at the mouse; the wheel alone does not; the readout still tells."""
     shown = ready_to_compare(view(semantic))
     point = shown.point("photo", 0.7, 0.3)
     shown.page.mouse.move(*point)

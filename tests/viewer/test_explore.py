@@ -10,11 +10,7 @@ from labkit.io.errors import LabkitError
 from labkit.viewer import explore
 from labkit.viewer.explore import Explorer
 
-
-@pytest.fixture
-def photos(default_photos):
-    """Two photos to choose from."""
-    return [default_photos["cat_chelsea"], default_photos["horses"]]
+photos = pytest.fixture(lambda default_photos: [default_photos["cat_chelsea"], default_photos["horses"]])
 
 
 @pytest.mark.parametrize("variant", range(1, 7))

@@ -17,8 +17,7 @@ from labkit.segmentation import Segmentation
 from labkit.viewer.items import item_of, items_of
 
 CAT, DOG = VOC.id("cat"), VOC.id("dog")
-DEPTH = 12
-"""So many masks below the uppermost one travel."""
+DEPTH = 12  # so many masks below the uppermost one travel
 
 
 def opened(address: str) -> Image.Image:
@@ -77,8 +76,7 @@ def test_decodes_to_the_result(outlined):
 
 
 def test_segments():
-    """What the legend needs, the largest first: names in both languages, numbered where several are of a class,
-    colours, share of the photo and score."""
+    """The legend's rows, largest first: names in both languages, numbered within a class, colours, share and score."""
     small, large = block(0, 0, 10, 10, (40, 60)), block(5, 5, 55, 35, (40, 60))
     result = made([small, large, small], labels=[CAT, CAT, DOG])
     item = item_of(result)

@@ -14,18 +14,8 @@ from labkit.viewer.prompt_widget import Prompter
 from labkit.viewer.viewer import MARK
 
 MIDDLE = {"points": [[470, 330]], "point_labels": [1], "box": None, "polygon": None}
-
-
-@pytest.fixture
-def kitten(default_photos):
-    """The photo that is clicked on."""
-    return default_photos["cat_kitten"]
-
-
-@pytest.fixture
-def kept(tmp_path):
-    """Where the prompts are kept."""
-    return tmp_path / "prompts.json"
+kitten = pytest.fixture(lambda default_photos: default_photos["cat_kitten"])
+kept = pytest.fixture(lambda tmp_path: tmp_path / "prompts.json")
 
 
 def click(hand: Prompter, **asked) -> None:

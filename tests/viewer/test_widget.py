@@ -36,11 +36,7 @@ def test_a_photo_travels_once(outlined, default_photos):
 
 @pytest.mark.parametrize(
     "box, part, seen",
-    [
-        ("", "labkit-live", ""),
-        ("", "", "missing"),
-        ("jupyter-widgets-disconnected", "labkit-live", "asleep"),
-    ],
+    [("", "labkit-live", ""), ("", "", "missing"), ("jupyter-widgets-disconnected", "labkit-live", "asleep")],
 )
 def test_notes(open_page, box, part, seen):
     """Nothing is said while all works; without a network or a kernel a sentence says so, and old ticks go."""
