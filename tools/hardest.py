@@ -11,12 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from labkit.classes import VOC
+from labkit.evaluation.benchmark import confusions
 from labkit.evaluation.dataset import Dataset
-from labkit.evaluation.metrics import class_scores, confusion
-from labkit.evaluation.scores import within
-from labkit.io.progress import track
+from labkit.evaluation.metrics import class_scores
 from labkit.models import load_model
-from labkit.photos import Photo
 
 __all__ = ["scores_without"]
 
@@ -36,9 +34,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=3)
     options = parser.parse_args()
     model, data = load_model(options.variant, options.weights), Dataset(options.dataset, options.split)
-    results = (model.segment(Photo.from_pixels(name, data.image(name))) for name in track(data.names, "photos"))
-    told = zip(data.names, results, strict=True)
-    matrices = np.stack([confusion(within(VOC, one).labels, data.semantic(name), len(VOC)) for name, one in told])
+    matrices = confusions(model, data)
     (scores, *_), without = class_scores(matrices.sum(0)), scores_without(matrices)
     for label in map(VOC.id, options.classes.split(",")):
         worst = np.argsort(-without[:, label])[: options.photos]

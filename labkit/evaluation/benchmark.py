@@ -26,7 +26,7 @@ from labkit.models.semantic import SemanticModel
 from labkit.photos import Photo
 from labkit.segmentation import Segment, Segmentation
 
-__all__ = ["MIN_AREA", "evaluate", "objects_of", "prompt_scores", "score_table"]
+__all__ = ["MIN_AREA", "confusions", "evaluate", "objects_of", "prompt_scores", "score_table"]
 
 _MIN_SCORE = 0.02
 """AP is over all scores: the threshold at which a report shows objects would cut its curve."""
@@ -63,12 +63,8 @@ def evaluate(model: Model, dataset: str | Path, split: str | Path, **settings: A
 
 def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
     """IoU of each class over all pixels, None where it is not; `mean_iou_all` counts these as 0, `mean_iou` not."""
-    matrix = np.zeros((len(VOC), len(VOC)), np.int64)
-    photos = np.zeros(len(VOC), int)
-    for name in track(data.names, text("model.progress")):
-        photo, truth = Photo.from_pixels(name, data.image(name)), data.semantic(name)
-        matrix += confusion(within(VOC, model.segment(photo, **settings)).labels, truth, len(VOC))
-        photos += np.isin(np.arange(len(VOC)), truth)
+    matrices = confusions(model, data, **settings)
+    matrix, photos = matrices.sum(0), matrices.any(2).sum(0)
     if foreign := [VOC.label(n) for n in np.flatnonzero(photos) if n and VOC.keys[n] not in model.classes.keys]:
         print(text("scores.foreign", names=", ".join(foreign)), file=sys.stderr)
     (scores, *_), (mean_iou, accuracy) = class_scores(matrix), overall_scores(matrix)
@@ -79,6 +75,15 @@ def _class_scores(model: SemanticModel, data: Dataset, settings: dict[str, Any])
         "iou": {n: None if np.isnan(s) else round(s, 4) for n, s in zip(VOC.names, scores.tolist(), strict=True)},
         "photos_with_class": dict(zip(VOC.names, photos.tolist(), strict=True)),
     }
+
+
+def confusions(model: SemanticModel, data: Dataset, **settings: Any) -> np.ndarray:
+    """The confusion matrix of each photo, `NxCxC` int64, over PASCAL VOC's classes."""
+    matrices = []
+    for name in track(data.names, text("model.progress")):
+        photo, truth = Photo.from_pixels(name, data.image(name)), data.semantic(name)
+        matrices.append(confusion(within(VOC, model.segment(photo, **settings)).labels, truth, len(VOC)))
+    return np.array(matrices)
 
 
 def _ap_scores(model: InstanceModel, data: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
