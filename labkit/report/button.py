@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HandIn", "Written", "hand_in"]
 
-_SAVE_SECONDS = 8
+_SAVE_SECONDS, _ASK_SECONDS = 8, 2
 _WORDS = 12
 
 _DONE = Environment(autoescape=True).from_string(
@@ -146,14 +146,20 @@ class HandIn(Provenance):
         return awake("labkit.hand_in", press, message, saver)
 
     def _save(self, saver: anywidget.AnyWidget) -> bool:
-        """Asks the page to save the notebook; whether it has. Only a Jupyter server's pages can be asked."""
+        """Asks the page to save the notebook; whether it has. Only a Jupyter server's pages can be asked.
+
+        A page that is at an earlier save drops what it is asked, so it is asked again.
+        """
         if not os.environ.get("JPY_SESSION_NAME") or in_colab():
             return in_colab()
         variant, end = find_variant(self.data["variant_number"]), time.monotonic() + _SAVE_SECONDS
         named, others = _notebooks(variant)
         before = {path: path.stat().st_mtime_ns for path in named + others}
-        saver.send({"save": True})
-        while time.monotonic() < end:
+        asked = 0.0
+        while (now := time.monotonic()) < end:
+            if now - asked > _ASK_SECONDS:
+                saver.send({"save": True})
+                asked = now
             time.sleep(0.05)
             with suppress(LabkitError, OSError):  # Jupyter empties the file before it writes it
                 path, _ = self._notebook(variant)

@@ -95,6 +95,15 @@ def test_renamed_since(handed, notebook, report_photos, report_results, path, mo
     assert handed._save(saver) and handed.write().saved
 
 
+def test_page_that_is_at_an_earlier_save(handed, notebook, path, monkeypatch):
+    """A page drops what it is asked while it still saves: it is asked again."""
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    monkeypatch.setattr("labkit.report.button._ASK_SECONDS", 0.1)
+    nbformat.write(notebook, path)
+    pages = iter([lambda: None, lambda: nbformat.write(notebook, path)])
+    assert handed._save(Mock(send=lambda message: next(pages)()))
+
+
 def test_prompts_of_the_moment(report_photos, report_results, load, path):
     """What was clicked after the last cell had run is in the report, data and viewer; the saved notebook stays."""
     hand = Prompter(load(4), report_photos[0])
