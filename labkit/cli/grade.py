@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from labkit.cli.options import check_device, count
+from labkit.cli.options import check_device, count, folder
 from labkit.locale import text
 
 __all__ = ["arguments", "run"]
@@ -13,7 +13,7 @@ __all__ = ["arguments", "run"]
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", type=Path, help="reports, notebooks, and zips of them")
-    parser.add_argument("--out", metavar="DIR", type=Path, help="where the table is written (default: DIR/grades)")
+    parser.add_argument("--out", metavar="DIR", type=folder, help="where the table is written (default: DIR/grades)")
     parser.add_argument("--wanted", metavar="N", type=count, default=10, help="photos that are asked for (default 10)")
     parser.add_argument("--target", metavar="CLASS", help="the sought class, any language (default: as each says)")
     parser.add_argument("--no-recompute", dest="recompute", action="store_false", help="do not run the models again")

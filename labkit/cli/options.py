@@ -9,9 +9,29 @@ from typing import Any
 
 from labkit.locale import text
 
-__all__ = ["VARIANT", "add_dataset", "add_device", "add_out", "add_weights", "check_device", "count", "numeric"]
+__all__ = [
+    "VARIANT",
+    "add_dataset",
+    "add_device",
+    "add_out",
+    "add_weights",
+    "check_device",
+    "count",
+    "folder",
+    "numeric",
+]
 
 VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
+
+
+_FILES = (".html", ".htm", ".pdf", ".csv", ".json", ".png", ".ipynb", ".zip")
+
+
+def folder(given: str) -> Path:
+    """A folder to write into, where files have names of their own; argparse's error for the name of a file."""
+    if Path(given).suffix.lower() in _FILES:
+        raise argparse.ArgumentTypeError(text("cli.folder", given=given))
+    return Path(given)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +51,7 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
 
 def add_out(parser: argparse.ArgumentParser) -> None:
     """Where a page is written, and what stands in its title."""
-    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("reports"), help="default: reports")
+    parser.add_argument("--out", metavar="DIR", type=folder, default=Path("reports"), help="default: reports")
     parser.add_argument("--student", default="", help="name for the title")
     parser.add_argument("--group", default="", help="group for the title")
 

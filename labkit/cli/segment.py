@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labkit.cli.options import VARIANT, add_weights
+from labkit.cli.options import VARIANT, add_weights, folder
 from labkit.io.errors import LabkitError
 from labkit.locale import text
 from labkit.variants import find_variant
@@ -22,7 +22,7 @@ PROMPTS = ("--point", "--background-point", "--box")
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("variant", metavar="VARIANT", help=VARIANT)
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders or zip archives")
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the results are written")
+    parser.add_argument("--out", metavar="DIR", type=folder, required=True, help="where the results are written")
     add_weights(parser)
     prompts = parser.add_argument_group(
         "prompts", "For variant 4, in pixels of the file from the left and the top; without any it segments everything."

@@ -93,6 +93,10 @@ def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
         (["train", "3", "--dataset", "x", "--out", "y", "--minutes", "nan"], "'nan': нужно число минут"),
         (["grade", "x", "--wanted", "2.5"], "'2.5': нужно целое число"),
         *(
+            ([*command.split(), "--out", "отчёт.HTML"], "'отчёт.HTML': файлы получают имена сами, нужна папка")
+            for command in ("report 1", "compare", "grade x", "segment 1 x")
+        ),
+        *(
             (["segment", "4", "x", "--out", "y", prompt], "argument {}: '{}'.*например".format(*prompt.split("=")))
             for prompt in ("--point=5", "--point=5,6,7", "--point=5,x", "--point=nan,1", "--box=1,2,3")
         ),
