@@ -3,7 +3,10 @@
 Where two fields contradict each other, or one is missing, what counts is what the student gains least by.
 """
 
+from __future__ import annotations
+
 import html
+import json
 import re
 import unicodedata
 from collections import defaultdict
@@ -11,9 +14,8 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import nbformat
 from rapidfuzz import fuzz
 
 from labkit.classes import LABEL_SETS, VOC
@@ -28,6 +30,9 @@ from labkit.segmentation import MIN_SHARE
 from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 __all__ = ["LATER", "as_prose", "asked_by", "gone", "headings", "made_by", "other_facts", "own_words", "phrases"]
 __all__ += ["prose_of", "strict", "titled", "unseen", "untrue", "unusual", "word_list"]
@@ -91,15 +96,23 @@ class Asked(NamedTuple):
     phrases: frozenset[tuple[str, ...]] = frozenset()
 
 
+class _Node(dict[str, Any]):
+    """A part of a notebook that is known to be good: to import nbformat takes each process a second and more."""
+
+    __getattr__ = dict.__getitem__
+
+
 @cache
 def asked_by(variant: int) -> Asked:
     """Of the kit's notebook; nothing where the kit came without its notebooks."""
     path = _NOTEBOOKS / find_variant(variant).notebook
     if not path.is_file():
         return Asked()
-    notebook = nbformat.read(path, as_version=4)
+    notebook: Any = json.loads(path.read_bytes(), object_hook=_Node)
+    for cell in notebook.cells:
+        cell["source"] = "".join(cell.source)
     data, said = complete({}, notebook), frozenset(phrases(word_list(prose_of(notebook))))
-    notebook.cells = [cell for cell in notebook.cells if not _OPTIONAL & set(cell.metadata.get("tags", ()))]
+    notebook["cells"] = [cell for cell in notebook.cells if not _OPTIONAL & set(cell.metadata.get("tags", ()))]
     sections = [title for title in headings(prose_of(notebook)) if title != "Выводы"]  # these have a check of their own
     return Asked(tuple(row["question"] for row in data["answers"]), data["run"]["cells"], tuple(sections), said)
 
@@ -116,7 +129,7 @@ def own_words(words: Sequence[str], variant: int | None) -> list[str]:
     return [word for n, word in enumerate(words) if n not in quoted]
 
 
-def prose_of(notebook: nbformat.NotebookNode) -> str:
+def prose_of(notebook: NotebookNode) -> str:
     """What a notebook's texts say."""
     return "\n".join(str(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
 

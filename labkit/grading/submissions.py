@@ -4,8 +4,6 @@ import codecs
 import json
 from typing import Any, NamedTuple
 
-import nbformat
-
 from labkit.grading.facts import as_prose, headings, prose_of
 from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
@@ -77,6 +75,8 @@ def _page(page: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[st
 
 def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, list[str]]:
     """Of a notebook the data that its kernel put out are sealed, and nothing else."""
+    import nbformat  # a second and more, that a page is spared
+
     try:
         notebook = nbformat.reads(content, as_version=4)
         data, shown = report_data(notebook), outputs_text(notebook)
