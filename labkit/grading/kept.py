@@ -15,7 +15,7 @@ from typing import Any
 
 from platformdirs import user_config_path
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import write_whole
 from labkit.locale import text
 
@@ -98,4 +98,4 @@ def unwritable(path: Path, error: OSError) -> LabkitError:
     """Why a file cannot be written: the disk is full, the folder is somebody else's, or another program holds it."""
     full, closed = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
     why = "full" if error.errno in full else "closed" if error.errno in closed else "busy"
-    return LabkitError(text(f"grade.unwritable_{why}", path=path, folder=path.parent, error=error.strerror or error))
+    return LabkitError(text(f"grade.unwritable_{why}", path=path, folder=path.parent, error=one_line(error)))

@@ -64,7 +64,7 @@ def find_sources(folder: Path) -> list[Source]:
     found: dict[Path, Unreadable | None] = {}
 
     def closed(error: OSError) -> None:
-        found[Path(error.filename)] = Unreadable("submission.unreadable", error=error.strerror)
+        found[Path(error.filename)] = Unreadable("submission.unreadable", error=one_line(error))
 
     for root, folders, files in os.walk(folder, onerror=closed):
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]

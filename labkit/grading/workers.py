@@ -15,7 +15,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 from tqdm import tqdm
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.locale import language, text, use_language
 
 try:
@@ -42,7 +42,7 @@ class Lost(str):
         why = "slow" if isinstance(error, TimeoutError) else "memory" if isinstance(error, MemoryError) else "failed"
         if isinstance(error, ProcessExpired):
             why = "slow" if resource and error.exitcode == -signal.SIGXCPU else "crashed"
-        return cls(text(f"grade.lost_{why}", error=f"{type(error).__name__}: {str(error)[:200]}"))
+        return cls(text(f"grade.lost_{why}", error=f"{type(error).__name__}: {one_line(error, 200)}"))
 
 
 def done(

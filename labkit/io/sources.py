@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from labkit.io.decode import IMAGE_SUFFIXES, Unreadable
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import fold, natural, nfc, some
 from labkit.io.folders import beside, is_zip
 from labkit.io.masks import masked, masks_among
@@ -132,7 +132,7 @@ def _find_in_zip(path: Path, name: str) -> Iterator[Found]:
     except (PermissionError, Unreadable) as error:
         yield Found(name, path, error)
     except Exception as error:  # a damaged directory fails in the manner of struct, of codecs, of zipfile
-        yield Found(name, path, Unreadable("photos.bad_zip", error=error))
+        yield Found(name, path, Unreadable("photos.bad_zip", error=one_line(error)))
 
 
 def _verdicts(paths: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], Unreadable | None]:

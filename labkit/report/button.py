@@ -17,7 +17,7 @@ import ipywidgets
 from jinja2 import Environment
 
 from labkit.io.colab import in_colab
-from labkit.io.errors import LabkitError, told
+from labkit.io.errors import LabkitError, one_line, told
 from labkit.io.files import some, write_whole
 from labkit.locale import keep_language, text
 from labkit.photos import Photo
@@ -208,7 +208,7 @@ def _read(path: Path) -> NotebookNode:
     try:
         return nbformat.read(path, 4)
     except (OSError, ValueError) as error:
-        raise LabkitError(text("hand_in.unreadable", path=path, error=error)) from error
+        raise LabkitError(text("hand_in.unreadable", path=path, error=one_line(error))) from error
 
 
 def _notebooks(variant: Variant) -> tuple[list[Path], list[Path]]:

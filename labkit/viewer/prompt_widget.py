@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.io.files import write_whole
 from labkit.locale import text
 from labkit.photos import Photo, photos_of
@@ -105,5 +105,5 @@ class Prompter:
             if isinstance(kept, dict) and all(isinstance(row, dict) for row in kept.values()):
                 return kept
             raise ValueError("no table of photos")
-        except ValueError as error:
-            raise LabkitError(text("prompt.kept", path=self._keep, error=error)) from error
+        except (OSError, ValueError) as error:
+            raise LabkitError(text("prompt.kept", path=self._keep, error=one_line(error))) from error

@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from labkit.io.decode import IMAGE_SUFFIXES
+from labkit.io.errors import one_line
 from labkit.io.files import safe_name, write_whole
 from labkit.io.folders import read_file
 from labkit.io.masks import annotations_in
@@ -64,7 +65,7 @@ class Uploader(anywidget.AnyWidget):
         try:
             more = self._take(part, name, piece, b"".join(buffers))
         except Exception as error:  # the page waits for an answer, whatever has happened
-            self._note("failed", name=name, error=error)
+            self._note("failed", name=name, error=one_line(error))
         if more:
             self.message = text("upload.progress", number=piece["number"], count=piece["count"], name=name)
         else:
@@ -102,7 +103,7 @@ class Uploader(anywidget.AnyWidget):
                     if self._welcome(member) and self._keep(file.read(), member) != member:
                         elsewhere |= {f"{os.path.splitext(member)[0]}{end}" for end in (".", "_mask.")}
             except Exception as error:  # zipfile raises nearly every kind
-                self._note("failed", name=member, error=error)
+                self._note("failed", name=member, error=one_line(error))
         if empty:
             return self._note("empty", name=name)
         for path, place in annotations_in(archive):
@@ -118,7 +119,7 @@ class Uploader(anywidget.AnyWidget):
                 elif kept.read_bytes() != content:
                     self._note("annotation_there", name=kept.name)
             except Exception as error:
-                self._note("failed", name=path.name, error=error)
+                self._note("failed", name=path.name, error=one_line(error))
 
     def _keep(self, content: bytes, name: str) -> str:
         """Writes a whole file into its place and returns its name there: what is there already stays as it is."""

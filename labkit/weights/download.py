@@ -21,7 +21,7 @@ import filelock
 import pooch
 
 from labkit.io.decode import Unreadable
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.io.zips import walk
 from labkit.locale import plural, text
 from labkit.weights.catalogue import Release
@@ -138,7 +138,8 @@ def _incoming(release: Release, report: Callable[[str], object] = lambda line: N
         yield folder
     except OSError as error:
         if error.errno not in _FULL:
-            raise LabkitError(text("download.unwritable", folder=cache, error=error)) from error
+            path = error.filename2 or error.filename or cache
+            raise LabkitError(text("download.unwritable", path=path, error=one_line(error))) from error
         raise LabkitError(text("download.full", folder=cache, megabytes=_megabytes(release))) from error
     finally:
         if lock.is_locked:
@@ -215,7 +216,7 @@ def _unpacked(file: Path, target: Path) -> Path:
     except Unreadable as error:
         raise Refused(str(error)) from error
     except _BAD_ZIP as error:
-        raise Refused(text("download.zip_broken", error=error)) from error
+        raise Refused(text("download.zip_broken", error=one_line(error))) from error
     return target
 
 
@@ -230,7 +231,7 @@ def _verified(path: Path, release: Release) -> str:
         got = sha256 if algorithm in ("sha256", "") else pooch.file_hash(path, algorithm)
         good = got.startswith(expected.lower()) if expected else _is_checkpoint(path, head)
     except OSError as error:
-        raise Refused(text("download.unreadable", error=error)) from error
+        raise Refused(text("download.unreadable", error=one_line(error))) from error
     if good:
         return sha256
     if head.startswith((b"<!doctype html", b"<html")):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pooch
 from safetensors import SafetensorError, safe_open
 
-from labkit.io.errors import LabkitError
+from labkit.io.errors import LabkitError, one_line
 from labkit.locale import text
 from labkit.variants import Variant, find_variant
 from labkit.weights import download
@@ -121,7 +121,7 @@ def read_header(path: Path) -> dict[str, str]:
         with suppress(OSError), path.open("rb") as file:
             if file.read(4).startswith((b"PK\3\4", b"\x80")):  # as what torch.save writes
                 raise LabkitError(text("weights.foreign", path=path)) from error
-        raise LabkitError(text("weights.broken", path=path, error=error)) from error
+        raise LabkitError(text("weights.broken", path=path, error=one_line(error))) from error
     if metadata.get("format") != FORMAT:
         raise LabkitError(text("weights.foreign", path=path))
     return metadata

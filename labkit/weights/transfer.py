@@ -17,6 +17,7 @@ from typing import Any
 import requests
 from tqdm import tqdm
 
+from labkit.io.errors import one_line
 from labkit.io.progress import in_notebook
 from labkit.locale import text
 
@@ -95,7 +96,7 @@ def _get(url: str, path: Path, label: str, same: dict[str, str]) -> None:
         cause: Exception = error  # the innermost says what happened, those around it where in the libraries
         while isinstance(inner := getattr(cause, "reason", None) or (cause.args or (None,))[-1], Exception):
             cause = inner
-        raise Refused(text("download.network", error=cause), again=isinstance(error, _PASSING)) from error
+        raise Refused(text("download.network", error=one_line(cause)), again=isinstance(error, _PASSING)) from error
 
 
 def _validator(headers: Mapping[str, str]) -> dict[str, str]:

@@ -79,8 +79,8 @@ def test_wrong_calls(arguments, tmp_path, root, monkeypatch, capsys):
     assert main([argument.format(**values) for argument in arguments.split()]) == 2
     error = capsys.readouterr().err
     assert error.startswith("labkit: ") and error.count("\n") == 1
-    in_words = f"Не удалось прочитать или записать {values['photo']}" in error and "Errno" not in error
-    assert in_words == ("--out {photo}" in arguments)
+    in_words = f"Не удалось прочитать или записать {values['photo']}" in error
+    assert "Errno" not in error and in_words == ("--out {photo}" in arguments)
     assert not (tmp_path / "out").exists() and not list((tmp_path / "пусто").iterdir())
 
 

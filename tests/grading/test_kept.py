@@ -8,6 +8,7 @@ import pytest
 
 from labkit.grading import kept as keeping
 from labkit.grading.kept import KEPT, chosen, kept, secret, unwritable
+from labkit.io.errors import one_line
 from labkit.locale import text
 
 
@@ -78,5 +79,6 @@ WHY = {"full": [errno.ENOSPC], "closed": [errno.EACCES, errno.EROFS, errno.ENOTD
 def test_why_nothing_can_be_written(tmp_path, number, key):
     """A full disk, a closed folder and a file that another program holds are named as what they are."""
     path = tmp_path / "grades.csv"
-    said = text(f"grade.unwritable_{key}", path=path, folder=tmp_path, error=os.strerror(number))
-    assert str(unwritable(path, OSError(number, os.strerror(number)))) == said
+    error = OSError(number, os.strerror(number))
+    said = text(f"grade.unwritable_{key}", path=path, folder=tmp_path, error=one_line(error))
+    assert str(unwritable(path, error)) == said

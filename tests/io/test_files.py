@@ -7,6 +7,7 @@ import pytest
 
 from labkit.cli import main
 from labkit.io.files import capped, decoded, make_writable, safe_name, some, write_whole
+from labkit.locale import text
 
 
 def test_whole_or_as_it_was(tmp_path):
@@ -28,7 +29,7 @@ def test_full_disk(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("labkit.cli.weights.run", lambda **_: write_whole(tmp_path / "a", b"1"))
     assert main(["weights"]) == 2 and not any(tmp_path.iterdir())
     error = capsys.readouterr().err
-    assert f"записать {tmp_path / 'a'} (No space left on device). Проверьте" in error
+    assert f"записать {tmp_path / 'a'} ({text('files.full')}). Проверьте" in error
 
 
 def test_writable_folder(tmp_path):
