@@ -68,9 +68,13 @@ class Rubric:
 def read_rubric(path: Path) -> Rubric:
     """Points from a TOML file. LabkitError names what in it is not known, or no number."""
     try:
-        table = tomllib.loads(decoded(path.read_bytes()))
-    except (OSError, ValueError) as error:
+        written = decoded(path.read_bytes())
+        table = tomllib.loads(written)
+    except OSError as error:
         raise LabkitError(text("rubric.unreadable", path=path, error=one_line(error))) from error
+    except ValueError as error:
+        line, *_ = *re.findall(r"at line (\d+)", str(error)), written.count("\n") + 1  # or it broke off at the end
+        raise LabkitError(text("rubric.unreadable", path=path, error=text("rubric.line", line=line))) from error
     points = {name: table.pop(name, {}) for name in ("checks", "questions")}
     deadline = table.pop("deadline", None)
     if isinstance(deadline, str):

@@ -8,6 +8,7 @@ import pytest
 from labkit.grading.rows import Row
 from labkit.grading.rubric import Rubric, moment, read_rubric
 from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.report.checks import NAMES, Check
 
 ROW = Row(
@@ -100,6 +101,17 @@ def test_wrong_files(write, content):
     """What is not known or no number is refused, by name."""
     with pytest.raises(LabkitError, match=rf"баллы\.toml.*{WRONG[content]}"):
         write(content)
+
+
+@pytest.mark.parametrize(
+    "content, line",
+    [("maximum = 10\nlate = 1,5\n[checks]\nrun = 1", 2), ("maximum = 10\n\nминимум", 3), ("maximum = 10\nrun", 2)],
+)
+def test_what_is_no_toml(write, content, line):
+    """The line is named in the user's language, also where the file ends too early."""
+    with pytest.raises(LabkitError) as told:
+        write(content)
+    assert f"({text('rubric.line', line=line)})" in str(told.value)
 
 
 TIMES = ["2026-03-20T23:59", "пятница, 20 марта 2026, 23:59", "20 марта 2026 г., 23:59", "20.03.2026 23:59"]
