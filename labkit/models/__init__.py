@@ -4,9 +4,9 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from labkit.io.errors import LabkitError, one_line
@@ -58,7 +58,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Puts a file's tensors into a network: one of `build_network` (safetensors), or of `build_release` (as published).
 
     Which of the two it is, its bytes say: own files are called as their owner likes. No code in the file is run.
-    LabkitError where a tensor is missing, too many or does not fit.
+    LabkitError where a tensor is missing, too many, does not fit or has what is no number.
     """
     try:
         with path.open("rb") as file:
@@ -67,13 +67,14 @@ def load_weights(network: nn.Module, path: Path) -> None:
         # the plain method: smp's own only warns of tensors that do not fit
         state = {name: tensor.float() for name, tensor in state.items()}
         wrong = nn.Module.load_state_dict(network, state, strict=False)
-        if missing := [name for name in wrong.missing_keys if not name.endswith("num_batches_tracked")]:
-            raise RuntimeError(f"{len(missing)} tensors are missing, {missing[0]} the first")
-        if wrong.unexpected_keys:
-            raise RuntimeError(f"{len(wrong.unexpected_keys)} tensors too many, {wrong.unexpected_keys[0]} the first")
+        missing = [name for name in wrong.missing_keys if not name.endswith("num_batches_tracked")]
+        odd = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+        for key, names in (("missing", missing), ("extra", wrong.unexpected_keys), ("nan", odd)):
+            if names:
+                raise RuntimeError(text(f"weights.tensors_{key}", count=len(names), first=names[0]))
     except pickle.UnpicklingError as error:
         raise LabkitError(text("weights.unsafe", path=path)) from error
-    except (OSError, RuntimeError, ValueError, EOFError, AttributeError, safetensors.SafetensorError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, AttributeError, KeyError, SafetensorError) as error:
         raise LabkitError(text("weights.broken", path=path, error=one_line(error))) from error
 
 

@@ -121,7 +121,8 @@ def read_header(path: Path) -> dict[str, str]:
         with suppress(OSError), path.open("rb") as file:
             if file.read(4).startswith((b"PK\3\4", b"\x80")):  # as what torch.save writes
                 raise LabkitError(text("weights.foreign", path=path)) from error
-        raise LabkitError(text("weights.broken", path=path, error=one_line(error))) from error
+        why = one_line(error) if isinstance(error, OSError) else text("weights.no_header")
+        raise LabkitError(text("weights.broken", path=path, error=why)) from error
     if metadata.get("format") != FORMAT:
         raise LabkitError(text("weights.foreign", path=path))
     return metadata

@@ -1,5 +1,7 @@
 """Loading: every variant, own files, and the errors of arguments that do not fit."""
 
+import math
+
 import numpy as np
 import pytest
 import safetensors.torch
@@ -55,15 +57,19 @@ def test_the_file_says_which_network(tmp_path):
 
 
 def test_tensors_that_do_not_fit(tmp_path):
-    """A file that says it is the variant but lacks a tensor, or has one of another shape, is refused."""
+    """A file that says it is the variant but lacks a tensor, or has one of another shape, or NaN in it, is refused."""
     path, name = tmp_path / "bad.safetensors", "segmentation_head.0.weight"
     export(build_network("unet"), "unet", path)
     state, metadata = safetensors.torch.load_file(path), read_header(path)
     lacking = {key: tensor for key, tensor in state.items() if key != name}
-    for wrong in (lacking, {**state, name: torch.zeros(5, 16, 3, 3)}):
+    damaged = [torch.full_like(state[name], value) for value in (math.nan, math.inf)]
+    for wrong in (lacking, *({**state, name: tensor} for tensor in (torch.zeros(5, 16, 3, 3), *damaged))):
         safetensors.torch.save_file(wrong, path, metadata)
         with pytest.raises(LabkitError, match="bad.safetensors.*segmentation_head"):
             load_model("unet", path)
+    safetensors.torch.save_file({**state, "no.scale": torch.zeros(1)}, path, metadata)
+    with pytest.raises(LabkitError, match="bad.safetensors"):
+        load_model("unet", path)
 
 
 @pytest.mark.parametrize("row", VARIANTS, ids=lambda row: row.name)

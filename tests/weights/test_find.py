@@ -10,6 +10,7 @@ import torch
 
 from labkit.classes import label_set
 from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.models import SEMANTIC
 from labkit.variants import VARIANTS
 from labkit.weights import download
@@ -62,7 +63,7 @@ def test_broken_files(tmp_path, content):
     """Whatever stands in place of weights is named as broken before torch sees it."""
     path = tmp_path / "w.safetensors"
     path.write_bytes(content)
-    with pytest.raises(LabkitError, match="w.safetensors"):
+    with pytest.raises(LabkitError, match=rf"w\.safetensors .*\({text('weights.no_header')}\)"):
         find_weights("fcn", path)
 
 
