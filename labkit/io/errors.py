@@ -1,6 +1,7 @@
 """The error of everything that a user can mend: its message is one line that ends with the next step."""
 
 import errno
+from json import JSONDecodeError
 
 from labkit.locale import text
 
@@ -15,11 +16,13 @@ class LabkitError(ValueError):
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
-    """What an error says, or else what it is called, on one line; of the disk's errors why, without the file."""
+    """What an error says, or else what it is called, on one line; of the disk's and of JSON's, in the user's words."""
     said = str(error)
     if isinstance(error, OSError) and isinstance(error.strerror, str):
         key = _DISK.get(type(error), "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None)
         said = text(f"files.{key}") if key else error.strerror
+    elif isinstance(error, JSONDecodeError):
+        said = text("files.json", line=error.lineno, column=error.colno)
     return (" ".join(said.split()) or type(error).__name__)[:limit]
 
 

@@ -26,7 +26,7 @@ def check(
     if _any_given(points):
         asked["points"], asked["point_labels"] = _check_points(points, labels, photo)
     elif _any_given(labels):
-        raise LabkitError(text("prompt.labels", points=0, labels=np.size(labels)))
+        raise LabkitError(text("prompt.labels", points=0, labels=np.asarray(labels, dtype=object).size))
     if polygon is not None:
         if mask is not None:
             raise LabkitError(text("prompt.both"))
@@ -54,7 +54,7 @@ def _numbers(given: Any, shape: str, columns: int | None) -> np.ndarray:
     """An array of finite numbers, `Nxcolumns` or of 4; LabkitError shows what was given."""
     try:
         array = np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.full((1,), np.nan)
     if columns is not None:
         array = np.atleast_2d(array)
@@ -79,7 +79,7 @@ def _check_points(points: Any, labels: Any, photo: Photo) -> tuple[list[list[flo
     for x, y in array:
         if not (0 <= x < photo.pixels.shape[1] and 0 <= y < photo.pixels.shape[0]):
             raise _outside("outside", photo, x=f"{x:g}", y=f"{y:g}")
-    signs = [1] * len(array) if labels is None else np.ravel(np.asarray(labels)).tolist()
+    signs = [1] * len(array) if labels is None else np.ravel(np.asarray(labels, dtype=object)).tolist()
     if len(signs) != len(array):
         raise LabkitError(text("prompt.labels", points=len(array), labels=len(signs)))
     if wrong := [sign for sign in signs if sign not in (0, 1)]:

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from labkit.io.errors import LabkitError, one_line
-from labkit.io.files import write_whole
+from labkit.io.errors import LabkitError, one_line, told
+from labkit.io.files import decoded, write_whole
 from labkit.locale import text
 from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segmentation
@@ -101,9 +101,11 @@ class Prompter:
 
     def _kept(self) -> dict[str, Any]:
         try:
-            kept = json.loads(self._keep.read_text("utf-8")) if self._keep and self._keep.exists() else {}
+            kept = json.loads(decoded(self._keep.read_bytes())) if self._keep and self._keep.exists() else {}
             if isinstance(kept, dict) and all(isinstance(row, dict) for row in kept.values()):
                 return kept
-            raise ValueError("no table of photos")
-        except (OSError, ValueError) as error:
+            raise ValueError(text("prompt.no_kept"))
+        except OSError as error:
+            raise LabkitError(told(error)) from error
+        except (ValueError, RecursionError) as error:
             raise LabkitError(text("prompt.kept", path=self._keep, error=one_line(error))) from error

@@ -1,6 +1,7 @@
-"""What is told of an error: the disk's in the user's language, of all others their own words."""
+"""What is told of an error: the disk's and JSON's in the user's language, of all others their own words."""
 
 import errno
+import json
 import os
 
 import pytest
@@ -28,6 +29,13 @@ def test_what_the_disk_says(number, key):
     error, nameless = OSError(number, os.strerror(number), "отчёт"), OSError(number, os.strerror(number))
     assert one_line(error) == one_line(nameless) == told(nameless) == text(f"files.{key}")
     assert told(error) == text("files.disk", file="отчёт", error=text(f"files.{key}"))
+
+
+def test_what_is_no_json():
+    """Where it breaks off, in the user's language."""
+    with pytest.raises(ValueError) as told:
+        json.loads('{"a": 1,\n b}')
+    assert one_line(told.value) == text("files.json", line=2, column=2)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,8 @@ def asked(points=None, point_labels=None, box=None, mask=None, polygon=None, pho
         "labels without points": ({"point_labels": [1, 1, 0]}, "0.*3"),
         "a label without points": ({"point_labels": 1}, "0.*1"),
         "label 2": ({"points": [(5, 5)], "point_labels": [2]}, "2"),
+        "labels in labels": ({"points": [(5, 5), (9, 9)], "point_labels": [[1, 2], 0]}, r"\[1, 2\]"),
+        "number beyond any": ({"points": [(5, 10**400)]}, "1000"),
         "label in words": ({"points": [(5, 5)], "point_labels": ["да"]}, "да"),
         "only background": ({"points": [(5, 5), (9, 9)], "point_labels": [0, 0]}, "1"),
         "box without area": ({"box": (10, 10, 10, 50)}, r"10, 10, 10, 50.*900×675"),

@@ -8,6 +8,7 @@ import pytest
 from IPython.utils.capture import capture_output
 
 from labkit.io.errors import LabkitError
+from labkit.locale import text
 from labkit.photos import Photo
 from labkit.viewer import prompt
 from labkit.viewer.prompt_widget import Prompter
@@ -88,13 +89,39 @@ def test_only_background(load, kitten):
     assert hand.result.segments and hand.viewer.message == ""
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"cat_kitten": 3}'])
-def test_damaged_file(load, kitten, kept, content):
-    """A file that is no table of prompts is named and left as it is."""
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        ("{", text("files.json", line=1, column=2)),
+        ("[]", text("prompt.no_kept")),
+        ('{"cat_kitten": 3}', text("prompt.no_kept")),
+        ("[" * 100_000, ""),
+    ],
+    ids=["cut", "list", "number", "deep"],
+)
+def test_damaged_file(load, kitten, kept, content, said):
+    """A file that is no table of prompts is named, with why, and left as it is."""
     kept.write_text(content)
-    with pytest.raises(LabkitError, match=r"prompts\.json"):
+    with pytest.raises(LabkitError, match=rf"prompts\.json.*\({said}"):
         Prompter(load(4), kitten, kept)
     assert kept.read_text() == content
+
+
+def test_a_folder_in_place_of_the_file(load, kitten, kept):
+    """It is told as what it is."""
+    kept.mkdir()
+    with pytest.raises(LabkitError, match=r"prompts\.json"):
+        Prompter(load(4), kitten, kept)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1251"])
+def test_a_file_from_an_editor_of_windows(load, kitten, kept, encoding):
+    """It is read as it was, whatever encoding the editor has given it."""
+    kept.write_text(
+        json.dumps({"кот": {}, kitten.name: {"sha256": kitten.sha256, "points": [[5, 5]]}}, ensure_ascii=False),
+        encoding,
+    )
+    assert Prompter(load(4), kitten, kept).points == [[5, 5]]
 
 
 def test_what_goes_wrong_is_said(load, kitten, kept, monkeypatch):
