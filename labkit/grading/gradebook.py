@@ -25,7 +25,7 @@ from labkit.grading.people import Works
 from labkit.grading.roster import Roster
 from labkit.grading.rows import KINDS, MIN_IOU, Remark, Row, floored
 from labkit.grading.rubric import Rubric
-from labkit.io.files import safe_name, write_whole
+from labkit.io.files import capped, safe_name, write_whole
 from labkit.locale import language, text, texts
 from labkit.report.checks import NAMES
 from labkit.variants import VARIANTS
@@ -36,6 +36,7 @@ __all__ = ["write_gradebook"]
 
 _HERE = Path(__file__).parent
 _NOBODY = Mark("", "", 0)
+_OTHERS = 20  # files beside a report in a cell: Excel cuts one of more than 32,767 characters
 
 
 def write_gradebook(
@@ -172,7 +173,8 @@ def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
         line = [row.name or row.student, row.id, row.group, str(row.variant or ""), row.variant_title, _date(row.date)]
         line += [text("gradebook.yes" if held[name] else "gradebook.no") if name in held else "" for name in NAMES]
         line += ["\n".join(failures), iou, "\n".join(remarks), _shown(row.suggestion), "", "", row.file]
-        line += ["\n".join(f"{one.file}: {one.why}" for one in row.beside), row.sha256]
+        others = capped([f"{one.file}: {one.why}" for one in row.beside], _OTHERS)
+        line += ["\n".join(others), row.sha256]
         cells.append([guarded(cell.replace("\0", "").replace("\r\n", "\n")) for cell in line])
     return [*map(text, keys), "sha256"], cells
 

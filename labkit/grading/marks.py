@@ -12,6 +12,7 @@ from typing import Any
 
 from labkit.grading.roster import read_csv
 from labkit.grading.rows import Row
+from labkit.io.errors import LabkitError
 from labkit.locale import in_each_language, text
 
 __all__ = ["Mark", "Marks", "bare", "guarded", "key_of", "read_earlier", "read_page", "read_table"]
@@ -126,22 +127,30 @@ def read_table(path: Path, known: Mapping[str, Mark] | None = None) -> dict[str,
     """The marks in a `grades.csv`, as this kit or Excel wrote it, by key; none where there is no such table.
 
     A table does not say when they were given: not after it was written. What is no number stays, in the comment, and
-    so does the mark that is `known`.
+    so does the mark that is `known`. LabkitError where a column is missing: what stands in the table would be lost.
     """
-    marks = {}
-    with suppress(OSError, ValueError, csv.Error):
+    marks: dict[str, Mark] = {}
+    try:
         changed = path.stat().st_mtime * 1000
-        head, *rows = read_csv(path.read_bytes())
-        named = [in_each_language(text, f"gradebook.{key}").values() for key in ("student", "mark", "comment", "file")]
-        places = [[title in titles for title in head].index(True) for titles in (*named, ("sha256",))]
-        for row in rows:
-            if len(row) <= max(places):
-                continue
-            student, mark, comment, file, digest = (bare(row[place]) for place in places)
-            key, number = key_of(digest, file), mark.strip().replace(",", ".")
-            if not _NUMBER.fullmatch(number):
-                before = (known or {}).get(key)
-                number, comment = before.mark if before else "", f"[{mark.strip()}] {comment}".strip()
-            if number or comment:
-                marks[key] = Mark(number, comment, changed, "", student)
+        head, *rows = read_csv(path.read_bytes()) or [[]]
+    except OSError:
+        return marks
+    except csv.Error:
+        head, rows = [], [[]]
+    keys = [f"gradebook.{key}" for key in ("student", "mark", "comment", "file")]
+    named = {text(key): in_each_language(text, key).values() for key in keys} | {"sha256": ["sha256"]}
+    titles = [title.strip() for title in head]
+    places = [next((n for n, title in enumerate(titles) if title in of), -1) for of in named.values()]
+    if rows and min(places) < 0:
+        absent = [name for name, place in zip(named, places, strict=True) if place < 0]
+        raise LabkitError(text("grade.table", path=path, names=", ".join(absent)))
+    for row in rows:
+        cells = [bare(cell) for cell in row] + [""] * len(head)
+        student, mark, comment, file, digest = (cells[place] for place in places)
+        key, number = key_of(digest, file or student), mark.strip().replace(",", ".")
+        if not _NUMBER.fullmatch(number):
+            before = (known or {}).get(key)
+            number, comment = before.mark if before else "", f"[{mark.strip()}] {comment}".strip()
+        if number or comment:
+            marks[key] = Mark(number, comment, changed, "", student)
     return marks

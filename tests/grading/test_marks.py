@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from labkit.grading.marks import Mark, Marks, bare, guarded, key_of, read_earlier
-from labkit.grading.rows import Row
+from labkit.grading.gradebook import write_gradebook
+from labkit.grading.marks import Mark, Marks, bare, guarded, key_of, read_earlier, read_table
+from labkit.grading.people import Works
+from labkit.grading.roster import read_csv
+from labkit.grading.rows import Beside, Row
+from labkit.io.errors import LabkitError
 
 FORMULAS = ["=1", "+1", "-1", "@a", "\t=1", "\r=1", " =1", "＝1", "'=1"]
 
@@ -72,3 +76,45 @@ def test_what_is_no_number_stays(tmp_path, written, mark, comment):
     table.write_text(f"Студент;Оценка;Комментарий;Файл;sha256\nАнна;{written};{ROW.file};{ROW.sha256}\n", "utf-8")
     (found,) = read_earlier(page, table).values()
     assert (found.mark, found.comment) == (mark, comment)
+
+
+@pytest.mark.parametrize(
+    "table, absent",
+    [
+        ("Студент;Оценка;Комментарий;Файл\nАнна;5;;а.html\n", "sha256"),
+        ("Студент;Балл;Файл;sha256\nАнна;5;а.html;ab\n", "Оценка, Комментарий"),
+        ("Группа 1;;;;\nСтудент;Оценка;Комментарий;Файл;sha256\nАнна;5;;а.html;ab\n", "Студент, Оценка"),
+        ("<html>\n</html>", "Студент, Оценка"),
+        (f"Студент;Оценка;Комментарий;Файл;sha256\nАнна;5;{'х' * 200_000};а.html;ab\n", "Студент, Оценка"),
+    ],
+    ids=["without a column", "another heading", "a title above", "another file", "a cell beyond csv's limit"],
+)
+def test_a_table_whose_marks_cannot_be_read(tmp_path, table, absent):
+    """It is told, with the columns that are missing, and not written over: the marks in it would be lost."""
+    (tmp_path / "grades.csv").write_text(table, "utf-8")
+    with pytest.raises(LabkitError, match=rf"grades\.csv.*столбцов {absent}"):
+        write_gradebook(Works([ROW]), tmp_path)
+    assert (tmp_path / "grades.csv").read_text("utf-8") == table
+
+
+@pytest.mark.parametrize(
+    "table, marks",
+    [
+        ("", {}),
+        ("Student ;Mark;Comment;File;sha256 \n\n;;;;\nАнна;5;;а.html;ab\n", {"ab а.html": "5"}),
+        ("Студент;Оценка;Комментарий;Файл;sha256\nАнна;5\nОлег;4;да\n", {" Анна": "5", " Олег": "4"}),
+    ],
+    ids=["empty", "spaces and empty rows", "short rows"],
+)
+def test_odd_tables(tmp_path, table, marks):
+    """What can be read is read; a row that says no file keeps its mark by the name."""
+    (tmp_path / "grades.csv").write_text(table, "utf-8")
+    assert {key: one.mark for key, one in read_table(tmp_path / "grades.csv").items()} == marks
+
+
+def test_many_files_beside_a_report(tmp_path):
+    """The table names the first of them: it stays one that csv and Excel read."""
+    beside = [Beside(f"фото/{n:03}.jpg", "х" * 100) for n in range(2000)]
+    _, table = write_gradebook(Works([replace(ROW, beside=beside)]), tmp_path)
+    cells = [cell for row in read_csv(table.read_bytes()) for cell in row]
+    assert max(map(len, cells)) < 32_768
