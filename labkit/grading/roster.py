@@ -89,13 +89,14 @@ class Roster:
 
     def _matched(self, rows: Sequence[Row]) -> tuple[dict[int, int], set[int], set[int]]:
         """What `places` answers; the rows that only a name tells; and the lines for which there are enough of these."""
-        by_id = {f"{self.system}:{one.id}": one.line for one in self.students if one.id}
+        by_line = {one.line: f"{self.system}:{one.id}" for one in self.students if one.id}
         names = [(one.line, _read(one.name)) for one in self.students]
-        said = [(n, _read(row.name or row.student)) for n, row in enumerate(rows) if row.who not in by_id]
+        said = [(n, _read(row.name or row.student)) for n, row in enumerate(rows) if row.who not in by_line.values()]
         pairs = [(line, n) for line, name in names for n, own in said if any(map(_one_name, own, name))]
         works, lines = Counter(line for line, _ in pairs), Counter(n for _, n in pairs)
         placed = {line: n for line, n in pairs if works[line] == lines[n] == 1}
-        placed |= {by_id[row.who]: n for n, row in enumerate(rows) if row.who in by_id}
+        whose = {row.who: n for n, row in enumerate(rows)}
+        placed |= {line: whose[who] for line, who in by_line.items() if who in whose}  # a table may name one twice
         return placed, set(lines), {line for line, n in pairs if works[line] >= lines[n]}
 
 

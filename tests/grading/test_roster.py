@@ -82,6 +82,13 @@ def test_russian_headings(roster, table, encoding):
     assert [(one.id, one.name) for one in found.students] == [("7", "Ли Ян")] and "ценка" in found.head[found.mark]
 
 
+def test_a_student_in_two_lines(roster):
+    """Who stands in the table twice, under one number, has handed in on both lines."""
+    found = roster("Identifier,Full name,Grade,Group\nParticipant 7,Ли Ян,,А\nParticipant 7,Ли Ян,,Б\n")
+    works = [row("moodle:7", "Ли Ян")]
+    assert found.places(works) == {0: 0, 1: 0} and not found.absent(works)
+
+
 def test_hidden_names(roster):
     """Where Moodle hides them its worksheet has none: works are found by their numbers."""
     found = roster("Identifier,Status,Grade,Feedback comments\nParticipant 7,,,\nParticipant 8,,,\n")
