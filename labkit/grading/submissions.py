@@ -84,7 +84,7 @@ def _notebook(content: str) -> tuple[dict[str, Any], str, tuple[str, ...], str, 
     except (MemoryError, RecursionError):
         raise
     except Exception as error:  # what is no notebook fails in every manner
-        raise LabkitError(text("submission.notebook", error=one_line(error))) from error
+        raise LabkitError(text("submission.notebook", error=one_line(error.__cause__ or error))) from error
     if data is None:
         raise LabkitError(text("submission.not_run"))
     data = _parsed(json.dumps(data))

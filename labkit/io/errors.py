@@ -1,14 +1,24 @@
 """The error of everything that a user can mend: its message is one line that ends with the next step."""
 
 import errno
+import zlib
 from json import JSONDecodeError
+from zipfile import BadZipFile
 
 from labkit.locale import text
 
 __all__ = ["LabkitError", "one_line", "told"]
 
-_DISK = {FileNotFoundError: "missing", PermissionError: "closed", IsADirectoryError: "folder"}
-_DISK |= dict.fromkeys((FileExistsError, NotADirectoryError), "not_folder")
+_IN_WORDS = {
+    FileNotFoundError: "missing",
+    PermissionError: "closed",
+    IsADirectoryError: "folder",
+    FileExistsError: "not_folder",
+    NotADirectoryError: "not_folder",
+    JSONDecodeError: "json",
+    BadZipFile: "zip",
+    zlib.error: "zip",
+}
 
 
 class LabkitError(ValueError):
@@ -16,13 +26,15 @@ class LabkitError(ValueError):
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
-    """What an error says, or else what it is called, on one line; of the disk's and of JSON's, in the user's words."""
-    said = str(error)
-    if isinstance(error, OSError) and isinstance(error.strerror, str):
-        key = _DISK.get(type(error), "full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None)
-        said = text(f"files.{key}") if key else error.strerror
-    elif isinstance(error, JSONDecodeError):
-        said = text("files.json", line=error.lineno, column=error.colno)
+    """What an error says, or else what it is called, on one line; of the disk's, JSON's and zip's, in the user's words.
+
+    These leave out the file, which whoever tells of it names.
+    """
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if key := "full" if is_full else _IN_WORDS.get(type(error)):
+        return text(f"files.{key}", line=getattr(error, "lineno", 1), column=getattr(error, "colno", 1))
+    said = getattr(error, "strerror", None)
+    said = said if isinstance(said, str) else str(error)
     return (" ".join(said.split()) or type(error).__name__)[:limit]
 
 

@@ -208,7 +208,7 @@ def _read(path: Path) -> NotebookNode:
     try:
         return nbformat.read(path, 4)
     except (OSError, ValueError) as error:
-        raise LabkitError(text("hand_in.unreadable", path=path, error=one_line(error))) from error
+        raise LabkitError(text("hand_in.unreadable", path=path, error=one_line(error.__cause__ or error))) from error
 
 
 def _notebooks(variant: Variant) -> tuple[list[Path], list[Path]]:

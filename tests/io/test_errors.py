@@ -1,8 +1,10 @@
-"""What is told of an error: the disk's and JSON's in the user's language, of all others their own words."""
+"""What is told of an error: the disk's, JSON's and zip's in the user's language, of all others their own words."""
 
 import errno
 import json
 import os
+import zipfile
+import zlib
 
 import pytest
 import requests
@@ -29,6 +31,12 @@ def test_what_the_disk_says(number, key):
     error, nameless = OSError(number, os.strerror(number), "отчёт"), OSError(number, os.strerror(number))
     assert one_line(error) == one_line(nameless) == told(nameless) == text(f"files.{key}")
     assert told(error) == text("files.disk", file="отчёт", error=text(f"files.{key}"))
+
+
+def test_what_is_no_zip():
+    """A rar that is called a zip, and one of which a part is damaged: neither in the library's words."""
+    for error in (zipfile.BadZipFile("File is not a zip file"), zlib.error("Error -3 while decompressing data")):
+        assert one_line(error) == text("files.zip")
 
 
 def test_what_is_no_json():
