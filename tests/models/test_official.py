@@ -174,6 +174,14 @@ def test_from_server_to_mask(name, publish, tmp_path, default_photos):
     assert again.weights.sha256 == model.weights.sha256, "from the cache"
 
 
+@pytest.mark.parametrize("content", [b"\x80\x02.", b"\x80\x02J1", b"\x80\x02(c"], ids=["empty", "cut", "garbled"])
+def test_damaged_pickles_are_refused(tmp_path, content):
+    """Whatever error they end in, the file is named."""
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(LabkitError, match="weights.pth"):
+        load_weights(build_release(OFFICIAL["deeplabv3_mobilenet_v3_large"]), tmp_path / "weights.pth")
+
+
 def test_code_in_a_file_is_not_run(tmp_path):
     """A published file whose pickle would call something is refused, and nothing is called."""
 
