@@ -16,6 +16,7 @@ _IN_WORDS = {
     FileExistsError: "not_folder",
     NotADirectoryError: "not_folder",
     JSONDecodeError: "json",
+    UnicodeDecodeError: "encoding",
     BadZipFile: "zip",
     zlib.error: "zip",
 }
@@ -26,7 +27,7 @@ class LabkitError(ValueError):
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
-    """What an error says, or else what it is called, on one line; of the disk's, JSON's and zip's, in the user's words.
+    """What an error says, or else what it is called, on one line; the usual ones of files in the user's own words.
 
     These leave out the file, which whoever tells of it names.
     """

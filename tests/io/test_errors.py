@@ -39,6 +39,13 @@ def test_what_is_no_zip():
         assert one_line(error) == text("files.zip")
 
 
+def test_what_is_no_utf_8():
+    """A notebook that an editor of Windows has saved, and a zip whose names are not what they say."""
+    with pytest.raises(UnicodeDecodeError) as told:
+        "кот".encode("cp1251").decode()
+    assert one_line(told.value) == text("files.encoding")
+
+
 def test_what_is_no_json():
     """Where it breaks off, in the user's language."""
     with pytest.raises(ValueError) as told:
