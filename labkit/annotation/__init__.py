@@ -61,13 +61,16 @@ class Annotator(Prompter):
             raise LabkitError(text("annotate.folder", name=photo.name))
         self.path = labelme_file(photo, Path(photo.path.parent if folder is None else folder))
         names = tuple(map(VOC.label, VOC.ids[1:]))
-        self._name = ipywidgets.Combobox(value=label, options=names, description=text("annotate.name"))
+        field = {"description": text("annotate.name"), "continuous_update": False}
+        self._name = ipywidgets.Combobox(value=label, options=names, **field)
         self._load(photo)
         super().__init__(model or _load_once(4), photo)
         add = ipywidgets.Button(description=text("annotate.add"), button_style="primary", layout={"width": "auto"})
         drop = ipywidgets.Button(description=text("annotate.drop"), layout={"width": "auto"})
         add.on_click(keep_language(lambda _: self.viewer.attempt(self.add)))
         drop.on_click(keep_language(lambda _: self.viewer.attempt(self.drop)))
+        again = keep_language(lambda _: self.viewer.attempt(lambda: self._asked(self.prompts)))
+        self._name.observe(again, names="value")
         self._state = ipywidgets.HTML()
         row = ipywidgets.HBox([self._name, add, drop], layout={"flex_flow": "row wrap"})
         self.widget = awake("labkit.annotate", row, self.viewer, self._state)
@@ -89,7 +92,8 @@ class Annotator(Prompter):
         if self._mask is None:
             self.viewer.message = text("annotate.nothing")
         elif not _label_id(name):
-            self.viewer.message = text("annotate.unknown", name=name, valid=", ".join(self._name.options))
+            key = "annotate.unknown" if name.strip() else "annotate.unnamed"
+            self.viewer.message = text(key, name=name, valid=", ".join(self._name.options))
         else:
             shape = _shape(name.strip(), self._mask, self.photo)
             self._rewrite(lambda shapes: [*shapes, shape])
@@ -111,9 +115,9 @@ class Annotator(Prompter):
         if mask is None:
             return saved, message
         number, label_id = max((segment.id for segment in saved.segments), default=0) + 1, _label_id(name)
-        classes = _CLASSES if label_id is not None or (saved.segments and not name) else None  # no name yet: numbers
-        segments = [*saved.segments, Segment(number, label_id or 0, name, 1.0, mask)]
+        segments = [*saved.segments, Segment(number, label_id, name, 1.0, mask)]
         ids = np.where(mask, number, saved.ids).astype(np.int32)
+        classes = _CLASSES if label_id else None  # no name yet: numbers
         return Segmentation(saved.photo, ids, (ids > 0).astype(np.float32), segments, classes), message
 
     def _load(self, photo: Photo) -> None:
@@ -144,9 +148,9 @@ class Annotator(Prompter):
         self._state.value = html.escape(text("annotate.state", file=self.path.name, names=names))
 
 
-def _label_id(name: str) -> int | None:
-    """None for a name that neither VOC nor COCO has, 0 for the background's."""
-    return _CLASSES.id(name) if name in _CLASSES else None
+def _label_id(name: str) -> int:
+    """0 for the background's name and for one that neither VOC nor COCO has."""
+    return _CLASSES.id(name) if name in _CLASSES else 0
 
 
 def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:

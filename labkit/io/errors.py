@@ -40,7 +40,11 @@ def one_line(error: BaseException, limit: int = 300) -> str:
 
 
 def told(error: Exception) -> str:
-    """What a user is told: of the disk's errors the file and what to do, of all others their words, or their name."""
+    """What a user is told: of the disk's errors the file and what to do, of what nobody foresaw what to try."""
     if isinstance(error, OSError) and error.filename:
         return text("files.disk", file=error.filename, error=one_line(error))
-    return one_line(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        return one_line(error)
+    if isinstance(error, LabkitError | ModuleNotFoundError):
+        return str(error) or type(error).__name__
+    return text("files.unforeseen", kind=type(error).__name__, error=one_line(error))

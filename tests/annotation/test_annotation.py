@@ -95,12 +95,25 @@ def test_two_photos_of_one_stem(load, photo, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, asked, said", [("кракозябра", MIDDLE, "кошка"), ("", MIDDLE, "Класса"), ("кошка", {}, "ещё не")]
+    "name, asked, said", [("кракозябра", MIDDLE, "кошка"), (" ", MIDDLE, "Сначала впишите"), ("кошка", {}, "ещё не")]
 )
 def test_what_cannot_be_written(load, photo, name, asked, said):
     """A name that no label set has, or nothing outlined: words, no file, and the outline stays."""
     add(hand := Annotator(photo, model=load(4)), name, **asked)
     assert said in hand.viewer.message and not hand.path.exists() and len(hand.result.segments) == bool(asked)
+
+
+@pytest.mark.parametrize("name", ["", "фон", "кракозябра"])
+def test_an_outline_without_a_class(load, photo, name):
+    """It is not called background, and has another name as soon as one stands in the field."""
+    add(hand := Annotator(photo, model=load(4)), "собака", **MIDDLE)
+    hand._name.value = name
+    click(hand, **CORNER)
+    assert not {"фон", "background"} & {row["ru"] for row in hand.viewer.items[0]["segments"]}
+    hand.add()
+    assert hand.viewer.message
+    hand._name.value = "кошка"
+    assert {row["ru"] for row in hand.viewer.items[0]["segments"]} == {"собака", "кошка"} and not hand.viewer.message
 
 
 def test_two_cells_for_one_photo(load, photo):

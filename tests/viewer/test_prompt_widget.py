@@ -133,7 +133,7 @@ def test_what_goes_wrong_is_said(load, kitten, kept, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(hand.model, "prompt", Mock(side_effect=RuntimeError("not enough memory")))
         click(hand, **MIDDLE)
-        assert hand.viewer.message == "not enough memory"
+        assert "RuntimeError (not enough memory). Попробуйте ещё раз" in hand.viewer.message
     kept.rmdir()
     click(hand, **MIDDLE)
     assert hand.viewer.message == "" and kept.is_file()
