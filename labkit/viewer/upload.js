@@ -26,7 +26,9 @@ export default {
     };
     let answered;
     const hear = (answer) => {
-      if (answer.id === id) answered?.(answer.more);
+      if (answer.id !== id) return;
+      if (answer.more) status.textContent = answer.more;
+      answered?.(answer.more);
     };
     const ask = (piece, content) =>
       new Promise((resolve) => {

@@ -57,7 +57,7 @@ class Uploader(anywidget.AnyWidget):
         self.on_msg(keep_language(self._heard))
 
     def _heard(self, _widget: Any, piece: dict[str, Any], buffers: list[Any]) -> None:
-        """Takes a piece of a file and answers whether the next one is wanted."""
+        """Takes a piece of a file and answers how far it is, where the next one is wanted, or False."""
         if piece["number"] == 1 and piece["start"] == 0:
             self._notes = []
         name = _file_name(piece["name"])
@@ -66,13 +66,12 @@ class Uploader(anywidget.AnyWidget):
             more = self._take(part, name, piece, b"".join(buffers))
         except Exception as error:  # the page waits for an answer, whatever has happened
             self._note("failed", name=name, error=one_line(error))
-        if more:
-            self.message = text("upload.progress", number=piece["number"], count=piece["count"], name=name)
-        else:
+        if not more:
             with suppress(OSError):  # the folder may be a file
                 part.unlink()
             self._tell()
-        self.send({"id": piece["id"], "more": more})
+        told = more and text("upload.progress", number=piece["number"], count=piece["count"], name=name)
+        self.send({"id": piece["id"], "more": told})  # no state: a page that is loaded anew would show it
 
     def _take(self, part: Path, name: str, piece: dict[str, Any], content: bytes) -> bool:
         """Writes a piece and, when the file is whole, keeps it; whether there is more to come."""
