@@ -29,7 +29,6 @@ from labkit.models import load_model
 from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segment, Segmentation
 from labkit.viewer.prompt_widget import Prompter
-from labkit.viewer.viewer import page_part
 from labkit.viewer.widget import awake, display_with_page
 
 __all__ = ["Annotator", "annotate"]
@@ -82,9 +81,12 @@ class Annotator(Prompter):
         return [shape["label"] for shape in self._record["shapes"]]
 
     def page(self) -> str:
-        """What a page without a kernel shows: the objects, and how they were made."""
-        note = html.escape(text("annotate.page" if self.objects else "annotate.none", file=self.path.name))
-        return f"{self.mark}<p><em>{note}</em></p>{page_part([self._saved]) if self.objects else ''}</div>"
+        """What a page without a kernel says: the objects, and how they were made.
+
+        It shows none: a report whose viewers show other masks than its results looks as if it had been edited.
+        """
+        note = text("annotate.page" if self.objects else "annotate.none", file=self.path.name, names=self._names)
+        return f"{self.mark}<p><em>{html.escape(note)}</em></p></div>"
 
     def add(self) -> None:
         """Writes what is outlined now under the name that stands in the field; the next object begins."""
@@ -143,9 +145,12 @@ class Annotator(Prompter):
         self._asked({})
         self._tell()
 
+    @property
+    def _names(self) -> str:
+        return ", ".join(name for _, name in named_segments(self._saved)) or "—"
+
     def _tell(self) -> None:
-        names = ", ".join(name for _, name in named_segments(self._saved)) or "—"
-        self._state.value = html.escape(text("annotate.state", file=self.path.name, names=names))
+        self._state.value = html.escape(text("annotate.state", file=self.path.name, names=self._names))
 
 
 def _label_id(name: str) -> int:

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from executed import executed, handed_in
 from IPython.utils.capture import capture_output
 from PIL import Image
 
@@ -16,6 +17,8 @@ from labkit.evaluation.annotations import find_ground_truth
 from labkit.evaluation.scores import scores, scores_table
 from labkit.io.errors import LabkitError
 from labkit.photos import Photo, load_photos
+from labkit.report.answers import outputs_text
+from labkit.report.consistency import disagreements, viewer_items
 from labkit.viewer.viewer import MARK
 
 MIDDLE, CORNER = {"points": [[330, 230]], "point_labels": [1]}, {"box": [20, 20, 120, 200]}
@@ -161,4 +164,14 @@ def test_display(shell, load, photo):
     assert "application/vnd.jupyter.widget-view+json" in output.data and "Разметки пока нет" in output.data["text/html"]
     assert repr(hand) == "мой пёс: —"
     add(hand, "собака", **MIDDLE)
-    assert "с помощью SAM" in hand.page() and MARK in hand.page() and repr(hand) == "мой пёс: собака"
+    assert "с помощью SAM" in hand.page() and "мой пёс.json: собака" in hand.page()
+    assert repr(hand) == "мой пёс: собака" and MARK not in hand.page()
+
+
+def test_a_report_with_its_cell(load, photo):
+    """A photo that is annotated in the notebook does not make its report differ from its data."""
+    result = load(3).segment(photo)
+    add(hand := Annotator(photo, "собака", load(4)), "собака", **MIDDLE)
+    handed = handed_in(3, [photo], [result])
+    page = outputs_text(executed(handed, [result])) + hand.page()
+    assert disagreements(handed.data, viewer_items(page), page) == []
