@@ -87,10 +87,10 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
         of_photo = [one for one in (*data["results"], *data["prompted"]) if one["photo"] == result["photo"]]
         if not shown:
             sentences.append(text("consistency.absent", name=result["photo"]))
-        elif not any(_same(result, item, labels) for item in shown) or not all(
-            any(_same(one, item, labels) for one in of_photo) for item in shown
-        ):
+        elif not any(_same(result, item, labels) for item in shown):
             sentences.append(text("consistency.masks", name=result["photo"]))
+        elif not all(any(_same(one, item, labels) for one in of_photo) for item in shown):
+            sentences.append(text("consistency.others", name=result["photo"]))
         known = {photo["jpeg_sha256"] for photo in data["photos"] if photo["name"] == result["photo"]} - {None}
         if known and not known.issuperset(hashlib.sha256(jpeg).hexdigest() for jpeg in map(_carried, shown) if jpeg):
             sentences.append(text("consistency.photo", name=result["photo"]))

@@ -292,9 +292,11 @@ def test_every_viewer_and_every_table_counts(sample, honest):
     """One that agrees with the data does not make up for another that does not."""
     data, items, name = honest.data, honest.items, honest.data["results"][0]["photo"]
     assert disagreements(data, items, honest.page) == []
-    for key, changed in (("masks", {"segments": []}), ("photo", {"photo": items[1]["photo"]})):
+    for key, changed in (("others", {"segments": []}), ("photo", {"photo": items[1]["photo"]})):
         told = disagreements(data, [*items, {**items[0], **changed}], honest.page)
         assert told == [text(f"consistency.{key}", name=name)]
+    told = disagreements(data, [{**items[0], "segments": []}, *items[1:]], honest.page)
+    assert told == [text("consistency.masks", name=name)]
     better = data["summary"].replace("0.", "1.").replace("%", "9%")
     assert better != data["summary"]
     assert disagreements(data, items, f"<pre>{better}</pre>{honest.page}") != []
