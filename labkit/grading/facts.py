@@ -23,7 +23,7 @@ from labkit.io.files import some
 from labkit.locale import in_each_language, text
 from labkit.report.answers import FILLERS, complete
 from labkit.report.answers import words as count_words
-from labkit.report.checks import MIN_WORDS
+from labkit.report.checks import FEW, MIN_WORDS, titled
 from labkit.report.data import classes_of
 from labkit.report.provenance import setting_told
 from labkit.segmentation import MIN_SHARE
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = ["LATER", "as_prose", "asked_by", "gone", "headings", "made_by", "other_facts", "own_words", "phrases"]
-__all__ += ["prose_of", "strict", "titled", "unseen", "untrue", "unusual", "word_list"]
+__all__ += ["prose_of", "strict", "unseen", "untrue", "unusual", "word_list"]
 
 _NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _OPTIONAL = {"screen", "ground-truth"}  # tags of cells that a report may be without
@@ -51,8 +51,10 @@ one that is not the student's if it stands in the question; how many of an answe
 _MAX_TAGS, _MAX_TITLES, _MAX_PROSE = 200_000, 1000, 2_000_000
 """Of a page, and characters of its text; a report has some thousands. What follows is not read, and so is missed."""
 
-_UNSHOWN = re.compile(r"!\[[^\[\]]*\]\([^()]*\)|\]\([^()]*\)|</?[A-Za-z][^<>]*>")
-"""Of an answer in Markdown: a picture, where a link leads, and a tag."""
+_UNSHOWN = re.compile(
+    r"!\[[^\[\]]*\]\([^()]*\)|\]\([^()]*\)|</?[A-Za-z][^<>]*>|<!--[^<>]*-->|^[ \t>*+-]*\d+[.)][ \t]", re.MULTILINE
+)
+"""Of an answer in Markdown: a picture, where a link leads, a tag, a comment, and the number of a list's line."""
 
 _LINE, _LINES = re.compile(r"(.*\S) {2,}<?([\d.,]+)\s?% {2,}([\d.,]+)\s*"), 3
 """A line of the table of results: what was found, its share and score; of each photo it has at least so many."""
@@ -199,7 +201,8 @@ def strict(data: dict[str, Any], repeated: Collection[str] = ()) -> dict[str, An
         words = _folded(prose[: 4 * _MAX_COMPARED])[:_MAX_COMPARED]
         asked = _folded(question[: 4 * _MAX_ASKED])[:_MAX_ASKED]
         long = [one for one in said if min(len(one), len(words)) >= _MIN_ALIKE]
-        again = words in said or any(fuzz.ratio(words, one, score_cutoff=_ALIKE) for one in long)
+        again = any(fuzz.ratio(words, one, score_cutoff=_ALIKE) for one in long)
+        again = again or (count_words(prose) > FEW and words in said)
         if _MIN_COPIED < len(words) <= len(asked):
             again = again or fuzz.partial_ratio(words, asked, score_cutoff=_ALIKE) > 0
         own = own_words(every := word_list(prose), data["variant_number"])
@@ -330,9 +333,3 @@ def word_list(prose: str) -> list[str]:
     bare = unicodedata.normalize("NFKD", prose.casefold())
     unseen = {ord(c): None for c in set(bare) if c in FILLERS or unicodedata.category(c) in ("Mn", "Cf")}
     return re.findall(r"[^\W_]+", bare.translate({**_LOOK_ALIKE, **unseen}))
-
-
-def titled(question: str) -> str:
-    """A question as it is named in a sentence: bare, and cut short."""
-    bare = " ".join(question.replace("*", "").split())
-    return f"«{bare if len(bare) <= 60 else bare[:59] + '…'}»"

@@ -9,7 +9,7 @@ from itertools import chain, combinations
 
 from rapidfuzz.distance import LCSseq
 
-from labkit.grading.facts import own_words, phrases, titled, word_list
+from labkit.grading.facts import own_words, phrases, word_list
 from labkit.grading.looks import alike, look
 from labkit.grading.people import folded
 from labkit.grading.rows import Remark, Row
@@ -18,6 +18,7 @@ from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.files import some
 from labkit.io.kit import KIT_IMAGES
 from labkit.locale import percent, plural, text
+from labkit.report.checks import titled
 
 __all__ = ["compare", "compared"]
 

@@ -17,7 +17,7 @@ __all__ = ["FILLERS", "complete", "outputs", "outputs_text", "pictures", "report
 # with a condition in brackets the question may stay open; who writes within its asterisks has answered too
 _ANSWER = re.compile(r"(?:^[*_ ]*|\*)Ваш ответ( \([^)]*\))?[*_]* ?:[*_]*", re.MULTILINE)
 _NEXT = re.compile(r"^(?:\*\*(?:Вопрос|\d+)\.|#+ )", re.MULTILINE)
-_CONCLUSIONS = re.compile(r"^#+[ \d.*_]*Выводы?[\s*_:.]*$", re.MULTILINE)
+_CONCLUSIONS = re.compile(r"^#+[ \d.*_]*Выводы?[\s*_:.]*$", re.MULTILINE | re.IGNORECASE)
 _PROMPT = re.compile(r"^\*Заполните:.*?\*\s*$", re.MULTILINE | re.DOTALL)
 # where a picture was pasted into a text: Colab writes all of it there, others name an attachment of the cell
 _PICTURE = re.compile(r"""attachment:((?:[^\s()<>"']|\([^\s()]*\))+)|data:image/[\w.+-]+;base64,[\w+/=]+""")
@@ -51,11 +51,11 @@ def complete(data: dict[str, Any], notebook: NotebookNode, error: str | None = N
 
 
 def outputs_text(notebook: NotebookNode) -> str:
-    """What the code cells have put out as text and as HTML, one after the other."""
+    """What the code cells have put out, one after the other, as a page shows it: HTML, or text where there is none."""
     parts = []
     for output in outputs(notebook):
         data = output.get("data", {})
-        parts += filter(None, (output.get("text"), data.get("text/plain"), data.get("text/html")))
+        parts += filter(None, (output.get("text"), data.get("text/html") or data.get("text/plain")))
     return "\n".join("".join(part) for part in parts)
 
 
@@ -86,8 +86,9 @@ def pictures(notebook: NotebookNode) -> dict[str, str]:
 
 
 def words(prose: str) -> int:
-    """How many words of two letters or digits (no fillers) there are, one that comes again counted twice at most."""
-    return sum(min(2, count) for count in Counter(re.findall(rf"[^\W_{FILLERS}]{{2,}}", prose.casefold())).values())
+    """How many words of two letters (no fillers) and numbers there are, one that comes again counted twice at most."""
+    found = re.findall(rf"[^\W_{FILLERS}]{{2,}}|\d", prose.casefold())
+    return sum(min(2, count) for count in Counter(found).values())
 
 
 def split_conclusions(notebook: NotebookNode) -> str:
@@ -110,21 +111,24 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[Note
     """The questions with their answers and cells, the conclusions, and the cells in which these stand."""
     pictures(notebook)
     answers: list[dict[str, Any]] = []
-    conclusions, told = "", []
+    conclusions, deeper, told = "", "", []
     taking: str | None = None  # what a text cell without a heading, which the student has added, belongs to
     for cell in notebook.cells:
         source = cell.source = "".join(cell.source)
+        if taking == "answer" and not answers[-1]["answer"] and (again := _ANSWER.match(source)):
+            source = source[again.end() :]  # its mark was copied into a cell of the student's own
         if cell.cell_type != "markdown":
             taking = None
         elif heading := _CONCLUSIONS.search(source):
             conclusions, told, taking = _bare(_PROMPT.sub("", source[heading.end() :])), [cell], "conclusions"
+            deeper = "#" * (len(heading[0]) - len(heading[0].lstrip("#")) + 1)
         elif _ANSWER.search(source):
             answers += [{**row, "cell": cell} for row in _answers(source)]
             taking = "answer"
         elif taking == "answer" and not source.startswith("#"):
             answer = _bare(f"{answers[-1]['answer']}\n\n{source}")
-            answers[-1] |= {"answer": answer, "open": answers[-1]["open"] and not answer}
-        elif taking == "conclusions" and not source.startswith("#"):
+            answers[-1] |= {"answer": answer, "open": answers[-1]["open"] and not words(answer)}
+        elif taking == "conclusions" and (source.startswith(deeper) or not source.startswith("#")):
             conclusions, told = _bare(f"{conclusions}\n\n{source}"), [*told, cell]
         else:
             taking = None
@@ -135,12 +139,14 @@ def _answers(source: str) -> list[dict[str, Any]]:
     """Each question of a cell with what stands after its mark, up to the next question or heading."""
     rows, end = [], 0
     for mark in _ANSWER.finditer(source):
+        if mark.start() < end:  # within the answer before
+            continue
         asked = source[: mark.start()]
         start = max((at.start() for at in _NEXT.finditer(asked, end) if at[0][0] == "*"), default=end)
         following = _NEXT.search(source, mark.end())
         end = following.start() if following else len(source)
-        question, answer = " ".join(asked[start:].split())[:2000], _bare(source[mark.end() : end])
-        is_open = bool(mark[1]) and not answer
+        question, answer = " ".join(asked[start:].split())[:2000], _bare(_ANSWER.sub("", source[mark.end() : end]))
+        is_open = bool(mark[1]) and not words(answer)
         rows.append({"question": question, "answer": answer, "open": is_open, "source": source[start:end]})
     return rows
 

@@ -14,11 +14,11 @@ from labkit.variants import find_variant
 from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import EMBEDDED, is_former
 
-__all__ = ["MIN_WORDS", "NAMES", "Check", "checks", "found_on"]
+__all__ = ["FEW", "MIN_WORDS", "NAMES", "Check", "checks", "found_on", "titled"]
 
 # the checks in their order; `checks.NAME` in `texts` is what each is called
 NAMES = ("variant", "photos", "results", "objects", "conclusions", "answers", "weights", "run")
-MIN_WORDS = 10  # conclusions of fewer words are none
+MIN_WORDS, FEW = 10, 2  # conclusions of fewer words are none; answers of so few may be the same
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ def _results(data: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _objects(data: dict[str, Any], target: str) -> tuple[bool, str]:
-    rows, what = found_on(data, target), target or text("checks.any_object")
+    rows, what, classes = found_on(data, target), target or text("checks.any_object"), classes_of(data)
+    if target and classes is not None and target not in classes:
+        return False, text("checks.objects_unknown", what=target)
     missing = [name for name, ok in rows.items() if not ok]
     if rows and not missing:
         return True, text("checks.objects_all", what=what, count=len(rows))
@@ -100,10 +102,18 @@ def _objects(data: dict[str, Any], target: str) -> tuple[bool, str]:
 def _answers(rows: list[dict[str, str]]) -> tuple[bool, str]:
     """Whether every question has an answer; a sentence that was pasted into several is the answer to one."""
     given = [" ".join(row["answer"].casefold().split()) for row in rows]
-    again = sum(words(answer) > 2 and answer in given[:n] for n, answer in enumerate(given))
-    answered = sum(words(answer) > 0 for answer in given) - again
-    key = "answers_again" if again else "answers_told"
-    return answered == len(rows) > 0, text(f"checks.{key}", count=answered, total=len(rows), again=again)
+    again = sum(words(answer) > FEW and answer in given[:n] for n, answer in enumerate(given))
+    empty = [titled(row["question"]) for row in rows if not words(row["answer"])]
+    answered = len(rows) - len(empty) - again
+    key = "answers_again" if again else "answers_empty" if empty else "answers_told"
+    told = text(f"checks.{key}", count=answered, total=len(rows), again=again, names=some(empty))
+    return answered == len(rows) > 0, told
+
+
+def titled(question: str) -> str:
+    """A question as it is named in a sentence: bare, and cut short."""
+    bare = " ".join(question.replace("*", "").split())
+    return f"«{bare if len(bare) <= 60 else bare[:59] + '…'}»"
 
 
 def _weights(made_by: dict[str, Any]) -> tuple[bool, str]:

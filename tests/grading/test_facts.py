@@ -236,11 +236,20 @@ def test_markdown_is_read_as_it_is_shown(sample):
     """Links, tables, emphasis, code and pictures of an honest answer are no difference."""
     picture = "![снимок экрана.png](data:image/png;base64,iVBORw0K)"
     answer = "Сеть **не** видит `усов`: [статья](https://example.org/a?b=1), формула $a < b$ и\n\n- раз\n- два"
+    answer += "\n\n1. первое <!-- себе --> место\n2. второе\n\n> 1) третье\n> 2) четвёртое"
     answers = {"Почему?": answer, "Где?": picture}
-    written = notebook_of(sample.photos, sample.results, answers=answers, conclusions=f"# {CONCLUSIONS}")
+    written = notebook_of(sample.photos, sample.results, answers=answers, conclusions=f"# {CONCLUSIONS}\n\n1. И ещё.")
     for content in (page_of(written), nbformat.writes(written)):
         one = read(content.encode())
         assert facts.unseen(one.data, one.prose) == []
+
+
+def test_short_answers_may_be_the_same(data):
+    """As the notebook's own check has it: two numbers, or that there was nothing to mark; a longer text counts once."""
+    for said, counted in (("32", 2), ("Не делал.", 2), ("Не делал, не было разметки.", 1)):
+        for row in data["answers"][:2]:
+            row["answer"] = said
+        assert sum(bool(row["answer"]) for row in strict(data)["answers"][:2]) == counted
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_fills_in_values():
     assert text("weights.taken", name="{x}", reason="<b>") == "Веса: {x} (<b>)"
     with use_language("en"):
         assert text("weights.taken", name="a", reason="b") == "Weights: a (b)"
-    assert plural("checks.conclusions_told", 3, least=10) == "3 слова, нужно не меньше 10"
+    assert plural("checks.conclusions_told", 3, least=10) == "3 слова под заголовком «Выводы», нужно не меньше 10"
     assert [plural("photos.loaded", n) for n in (1, 2)] == ["Загружено 1 фото", "Загружено 2 фото"]
 
 

@@ -47,12 +47,16 @@ def test_answers_below():
     assert read(question, new_code_cell("1"), "не ответ") == ([""], "")
     conclusions = "## 10. Выводы\n\n*Заполните: что удалось.*\n\n…"
     assert read(conclusions, "Вышло.", "И ещё.") == ([], "Вышло.\n\nИ ещё.")
+    assert read(conclusions, "### Итог\n\nВышло.", "## 11. Дальше") == ([], "### Итог\n\nВышло.")
+    copied = "**Ваш ответ:** Ответ отдельно."
+    assert read(question, copied) == read(f"{question}\n\n{copied}") == (["Ответ отдельно."], "")
+    assert read(f"{question} раз", copied)[0] == ["раз", "Ответ отдельно."]
 
 
 def test_questions_with_a_condition():
     """A question for those who have masks of their own may stay open."""
     question = "**Вопрос.** Что?\n\n*Ваш ответ (если есть разметка):* "
-    assert read(question + "…") == ([], "")
+    assert read(question + "…") == read(question + "—") == read(question + "...", "-") == ([], "")
     assert read(question + "Лапы.") == read(question + "…", "Лапы.") == (["Лапы."], "")
 
 
@@ -66,7 +70,7 @@ def test_marks_that_were_edited(mark):
         told = mark.replace("ответ", f"ответ{condition}")
         (answer,), _ = read(f"**Вопрос.** Что не видно?\n\n{told}")
         assert answer.strip("*") == "Лапы."
-    for heading in ("# Выводы", "## 10. Выводы:", "### **Выводы**", "## Вывод."):
+    for heading in ("# Выводы", "## 10. Выводы:", "### **Выводы**", "## Вывод.", "## ВЫВОДЫ"):
         assert read(f"{heading}\n\n*Заполните: что удалось.*\n\nВышло.") == ([], "Вышло.")
     assert read("## Вывод формулы\n\nТекст.", "Ваш ответ короток.") == ([], "")
 
@@ -90,8 +94,9 @@ def test_pasted_pictures(content):
 
 
 def test_words():
-    """Words have two letters or digits; dots, dashes and lone letters are none."""
+    """Words have two letters, numbers a digit; dots, dashes and lone letters are none."""
     assert words("…") == words("— а , !!") == 0
+    assert words("k = 4, s = 2, p = 1") == words("$k=4$, $s=2$, $p=1$") == 3
     assert words("Кошка выделена на 95 %, снято_вчера") == 6
 
 

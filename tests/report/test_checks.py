@@ -45,7 +45,7 @@ def test_objects(data):
     told = {"objects": "нет на фото: officer; искали: кошка"}
     assert failed(data, target="кошка") == failed(data, target="cat") | told
     assert found_on(data, "человек") == {"cat_kitten": False, "cat_yarn": False, "officer": True}
-    assert "objects" in failed(data, target="жираф")
+    assert failed(data, target="кошки")["objects"].startswith("класса «кошки» сеть не знает: впишите в target")
     assert "objects" not in failed({**data, "made_by": {"variant": "sam"}}, target="кошка")
     for segment in data["results"][2]["segments"]:
         segment["area"] = 10
@@ -55,9 +55,12 @@ def test_objects(data):
 
 def test_text(data):
     """Too few words, an open question, no question at all, one text pasted into all answers."""
-    assert failed({**data, "conclusions": "Всё хорошо."})["conclusions"] == "2 слова, нужно не меньше 10"
+    assert (
+        failed({**data, "conclusions": "Всё хорошо."})["conclusions"]
+        == "2 слова под заголовком «Выводы», нужно не меньше 10"
+    )
     data["answers"].append({"question": "**2.**", "answer": "—"})
-    assert failed(data)["answers"] == "на 1 из 2"
+    assert failed(data)["answers"] == "на 1 из 2; после слов «Ваш ответ:» нет своего ответа: «2.»"
     assert failed({**data, "answers": []})["answers"] == "на 0 из 0"
     pasted = [{"question": f"**{n}.**", "answer": f"Сеть ошиблась  {'у' if n else 'У'} края."} for n in range(4)]
     assert failed({**data, "answers": pasted})["answers"].startswith("на 1 из 4: один и тот же ответ")
