@@ -97,12 +97,15 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
     prose = html.unescape(page)
     if data["results"] and not data["summary"].strip():
         sentences.append(text("consistency.no_table"))
-    wrong = next((line for line in data["summary"].splitlines() if line not in prose), "")
     head, _, rest = data["summary"].partition("\n")
-    wanted, tables = rest.split(), prose.split(head)[1:] if head.strip() and not wrong else []
-    if any(after[: 2 * len(rest) + 1000].split()[: len(wanted)] != wanted for after in tables):
-        wrong = head
-    return [*sentences, text("consistency.table", line=" ".join(wrong.split()))] if wrong else sentences
+    wanted, tables = rest.split(), prose.split(head)[1:] if head.strip() else []
+    same = [after[: 2 * len(rest) + 1000].split()[: len(wanted)] == wanted for after in tables]
+    wrong = next((line for line in data["summary"].splitlines() if line not in prose), "" if any(same) else head)
+    if wrong.strip():
+        sentences.append(text("consistency.table", line=" ".join(wrong.split())))
+    elif not all(same):
+        sentences.append(text("consistency.other_table"))
+    return sentences
 
 
 def _same(result: dict[str, Any], item: dict[str, Any], labels: LabelSet | None) -> bool:

@@ -1,13 +1,16 @@
 """Whether page and data agree: every kind of change to one of them is seen."""
 
+import copy
 import json
 from itertools import product
 
 import numpy as np
 import pytest
-from executed import executed, handed_in
+from executed import code_cells, executed, handed_in
 
+from labkit.figures import summary
 from labkit.io.rle import decode_mask, encode_mask
+from labkit.locale import text
 from labkit.photos import Photo
 from labkit.report.answers import outputs_text
 from labkit.report.consistency import carried_photos, disagreements, read_image, viewer_items
@@ -71,6 +74,22 @@ def test_changed_page(page, data):
     assert forged != page and "кошка" in told(forged, data)[0]
     assert len(told(page.replace('"name": "officer"', '"name": "другое"'), data)) == 1
     assert len(told("", data)) == 4
+
+
+def test_another_table(page, data, report_photos, load):
+    """A summary of the student's own, of a part or of another model, is told as one, with what to do."""
+    for results in (load(3).segment_all(report_photos)[:1], load(1).segment_all(report_photos)):
+        own = summary(results)
+        (sentence,) = told(f"{own}\n{page}", data)
+        assert sentence == told(f"{page}\n{own}", data)[0] == text("consistency.other_table")
+        assert "нет строки" in told(page.replace(data["summary"], own), data)[-1]
+
+
+def test_a_show_of_a_part(notebook, data, report_photos, load):
+    """A show of some of the results agrees: its summary stands where no viewer can, and on no page."""
+    notebook = copy.deepcopy(notebook)
+    notebook.cells += code_cells(load(3).segment_all(report_photos)[:2], {})[:1]
+    assert told(outputs_text(notebook), data) == []
 
 
 def test_carried_photos(page, data, report_photos):
