@@ -14,6 +14,7 @@ from PIL import Image
 
 from labkit.classes import LabelSet
 from labkit.io.decode import opened
+from labkit.io.files import some
 from labkit.io.rle import decode_mask
 from labkit.locale import text
 from labkit.report.data import classes_of
@@ -80,7 +81,7 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
 
     `items` are the page's `viewer_items`; `page` is its HTML, or the plain text of a notebook's outputs.
     """
-    sentences = []
+    sentences, others = [], []
     labels = classes_of(data)
     for result in data["results"]:
         shown = [item for item in items if str(item.get("name")) == result["photo"]]
@@ -90,10 +91,12 @@ def disagreements(data: dict[str, Any], items: Sequence[dict[str, Any]], page: s
         elif not any(_same(result, item, labels) for item in shown):
             sentences.append(text("consistency.masks", name=result["photo"]))
         elif not all(any(_same(one, item, labels) for one in of_photo) for item in shown):
-            sentences.append(text("consistency.others", name=result["photo"]))
+            others.append(result["photo"])
         known = {photo["jpeg_sha256"] for photo in data["photos"] if photo["name"] == result["photo"]} - {None}
         if known and not known.issuperset(hashlib.sha256(jpeg).hexdigest() for jpeg in map(_carried, shown) if jpeg):
             sentences.append(text("consistency.photo", name=result["photo"]))
+    if others:
+        sentences.append(text("consistency.others", names=some(others)))
     prose = html.unescape(page)
     if data["results"] and not data["summary"].strip():
         sentences.append(text("consistency.no_table"))

@@ -303,7 +303,7 @@ def test_every_viewer_and_every_table_counts(sample, honest):
     assert disagreements(data, items, honest.page) == []
     for key, changed in (("others", {"segments": []}), ("photo", {"photo": items[1]["photo"]})):
         told = disagreements(data, [*items, {**items[0], **changed}], honest.page)
-        assert told == [text(f"consistency.{key}", name=name)]
+        assert told == [text(f"consistency.{key}", name=name, names=name)]
     told = disagreements(data, [{**items[0], "segments": []}, *items[1:]], honest.page)
     assert told == [text("consistency.masks", name=name)]
     better = data["summary"].replace("0.", "1.").replace("%", "9%")
