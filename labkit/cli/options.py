@@ -9,17 +9,8 @@ from typing import Any
 
 from labkit.locale import text
 
-__all__ = [
-    "VARIANT",
-    "add_dataset",
-    "add_device",
-    "add_out",
-    "add_weights",
-    "check_device",
-    "count",
-    "folder",
-    "numeric",
-]
+__all__ = ["VARIANT", "add_dataset", "add_device", "add_out", "add_weights"]
+__all__ += ["check_device", "count", "folder", "numeric"]
 
 VARIANT = "1-6 or deeplab, unet, fcn, sam, pspnet, mask_rcnn"
 

@@ -90,8 +90,9 @@ class Roster:
     def _matched(self, rows: Sequence[Row]) -> tuple[dict[int, int], set[int], set[int]]:
         """What `places` answers; the rows that only a name tells; and the lines for which there are enough of these."""
         by_line = {one.line: f"{self.system}:{one.id}" for one in self.students if one.id}
+        ids = set(by_line.values())
         names = [(one.line, _read(one.name)) for one in self.students]
-        said = [(n, _read(row.name or row.student)) for n, row in enumerate(rows) if row.who not in by_line.values()]
+        said = [(n, _read(row.name or row.student)) for n, row in enumerate(rows) if row.who not in ids]
         pairs = [(line, n) for line, name in names for n, own in said if any(map(_one_name, own, name))]
         works, lines = Counter(line for line, _ in pairs), Counter(n for _, n in pairs)
         placed = {line: n for line, n in pairs if works[line] == lines[n] == 1}
