@@ -102,7 +102,7 @@ def split_conclusions(notebook: NotebookNode) -> str:
             row["cell"].source = row["cell"].source.replace(row["source"], "")
     for cell in told:
         heading = _CONCLUSIONS.search(cell.source)
-        cell.source = cell.source[: heading.start()] if heading else ""
+        cell.source = cell.source[: heading.start()] if heading and cell is told[0] else ""
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type != "markdown" or cell.source.strip()]
     return conclusions
 
@@ -119,6 +119,8 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[Note
             source = source[again.end() :]  # its mark was copied into a cell of the student's own
         if cell.cell_type != "markdown":
             taking = None
+        elif taking == "conclusions" and (source.startswith(deeper) or not source.startswith("#")):
+            conclusions, told = _bare(f"{conclusions}\n\n{_PROMPT.sub('', source)}"), [*told, cell]
         elif heading := _CONCLUSIONS.search(source):
             conclusions, told, taking = _bare(_PROMPT.sub("", source[heading.end() :])), [cell], "conclusions"
             deeper = "#" * (len(heading[0]) - len(heading[0].lstrip("#")) + 1)
@@ -128,8 +130,6 @@ def _texts(notebook: NotebookNode) -> tuple[list[dict[str, Any]], str, list[Note
         elif taking == "answer" and not source.startswith("#"):
             answer = _bare(f"{answers[-1]['answer']}\n\n{source}")
             answers[-1] |= {"answer": answer, "open": answers[-1]["open"] and not words(answer)}
-        elif taking == "conclusions" and (source.startswith(deeper) or not source.startswith("#")):
-            conclusions, told = _bare(f"{conclusions}\n\n{source}"), [*told, cell]
         else:
             taking = None
     return answers, conclusions, told

@@ -48,6 +48,8 @@ def test_answers_below():
     conclusions = "## 10. Выводы\n\n*Заполните: что удалось.*\n\n…"
     assert read(conclusions, "Вышло.", "И ещё.") == ([], "Вышло.\n\nИ ещё.")
     assert read(conclusions, "### Итог\n\nВышло.", "## 11. Дальше") == ([], "### Итог\n\nВышло.")
+    assert read(conclusions, "Было.", "### Вывод\n\nВышло.") == ([], "Было.\n\n### Вывод\n\nВышло.")
+    assert read("# Вывод", f"Было.\n\n{conclusions} Вышло.") == ([], "Было.\n\n## 10. Выводы\n\n\n… Вышло.")
     copied = "**Ваш ответ:** Ответ отдельно."
     assert read(question, copied) == read(f"{question}\n\n{copied}") == (["Ответ отдельно."], "")
     assert read(f"{question} раз", copied)[0] == ["раз", "Ответ отдельно."]
