@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from labkit.evaluation.metrics import regions
 from labkit.explain.drawing import array, cells, cells_over, scale_of
 from labkit.explain.measures import on_photo, window
-from labkit.figures import PANEL, STYLE, Drawing, overlay_image, painted, panels, small
+from labkit.figures import PANEL, STYLE, Drawing, named_segments, overlay_image, painted, panels, small
 from labkit.locale import number, text
 from labkit.photos import Photo
 from labkit.segmentation import MIN_SHARE, Segment, Segmentation
@@ -203,7 +203,7 @@ def counts_figure(counted: Segmentation, objects: Segmentation) -> Drawing:
     edge = [withStroke(linewidth=2.5, foreground=_DARK)]
     style = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold", "color": "white"}
     for ax, result in zip(drawn.axes, pair, strict=True):
-        for n, segment in enumerate(result.segments, start=1):  # at the pixel nearest to the middle of what is seen
+        for n, (segment, _) in enumerate(named_segments(result), start=1):  # at the middle of what is seen
             rows, columns = np.nonzero(result.ids == segment.id)
             nearest = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
             ax.text(columns[nearest] + 0.5, rows[nearest] + 0.5, str(n), path_effects=edge, **style)

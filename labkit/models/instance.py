@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import expand_boxes, expand_masks, paste_mask_in_image
-from torchvision.ops import nms
+from torchvision.ops import box_iou
 
 from labkit.models.base import Model, Setting
 from labkit.models.mask_rcnn import SIDE
@@ -72,8 +72,13 @@ class InstanceModel(Model):
         features = self.network.backbone(images.tensors)
         proposals, _ = self.network.rpn(images, features)
         (found,), _ = heads(features, proposals, images.image_sizes)
-        kept = nms(found["boxes"].float(), found["scores"].float(), settings["cross_nms_threshold"])
-        found = {name: values[kept].cpu() for name, values in found.items()}
+        found = {name: values.cpu() for name, values in found.items()}
+        boxes, labels, kept = found["boxes"].float(), found["labels"], list[int]()
+        rivals = (box_iou(boxes, boxes) > settings["cross_nms_threshold"]) & (labels[:, None] != labels)
+        for n, rival in enumerate(rivals):  # NMS between classes: those of one class have had their own
+            if not rival[kept].any():
+                kept.append(n)
+        found = {name: values[kept] for name, values in found.items()}
         ((height, width),) = images.image_sizes
         found["boxes"] *= torch.tensor([photo.pixels.shape[1] / width, photo.pixels.shape[0] / height] * 2)
         return found

@@ -158,6 +158,14 @@ def test_counts_figure():
     assert len(svg(drawn).encode()) < 60_000
 
 
+def test_counts_figure_numbers_as_the_table_does():
+    """The largest object is the first, whatever its score: the table and the legend call it "кошка 1"."""
+    small, large = square(10, 10, 30, 30), square(40, 10, 70, 50)
+    drawn = counts_figure(regions_of(semantic(("cat", small))), objects_of(instances(("cat", small), ("cat", large))))
+    first, second = (label.get_position() for label in drawn.axes[1].texts)
+    assert large[int(first[1]), int(first[0])] and small[int(second[1]), int(second[0])]
+
+
 def test_empty_answers():
     """Nothing on either side still makes a figure, and there is nothing to double."""
     assert doubled(instances()) is None

@@ -185,3 +185,10 @@ def test_one_object_of_two_classes(model, default_photos, detect):
     detect([[100, 100, 300, 300], [102, 101, 300, 298], [10, 10, 60, 60]], [0.9, 0.8, 0.7], [12, 8, 8])
     assert [s.label for s in model.segment(photo).segments] == ["dog", "cat"]
     assert [s.label for s in model.segment(photo, cross_nms_threshold=1.0).segments] == ["dog", "cat", "cat"]
+
+
+def test_one_object_of_one_class(model, default_photos, detect):
+    """Boxes of one class are the other threshold's matter: where it leaves both, that between classes does too."""
+    detect([[100, 100, 300, 300], [102, 101, 300, 298], [99, 100, 300, 300]], [0.9, 0.8, 0.7], [12, 12, 8])
+    found = model.segment(default_photos["cameraman"], nms_threshold=1.0, inside_threshold=1.0)
+    assert [s.label for s in found.segments] == ["dog", "dog"]
