@@ -138,10 +138,12 @@ class DenseCRF:
 def answers(model: Any, photo: Photo, *working_sides: int) -> list[tuple[Segmentation, torch.Tensor]]:
     """The photo's answers at some working sides, each with its logits (`CxHxW` float32, without the padding).
 
-    Without sides: the one at which the model sees the photo, which it does not enlarge, and a third of it, where logits
-    are coarse, as they were in DeepLab V1 and V2.
+    Without sides: the one at which the model sees the photo, and a third of it, where logits are coarse, as they were
+    in DeepLab V1 and V2. Our network enlarges a photo to 256 pixels only, official ones to their working side.
     """
-    usual, found = min(model.defaults["working_side"], max(192, *photo.pixels.shape)), []
+    usual, found = model.defaults["working_side"], []
+    if not model.weights.release:
+        usual = min(usual, max(256, *photo.pixels.shape))
     for side in working_sides or (usual, usual // 3):
         logits: list[torch.Tensor] = []
         keep = model.network.register_forward_hook(lambda module, given, output, kept=logits: kept.append(output[0]))

@@ -1,5 +1,7 @@
 """DeepLab's lecture: a convolution's field on the map; the CRF against the paper's sums, and what it does to masks."""
 
+from dataclasses import replace
+
 import ipywidgets
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ from labkit.explain.deeplab import (
 from labkit.explain.measures import boundary_iou
 from labkit.figures import svg
 from labkit.io.errors import LabkitError
+from labkit.photos import Photo
 from labkit.segmentation import Segmentation
+from labkit.weights.catalogue import OFFICIAL
 
 SETTINGS = {"appearance": 4.0, "alpha": 5.0, "beta": 30.0, "smoothness": 2.0, "gamma": 1.2, "iterations": 4}
 
@@ -147,11 +151,20 @@ def test_refined_results(load, default_photos):
     assert moved(same) < 0.02  # what a grid of 192 pixels loses
 
 
+def test_first_answer_of_a_small_photo_is_the_model_s(load, default_photos, monkeypatch):
+    """Also where the network enlarges: ours to 256 pixels, an official one to its working side."""
+    model, pixels = load("deeplab"), default_photos["cat_kitten"].pixels
+    photo = Photo.from_pixels("котёнок", pixels[::5, ::5].copy())
+    assert np.array_equal(answers(model, photo)[0][0].labels, model.segment(photo).labels)
+    monkeypatch.setattr(model, "weights", replace(model.weights, release=OFFICIAL["deeplabv3_resnet101"]))
+    assert answers(model, photo)[0][0].made_by["settings"]["working_side"] == model.defaults["working_side"]
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (7, 600), (300, 200)])
 def test_tiny_narrow_and_empty_photos(load, size):
-    """Any shape of photo; where nothing was found, the CRF finds nothing, and the figure says so; none is enlarged."""
+    """Any shape of photo; where nothing was found, the CRF finds nothing, and the figure says so."""
     found = refine(answers(load("deeplab"), grey(*size, "серое")))
-    usual = min(480, max(192, *size))
+    usual = min(480, max(256, *size))
     assert [one[0].made_by["settings"]["working_side"] for one in found] == [usual, usual // 3]
     assert not found[0][0].segments
     for one in found:
