@@ -80,7 +80,7 @@ def maps_figure(
         ticks = [limits[0], sum(limits) / 2, limits[1]]
         side = drawn.colorbar(scale, ax=drawn.axes, alpha=_OPACITY, shrink=0.9, aspect=18, pad=0.01, ticks=ticks)
         side.ax.set_yticklabels([number(tick, 1).replace("-", "−") for tick in ticks])
-        side.set_label(bar)
+        side.set_label(bar.replace(" ", "\n", 1), fontsize=8)  # two lines: a wide photo is low
     return drawn
 
 

@@ -60,6 +60,16 @@ def test_maps_figure():
     assert svg(maps_figure(grey(9, 9), {"a": np.ones((3, 3))})), "without any contrast"
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_name_of_the_scale_of_a_wide_photo(count):
+    """It stays within the figure, which is as low as the photo."""
+    maps = {f"{n}×{n}": np.eye(3) for n in range(count)}
+    drawn = maps_figure(grey(384, 1024), maps, limits=(-0.7, 0.7), bar="прибавка к вероятности")
+    drawn.draw_without_rendering()
+    name = drawn.axes[-1].yaxis.label.get_window_extent()
+    assert 0 <= name.y0 and name.y1 <= drawn.bbox.y1
+
+
 def test_sliders_follow_and_say_what_is_wrong():
     """A whole number moves by 1, another by 0.5; an error stands where the figure was; the language stays."""
 
