@@ -182,7 +182,7 @@ def test_nothing_but_unlabelled():
         found = scored((made("x", ("cat", block(0, 0, 20, 60)), **kind), truth(unknown=np.ones(SIZE, bool))))
         assert not found.rows and found.pixel_accuracy is None and not found.worst
         json.dumps(found.record(), allow_nan=False)
-        assert "нет маски" in scores_table(found)
+        assert "нет разметки" in scores_table(found)
 
 
 def test_photo_without_objects():
