@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import textwrap
+import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -71,7 +72,8 @@ def svg(drawn: Figure) -> str:
     for name, image in photos.items():
         image.set(gid=name, data=np.zeros_like(pixels[name]))
     try:
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # a browser has more of them than the font
             drawn.savefig(buffer, format="svg", metadata=metadata, dpi=144)
     finally:
         for name, image in photos.items():

@@ -37,6 +37,12 @@ def test_titles_of_images():
         panels([Image.new("RGB", (30, 20))] * 2, ["one"], 2)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_name_the_font_lacks():
+    """A photo's name in Chinese or with a phone's signs stands in the figure, and nothing warns of the font."""
+    assert "微信图片 👨" in svg(panels([Image.new("RGB", (30, 20))], ["微信图片 👨"], 1))
+
+
 def test_a_cell_that_ends_in_drawings_shows_them(shell):
     """Each as SVG alone, whatever else knows how to show figures, and the sentence below; without any, another."""
     with capture_output() as captured:
