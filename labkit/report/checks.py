@@ -39,7 +39,7 @@ def checks(
     """
     wanted = data["wanted"]["photos"] if wanted is None else wanted
     target = data["wanted"]["target"] if target is None else target
-    photos, count = len(data["photos"]), words(data["conclusions"])
+    photos, count = len({photo["sha256"] for photo in data["photos"]}), words(data["conclusions"])
     judged = (
         _variant(data),
         (photos >= wanted, plural("checks.photos_told", photos, wanted=wanted)),

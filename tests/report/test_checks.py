@@ -30,7 +30,14 @@ def test_variant(data):
 def test_photos(data):
     """As many as the notebook asks for, or as the grader does."""
     assert "photos" in failed({**data, "wanted": {"photos": 10, "target": ""}})
-    assert failed(data, wanted=4)["photos"] == "фото: 3, нужно не меньше 4" and "photos" not in failed(data, wanted=3)
+    assert failed(data, wanted=4)["photos"] == "разных фото: 3, нужно не меньше 4"
+    assert "photos" not in failed(data, wanted=3)
+
+
+def test_a_photo_that_came_twice_counts_once(data):
+    """Under whatever names: whoever grades counts it so."""
+    data["photos"].append({**data["photos"][0], "name": "IMG_1 (1)"})
+    assert failed(data, wanted=4)["photos"] == "разных фото: 3, нужно не меньше 4"
 
 
 def test_results(data):
