@@ -60,16 +60,16 @@ def hand_in(
     `photos` are all that were loaded, `results` what the model said of them, `prompted` SAM's answers to prompts and
     what `labkit.prompt` answered, whose prompts are read when the button is pressed, `scores` the agreement with the
     student's own masks. `wanted` photos and on each the class `target` (empty: any object) are what is asked for.
-    LabkitError where results are of other photos than these, perhaps of files that were there before.
+    LabkitError where results or prompts are of other photos than these, perhaps of files that were there before.
     """
     from IPython.display import display
 
     if not isinstance(wanted, int) or wanted < 0:
         raise LabkitError(text("photos.bad_size", name="photos_wanted", given=wanted, least=0, default=10))
     results, known = results_of(results), {photo.name: photo.sha256 for photo in photos}
-    others = [one.photo.name for one in results if known.get(one.photo.name) != one.photo.sha256]
-    if others:
-        raise LabkitError(text("hand_in.other_photos", names=some(others)))
+    shown = [one.photo for one in (*results, *prompted)]
+    if others := dict.fromkeys(photo.name for photo in shown if known.get(photo.name) != photo.sha256):
+        raise LabkitError(text("hand_in.other_photos", names=some([*others])))
     record = scores.record() if scores is not None else None
     prompts = _prompted(prompted)
     data = results_data(find_variant(variant), photos, results, student, group, wanted, target, prompts, record)

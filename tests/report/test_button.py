@@ -50,13 +50,18 @@ def test_displays(shell, report_photos, report_results, load):
 
 
 def test_results_of_other_photos(shell, report_photos, report_results):
-    """A file that was replaced, its photo loaded again, and results of before, or of more photos: nothing is shown."""
+    """A file that was replaced, its photo loaded again, and results of before, or of more photos: nothing is shown.
+
+    Nor where only the prompts are of before: the model would be asked them on another photo.
+    """
     photos, (first, *_) = list(report_photos), report_photos
     photos[0] = Photo.from_pixels(first.name, first.pixels[::-1])
     said = f"по другим фото: {first.name}\\. .*segment_all"
     for now in (photos, photos[1:]):
         with capture_output() as shown, pytest.raises(LabkitError, match=said):
             labkit.hand_in(3, now, report_results)
+        with pytest.raises(LabkitError, match=said):
+            labkit.hand_in(3, now, report_results[1:], prompted=report_results[:1])
         assert not shown.outputs
     labkit.hand_in(3, report_photos, report_results[1:])
 
