@@ -106,7 +106,16 @@ def joined(photo: Photo, answers: Sequence[Segmentation], target: str, seconds: 
 
 
 def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
-    """Each variant's mask of a class on each photo (`HxW` bool), by variant; empty below `MIN_SHARE`."""
+    """Each variant's mask of a class on each photo (`HxW` bool), by variant; empty below `MIN_SHARE`.
+
+    LabkitError where SAM, which is asked for one class, was asked for another.
+    """
+    label, first = class_name(target), min(results.keys() - {4, 6}, default=None)
+    for n, answer in enumerate(results.get(4, ())):
+        nothing = [Segmentation.nothing(answer.photo)] * (n + 1)
+        wanted = boxes(results.get(6, nothing)[n], results.get(first, nothing)[n], target)
+        if answer.made_by.get("prompts", {}).get("boxes", []) != [list(box) for box in wanted]:
+            raise LabkitError(text("comparison.sam_asked_before", label=label))
     return {variant: [_mask(result, target) for result in results[variant]] for variant in sorted(results)}
 
 

@@ -84,7 +84,7 @@ def ask_sam(sam: Model, results: Mapping[int, Sequence[Segmentation]], target: s
     """
     from labkit.models.base import for_each
 
-    first = min((number for number in results if number not in (SAM, MASK_RCNN)), default=None)
+    first = min((number for number, found in results.items() if found and number not in (SAM, MASK_RCNN)), default=None)
     detected, semantic = ({r.photo.name: r for r in results.get(number, ())} for number in (MASK_RCNN, first))
 
     def ask(group: list[Photo]) -> list[Segmentation]:

@@ -126,6 +126,17 @@ def test_ask_sam(seen, load, capsys):
     assert "не обработано" not in capsys.readouterr().out
 
 
+def test_another_class_after_sam_was_asked(seen, load):
+    """SAM would have found none of it, which is not so: the cell that asks must be run again."""
+    results = {**seen, 4: ask_sam(load(4), seen, "кошка")}
+    assert "—" in comparison.areas(results, "кошка")
+    with pytest.raises(LabkitError, match="класса «лошадь».*ask_sam"):
+        comparison.areas(results, "horse")
+    assert comparison.areas({**seen, 4: ask_sam(load(4), seen, "лошадь")}, "horse")
+    with pytest.raises(LabkitError, match="Класса 'кот' нет"):
+        comparison.areas(results, "кот")
+
+
 def test_ask_sam_without_a_detector(seen, load):
     """Where Mask R-CNN could not be loaded, the boxes are those of the semantic mask; without both nothing is asked."""
     kitten, _ = ask_sam(load(4), {1: seen[1]}, "кошка")
