@@ -19,7 +19,7 @@ from PIL import Image
 from labkit.classes import VOC, label_set
 from labkit.evaluation.annotations import labelme_file
 from labkit.evaluation.entries import file_name, joint, parsed
-from labkit.evaluation.labelme import read_labelme
+from labkit.evaluation.labelme import MADE, read_labelme
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
 from labkit.io.files import write_whole
@@ -166,7 +166,7 @@ def _shape(label: str, mask: np.ndarray, photo: Photo) -> dict[str, Any]:
         "label": label,
         "points": [[x0, y0], [x1 - 1, y1 - 1]],
         "group_id": None,
-        "description": "SAM, labkit.annotate",
+        "description": MADE,
         "shape_type": "mask",
         "flags": {},
         "mask": data_address(image.crop((x0, y0, x1, y1)), "PNG", optimize=True).partition(",")[2],

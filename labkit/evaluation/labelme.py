@@ -13,7 +13,9 @@ from labkit.io.decode import opened
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
-__all__ = ["read_labelme"]
+__all__ = ["MADE", "read_labelme"]
+
+MADE = "SAM, labkit.annotate"  # what describes a shape that the kit itself has written
 
 _CORNERS = {"polygon": None, "rectangle": (2, 4), "circle": (2,)}
 _CORNERS |= dict.fromkeys(("oriented_rectangle", "rotation", "quadrilateral"), (4,))
@@ -39,8 +41,10 @@ def read_labelme(path: Path, photo: Photo, classes: LabelSet = VOC) -> Segmentat
             mask = _part(entries, row) if row.get("shape_type") == "mask" else _shape(entries, row)
             group = row.get("group_id")
             entries.add(label_id, mask, group if group is not None else f"-{count}" if count else None)
+    said = {str(row.get("description")) for row in shapes if isinstance(row, dict)}
+    entries.oriented = MADE in said  # by clicks on the photo as it is seen
     truth = entries.composed()
-    if any(isinstance(row, dict) and str(row.get("description")).startswith("SAM") for row in shapes):
+    if any(one.startswith("SAM") for one in said):
         truth.made_by["sam"] = True
     return truth
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -60,6 +61,13 @@ def test_objects_become_ground_truth(load, photo):
     record = json.loads(hand.path.read_text(encoding="utf-8"))
     assert [record["imageHeight"], record["imageWidth"]] == list(photo.original_size)
     assert "SAM: мой пёс" in scores_table(scores([load(3).segment(photo)]))
+
+
+def test_a_photo_that_exif_turned(load, photo):
+    """It is seen upright, and so were the clicks: nobody is told to see to it that the mask is."""
+    turned = replace(photo, orientation=3)
+    add(Annotator(turned, "собака", load(4)), "собака", **MIDDLE)
+    assert find_ground_truth(turned).made_by.get("notes", []) == []
 
 
 def test_going_on_and_taking_back(load, photo):
