@@ -25,13 +25,14 @@ def compact(pixels: np.ndarray, file: BinaryIO) -> tuple[np.ndarray, bytes]:
     """A JPEG of about a photo's pixels (`HxWx3` uint8 RGB) and exactly the pixels that are in it.
 
     The sides are those of `pixels`, or smaller where the JPEG would have more than `MAX_BYTES`. The open `file` that
-    they are from is kept as it is where it is such a JPEG without EXIF (which may say where the photo was taken).
+    they are from is kept as it is where it is such a JPEG and nothing besides (EXIF, IPTC and what a phone hangs on
+    behind the picture may say where it was taken).
     """
     file.seek(0)
     kept = file.read(MAX_BYTES + 1)
-    if len(kept) <= MAX_BYTES and kept.startswith(b"\xff\xd8"):
+    if len(kept) <= MAX_BYTES and kept.startswith(b"\xff\xd8") and kept.endswith(b"\xff\xd9"):
         with opened(kept, ["JPEG"], math.inf) as image:
-            told = {"exif", "comment", "xmp"} & image.info.keys()
+            told = {name for name, _ in image.applist} - {"APP0", "APP14"}  # type: ignore[attr-defined]
             if (image.format, image.mode) == ("JPEG", "RGB") and not told and np.array_equal(np.array(image), pixels):
                 return pixels, kept
     image = Image.fromarray(pixels)

@@ -55,6 +55,20 @@ def test_only_what_is_plain_is_kept(tmp_path, default_photos):
     assert np.abs(photos[-1].pixels.astype(int) - pixels).mean() < 4
 
 
+@pytest.mark.parametrize(
+    "marker, extra", [("ed", b"Photoshop 3.0\0City: Moscow"), ("e3", b"Meta\0Moscow"), ("", b"Moscow")]
+)
+def test_what_else_a_file_says_does_not_travel(tmp_path, marker, extra):
+    """IPTC of an editor, a segment of a camera's own, bytes behind the end of the picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (50, 50), "red").save(buffer, "JPEG")
+    plain, head = buffer.getvalue(), bytes.fromhex(f"ff{marker}" if marker else "")
+    part = head + (len(extra) + 2).to_bytes(2, "big") + extra if marker else b""
+    (tmp_path / "a.jpg").write_bytes(plain[:2] + part + plain[2:] + (b"" if marker else extra))
+    (photo,) = load_photos(tmp_path, for_report=True, quiet=True)
+    assert b"Moscow" not in photo.jpeg and np.array_equal(opened(photo.jpeg), photo.pixels)
+
+
 def test_broken_exif_is_no_warning(tmp_path):
     """A small photo with a broken EXIF block is written anew, and Pillow's warning does not reach the notebook."""
     Image.new("RGB", (50, 50)).save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01" * 20)
