@@ -16,6 +16,7 @@ from PIL import Image
 
 from labkit.classes import LABEL_SETS, VOC, LabelSet, label_set
 from labkit.io.errors import LabkitError
+from labkit.io.files import local
 from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import text
 from labkit.photos import Photo
@@ -147,7 +148,7 @@ class Segmentation:
         The masks have the size of the photo in work, `size` in the JSON; where its file is larger, `file_size` says so.
         LabkitError where `NAME.json` is there and no such result: perhaps labelme's, with hours of somebody's work.
         """
-        folder = Path(folder)
+        folder = local(folder)
         folder.mkdir(parents=True, exist_ok=True)
         stem = folder / self.photo.name
         paths = [Path(f"{stem}.json"), Path(f"{stem}.ids.png")]
@@ -182,7 +183,7 @@ def load_segmentation(path: str | Path, photo: Photo) -> Segmentation:
     The files keep one score a segment, so that is the confidence of its pixels. ValueError, naming the file, where it
     is another photo's, of another size, broken or not there.
     """
-    path = Path(path)
+    path = local(path)
     try:
         return _load(path, photo)
     except (AttributeError, KeyError, TypeError, ValueError, OSError) as error:

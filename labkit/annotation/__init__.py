@@ -22,7 +22,7 @@ from labkit.evaluation.entries import file_name, joint, parsed
 from labkit.evaluation.labelme import MADE, read_labelme
 from labkit.figures import named_segments
 from labkit.io.errors import LabkitError
-from labkit.io.files import write_whole
+from labkit.io.files import local, write_whole
 from labkit.io.jpeg import data_address
 from labkit.locale import keep_language, text
 from labkit.models import load_model
@@ -58,7 +58,7 @@ class Annotator(Prompter):
         photos_of([photo])
         if folder is None and (photo.path is None or not photo.path.parent.is_dir()):
             raise LabkitError(text("annotate.folder", name=photo.name))
-        self.path = labelme_file(photo, Path(photo.path.parent if folder is None else folder))
+        self.path = labelme_file(photo, local(photo.path.parent if folder is None else folder))
         names = tuple(map(VOC.label, VOC.ids[1:]))
         field = {"description": text("annotate.name"), "continuous_update": False}
         self._name = ipywidgets.Combobox(value=label, options=names, **field)

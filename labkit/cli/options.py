@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from labkit.io.files import local
 from labkit.locale import text
 
 __all__ = ["VARIANT", "add_dataset", "add_device", "add_out", "add_weights"]
@@ -22,7 +23,7 @@ def folder(given: str) -> Path:
     """A folder to write into, where files have names of their own; argparse's error for the name of a file."""
     if Path(given).suffix.lower() in _FILES:
         raise argparse.ArgumentTypeError(text("cli.folder", given=given))
-    return Path(given)
+    return local(given)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from labkit.classes import label_set
 from labkit.comparison import figures as comparison
 from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import local
 from labkit.locale import text
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
@@ -67,7 +68,7 @@ def check_weights(weights: str | Path) -> str:
     """What `load_models` takes as `weights`, as text; LabkitError lists what is valid."""
     given = str(weights)
     names = ("auto", "cached", "embedded", "official", *(f"official/{name}" for name in OFFICIAL))
-    if given not in names and not Path(given).is_file():
+    if given not in names and not local(given).is_file():
         raise LabkitError(text("comparison.bad_weights", given=given))
     return given
 

@@ -9,6 +9,7 @@ from typing import Any
 from labkit.comparison.figures import class_name
 from labkit.comparison.models import check_weights, fitting_releases
 from labkit.io.errors import LabkitError
+from labkit.io.files import local
 from labkit.locale import text
 from labkit.photos import load_photos
 from labkit.report.run import Report, report_of
@@ -43,7 +44,7 @@ def make_comparison(
     if photos:
         for skipped in load_photos(list(photos), quiet=True).skipped:
             failed(text("model.failed", name=skipped.name, reason=skipped.reason))
-        parameters["photos_path"] = [str(Path(path).expanduser().resolve()) for path in photos]
+        parameters["photos_path"] = [str(local(path).resolve()) for path in photos]
     return report_of("compare.ipynb", parameters, Path(out) / "compare", text("report.comparison"))
 
 
@@ -58,9 +59,9 @@ def _had(weights: str, label: str, failed: Callable[[str], object]) -> str:
                 weights = "cached"
     elif weights.removeprefix("official/") in OFFICIAL:
         fetch(OFFICIAL[weights.removeprefix("official/")])
-    elif Path(weights).is_file():
+    elif local(weights).is_file():
         for row in VARIANTS[1:]:
             with suppress(LabkitError):
-                return str(find_weights(row, Path(weights)).path.resolve())
-        return str(find_weights(VARIANTS[0], Path(weights)).path.resolve())  # the first variant's, or nobody's: why not
+                return str(find_weights(row, weights).path.resolve())
+        return str(find_weights(VARIANTS[0], weights).path.resolve())  # the first variant's, or nobody's: why not
     return weights

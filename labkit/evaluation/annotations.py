@@ -18,7 +18,7 @@ from labkit.evaluation.labelme import read_labelme
 from labkit.evaluation.masks import LOSSLESS, class_of, read_class_masks, read_mask
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import LabkitError
-from labkit.io.files import decoded, fold, nfc, some
+from labkit.io.files import decoded, fold, local, nfc, some
 from labkit.io.folders import archive_of, beside, subfolders
 from labkit.io.kit import KIT_IMAGES, KIT_OUTLINES
 from labkit.io.masks import bare, mask_folders, masked, photo_folders, renamed
@@ -70,7 +70,7 @@ def find_ground_truth(photo: Photo, folder: str | Path | None = None, classes: L
         if photo.path is None:
             return None
         folder = KIT_OUTLINES if photo.path.parent.resolve() == KIT_IMAGES else photo.path.parent
-    folder = Path(folder)
+    folder = local(folder)
     files: list[Path] = []
     places = _places(folder)
     for place, shared_by in places.items():

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 
 from labkit.locale import text
 
-__all__ = ["capped", "decoded", "fold", "make_writable", "natural", "nfc", "russian"]
+__all__ = ["capped", "decoded", "fold", "local", "make_writable", "natural", "nfc", "russian"]
 __all__ += ["safe_name", "some", "unique_name", "write_whole"]
 
 
@@ -25,6 +25,11 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+def local(given: str | os.PathLike[str]) -> Path:
+    """A path as a person writes it: ~ is the home folder, but for a file whose name begins so."""
+    return Path(os.path.expanduser(given))
 
 
 def make_writable(folder: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from labkit.io.decode import IMAGE_SUFFIXES, Unreadable
 from labkit.io.errors import LabkitError, one_line
-from labkit.io.files import fold, natural, nfc, some
+from labkit.io.files import fold, local, natural, nfc, some
 from labkit.io.folders import beside, is_zip
 from labkit.io.masks import masked, masks_among
 from labkit.io.zips import walk
@@ -61,7 +61,7 @@ def find(source: object) -> Iterator[Found]:
     if not isinstance(source, (str, os.PathLike)) or not os.fspath(source):
         named = repr(source) if isinstance(source, (str, int, float, bytes)) else type(source).__name__
         raise LabkitError(text("photos.bad_source", given=named[:80]))
-    path, name = Path(source).expanduser(), shown(source)
+    path, name = local(source), shown(source)
     if re.match("https?:/", name, re.IGNORECASE):
         yield Found(name, path, Unreadable("photos.url"))
     elif os.path.isdir(path):

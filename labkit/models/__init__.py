@@ -96,6 +96,6 @@ def pick_device(device: str = "auto") -> torch.device:
     try:
         place = torch.device(device)
         torch.zeros(1, device=place).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise LabkitError(text("model.device", given=device)) from error
     return place

@@ -21,7 +21,7 @@ from papermill.parameterize import parameterize_notebook
 from tqdm import tqdm
 
 from labkit.io.errors import LabkitError
-from labkit.io.files import make_writable, write_whole
+from labkit.io.files import local, make_writable, write_whole
 from labkit.locale import language, text
 from labkit.photos import load_photos
 from labkit.report.checks import Check
@@ -64,13 +64,13 @@ def make_report(
     """
     row = find_variant(variant)
     found = find_weights(row, weights)
-    weights = found.path.resolve() if Path(weights).is_file() else weights
+    weights = found.path.resolve() if local(weights).is_file() else weights
     parameters: dict[str, Any] = {"weights": str(weights), "device": device, "student": student, "group": group}
     asked = {"photos_wanted": wanted, "target": target}
     parameters |= {name: value for name, value in asked.items() if value is not None}
     if photos is not None:
         load_photos(photos, quiet=True)
-        parameters["photos_path"] = str(Path(photos).resolve())
+        parameters["photos_path"] = str(local(photos).resolve())
     return report_of(row.notebook, parameters, Path(out) / f"variant_{row.number}", row.title, row)
 
 

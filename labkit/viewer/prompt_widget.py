@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.io.errors import LabkitError, one_line, told
-from labkit.io.files import decoded, write_whole
+from labkit.io.files import decoded, local, write_whole
 from labkit.locale import text
 from labkit.photos import Photo, photos_of
 from labkit.segmentation import Segmentation
@@ -44,7 +44,7 @@ class Prompter:
             raise LabkitError(text("prompt.model", given=model.variant.title if hasattr(model, "variant") else model))
         photos_of([photo])
         self.model, self.photo = model, photo
-        self._keep = Path(keep) if keep is not None else None
+        self._keep = local(keep) if keep is not None else None
         name = hashlib.sha256(f"{type(self).__name__} {photo.name} {photo.sha256}".encode()).hexdigest()[:16]
         self.mark = f'<div data-labkit-prompts="{name}">'
         self.prompts = self._read()

@@ -12,7 +12,7 @@ import traitlets
 
 from labkit.io.decode import IMAGE_SUFFIXES
 from labkit.io.errors import one_line
-from labkit.io.files import safe_name, write_whole
+from labkit.io.files import local, safe_name, write_whole
 from labkit.io.folders import read_file
 from labkit.io.masks import annotations_in
 from labkit.io.sources import find
@@ -50,7 +50,7 @@ class Uploader(anywidget.AnyWidget):
 
     def __init__(self, folder: str | os.PathLike[str] = "photos"):
         super().__init__(button=text("upload.button"), waiting=text("upload.waiting"))
-        self.folder = Path(folder).expanduser().absolute()
+        self.folder = local(folder).absolute()
         self._given = Path(folder).as_posix()
         self._notes: list[str] = []
         self._tell()

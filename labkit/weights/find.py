@@ -13,6 +13,7 @@ import pooch
 from safetensors import SafetensorError, safe_open
 
 from labkit.io.errors import LabkitError, one_line
+from labkit.io.files import local
 from labkit.locale import text
 from labkit.variants import Variant, find_variant
 from labkit.weights import download
@@ -69,7 +70,7 @@ def find_weights(variant: int | str | Variant, weights: str | Path = "auto", gpu
         return _embedded(row, text("weights.embedded_reason"))
     if given == "official" or given.startswith("official/"):
         return _official(find_release(row, given), text("weights.official_reason"))
-    path = Path(weights)
+    path = local(given)
     if not path.is_file():
         raise LabkitError(text("weights.missing", path=path))
     for release in releases_of(row):

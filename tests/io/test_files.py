@@ -1,13 +1,20 @@
 """Files that are whole or as they were, names that every disk takes, lists that stay short."""
 
 import os
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from labkit.cli import main
+from labkit.io.errors import LabkitError
 from labkit.io.files import capped, decoded, make_writable, safe_name, some, write_whole
 from labkit.locale import text
+from labkit.photos import Photo, load_photos
+from labkit.segmentation import Segmentation, load_segmentation
+from labkit.weights.find import embedded_path, find_weights
 
 
 def test_whole_or_as_it_was(tmp_path):
@@ -62,3 +69,32 @@ def test_texts_of_any_editor(encoding):
     """Read as they were written, with a byte-order mark or without."""
     for said in ("image;voc_id\nкот;8", "кошка", "a", ""):
         assert decoded(said.encode(encoding)) == said
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The folder that ~ means; the current one is another."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+def test_home_folder(home):
+    """~ is it; a file whose name begins with one is itself, and nobody's home is a path that is not there."""
+    for path in (home / "дом.png", home.parent / "~1.png"):
+        Image.new("RGB", (8, 8)).save(path)
+    assert [photo.name for photo in load_photos(["~/дом.png", "~1.png"], quiet=True)] == ["дом", "~1"]
+    with pytest.raises(LabkitError, match="~ivan/фото — такого файла или папки нет"):
+        load_photos("~ivan/фото")
+
+
+def test_results_in_the_home_folder(home):
+    """What is saved there is there, not in a folder called ~ beside the notebook, and is read back by the same path."""
+    photo = Photo.from_pixels("кот", np.zeros((8, 8, 3), np.uint8))
+    Segmentation.nothing(photo).save("~/out")
+    assert (home / "out" / "кот.json").is_file() and not (home.parent / "~").exists()
+    assert load_segmentation("~/out/кот.json", photo).photo is photo
+    shutil.copy(embedded_path("fcn"), home / "мои.safetensors")
+    assert find_weights(3, "~/мои.safetensors").path == home / "мои.safetensors"

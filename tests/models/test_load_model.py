@@ -24,7 +24,7 @@ def test_auto_says_what_and_why(load):
     assert model.weights.sha256 == load(5).weights.sha256
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta"])
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta", None])
 def test_device_that_is_not_there(device):
     """A device that torch does not know, does not have, or cannot compute on."""
     if device == "cuda:99" and torch.cuda.device_count() > 99:
