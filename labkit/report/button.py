@@ -60,12 +60,16 @@ def hand_in(
     `photos` are all that were loaded, `results` what the model said of them, `prompted` SAM's answers to prompts and
     what `labkit.prompt` answered, whose prompts are read when the button is pressed, `scores` the agreement with the
     student's own masks. `wanted` photos and on each the class `target` (empty: any object) are what is asked for.
-    LabkitError where results or prompts are of other photos than these, perhaps of files that were there before.
+    LabkitError where results or prompts are of other photos than these, perhaps of files that were there before, or
+    where photos of several calls of `load_photos` have one name.
     """
     from IPython.display import display
 
     if not isinstance(wanted, int) or wanted < 0:
         raise LabkitError(text("photos.bad_size", name="photos_wanted", given=wanted, least=0, default=10))
+    names = [photo.name for photo in photos]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise LabkitError(text("hand_in.same_names", names=some(twice)))
     results, known = results_of(results), {photo.name: photo.sha256 for photo in photos}
     shown = [one.photo for one in (*results, *prompted)]
     if others := dict.fromkeys(photo.name for photo in shown if known.get(photo.name) != photo.sha256):

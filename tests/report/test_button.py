@@ -66,6 +66,13 @@ def test_results_of_other_photos(shell, report_photos, report_results):
     labkit.hand_in(3, report_photos, report_results[1:])
 
 
+def test_photos_of_one_name(report_photos, report_results):
+    """Two calls of load_photos put together: their results would be taken for each other's."""
+    other = Photo.from_pixels(report_photos[0].name, report_photos[0].pixels[::-1])
+    with pytest.raises(LabkitError, match=f"под одним именем: {other.name}\\. .*списком"):
+        labkit.hand_in(3, [*report_photos, other], report_results)
+
+
 @pytest.mark.parametrize("wanted", ["10", -1, 2.5, None])
 def test_photos_wanted_are_a_number(report_photos, report_results, wanted):
     """Else the button would stop at it, long after the cell that it stands in."""
