@@ -86,6 +86,16 @@ def test_printed(open_page, html):
     assert all(one.evaluate(kept) == "avoid" for one in page.locator("svg[role=img]").all())
 
 
+@pytest.mark.parametrize("code", ["```python\nprint('{}')\n```", "```\n{}\n```", "    {}"])
+def test_a_wide_line_of_code_is_folded_on_paper(open_page, report_photos, report_results, code):
+    """A student's own code fits the width of a sheet: a browser would make all of the report smaller for it."""
+    notebook = executed(handed_in(3, report_photos, report_results), report_results)
+    notebook.cells.append(new_markdown_cell(code.format("слово_" * 40)))
+    page = open_page(render(notebook, find_variant(3))[0], viewport={"width": 688, "height": 1000})
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+
+
 def test_facts_of_all_models(open_page, report_results):
     """The table of where six models' results come from is as wide as the page, whole."""
     kinds = [
