@@ -287,6 +287,24 @@ def test_marks_are_kept_in_the_browser(opened):
     assert other.evaluate(leaves) is True
 
 
+def test_the_browser_goes_back_to_the_table(opened):
+    """Every row has its own comment again, however they were sorted, and the filters that are shown do act."""
+    for n in range(len(STUDENTS)):
+        give(opened, n, "", f"о работе {n}")
+    opened.locator("thead .student button").click()
+    opened.locator("input[type=search]").fill("белов")
+    found = seen(opened)
+    assert 0 < len(found) < len(STUDENTS)
+    saved(opened, "save_page")
+    opened.goto("about:blank")
+    opened.go_back()
+    opened.wait_for_function("() => document.querySelector('.state')?.textContent")
+    assert opened.locator("input[type=search]").input_value() == "белов"
+    opened.wait_for_function("() => document.querySelectorAll('tbody:not([hidden])').length === 1")
+    assert seen(opened) == found
+    assert [given(opened, n)[1] for n in range(len(STUDENTS))] == [f"о работе {n}" for n in range(len(STUDENTS))]
+
+
 def test_marks_of_another_page_are_not_believed(opened):
     """What a student's page may write into a store that all files share has no seal, and is not taken."""
     give(opened, 0, "2")

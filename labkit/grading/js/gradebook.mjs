@@ -172,9 +172,13 @@ class Book {
     const hints = ["iou_legend", "hint"].map((name) => make("p", { class: "hint" }, say(name)));
     const parts = [...bars, table.element, table.nothing, ...more, ...hints];
     document.querySelector("main").replaceChildren(...parts.filter(Boolean));
-    table.sort();
-    table.filter();
-    return this.restore();
+    const begin = () => {
+      table.sort();
+      table.filter();
+      return this.restore();
+    };
+    addEventListener("pageshow", begin, { once: true }); // going back, Chromium fills rows with fields of other ones
+    return begin();
   }
 }
 
