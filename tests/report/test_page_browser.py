@@ -58,6 +58,8 @@ def test_accessible(open_page, html, width, folded):
     found = axe.run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] != "minor"] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    stops = "[...document.querySelectorAll('main [tabindex]')].filter((e) => e.scrollWidth <= e.clientWidth).length"
+    assert page.evaluate(stops) == 0, "Tab goes to what can be used"
     cell = page.locator(".labkit-conclusions td").first.evaluate("(cell) => getComputedStyle(cell).borderTopWidth")
     assert cell == "1px", "a table is one in the conclusions too"
     assert page.locator("svg[role=img]").first.bounding_box()["width"] > 550
