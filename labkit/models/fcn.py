@@ -6,12 +6,11 @@ stride-32 features (the paper's fc6, fc7 and score); between the layers each pla
 bring the sum to the size of the photo.
 """
 
-import segmentation_models_pytorch as smp
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.models.backbone import ENCODER, pointwise
+from labkit.models.backbone import encoder_of_stride_32, pointwise
 
 __all__ = ["FCN", "FCNDecoder", "bilinear_upsampling", "build"]
 
@@ -84,7 +83,7 @@ class FCN(nn.Module):
 
     def __init__(self, classes: int = 21):
         super().__init__()
-        self.encoder = smp.encoders.get_encoder(ENCODER, weights=None)
+        self.encoder = encoder_of_stride_32()
         self.decoder = FCNDecoder(self.encoder.out_channels, classes)
         self.segmentation_head = nn.Identity()
 

@@ -2,6 +2,7 @@
 
 At every level of the expanding path the features are doubled in size, joined with the features of the same
 size from the contracting path (the skip connection) and mixed by two 3x3 convolutions.
+The last halving of the contracting path is a pooling, as all are in the paper: there of the maximum, here of the mean.
 At the bottom, between the paths, each place hears of the whole photo; the paper has two 3x3 convolutions there.
 """
 
@@ -10,7 +11,7 @@ import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from torch import nn
 
-from labkit.models.backbone import ENCODER, pointwise
+from labkit.models.backbone import ENCODER, encoder_of_stride_32, pointwise
 
 __all__ = ["Bottom", "build"]
 
@@ -35,6 +36,7 @@ class Bottom(nn.Module):
 def build(classes: int = 21) -> nn.Module:
     """The network with random weights: `Bx3xHxW` float (sides multiples of 32) to `BxCxHxW` logits."""
     network = smp.Unet(encoder_name=ENCODER, encoder_weights=None, decoder_channels=_CHANNELS, classes=classes)
+    network.encoder = encoder_of_stride_32()
     network.segmentation_head = SegmentationHead(_CHANNELS[-1], classes, kernel_size=1)  # as in the paper
     network.decoder.center = Bottom(network.encoder.out_channels[-1])
     return network

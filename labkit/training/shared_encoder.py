@@ -1,9 +1,9 @@
 """Training the semantic variants: several decoders on one shared encoder.
 
 The encoder is the dear part of a step, so the four semantic variants are trained together: one pass of the encoder
-serves all decoders, and all get the same data, the same steps and the same features. A stride-32 decoder sees every
-second place of the dilated stride-16 features, which are equal to the undilated ones (algorithme à trous, Chen et
-al., 2018, section 3.1), so each variant's own forward pass is what is trained. One variant alone goes the same way.
+serves all decoders, and all get the same data, the same steps and the same features. A stride-32 decoder sees the
+averages of the stride-16 features, as in its own encoder, so each variant's own forward pass is what is trained. One
+variant alone goes the same way.
 
 Networks that have learned (`labkit.training.cached`) go on here together with their encoder, and what they said before
 of the very crop stands in the teacher's place, above all where nobody labelled: so they forget little (Li and Hoiem,
@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labkit.classes import IGNORE, VOC
+from labkit.models.backbone import NEIGHBOURS
 from labkit.training.loop import Learner, Recipe, freeze_stages, mixed, normalised
 
 __all__ = ["Details", "SharedEncoder", "at", "loss"]
@@ -78,9 +79,9 @@ class SharedEncoder(Learner):
         and as far, to its scores, U-Net's expanding path.
         """
         outputs = {}
-        undilated = [*features[:-1], features[-1][:, :, ::2, ::2].contiguous(memory_format=torch.channels_last)]
+        averaged = [*features[:-1], NEIGHBOURS(features[-1])]
         for name, decoder in self.decoders.items():
-            own = features if self.strides[name] == 16 else undilated
+            own = features if self.strides[name] == 16 else averaged
             with mixed(own[-1].device, name != "fcn" or window is not None):
                 if name == "fcn":
                     scores = decoder.scores(own)

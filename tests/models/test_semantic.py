@@ -71,3 +71,17 @@ def test_architectures():
     assert all(encoder.keys() == encoders[0].keys() for encoder in encoders)
     strides = {name: network.encoder.output_stride for name, network in networks.items()}
     assert strides == {"deeplab": 16, "unet": 32, "fcn": 32, "pspnet": 16}
+
+
+@pytest.mark.parametrize("variant", ["unet", "fcn"])
+def test_features_of_stride_32(variant, default_photos):
+    """They are the means of DeepLab's last features, each of a place and its neighbours; the others are DeepLab's."""
+    dilated, averaged = build_network("deeplab").encoder.eval(), build_network(variant).encoder.eval()
+    averaged.load_state_dict(dilated.state_dict())
+    x = network_input(default_photos["cat_yarn"].pixels, 128)[None]
+    with torch.inference_mode():
+        *finer, last = dilated(x)
+        *same, found = averaged(x)
+    assert all(map(torch.equal, finer, same)) and found.shape[2:] == (3, 4)
+    assert torch.allclose(found[0, :, 1, 2], last[0, :, 1:4, 3:6].mean((1, 2)), atol=1e-5)
+    assert torch.allclose(found[0, :, 0, 0], last[0, :, :2, :2].mean((1, 2)), atol=1e-5)
