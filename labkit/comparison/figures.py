@@ -112,8 +112,8 @@ def masks_of(results: Results, target: str) -> dict[int, list[np.ndarray]]:
     """
     label, first = class_name(target), min(results.keys() - {4, 6}, default=None)
     for n, answer in enumerate(results.get(4, ())):
-        nothing = [Segmentation.nothing(answer.photo)] * (n + 1)
-        wanted = boxes(results.get(6, nothing)[n], results.get(first, nothing)[n], target)
+        nothing = Segmentation.nothing(answer.photo)
+        wanted = boxes(*(results[k][n] if k in results else nothing for k in (6, first)), target)
         if answer.made_by.get("prompts", {}).get("boxes", []) != [list(box) for box in wanted]:
             raise LabkitError(text("comparison.sam_asked_before", label=label))
     return {variant: [_mask(result, target) for result in results[variant]] for variant in sorted(results)}

@@ -22,6 +22,7 @@ from labkit.explain.measures import boundary_iou, on_photo, photo_part
 from labkit.figures import AGREED, CHANGES, LOST, STYLE, Drawing, overlay_image, painted, panels, small
 from labkit.locale import number, text
 from labkit.models.base import Setting, checked
+from labkit.models.semantic import SMALLEST_SIDE
 from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 
@@ -143,7 +144,7 @@ def answers(model: Any, photo: Photo, *working_sides: int) -> list[tuple[Segment
     """
     usual, found = model.defaults["working_side"], []
     if not model.weights.release:
-        usual = min(usual, max(256, *photo.pixels.shape))
+        usual = min(usual, max(SMALLEST_SIDE, *photo.pixels.shape))
     for side in working_sides or (usual, usual // 3):
         logits: list[torch.Tensor] = []
         keep = model.network.register_forward_hook(lambda module, given, output, kept=logits: kept.append(output[0]))

@@ -17,9 +17,9 @@ from labkit.photos import Photo
 from labkit.segmentation import Segmentation
 from labkit.weights.find import Weights
 
-__all__ = ["SemanticModel", "network_input", "pad"]
+__all__ = ["SMALLEST_SIDE", "SemanticModel", "network_input", "pad"]
 
-_SMALLEST_SIDE = 256
+SMALLEST_SIDE = 256
 _GPU_BATCH = 16
 _MEGABYTES, _MEGABYTES_OFFICIAL = 120, 1500
 """About what a photo takes of a GPU's memory on its way through the network; too much is halved when it runs out."""
@@ -68,7 +68,7 @@ class SemanticModel(Model):
         ]
 
 
-def network_input(pixels: np.ndarray, working_side: int, least: int = _SMALLEST_SIDE) -> torch.Tensor:
+def network_input(pixels: np.ndarray, working_side: int, least: int = SMALLEST_SIDE) -> torch.Tensor:
     """A photo (`HxWx3` uint8) at the network's size: `3xhxw` float32 in [-1, 1], the sides in proportion.
 
     The longest side becomes `working_side` where it is longer; a tiny photo is enlarged to `least` pixels.
