@@ -7,10 +7,21 @@ SAM alone stands on another: what makes it SAM is an encoder that has seen a bil
 """
 
 import segmentation_models_pytorch as smp
+import torch
 from segmentation_models_pytorch.encoders.timm_universal import TimmUniversalEncoder
 from torch import nn
 
-__all__ = ["ENCODER", "MEAN", "NEIGHBOURS", "STD", "STRIDE", "WORKING_SIDE", "encoder_of_stride_32", "pointwise"]
+__all__ = [
+    "ENCODER",
+    "MEAN",
+    "NEIGHBOURS",
+    "STD",
+    "STRIDE",
+    "WORKING_SIDE",
+    "Enlargement",
+    "encoder_of_stride_32",
+    "pointwise",
+]
 
 ENCODER = "tu-mobilenetv2_100"  # the encoder's name in segmentation-models-pytorch (`tu-`: taken from timm)
 MEAN = STD = 0.5  # a pixel in [0, 1] is normalised to (pixel - MEAN) / STD
@@ -35,3 +46,13 @@ def encoder_of_stride_32() -> TimmUniversalEncoder:
 def pointwise(channels: int, width: int) -> list[nn.Module]:
     """A 1x1 convolution and what follows it: the encoder's features are narrow and linear (section 3.2) until then."""
     return [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+
+
+class Enlargement(nn.Upsample):
+    """Scores `BxCxhxw` enlarged bilinearly, one class after the other in memory: so the best one is found sooner."""
+
+    def __init__(self, factor: int):
+        super().__init__(scale_factor=factor, mode="bilinear")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.contiguous())

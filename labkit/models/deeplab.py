@@ -9,7 +9,7 @@ import segmentation_models_pytorch as smp
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import SeparableConv2d
 from torch import nn
 
-from labkit.models.backbone import ENCODER
+from labkit.models.backbone import ENCODER, Enlargement
 
 __all__ = ["build"]
 
@@ -31,9 +31,7 @@ def build(classes: int = 21) -> nn.Module:
     network.decoder.aspp = nn.Sequential(network.decoder.aspp[0], *_mixing(_ASPP))
     network.decoder.up = nn.Upsample(scale_factor=4, mode="bilinear")
     network.decoder.block2 = nn.Sequential(*_mixing(_DECODER + _LOW))
-    network.segmentation_head = nn.Sequential(
-        nn.Conv2d(_DECODER, classes, 1), nn.Upsample(scale_factor=4, mode="bilinear")
-    )
+    network.segmentation_head = nn.Sequential(nn.Conv2d(_DECODER, classes, 1), Enlargement(4))
     return network
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.models.backbone import ENCODER, pointwise
+from labkit.models.backbone import ENCODER, Enlargement, pointwise
 
 __all__ = ["PyramidPooling", "build"]
 
@@ -51,7 +51,5 @@ def build(classes: int = 21) -> nn.Module:
         encoder_name=ENCODER, encoder_weights=None, encoder_depth=5, classes=classes, upsampling=16, output_stride=16
     )
     network.decoder = PyramidPooling(network.encoder.out_channels[-1])
-    network.segmentation_head = nn.Sequential(
-        nn.Conv2d(_WIDTH, classes, 3, padding=1), nn.Upsample(scale_factor=16, mode="bilinear")
-    )
+    network.segmentation_head = nn.Sequential(nn.Conv2d(_WIDTH, classes, 3, padding=1), Enlargement(16))
     return network
