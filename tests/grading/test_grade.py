@@ -13,19 +13,11 @@ from annotated import put
 from handed_in import notebook_of, page_of, resealed, zip_of
 
 from labkit.__main__ import main
-from labkit.grading import grade as grading
-from labkit.grading import marks, reading, similarity
+from labkit.grading import marks, reading
 from labkit.grading.grade import grade
 from labkit.grading.kept import KEPT
 from labkit.grading.rows import MIN_IOU
 from labkit.locale import text
-
-
-@pytest.fixture
-def at_once(monkeypatch):
-    """Everything in this process, where processes are not what is tested: they take seconds to start."""
-    for module in (grading, reading, similarity):
-        monkeypatch.setattr(module, "done", lambda work, tasks, *_, **__: list(map(work, tasks)))
 
 
 def moved(result):
