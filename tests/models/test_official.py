@@ -72,8 +72,8 @@ def test_semantic_masks_are_the_library_s(name, shown, default_photos, monkeypat
     """Labels and confidence are those of torchvision's transforms and the library's network, at the size that it sees.
 
     PSPNet's classes come after a background that never wins; the people's logit is against a background of 0.
-    What rounding leaves is up to 6e-5. With a photo one grey level brighter a confidence is off by 0.49, not
-    normalised or in BGR by 0.50 and 0.64.
+    What rounding leaves is up to 6e-5. With a photo one grey level brighter a confidence is off by 0.02 to 0.65, in
+    BGR by 0.19 to 0.65.
     """
     model, state = random_model(name, double=True)
     if name in list_models(segmentation):

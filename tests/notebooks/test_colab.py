@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -95,7 +96,7 @@ def repository(root, tmp_path_factory) -> str:
 
 @pytest.fixture(scope="module", params=["installed", "colab"])
 def kernel(request, root, tmp_path_factory):
-    """A kernel of an environment of its own; answers its packages.
+    """A kernel of an environment of its own, and where its packages are.
 
     "installed" sees all packages installed here but labkit, and no network; "colab" has nothing but what Colab has of
     what labkit asks for, in Colab's versions, and the notebook fetches the rest as it does there.
@@ -132,15 +133,20 @@ def kernel(request, root, tmp_path_factory):
             for name in ("PIP_NO_INDEX", "PIP_NO_DEPS", "PIP_NO_COMPILE"):
                 patch.setenv(name, "1")
             patch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip takes this variable for the value of `build_isolation`
-        yield own
+        manager = KernelManager(kernel_name="alone")
+        manager.start_kernel(extra_arguments=["--log-level=40"])  # it warns of its own loopback port
+        yield manager, own
+        manager.shutdown_kernel(now=True)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_alone(root, tmp_path, repository, kernel, name):
     """In an empty folder a notebook installs the kit, takes its photos, and runs to its end; every widget has a state.
 
-    A page like Colab's draws a widget from this state alone.
+    A page like Colab's draws a widget from this state alone. One kernel serves all, which forgets every name between
+    two notebooks: that each has enough of its own imports is nbval's to say.
     """
+    manager, packages = kernel
     notebook = nbformat.read(root / "notebooks" / f"{name}.ipynb", 4)
     setup = setup_cell(notebook)
     setup.source = setup.source.replace('LABKIT = ".."', f'LABKIT = "{repository}"')
@@ -150,12 +156,13 @@ def test_a_notebook_alone(root, tmp_path, repository, kernel, name):
     chosen = nbformat.v4.new_code_cell(f"from labkit.io.kit import KIT_IMAGES\n{few}")
     notebook.cells.insert(notebook.cells.index(parameters) + 1, chosen)
     notebook.cells.append(nbformat.v4.new_code_cell("print(labkit.__file__, KIT_IMAGES)"))
-    resources = {"metadata": {"path": str(tmp_path)}}
-    quiet = ["--log-level=40"]  # the kernel warns of its own loopback port
-    NotebookClient(notebook, timeout=300, kernel_name="alone", resources=resources, extra_arguments=quiet).execute()
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {tmp_path}"))
+    client = NotebookClient(notebook, manager, timeout=300)
+    client.execute()
+    client.kc.stop_channels()
     printed = "".join(output.text for output in notebook.cells[-1].outputs)  # a kernel may send it in parts
     installed, photos = map(Path, printed.split())
-    assert installed == kernel / "labkit" / "__init__.py" and photos == kernel / "labkit" / "data" / "images"
+    assert installed == packages / "labkit" / "__init__.py" and photos == packages / "labkit" / "data" / "images"
     assert list(tmp_path.iterdir()) == []
     outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
     shown = {data[VIEW]["model_id"] for data in outputs if VIEW in data}
