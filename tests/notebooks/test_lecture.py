@@ -21,7 +21,8 @@ from labkit.weights.catalogue import OFFICIAL
 from labkit.weights.find import Weights
 
 LECTURE = ("lecture-", "chosen", "cell-18")
-RELEASES = {1: "deeplabv3_mobilenet_v3_large", 3: "fcn_resnet50", 5: "pspnet_resnetd101b_voc"}
+RELEASES = {1: ("deeplabv3_mobilenet_v3_large", 192), 3: ("fcn_resnet50", 192), 5: ("pspnet_resnetd101b_voc", 128)}
+"""The networks and their working sides, small to be quick."""
 
 
 def instance_model() -> InstanceModel:
@@ -52,16 +53,17 @@ def run(root, shell, number: int, model, photo: Photo, names: tuple[str, ...] = 
 @pytest.mark.parametrize("number", RELEASES)
 def test_semantic(root, shell, number, default_photos):
     """Branches, levels and class maps of the libraries' own networks are found, silenced and drawn."""
-    said = run(root, shell, number, random_official(RELEASES[number], 192), default_photos["cat_kitten"])
+    said = run(root, shell, number, random_official(*RELEASES[number]), default_photos["cat_kitten"])
     assert {1: "rate  ", 3: "FCN-32s – FCN-16s", 5: "без всей пирамиды"}[number] in said
 
 
 def test_instances(root, shell, default_photos, monkeypatch):
     """Torchvision's detector, sure of nothing: five levels, and a figure of what was found."""
     model = instance_model()
-    settings = {"working_side": 192, "score_threshold": 0.0, "max_detections": 4}
-    usual = {name: setting.value for name, setting in model.settings.items()}
-    monkeypatch.setattr(InstanceModel, "defaults", {**usual, **settings})
+    values = {"working_side": 192, "score_threshold": 0.0, "max_detections": 4}
+    usual = model.settings
+    changed = {name: replace(usual[name], value=value) for name, value in values.items()}
+    monkeypatch.setattr(InstanceModel, "settings", {**usual, **changed})
     said = run(root, shell, 6, model, default_photos["cat_kitten"])
     assert "уровней 5" in said and "P6" in said
 
