@@ -58,7 +58,7 @@ def test_a_hanging_file_costs_its_row(sample, tmp_path, monkeypatch):
     """A file over the time limit has a row that says so, and its neighbour is read."""
     put(tmp_path, dict.fromkeys(["а.html", "б.html"], sample.page))
     monkeypatch.setattr(reading, "_row", slow_row)
-    monkeypatch.setattr(reading, "SECONDS", 5.0)
+    monkeypatch.setattr(reading, "SECONDS", 3.0)
     one, two = grade(tmp_path, recompute=False)
     assert one.problem == text("grade.lost_slow") and two.problem is None
 

@@ -17,7 +17,8 @@ from torch import nn
 from labkit.grading.reproduce import own_iou
 from labkit.io.rle import decode_mask, encode_mask
 from labkit.locale import use_language
-from labkit.models.base import Model
+from labkit.models.base import Model, Setting
+from labkit.models.prompted import PromptedModel
 from labkit.photos import load_photos
 from labkit.report.data import results_data
 
@@ -157,8 +158,11 @@ def test_prompts(prompted, jpegs):
     assert own_iou(data, jpegs).iou == {"cat_chelsea": 0.0}  # of several results the worst one counts
 
 
-def test_automatic_mode(reported, photos, jpegs, load):
+def test_automatic_mode(reported, photos, jpegs, load, monkeypatch):
     """SAM's automatic masks, whole and without the largest one; on the chosen photos, on all unless some are chosen."""
+    settings = PromptedModel.settings.fget
+    few = property(lambda self: {**settings(self), "points_per_side": Setting(3, 1, 64)})  # usually 12
+    monkeypatch.setattr(PromptedModel, "settings", few)
     model = load(4)
     results = [model.segment(photo, points_per_side=2) for photo in photos]
     data = reported(model, results)
