@@ -114,7 +114,8 @@ def test_interrupted(root, shell, load, default_photos, monkeypatch, number):
 
 def test_proposals_are_the_network_s_own(root, shell, load, default_photos):
     """What the cell leaves after NMS, level by level, are the boxes that the network's RPN hands to its heads."""
-    run(root, shell, 6, load(6), default_photos["cat_kitten"])
+    cells = ("chosen", "lecture-parts", "lecture-stages", "lecture-pyramid", "lecture-levels", "lecture-rpn")
+    run(root, shell, 6, load(6), default_photos["cat_kitten"], cells)
     proposals = shell.user_ns["proposals"]
     best = shell.user_ns["steps"]["после NMS"][: len(proposals)]
     assert (box_iou(best, proposals).amax(1) > 0.999).float().mean() > 0.98  # equal scores may come in another order
@@ -122,7 +123,7 @@ def test_proposals_are_the_network_s_own(root, shell, load, default_photos):
 
 def test_branches_add_up(root, shell, load, default_photos):
     """What the cell says that each branch adds is, all together and with the bias, what ASPP's convolution gives."""
-    run(root, shell, 1, load(1), default_photos["cat_kitten"])
+    run(root, shell, 1, load(1), default_photos["cat_kitten"], ("chosen", "lecture-a"))
     names = shell.user_ns
     project, outputs = names["aspp"].project[0], names["outputs"].values()
     parts = [torch.conv2d(x, w) for x, w in zip(outputs, names["weights_of"], strict=True)]
