@@ -8,7 +8,7 @@ from labkit.classes import LABEL_SETS, label_set
 from labkit.comparison.figures import class_name
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.kept import KEPT, secret, unwritable
-from labkit.grading.marks import read_table
+from labkit.grading.marks import read_earlier
 from labkit.grading.people import named, owner_of, works
 from labkit.grading.reading import Task, read_all, rerun
 from labkit.grading.roster import Roster, read_roster
@@ -61,7 +61,7 @@ def grade(
     except OSError as error:
         raise unwritable(out / KEPT, error) from error
     secret()
-    read_table(out / "grades.csv")  # one whose marks would be lost is told before the work
+    read_earlier(out / "grades.html", out / "grades.csv")  # one whose marks would be lost is told before the work
     name = folder.resolve().name
     owners = {source: owner_of(name, source) for source in sources}
     among = Counter(owner for source, owner in owners.items() if source.problem is None)

@@ -113,10 +113,13 @@ def _block(path: Path, name: str) -> Any:
 
 
 def read_page(path: Path) -> dict[str, Mark]:
-    """The marks in a `grades.html`, by key; none where there is no such page."""
-    marks = {}
+    """The marks in a `grades.html`, by key; none where there is no such page. LabkitError where it is damaged: what
+    was typed there would be lost."""
+    marks, block = {}, _block(path, "marks")
+    if not block and path.exists() and path.stat().st_size:
+        raise LabkitError(text("grade.page", path=path))
     with suppress(AttributeError, KeyError, TypeError):
-        for key, one in _block(path, "marks")["marks"].items():
+        for key, one in block["marks"].items():
             mark, comment, at = one["mark"], one["comment"], one["at"]
             if _NUMBER.fullmatch(mark) and isinstance(comment, str) and type(at) in (int, float) and math.isfinite(at):
                 marks[key] = Mark(mark, comment, at, str(one.get("who", "")), str(one.get("name", "")))

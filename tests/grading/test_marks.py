@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from labkit.grading.grade import grade
 from labkit.grading.gradebook import write_gradebook
 from labkit.grading.marks import Mark, Marks, bare, guarded, key_of, read_earlier, read_table
 from labkit.grading.people import Works
@@ -95,6 +96,22 @@ def test_a_table_whose_marks_cannot_be_read(tmp_path, table, absent):
     with pytest.raises(LabkitError, match=rf"grades\.csv.*столбцов {absent}"):
         write_gradebook(Works([ROW]), tmp_path)
     assert (tmp_path / "grades.csv").read_text("utf-8") == table
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda page: page[:-100], lambda page: page.decode().encode("utf-16"), lambda page: b"["]
+)
+def test_a_page_whose_marks_cannot_be_read(tmp_path, harm):
+    """One that was cut off or saved by an editor is told before the work, and not written over."""
+    (tmp_path / "in" / "grades").mkdir(parents=True)
+    (tmp_path / "in" / "а.html").write_text("нет отчёта", "utf-8")
+    path, _ = write_gradebook(Works([ROW]), tmp_path / "in" / "grades")
+    page = path.read_bytes()
+    place = page.index(b"</script>", page.index(b'id="labkit-marks"'))
+    path.write_bytes(harmed := harm(page[: place + 100]))
+    with pytest.raises(LabkitError, match=r"grades\.html не прочесть"):
+        grade(tmp_path / "in")
+    assert path.read_bytes() == harmed
 
 
 @pytest.mark.parametrize(
