@@ -185,9 +185,10 @@ def test_names_are_text(two_classes, name):
 
 
 def test_long_names_leave_their_neighbours_alone(two_classes):
-    """A name that is wider than its panel is cut, visibly."""
-    title = words(figure(replace(two_classes, photo=Photo("ш" * 120, two_classes.photo.pixels))))[0]
-    assert title.startswith("шшш") and title.endswith("…") and len(title) < 40
+    """A name that is wider than its panel is cut, visibly, and not at its end, which tells a phone's photos apart."""
+    name = f"{'ш' * 120} at 10.15.30 (2)"
+    title = words(figure(replace(two_classes, photo=Photo(name, two_classes.photo.pixels))))[0]
+    assert title.startswith("шшш") and "…" in title and title.endswith(" at 10.15.30 (2)") and len(title) < 40
 
 
 def test_every_colour_to_be_seen_is_in_the_legend(two_classes):

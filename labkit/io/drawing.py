@@ -223,9 +223,10 @@ def small(pixels: np.ndarray, width: float = PANEL) -> Image.Image:
 
 
 def cut(title: str, width: float = PANEL) -> str:
-    """A title, visibly cut where it is wider than a panel of `width` inches."""
+    """A title, visibly cut in its middle where it is wider than a panel of `width` inches: photos of one phone are
+    called alike but for the end."""
     most = round(_TITLE_LENGTH * width / PANEL)
-    return title if len(title) <= most else f"{title[: most - 1]}…"
+    return title if len(title) <= most else f"{title[: (most - 1) // 2]}…{title[-(most // 2) :]}"
 
 
 def plain_table(rows: Sequence[Sequence[str]]) -> str:
