@@ -91,6 +91,8 @@ class ReportExporter(HTMLExporter):
         else:  # of many models: who, and no one model's weights
             kept = (output.get("data", {}).get(FACTS) for output in outputs(notebook))
             facts = {key: value for key, value in (facts or next(filter(None, kept), {})).items() if key in _FACTS}
+            if not facts and self.variant == "":
+                self.log.warning(text("report.no_data"))
         labkit |= {"rows": _rows(facts) if facts else [], "conclusions": split_conclusions(notebook)}
         drop_widgets(notebook)
         name = f"{variant.number}. {variant.title}" if variant else title

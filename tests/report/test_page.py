@@ -270,3 +270,13 @@ def test_nbconvert(notebook, tmp_path):
     assert BLOCK.sub("", page) == BLOCK.sub("", render(nbformat.read(path, 4), VARIANT)[0])
     entry = tomllib.loads(Path("pyproject.toml").read_text())["project"]["entry-points"]["nbconvert.exporters"]
     assert entry == {"labkit": f"{ReportExporter.__module__}:{ReportExporter.__name__}"}
+
+
+def test_nbconvert_of_a_notebook_that_was_not_run(notebook, outlined, caplog):
+    """Its page is said to be no report; that of the comparison of all models, which has no data ever, is not."""
+    facts = new_output("display_data", data=provenance([outlined])._repr_mimebundle_())
+    comparison = new_notebook(cells=[new_code_cell("1", outputs=[facts])])
+    for given, said in ((notebook, False), (comparison, False), (new_notebook(cells=[new_code_cell("1")]), True)):
+        caplog.clear()
+        ReportExporter().from_notebook_node(given)
+        assert (text("report.no_data") in caplog.messages) == said
